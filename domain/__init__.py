@@ -1,0 +1,1 @@
+"""What may happen: the rules, without SQL, HTTP, scheduler, clock or socket."""

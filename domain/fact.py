@@ -1,0 +1,54 @@
+"""A plain event: something that happened, written without loading an aggregate first.
+
+The state of a fact in the log is its fields as compact JSON, defaults left out. The library's
+own mapper reads it back: a left-out field falls back to the default on the class.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import MISSING, dataclass, fields
+from functools import cache
+from typing import Any, ClassVar
+from uuid import UUID
+
+from eventsourcing.persistence import StoredEvent
+from eventsourcing.utils import register_topic
+
+_encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fact:
+    """`by` is who did it: `processor:3`, `cli`, `api`, later a user or a key."""
+
+    TOPIC: ClassVar[str] = ""
+
+    originator_id: UUID
+    originator_version: int
+    by: str
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        register_topic(cls.TOPIC, cls)
+
+    def stored(self) -> StoredEvent:
+        values = vars(self)
+        state = {
+            name: values[name] for name, default in _state_fields(type(self)) if values[name] != default
+        }
+        return StoredEvent(
+            originator_id=self.originator_id,
+            originator_version=self.originator_version,
+            topic=self.TOPIC,
+            state=_encode(state).encode(),
+        )
+
+
+@cache
+def _state_fields(cls: type[Fact]) -> tuple[tuple[str, object], ...]:
+    return tuple(
+        (field.name, field.default)
+        for field in fields(cls)
+        if field.name not in ("originator_id", "originator_version") and field.default_factory is MISSING
+    )

@@ -1,0 +1,1 @@
+"""What sends: plan, dispatch, compose, transport, and the jobs that drive them."""

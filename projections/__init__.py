@@ -1,0 +1,1 @@
+"""What follows from the log: one file each, with its table, its fold and its queries."""
