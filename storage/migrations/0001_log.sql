@@ -2,7 +2,7 @@
 -- log_head is locked by whoever appends.
 
 CREATE TABLE log_head (
-    only     boolean PRIMARY KEY DEFAULT true CHECK (only),
+    one_row  boolean PRIMARY KEY DEFAULT true CHECK (one_row),
     position bigint NOT NULL,
     hash     bytea  NOT NULL
 );

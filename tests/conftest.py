@@ -1,0 +1,153 @@
+"""A real PostgreSQL for the tests: one server a run, one migrated template, a fresh database per test."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg2
+import pytest
+
+from storage.embedded import EmbeddedServer
+
+if TYPE_CHECKING:
+    from storage.pool import Pool
+
+MIGRATIONS = Path(__file__).parent.parent / "storage" / "migrations"
+
+
+class Databases:
+    """Where databases are made: the server of POSTLEDGER_TEST_DATABASE_URL, or one of this run's own."""
+
+    def __init__(self, url: str, template: str) -> None:
+        self.url = url
+        self.template = template
+
+    def create(self, *, migrated: bool) -> str:
+        name = f"test_{uuid.uuid4().hex}"
+        source = self.template if migrated else "template0"
+        self._say(f'CREATE DATABASE "{name}" TEMPLATE "{source}"')
+        return _on(self.url, name)
+
+    def drop(self, url: str) -> None:
+        self._say(f'DROP DATABASE IF EXISTS "{urlsplit(url).path[1:]}" WITH (FORCE)')
+
+    def make_template(self) -> None:
+        self._say(f'CREATE DATABASE "{self.template}" TEMPLATE template0')
+        _migrate(_on(self.url, self.template))
+
+    def drop_template(self) -> None:
+        self._say(f'DROP DATABASE IF EXISTS "{self.template}" WITH (FORCE)')
+
+    def _say(self, statement: str) -> None:
+        connection = psycopg2.connect(self.url)
+        try:
+            connection.autocommit = True
+            with connection.cursor() as cursor:
+                cursor.execute(statement)
+        finally:
+            connection.close()
+
+
+def _on(url: str, database: str) -> str:
+    return urlunsplit(urlsplit(url)._replace(path=f"/{database}"))
+
+
+def _migrate(url: str) -> None:
+    connection = psycopg2.connect(url)
+    try:
+        with connection, connection.cursor() as cursor:
+            for path in sorted(MIGRATIONS.glob("*.sql")):
+                cursor.execute(path.read_text(encoding="utf-8"))
+    finally:
+        connection.close()
+
+
+@contextmanager
+def _databases(folder: Path) -> Iterator[Databases]:
+    given = os.environ.get("POSTLEDGER_TEST_DATABASE_URL")
+    server = None if given else EmbeddedServer(folder, fsync=False)
+    if server:
+        server.start()
+    databases = Databases(given or (server.url if server else ""), f"template_{uuid.uuid4().hex}")
+    try:
+        databases.make_template()
+        yield databases
+    finally:
+        databases.drop_template()
+        if server:
+            server.close()
+
+
+_shared: dict[str, Any] = {}
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """With pytest-xdist the controlling process runs the server, and every worker is told where."""
+    if not _shared:
+        _shared["context"] = _databases(Path(node.config._tmp_path_factory.mktemp("postgresql")))
+        _shared["databases"] = _shared["context"].__enter__()
+    node.workerinput["databases"] = (_shared["databases"].url, _shared["databases"].template)
+
+
+def pytest_unconfigure() -> None:
+    if _shared:
+        _shared.pop("context").__exit__(None, None, None)
+        _shared.clear()
+
+
+@pytest.fixture(scope="session")
+def databases(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Databases]:
+    shared = getattr(request.config, "workerinput", {}).get("databases")
+    if shared:
+        yield Databases(*shared)
+        return
+    with _databases(tmp_path_factory.mktemp("postgresql")) as own:
+        yield own
+
+
+@pytest.fixture
+def database_url(databases: Databases) -> Iterator[str]:
+    """A fresh database with every migration applied."""
+    url = databases.create(migrated=True)
+    yield url
+    databases.drop(url)
+
+
+@pytest.fixture
+def empty_database_url(databases: Databases) -> Iterator[str]:
+    """A fresh database with nothing in it."""
+    url = databases.create(migrated=False)
+    yield url
+    databases.drop(url)
+
+
+@pytest.fixture
+def new_database_url(databases: Databases) -> Iterator[Callable[[], str]]:
+    """Makes as many migrated databases as a test asks for."""
+    made: list[str] = []
+
+    def make() -> str:
+        made.append(databases.create(migrated=True))
+        return made[-1]
+
+    yield make
+    for url in made:
+        databases.drop(url)
+
+
+@pytest.fixture
+def pool(database_url: str) -> Iterator[Pool]:
+    from storage.pool import Pool
+
+    opened = Pool(database_url)
+    yield opened
+    opened.close()
