@@ -1,0 +1,171 @@
+"""SMTP passwords, encrypted with keys that are not in the database.
+
+A key is 32 random bytes in URL-safe base64 (a Fernet key). Several may be in force, newest first:
+the first encrypts, all decrypt, so that a new key can be put in front before anything is rewritten.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import os
+import struct
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+KEY_FILE_NAME = "postledger.key"
+LONGEST_PASSWORD = 1024
+
+
+class SecretsError(Exception):
+    """A key or a secret that cannot be used. The message never holds either."""
+
+
+def new_key() -> str:
+    return Fernet.generate_key().decode()
+
+
+def load_keys(key: str | None, key_file: Path | None, data_folder: Path) -> list[str]:
+    """The keys in force, newest first: from `key` (comma-separated), else from `key_file`, else from
+    the file in the data folder, which is made (mode 0600) when it is not there."""
+    if key:
+        return _split(key)
+    if key_file is not None:
+        return read_key_file(key_file)
+    own_file = data_folder / KEY_FILE_NAME
+    if not own_file.exists():
+        data_folder.mkdir(parents=True, exist_ok=True)
+        _create_key_file(own_file)
+    return read_key_file(own_file)
+
+
+def read_key_file(path: Path) -> list[str]:
+    """Keys of a file, one a line or comma-separated, newest first; lines that start with # are comments."""
+    try:
+        text = path.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SecretsError(f"the key file {path} cannot be read: {type(error).__name__}") from None
+    lines = (line for line in text.splitlines() if not line.lstrip().startswith("#"))
+    return _split(",".join(lines))
+
+
+def write_key_file(path: Path, keys: Sequence[str]) -> None:
+    """Replaces the file in one step, readable by its owner only."""
+    temporary = _private_file(path.parent, keys)
+    temporary.replace(path)
+
+
+def _create_key_file(path: Path) -> None:
+    temporary = _private_file(path.parent, [new_key()])
+    try:
+        os.link(temporary, path)  # refuses to replace: of two processes that start at once, one key wins
+    except FileExistsError:
+        pass
+    finally:
+        temporary.unlink()
+
+
+def _private_file(folder: Path, keys: Sequence[str]) -> Path:
+    handle, name = tempfile.mkstemp(prefix=".key-", dir=folder)  # mode 0600
+    with os.fdopen(handle, "w") as file:
+        file.write("# Keys of Postledger, newest first. Whoever has them can read the SMTP passwords.\n")
+        file.writelines(f"{key}\n" for key in keys)
+        file.flush()
+        os.fsync(file.fileno())
+    return Path(name)
+
+
+def _split(text: str) -> list[str]:
+    return [key for part in text.split(",") if (key := part.strip())]
+
+
+@dataclass(frozen=True)
+class Secrets:
+    """Encrypts with the first of `keys`, decrypts with any. Raises SecretsError for a key that is none."""
+
+    keys: Sequence[str] = field(repr=False)
+    _fernet: MultiFernet = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        if not self.keys:
+            raise SecretsError("no key is configured")
+        try:
+            fernet = MultiFernet([Fernet(key) for key in self.keys])
+        except (ValueError, binascii.Error):
+            raise SecretsError("a key must be 32 random bytes in URL-safe base64 (44 characters)") from None
+        object.__setattr__(self, "_fernet", fernet)
+
+    def encrypt(self, server: int, password: str) -> bytes:
+        """The token holds the server's number, so it opens nothing when copied to another server's row."""
+        if len(password) > LONGEST_PASSWORD:
+            raise SecretsError(f"a password may have {LONGEST_PASSWORD} characters")
+        return self._fernet.encrypt(struct.pack(">I", server) + password.encode())
+
+    def decrypt(self, server: int, token: bytes) -> str:
+        try:
+            plain = self._fernet.decrypt(token)
+        except InvalidToken:
+            raise SecretsError(f"none of the keys opens the password of server {server}") from None
+        if plain[:4] != struct.pack(">I", server):
+            raise SecretsError(f"the password kept for server {server} was stored for another server")
+        return plain[4:].decode()
+
+    def keep_password(self, cursor: Any, server: int, password: str | None) -> None:
+        """Stores, replaces or (None or empty) removes the password of a server."""
+        if not password:
+            cursor.execute("DELETE FROM server_secrets WHERE server = %s", (server,))
+            return
+        cursor.execute(
+            """
+            INSERT INTO server_secrets (server, token) VALUES (%s, %s)
+            ON CONFLICT (server) DO UPDATE SET token = excluded.token, updated_at = now()
+            """,
+            (server, self.encrypt(server, password)),
+        )
+
+    def password_of(self, cursor: Any, server: int) -> str | None:
+        """None when the server has no password. Raises SecretsError when no key opens it."""
+        cursor.execute("SELECT token FROM server_secrets WHERE server = %s", (server,))
+        row = cursor.fetchone()
+        return None if row is None else self.decrypt(server, bytes(row[0]))
+
+    def rotate(self, cursor: Any) -> int:
+        """Encrypts every stored password anew with the first key; how many. All or, on SecretsError, none."""
+        cursor.execute("SELECT server, token FROM server_secrets ORDER BY server FOR UPDATE")
+        stored = cursor.fetchall()
+        renewed = [
+            (server, self.encrypt(server, self.decrypt(server, bytes(token)))) for server, token in stored
+        ]
+        for server, token in renewed:
+            cursor.execute(
+                "UPDATE server_secrets SET token = %s, updated_at = now() WHERE server = %s", (token, server)
+            )
+        return len(renewed)
+
+    def unreadable(self, cursor: Any) -> list[int]:
+        """Servers whose stored password none of the keys opens."""
+        cursor.execute("SELECT server, token FROM server_secrets ORDER BY server")
+        return [server for server, token in cursor.fetchall() if not self._opens(server, bytes(token))]
+
+    def _opens(self, server: int, token: bytes) -> bool:
+        try:
+            self.decrypt(server, token)
+        except SecretsError:
+            return False
+        return True
+
+    def unsubscribe_keys(self) -> list[bytes]:
+        """32 bytes each, newest first: sign unsubscribe links with the first, accept any. Links in mails
+        that are out keep working as long as the key of their day is still among the keys."""
+        return [_derived(key, b"postledger unsubscribe link") for key in self.keys]
+
+
+def _derived(key: str, purpose: bytes) -> bytes:
+    return HKDF(algorithm=SHA256(), length=32, salt=None, info=purpose).derive(base64.urlsafe_b64decode(key))
