@@ -16,12 +16,9 @@ import os
 import pwd
 import secrets
 import shutil
-import signal
 import socket
-import subprocess
 import sys
 import tempfile
-import threading
 import time
 from pathlib import Path
 from types import TracebackType
@@ -30,14 +27,12 @@ from urllib.parse import urlsplit
 import psycopg2
 
 from storage import postgres_binaries
+from storage.kept_process import Handed, KeptProcess
 
 NAME = "postledger"
-LAUNCH = str(Path(__file__).with_name("launch.py"))
 MOMENT = 0.02
 START_LIMIT = 300.0
 JOIN_LIMIT = 60.0
-STOP_LIMIT = 15.0
-LOG_LIMIT = 10_000_000
 SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
@@ -52,6 +47,7 @@ SETTINGS = {
     "timezone": "UTC",
     "log_timezone": "UTC",
 }
+INITDB_OPTIONS = ("--auth=scram-sha-256", "--encoding=UTF8", "--locale=C", "--no-instructions")
 WITHOUT_FSYNC = {
     "fsync": "off",
     "synchronous_commit": "off",
@@ -83,8 +79,7 @@ class EmbeddedServer:
         self._fsync = fsync
         self._wanted = binaries
         self._user = user
-        self._process: subprocess.Popen[bytes] | None = None
-        self._ended = threading.Event()
+        self._process: KeptProcess | None = None
 
     def __enter__(self) -> EmbeddedServer:
         self.start()
@@ -98,7 +93,7 @@ class EmbeddedServer:
     @property
     def running(self) -> bool:
         """Whether the server that this object started still runs."""
-        return self._process is not None and not self._ended.is_set()
+        return self._process is not None and self._process.running
 
     def start(self) -> None:
         """Start the server or join the one that runs. Sets `url`. Raises EmbeddedServerError."""
@@ -116,15 +111,10 @@ class EmbeddedServer:
             )  # from here on the server itself holds it, for as long as any of its processes lives
 
     def close(self) -> None:
-        """Stop what was started, within about 15 seconds; a joined server is left alone."""
-        if self._process is None:
-            return
-        for sign in (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL):  # fast, immediate, at once
-            if self._ended.is_set():
-                break
-            self._process.send_signal(sign)
-            self._ended.wait(STOP_LIMIT / 3 * (2 if sign == signal.SIGINT else 0.5))
-        self._process = None
+        """Stop what was started, within 15 seconds; a joined server is left alone."""
+        if self._process is not None:
+            self._process.stop()
+            self._process = None
 
     def _lock_or_join(self) -> int | None:
         """The locked descriptor, or None once a server that someone else runs has answered."""
@@ -190,7 +180,7 @@ class EmbeddedServer:
         raise EmbeddedServerError("PostgreSQL does not run as root, and there is no user to run it: name one")
 
     def _credentials(self) -> tuple[str, int]:
-        """The password and the last port; a new password only while there are no data that need the old one."""
+        """The password and the last port; a new password only while no data need the old one."""
         url = self._recorded_url()
         if url:
             parts = urlsplit(url)
@@ -220,34 +210,25 @@ class EmbeddedServer:
         unfinished.mkdir(mode=0o700)
         if account:
             os.chown(unfinished, account.pw_uid, account.pw_gid)
-        with tempfile.TemporaryFile() as secret, _Handed(unfinished, account) as place:
+        with tempfile.TemporaryFile() as secret, Handed(unfinished, account) as place:
             secret.write(password.encode())
             secret.seek(0)
             if account:
                 os.fchown(secret.fileno(), account.pw_uid, account.pw_gid)
-            utf8 = (
-                ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
-                if binaries.major >= 17
-                else ["--lc-ctype=C.UTF-8"]
-            )
-            command = [
-                binaries.initdb, "-D", place.path, "-U", NAME, "--auth=scram-sha-256",
-                f"--pwfile=/dev/fd/{secret.fileno()}", "--encoding=UTF8", "--locale=C", *utf8, "--no-instructions",
-                *([] if self._fsync else ["--no-sync"]),
-            ]  # fmt: skip
-            self._launch(command, account, [secret.fileno(), *place.descriptors])
-            self._ended.wait()
-        if self._process is None or self._process.returncode != 0:
-            raise EmbeddedServerError(f"initdb failed:\n{self._log_tail()}")
+            command = [binaries.initdb, "-D", place.path, "-U", NAME, f"--pwfile=/dev/fd/{secret.fileno()}"]
+            options = [*INITDB_OPTIONS, *binaries.utf8_options, *([] if self._fsync else ["--no-sync"])]
+            descriptors = [secret.fileno(), *place.descriptors]
+            if self._launch([*command, *options], account, descriptors).exit_code() != 0:
+                raise EmbeddedServerError(f"initdb failed:\n{self._log_tail()}")
         unfinished.rename(self.data)
 
     def _refuse_other_major(self, major: int) -> None:
         made_by = (self.data / "PG_VERSION").read_text().strip()
         if made_by != str(major):
             raise EmbeddedServerError(
-                f"{self.data} was made by PostgreSQL {made_by}, and this is PostgreSQL {major}. Either start with "
-                f"PG_BIN=<folder of the programs of PostgreSQL {made_by}>, or move the data over: start that way "
-                f"once more, `pg_dump` the database, start on an empty folder and load the dump there. "
+                f"{self.data} was made by PostgreSQL {made_by}, and this is PostgreSQL {major}. Either start "
+                f"with PG_BIN=<folder of PostgreSQL {made_by}'s programs>, or move the data over: start that "
+                "way once more, pg_dump the database, start on an empty folder and load the dump there. "
                 "Nothing was changed."
             )
 
@@ -273,67 +254,33 @@ class EmbeddedServer:
         self, binaries: postgres_binaries.Binaries, account: pwd.struct_passwd | None, url: str, lock: int
     ) -> bool:
         settings = {**SETTINGS, "port": str(urlsplit(url).port), **({} if self._fsync else WITHOUT_FSYNC)}
-        with _Handed(self.data, account) as place:
+        with Handed(self.data, account) as place:
             options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
-            self._launch([binaries.postgres, "-D", place.path, *options], account, [lock, *place.descriptors])
+            command = [binaries.postgres, "-D", place.path, *options]
+            process = self._launch(command, account, [lock, *place.descriptors])
         deadline = time.monotonic() + START_LIMIT
-        while not self._ended.wait(MOMENT):
-            if _answers(url, create=True):
-                return True
-            if time.monotonic() > deadline:
-                self.close()
-                raise EmbeddedServerError(f"PostgreSQL does not answer:\n{self._log_tail()}")
+        try:
+            while not process.ended(MOMENT):
+                if _answers(url, create=True):
+                    self._process = process
+                    return True
+                if time.monotonic() > deadline:
+                    raise EmbeddedServerError(f"PostgreSQL does not answer:\n{self._log_tail()}")
+        finally:
+            if self._process is None:
+                process.stop()
         return False
 
-    def _launch(self, command: list[str], account: pwd.struct_passwd | None, descriptors: list[int]) -> None:
-        """Spawn from a thread that lives until the program ends: "the parent's death" is that of the
-        thread that spawned, and the same thread reaps it."""
-        log = self.folder / "server.log"
-        ids = (account.pw_uid, account.pw_gid) if account else (-1, -1)
-        launch = [sys.executable, "-I", "-S", LAUNCH, str(ids[0]), str(ids[1]), str(os.getpid()), *command]
-        mode = "wb" if log.exists() and log.stat().st_size > LOG_LIMIT else "ab"
-        spawned: list[subprocess.Popen[bytes] | OSError] = []
-        known, ended = threading.Event(), threading.Event()
-
-        def keep() -> None:
-            try:
-                with log.open(mode) as output:
-                    process = subprocess.Popen(  # noqa: S603
-                        launch, stdin=subprocess.DEVNULL, stdout=output, stderr=output, pass_fds=descriptors,
-                        env={"LC_ALL": "C", "PATH": os.defpath}, cwd="/", start_new_session=True,
-                    )  # fmt: skip
-                spawned.append(process)
-            except OSError as error:
-                spawned.append(error)
-                return
-            finally:
-                known.set()
-            process.wait()
-            ended.set()
-
-        threading.Thread(target=keep, name="embedded PostgreSQL", daemon=True).start()
-        known.wait()
-        if isinstance(spawned[0], OSError):
-            raise EmbeddedServerError(f"{command[0]} could not be started: {spawned[0]}")
-        self._process, self._ended = spawned[0], ended
+    def _launch(
+        self, command: list[str], account: pwd.struct_passwd | None, descriptors: list[int]
+    ) -> KeptProcess:
+        try:
+            return KeptProcess(command, account, descriptors, self.folder / "server.log")
+        except OSError as error:
+            raise EmbeddedServerError(f"{command[0]} could not be started: {error}") from error
 
     def _log_tail(self) -> str:
         return "\n".join((self.folder / "server.log").read_text(errors="replace").splitlines()[-10:])
-
-
-class _Handed:
-    """A folder as the given user can reach it: as an open descriptor, or by name when no user is given."""
-
-    def __init__(self, folder: Path, account: pwd.struct_passwd | None) -> None:
-        self.descriptors = [os.open(folder, os.O_RDONLY | os.O_DIRECTORY)] if account else []
-        self.path = f"/proc/self/fd/{self.descriptors[0]}" if account else str(folder)
-
-    def __enter__(self) -> _Handed:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for descriptor in self.descriptors:
-            os.close(descriptor)
 
 
 def _free_port(preferred: int) -> int:

