@@ -1,0 +1,54 @@
+"""The dashboard kept current: fragments over server-sent events, or by polling with an ETag."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+from flask import Blueprint, Response, current_app, jsonify, request
+
+from web.broadcast import Broadcast, Stream, TooManyStreams
+from web.errors import Refused
+
+blueprint = Blueprint("live", __name__)
+
+
+def broadcast() -> Broadcast:
+    found = current_app.extensions["postledger.broadcast"]
+    assert isinstance(found, Broadcast)
+    return found
+
+
+@blueprint.get("/live")
+def stream() -> Response:
+    """`Last-Event-ID`, or `after` on the first connection, names the last edition that was seen.
+    503 when too many pages are open: the page then polls."""
+    seen = request.headers.get("Last-Event-ID") or request.args.get("after")
+    try:
+        viewer = broadcast().stream(seen)
+    except TooManyStreams:
+        raise Refused(503, "Too many live pages are open; this one polls.", {"Retry-After": "60"}) from None
+    response = Response(messages(viewer), mimetype="text/event-stream")
+    response.headers["X-Accel-Buffering"] = "no"
+    response.call_on_close(viewer.close)
+    return response
+
+
+def messages(viewer: Stream) -> Iterator[str]:
+    yield "retry: 2000\n\n"
+    for item in viewer:
+        if item is None:
+            yield ": still here\n\n"
+        else:
+            edition, fragments = item
+            yield f"id: {edition}\nevent: fragments\ndata: {json.dumps(fragments)}\n\n"
+
+
+@blueprint.get("/live/fragments")
+def fragments() -> Response:
+    """All fragments at once; 304 when If-None-Match names the newest edition."""
+    edition = broadcast().edition()
+    response = jsonify(edition.fragments)
+    response.set_etag(edition.name)
+    response.headers["Cache-Control"] = "no-cache"
+    return response.make_conditional(request)

@@ -1,0 +1,22 @@
+"""What the web part is told at its start."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+
+@dataclass(frozen=True, kw_only=True)
+class WebSettings:
+    """`unsubscribe_key` signs the tokens in List-Unsubscribe. `public_url` is where recipients reach
+    `/unsubscribe`, usually through a reverse proxy; nothing else is answered under its host.
+    `largest_body` is in bytes; `streams` is how many live pages one process feeds at once."""
+
+    unsubscribe_key: bytes
+    public_url: str | None = None
+    largest_body: int = 65536
+    streams: int = 16
+
+    @property
+    def public_host(self) -> str | None:
+        return urlsplit(self.public_url).hostname if self.public_url else None
