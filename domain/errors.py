@@ -1,0 +1,36 @@
+"""Why something was not done. Nothing has changed when one of these is raised."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+
+class Refused(Exception):
+    """A command that the rules do not allow, in words for the person who gave it.
+
+    `fields` has one message for each field that was at fault, `field` is the first of them;
+    both are empty (None) when the refusal is about no field.
+    """
+
+    def __init__(self, message: str, field: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.fields: dict[str, str] = {} if field is None else {field: message}
+
+    @property
+    def field(self) -> str | None:
+        return next(iter(self.fields), None)
+
+    @classmethod
+    def for_fields(cls, fields: Mapping[str, str]) -> Refused:
+        refused = cls("; ".join(fields.values()))
+        refused.fields = dict(fields)
+        return refused
+
+
+class Missing(Refused):
+    """There is no campaign or server of that number."""
+
+
+class Outrun(Refused):
+    """Others changed the same thing at the same moment, several times over."""
