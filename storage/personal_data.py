@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 
+from domain.errors import Refused
 from storage import email_address
 
 LONGEST_NAME = 500
@@ -15,7 +16,7 @@ _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _ESCAPED_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 
 
-class DirectoryError(ValueError):
+class DirectoryError(Refused):
     """A person, a list or a value that is not acceptable. The message never quotes personal data."""
 
 
