@@ -35,10 +35,16 @@ class _UnreadableError(Exception):
     pass
 
 
+Record = tuple[int, list[str] | str]  # the line it begins on; its fields, or why it cannot be read
+
+
 def people(file: BinaryIO, progress: Callable[[int], None]) -> Iterator[Person | Refusal]:
     """Raises DirectoryError when the header is not usable."""
     records = _records(_Lines(file, progress))
-    order = _order_of_columns(next(records, None))
+    return _people(records, _order_of_columns(next(records, None)))
+
+
+def _people(records: Iterator[Record], order: list[str]) -> Iterator[Person | Refusal]:
     for line, fields in records:
         if isinstance(fields, str):
             yield Refusal(line, fields)
@@ -46,7 +52,7 @@ def people(file: BinaryIO, progress: Callable[[int], None]) -> Iterator[Person |
             yield _person(line, fields, order)
 
 
-def _order_of_columns(header: tuple[int, list[str] | str] | None) -> list[str]:
+def _order_of_columns(header: Record | None) -> list[str]:
     names = header[1] if header else []
     columns = [name.strip().lower() for name in names] if isinstance(names, list) else []
     if "email" not in columns or len(set(columns)) < len(columns) or not set(columns) <= set(COLUMNS):
@@ -130,7 +136,7 @@ class _Lines:
         return self._number, None if too_long else raw.decode("utf-8", "surrogateescape")
 
 
-def _records(lines: _Lines) -> Iterator[tuple[int, list[str] | str]]:
+def _records(lines: _Lines) -> Iterator[Record]:
     reader: Any = csv.reader(lines, strict=True)
     while True:
         lines.begin()

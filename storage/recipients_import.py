@@ -93,11 +93,12 @@ class _CopyText:
     def __init__(self, rows: Iterator[Person]) -> None:
         self._rows = rows
         self._rest = b""
+        self.failed: OSError | None = None
 
     def read(self, size: int = 8192) -> bytes:
         parts = [self._rest]
         length = len(self._rest)
-        while length < size and (person := next(self._rows, None)) is not None:
+        while length < size and (person := self._next()) is not None:
             line = f"{person.line}\t{person.email}\t{person.name}\t{person.attributes}\n"
             parts.append(line.replace("\\", "\\\\").encode())
             length += len(parts[-1])
@@ -105,15 +106,26 @@ class _CopyText:
         self._rest = text[size:]
         return text[:size]
 
+    def _next(self) -> Person | None:
+        try:
+            return next(self._rows, None)
+        except OSError as error:
+            self.failed = error
+            raise
+
 
 def _copy(cursor: Any, rows: Iterator[Person]) -> None:
     cursor.execute(
         "CREATE TEMPORARY TABLE arriving (line bigint, email text, name text, attributes jsonb)"
         " ON COMMIT DROP"
     )
-    cursor.copy_expert(
-        "COPY pg_temp.arriving FROM STDIN WITH (ENCODING 'UTF8')", _CopyText(rows), size=1 << 16
-    )
+    text = _CopyText(rows)
+    try:
+        cursor.copy_expert("COPY pg_temp.arriving FROM STDIN WITH (ENCODING 'UTF8')", text, size=1 << 16)
+    except psycopg2.Error:
+        if text.failed:
+            raise text.failed from None
+        raise
 
 
 def _merge(cursor: Any, options: Options, summary: Summary) -> None:
@@ -143,6 +155,7 @@ def _merge(cursor: Any, options: Options, summary: Summary) -> None:
     if options.list_number is not None:
         _subscribe(cursor, options, options.list_number, summary)
     _count_unmailable(cursor, options.list_number, summary)
+    cursor.execute("DROP TABLE pg_temp.arrived")
 
 
 def _update(cursor: Any, summary: Summary) -> None:

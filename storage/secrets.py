@@ -7,8 +7,8 @@ the first encrypts, all decrypt, so that a new key can be put in front before an
 from __future__ import annotations
 
 import base64
-import binascii
 import os
+import re
 import struct
 import tempfile
 from collections.abc import Sequence
@@ -96,11 +96,9 @@ class Secrets:
     def __post_init__(self) -> None:
         if not self.keys:
             raise SecretsError("no key is configured")
-        try:
-            fernet = MultiFernet([Fernet(key) for key in self.keys])
-        except (ValueError, binascii.Error):
-            raise SecretsError("a key must be 32 random bytes in URL-safe base64 (44 characters)") from None
-        object.__setattr__(self, "_fernet", fernet)
+        if not all(re.fullmatch("[A-Za-z0-9_-]{43}=", key) for key in self.keys):
+            raise SecretsError("a key must be 32 random bytes in URL-safe base64 (44 characters)")
+        object.__setattr__(self, "_fernet", MultiFernet([Fernet(key) for key in self.keys]))
 
     def encrypt(self, server: int, password: str) -> bytes:
         """The token holds the server's number, so it opens nothing when copied to another server's row."""

@@ -1,0 +1,125 @@
+"""SMTP passwords: only the configured keys open them, and only for the server they were stored for."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+import pytest
+
+from storage.secrets import Secrets, SecretsError, load_keys, new_key, read_key_file, write_key_file
+
+
+@pytest.fixture
+def cursor(database_url: str) -> Iterator[Any]:
+    connection = psycopg2.connect(database_url)
+    with connection.cursor() as opened:
+        yield opened
+    connection.close()
+
+
+def test_a_password_comes_back_for_its_own_server() -> None:
+    secrets = Secrets([new_key()])
+    token = secrets.encrypt(7, "grün§geheim")
+    assert b"geheim" not in token
+    assert secrets.decrypt(7, token) == "grün§geheim"
+
+
+def test_a_password_of_one_server_is_refused_for_another() -> None:
+    secrets = Secrets([new_key()])
+    with pytest.raises(SecretsError, match="another server"):
+        secrets.decrypt(8, secrets.encrypt(7, "tea"))
+
+
+def test_a_new_key_in_front_still_opens_what_the_old_one_closed() -> None:
+    old, new = new_key(), new_key()
+    token = Secrets([old]).encrypt(1, "tea")
+    assert Secrets([new, old]).decrypt(1, token) == "tea"
+    with pytest.raises(SecretsError, match="none of the keys"):
+        Secrets([new]).decrypt(1, token)
+
+
+def test_rotation_makes_the_old_key_superfluous(cursor: Any) -> None:
+    old, new = new_key(), new_key()
+    for server in (1, 2):
+        Secrets([old]).keep_password(cursor, server, f"password {server}")
+    assert Secrets([new]).unreadable(cursor) == [1, 2]
+    assert Secrets([new, old]).rotate(cursor) == 2
+    assert Secrets([new]).unreadable(cursor) == []
+    assert Secrets([new]).password_of(cursor, 2) == "password 2"
+
+
+def test_rotation_with_a_password_that_nothing_opens_changes_nothing(cursor: Any) -> None:
+    old, lost = new_key(), new_key()
+    Secrets([old]).keep_password(cursor, 1, "tea")
+    Secrets([lost]).keep_password(cursor, 2, "tea")
+    with pytest.raises(SecretsError, match="server 2"):
+        Secrets([new_key(), old]).rotate(cursor)
+    assert Secrets([old]).password_of(cursor, 1) == "tea"
+
+
+def test_a_server_without_password_has_none_and_an_empty_one_removes_it(cursor: Any) -> None:
+    secrets = Secrets([new_key()])
+    assert secrets.password_of(cursor, 1) is None
+    secrets.keep_password(cursor, 1, "tea")
+    secrets.keep_password(cursor, 1, "")
+    assert secrets.password_of(cursor, 1) is None
+
+
+def test_the_key_file_is_made_once_and_for_its_owner_only(tmp_path: Path) -> None:
+    folder = tmp_path / "var"
+    keys = load_keys(None, None, folder)
+    assert load_keys(None, None, folder) == keys
+    assert len(keys) == 1
+    assert stat.S_IMODE((folder / "postledger.key").stat().st_mode) == 0o600
+    assert [path.name for path in folder.iterdir()] == ["postledger.key"]
+
+
+def test_the_environment_comes_before_the_file_and_the_file_before_a_made_one(tmp_path: Path) -> None:
+    first, second, third = new_key(), new_key(), new_key()
+    file = tmp_path / "keys"
+    file.write_text(f"# newest first\n{second}\n\n {third}\n")
+    assert load_keys(f"{first}, {second}", file, tmp_path) == [first, second]
+    assert load_keys(None, file, tmp_path) == [second, third]
+    assert not (tmp_path / "postledger.key").exists()
+
+
+def test_a_rewritten_key_file_keeps_its_order_and_mode(tmp_path: Path) -> None:
+    file = tmp_path / "keys"
+    keys = [new_key(), new_key()]
+    write_key_file(file, keys)
+    assert read_key_file(file) == keys
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("bad", ["hunter2", "x" * 44, new_key() + "x", ""])
+def test_a_key_that_is_none_is_refused_without_being_repeated(bad: str) -> None:
+    with pytest.raises(SecretsError) as refused:
+        Secrets([bad])
+    assert not bad or bad not in str(refused.value)
+
+
+def test_no_key_at_all_is_refused() -> None:
+    with pytest.raises(SecretsError, match="no key"):
+        Secrets([])
+
+
+def test_a_missing_key_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SecretsError, match="nowhere"):
+        read_key_file(tmp_path / "nowhere")
+
+
+def test_neither_keys_nor_passwords_show_in_the_representation() -> None:
+    key = new_key()
+    assert key not in repr(Secrets([key]))
+
+
+def test_unsubscribe_keys_follow_the_keys_and_differ_from_them() -> None:
+    old, new = new_key(), new_key()
+    newest, oldest = Secrets([new, old]).unsubscribe_keys()
+    assert [oldest] == Secrets([old]).unsubscribe_keys()
+    assert newest != oldest
+    assert len(newest) == 32
