@@ -11,7 +11,7 @@ from werkzeug.exceptions import HTTPException
 log = logging.getLogger(__name__)
 
 
-class Refused(Exception):  # noqa: N818
+class Refusal(Exception):  # noqa: N818
     """A request that is answered with `status` and `message`; nothing was changed."""
 
     def __init__(self, status: int, message: str, headers: dict[str, str] | None = None) -> None:
@@ -22,8 +22,8 @@ class Refused(Exception):  # noqa: N818
 
 
 def install(app: Flask) -> None:
-    @app.errorhandler(Refused)
-    def refused(error: Refused) -> Response:
+    @app.errorhandler(Refusal)
+    def refused(error: Refusal) -> Response:
         return told(error.status, error.message, error.headers)
 
     @app.errorhandler(HTTPException)

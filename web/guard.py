@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from flask import Flask, Response, request
 
-from web.errors import Refused
+from web.errors import Refusal
 
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -66,7 +66,7 @@ def check_host(public_host: str | None) -> None:
     name = host_name(request.host)
     if name in LOOPBACK_NAMES or (name == public_host and unsubscribing()):
         return
-    raise Refused(421, "This server answers only to 127.0.0.1, localhost and ::1.")
+    raise Refusal(421, "This server answers only to 127.0.0.1, localhost and ::1.")
 
 
 def check_origin() -> None:
@@ -77,7 +77,7 @@ def check_origin() -> None:
     origin = request.headers.get("Origin")
     foreign_origin = origin is not None and urlsplit(origin).netloc != request.host
     if foreign_origin or request.headers.get("Sec-Fetch-Site", "none") not in ("same-origin", "none"):
-        raise Refused(403, "Changes are refused when a page of another origin asks for them.")
+        raise Refusal(403, "Changes are refused when a page of another origin asks for them.")
 
 
 def unsubscribing() -> bool:

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from flask import request
 
-from web.errors import Refused
+from web.errors import Refusal
 
 LARGEST_NUMBER = 0xFFFFFFFF
 LARGEST_PAGE = 1_000_000
@@ -36,7 +36,7 @@ def uuid_argument(field: str) -> UUID | None:
     try:
         return UUID(text)
     except ValueError:
-        raise Refused(400, f"{field}: {text!r} is not a UUID.") from None
+        raise Refusal(400, f"{field}: {text!r} is not a UUID.") from None
 
 
 def choice_arguments(field: str, choices: list[str]) -> list[str]:
@@ -45,7 +45,7 @@ def choice_arguments(field: str, choices: list[str]) -> list[str]:
     chosen = sorted({word for word in given if word})
     for word in chosen:
         if word not in choices:
-            raise Refused(400, f"{field}: {word[:40]!r} is none of {', '.join(choices)}.")
+            raise Refusal(400, f"{field}: {word[:40]!r} is none of {', '.join(choices)}.")
     return chosen
 
 
@@ -60,20 +60,20 @@ def page_arguments() -> tuple[int, int]:
 
 def whole_number(field: str, text: str, largest: int, also: str = "") -> int:
     if not (text.isascii() and text.isdigit() and 1 <= int(text) <= largest):
-        raise Refused(400, f"{field}: a whole number from 1 to {largest}{also}, not {text!r}.")
+        raise Refusal(400, f"{field}: a whole number from 1 to {largest}{also}, not {text!r}.")
     return int(text)
 
 
 def json_object() -> dict[str, Any]:
     """The body as a JSON object. 415 for another content type, 400 for what is no JSON object."""
     if request.mimetype != "application/json":
-        raise Refused(415, "The body must be JSON, with Content-Type: application/json.")
+        raise Refusal(415, "The body must be JSON, with Content-Type: application/json.")
     try:
         body = json.loads(request.get_data())
     except (ValueError, RecursionError) as error:
-        raise Refused(400, f"The body is not JSON: {str(error)[:200]}.") from None
+        raise Refusal(400, f"The body is not JSON: {str(error)[:200]}.") from None
     if not isinstance(body, dict):
-        raise Refused(400, "The body must be a JSON object.")
+        raise Refusal(400, "The body must be a JSON object.")
     return body
 
 
@@ -82,7 +82,7 @@ def text_field(body: dict[str, Any], field: str, largest: int) -> str | None:
     if value is None:
         return None
     if not isinstance(value, str):
-        raise Refused(400, f"{field}: a string is expected.")
+        raise Refusal(400, f"{field}: a string is expected.")
     return limited_text(field, value.strip(), largest) or None
 
 
@@ -94,15 +94,15 @@ def instant_field(body: dict[str, Any], field: str) -> datetime | None:
     try:
         instant = datetime.fromisoformat(text)
         if instant.tzinfo is None:
-            raise Refused(400, f"{field}: {text!r} lacks the offset from UTC, as in 2026-03-06T08:00:00Z.")
+            raise Refusal(400, f"{field}: {text!r} lacks the offset from UTC, as in 2026-03-06T08:00:00Z.")
         return instant.astimezone(UTC)
     except (ValueError, OverflowError):
-        raise Refused(400, f"{field}: {text!r} is no instant such as 2026-03-06T08:00:00Z.") from None
+        raise Refusal(400, f"{field}: {text!r} is no instant such as 2026-03-06T08:00:00Z.") from None
 
 
 def limited_text(field: str, text: str, largest: int) -> str:
     if len(text) > largest:
-        raise Refused(400, f"{field}: at most {largest} characters.")
+        raise Refusal(400, f"{field}: at most {largest} characters.")
     if not text.isprintable():
-        raise Refused(400, f"{field}: control characters are not taken.")
+        raise Refusal(400, f"{field}: control characters are not taken.")
     return text

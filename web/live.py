@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from flask import Blueprint, Response, current_app, jsonify, request
 
 from web.broadcast import Broadcast, Stream, TooManyStreams
-from web.errors import Refused
+from web.errors import Refusal
 
 blueprint = Blueprint("live", __name__)
 
@@ -27,7 +27,7 @@ def stream() -> Response:
     try:
         viewer = broadcast().stream(seen)
     except TooManyStreams:
-        raise Refused(503, "Too many live pages are open; this one polls.", {"Retry-After": "60"}) from None
+        raise Refusal(503, "Too many live pages are open; this one polls.", {"Retry-After": "60"}) from None
     response = Response(messages(viewer), mimetype="text/event-stream")
     response.headers["X-Accel-Buffering"] = "no"
     response.call_on_close(viewer.close)

@@ -8,11 +8,11 @@ from urllib.parse import urlsplit
 
 @dataclass(frozen=True, kw_only=True)
 class WebSettings:
-    """`unsubscribe_key` signs the tokens in List-Unsubscribe. `public_url` is where recipients reach
+    """`unsubscribe_keys` are those that sign the tokens in List-Unsubscribe, newest first. `public_url` is where recipients reach
     `/unsubscribe`, usually through a reverse proxy; nothing else is answered under its host.
     `largest_body` is in bytes; `streams` is how many live pages one process feeds at once."""
 
-    unsubscribe_key: bytes
+    unsubscribe_keys: tuple[bytes, ...] = ()
     public_url: str | None = None
     largest_body: int = 65536
     streams: int = 16

@@ -1,0 +1,42 @@
+"""The dashboard: one page, made of the same fragments that the live stream sends."""
+
+from __future__ import annotations
+
+from flask import Blueprint, current_app, render_template
+
+from web.live import broadcast
+from web.overview import COMMANDS, Overview
+
+blueprint = Blueprint("dashboard", __name__)
+
+FRAGMENTS = {
+    "headline": "headline",
+    "start": "card start",
+    "queue": "card",
+    "throughput": "card",
+    "capacity": "card",
+    "oldest": "card",
+    "campaigns": "card",
+    "servers": "card",
+    "errors": "card",
+}
+"""Names in the order of the page, with their classes; each is a template in templates/live/."""
+
+
+@blueprint.get("/")
+def page() -> str:
+    return render_template(
+        "dashboard.html",
+        edition=broadcast().edition(),
+        order=list(FRAGMENTS),
+        classes=FRAGMENTS,
+        now=current_app.extensions["postledger"].clock.now(),
+        version=current_app.extensions["postledger"].version,
+    )
+
+
+def rendered(shown: Overview) -> dict[str, str]:
+    return {
+        name: current_app.jinja_env.get_template(f"live/{name}.html").render(o=shown, commands=COMMANDS)
+        for name in FRAGMENTS
+    }

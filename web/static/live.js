@@ -1,0 +1,150 @@
+// Keeps the page current: fragments of HTML come over server-sent events, or are polled for when
+// those fail, and are worked into the page with as little change as possible.
+
+const POLL_EVERY = 2000;
+const TRY_AGAIN_AFTER = 30000;
+const SPEAK_AT_MOST_EVERY = 30000;
+
+const link = document.getElementById("link");
+const spoken = document.getElementById("spoken");
+let edition = link.dataset.edition;
+let etag = "";
+let source = null;
+let timer = 0;
+let failures = 0;
+let lastSpoken = 0;
+
+function listen() {
+  stop();
+  source = new EventSource(`/live?after=${encodeURIComponent(edition)}`);
+  source.addEventListener("open", () => {
+    failures = 0;
+    show("live", "live");
+  });
+  source.addEventListener("fragments", (event) => {
+    edition = event.lastEventId;
+    apply(JSON.parse(event.data));
+  });
+  source.addEventListener("error", () => {
+    failures += 1;
+    if (source.readyState === EventSource.CLOSED || failures > 2) {
+      poll(Date.now() + TRY_AGAIN_AFTER);
+    } else {
+      show("polling", "connecting again");
+    }
+  });
+}
+
+async function poll(listenAgainAt) {
+  stop();
+  try {
+    const answer = await fetch("/live/fragments", { headers: { "If-None-Match": etag }, cache: "no-store" });
+    if (answer.status === 200) {
+      etag = answer.headers.get("ETag") ?? "";
+      apply(await answer.json());
+    } else if (answer.status !== 304) {
+      throw new Error(`status ${answer.status}`);
+    }
+    show("polling", "every 2 seconds");
+  } catch {
+    show("lost", "connection lost; figures may be old");
+  }
+  if (document.hidden) return;
+  timer = setTimeout(Date.now() > listenAgainAt ? listen : () => poll(listenAgainAt), POLL_EVERY);
+}
+
+function stop() {
+  source?.close();
+  source = null;
+  clearTimeout(timer);
+}
+
+function show(state, text) {
+  link.dataset.state = state;
+  link.textContent = text;
+}
+
+function apply(fragments) {
+  for (const [name, html] of Object.entries(fragments)) {
+    const section = document.getElementById(`live-${name}`);
+    const wanted = document.createElement("template");
+    wanted.innerHTML = html;
+    localise(wanted.content);
+    if (name === "headline") speak(wanted.content.querySelector("h1").textContent);
+    matchChildren(section, wanted.content);
+  }
+}
+
+function speak(text) {
+  if (spoken.textContent === text || Date.now() - lastSpoken < SPEAK_AT_MOST_EVERY) return;
+  lastSpoken = Date.now();
+  spoken.textContent = text;
+}
+
+function matchChildren(present, wanted) {
+  const old = [...present.childNodes];
+  const fresh = [...wanted.childNodes];
+  fresh.forEach((node, index) => {
+    if (index >= old.length) present.append(node);
+    else if (alike(old[index], node)) match(old[index], node);
+    else old[index].replaceWith(node);
+  });
+  old.slice(fresh.length).forEach((node) => node.remove());
+}
+
+function alike(present, wanted) {
+  return present.nodeName === wanted.nodeName && present.dataset?.key === wanted.dataset?.key;
+}
+
+function match(present, wanted) {
+  if (present.nodeType !== Node.ELEMENT_NODE) {
+    if (present.data !== wanted.data) present.data = wanted.data;
+    return;
+  }
+  for (const { name } of [...present.attributes]) {
+    if (!wanted.hasAttribute(name)) present.removeAttribute(name);
+  }
+  for (const { name, value } of wanted.attributes) {
+    if (present.getAttribute(name) !== value) present.setAttribute(name, value);
+  }
+  matchChildren(present, wanted);
+}
+
+// Times: the server writes UTC; here they get the viewer's own zone and way of writing.
+
+const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
+const day = new Intl.DateTimeFormat(undefined, { weekday: "short", day: "numeric", month: "short" });
+const distance = new Intl.RelativeTimeFormat(undefined, { numeric: "auto", style: "short" });
+const UNITS = [["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
+
+function localise(root) {
+  for (const time of root.querySelectorAll("time")) {
+    const at = new Date(time.dateTime);
+    time.textContent = FORMS[time.dataset.form](at);
+  }
+}
+
+const FORMS = {
+  clock: (at) => clock.format(at),
+  day: (at) => (at.toDateString() === new Date().toDateString() ? clock.format(at) : `${day.format(at)}, ${clock.format(at)}`),
+  distance: (at) => {
+    const seconds = Math.round((at - Date.now()) / 1000);
+    const [unit, length] = UNITS.find(([, length]) => Math.abs(seconds) >= length) ?? UNITS.at(-1);
+    return distance.format(Math.trunc(seconds / length), unit);
+  },
+};
+
+// The chart tells the figures of the bar under the pointer.
+
+document.addEventListener("pointerover", (event) => {
+  const readout = document.querySelector(".readout");
+  const bar = event.target.closest?.("[data-said]");
+  if (!readout) return;
+  readout.textContent = bar ? `${clock.format(new Date(bar.dataset.at))}: ${bar.dataset.said}` : readout.dataset.rest;
+});
+
+document.addEventListener("visibilitychange", () => (document.hidden ? stop() : listen()));
+addEventListener("pagehide", stop);
+setInterval(() => localise(document), 10000);
+localise(document);
+listen();
