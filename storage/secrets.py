@@ -159,6 +159,10 @@ class Secrets:
             return False
         return True
 
+    def token_key(self) -> bytes:
+        """The newest of `unsubscribe_keys`: what new links are signed with."""
+        return self.unsubscribe_keys()[0]
+
     def unsubscribe_keys(self) -> list[bytes]:
         """32 bytes each, newest first: sign unsubscribe links with the first, accept any. Links in mails
         that are out keep working as long as the key of their day is still among the keys."""

@@ -34,9 +34,9 @@ def test_these_are_addresses(email: str) -> None:
     [
         "", "@", "a", "a@", "@b.de", "a@b", "a@@b.de", "a@b@c.de", "a b@c.de", "a@b c.de", " a@b.de",
         "a@b.de\n", "a@b.de\r\nRCPT TO:<c@d.de>", "a\x00@b.de", "a@b.de\x00", "a@b..de", "a@.b.de", "a@b.de.",
-        ".a@b.de", "a.@b.de", "a..b@c.de", "<a@b.de>", '"a b"@c.de', "a@[127.0.0.1]", "a@127.0.0.1", "a@-b.de",
-        "a@b-.de", "a@b_c.de", "a,b@c.de", "a;b@c.de", "a@b,de", "a" * 65 + "@b.de", "ä" * 33 + "@b.de",
-        "a@" + "b" * 64 + ".de",
+        ".a@b.de", "a.@b.de", "a..b@c.de", "<a@b.de>", '"a b"@c.de', "a@[127.0.0.1]", "a@127.0.0.1",
+        "a@-b.de", "a@b-.de", "a@b_c.de", "a,b@c.de", "a;b@c.de", "a@b,de", "a" * 65 + "@b.de",
+        "ä" * 33 + "@b.de", "a@" + "b" * 64 + ".de",
         "a@" + "b." * 126 + "de", "a\u202eb@c.de", "a\u200bb@c.de", "a@b\u3000c.de",
         "a\udcff@b.de", "a@b\udcff.de",
     ],
