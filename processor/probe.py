@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from domain.reply import Stage
 from processor.dialogue import Dialogue, Step
 from processor.envelope import Extensions
+from processor.session import NO_GREETING
 from processor.smtp_settings import SmtpSettings
 from processor.transport import connect, exposes_password
 from processor.transport_errors import ConnectError, GreetingError, LoginError, TlsError, TransportError
@@ -69,12 +71,12 @@ def remedy_for(error: TransportError, settings: SmtpSettings) -> str:
             return _tls_remedy(error, settings)
         case GreetingError():
             return _greeting_remedy(error)
-        case ConnectError(stage="connect"):
-            return "Check host and port, and that a firewall lets this machine out to that port."
-        case ConnectError(stage="greeting") if settings.tls_type != "TLS":
+        case ConnectError() if error.text == NO_GREETING and settings.tls_type != "TLS":
             return (
                 "A server that says nothing often expects TLS from the first byte (port 465): tls_type TLS."
             )
+        case ConnectError(stage=Stage.CONNECT):
+            return "Check host and port, and that a firewall lets this machine out to that port."
     return "The server broke the conversation off. Try again; if it stays so, ask its operator."
 
 

@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 
+from domain.reply import Stage
 from processor.dialogue import Dialogue
 from processor.envelope import Extensions
 from processor.replies import ReplyError, take_reply, text_of
@@ -30,6 +31,7 @@ LONGEST_AUTH_COMMAND = 510
 """RFC 5321 §4.5.3.1.4 without CRLF; a longer initial response waits for the challenge (RFC 4954 §4)."""
 
 READ_AT_ONCE = 65_536
+NO_GREETING = "no greeting in time"
 
 
 class Session(smtplib.SMTP):
@@ -66,7 +68,7 @@ class Session(smtplib.SMTP):
                 self._hello()
             self._log_in()
             if self._unread:
-                raise ConnectError("ready", "the server sent something unasked")
+                raise ConnectError(Stage.CONNECT, "the server sent something unasked")
         except BaseException:
             self.close()
             raise
@@ -110,7 +112,7 @@ class Session(smtplib.SMTP):
     def _connect(self) -> None:
         settings = self._settings
         self._dialogue.note(f"connecting to {settings.host} port {settings.port}")
-        with self._failing_as(ConnectError, "connect"):
+        with self._failing_as(ConnectError, Stage.CONNECT, "no connection in time"):
             self.sock = socket.create_connection((settings.host, settings.port), self._patience)
             self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
@@ -119,29 +121,29 @@ class Session(smtplib.SMTP):
             self._encrypt()
 
     def _greeting(self) -> None:
-        with self._failing_as(ConnectError, "greeting"):
+        with self._failing_as(ConnectError, Stage.CONNECT, NO_GREETING):
             code, text = self.getreply()
         if code != 220:
-            raise GreetingError("greeting", self._shown(text), code)
+            raise GreetingError(Stage.CONNECT, self._shown(text), code)
 
     def _hello(self) -> None:
-        with self._failing_as(ConnectError, "hello"):
+        with self._failing_as(ConnectError, Stage.EHLO, "no answer to EHLO in time"):
             code, text = self.ehlo()
             if code >= 500:
                 code, text = self.helo()
         if not 200 <= code < 300:
-            raise GreetingError("hello", self._shown(text), code)
+            raise GreetingError(Stage.EHLO, self._shown(text), code)
 
     def _upgrade(self) -> None:
         """STARTTLS (RFC 3207). What came in plain text is forgotten, and may not reach into what follows."""
         if not self.has_extn("starttls"):
-            raise TlsError("tls", "the server does not offer STARTTLS")
-        with self._failing_as(ConnectError, "tls"):
+            raise TlsError(Stage.STARTTLS, "the server does not offer STARTTLS")
+        with self._failing_as(ConnectError, Stage.STARTTLS, "no answer to STARTTLS in time"):
             code, text = self.docmd("STARTTLS")
         if code != 220:
-            raise TlsError("tls", self._shown(text), code)
+            raise TlsError(Stage.STARTTLS, self._shown(text), code)
         if self._unread:
-            raise TlsError("tls", "plain text was injected after STARTTLS")
+            raise TlsError(Stage.STARTTLS, "plain text was injected after STARTTLS")
         self._encrypt()
         self.helo_resp = self.ehlo_resp = None
         self.esmtp_features = {}
@@ -149,7 +151,7 @@ class Session(smtplib.SMTP):
 
     def _encrypt(self) -> None:
         assert self.sock is not None
-        with self._failing_as(TlsError, "tls"):
+        with self._failing_as(TlsError, Stage.STARTTLS, "no end of the handshake in time"):
             self.sock.settimeout(self._patience)
             encrypted = self._context.wrap_socket(self.sock, server_hostname=self._settings.host.rstrip("."))
             self.sock = encrypted
@@ -164,15 +166,15 @@ class Session(smtplib.SMTP):
         offered = self.esmtp_features.get("auth", "").upper().split()
         if mechanism not in offered:
             known = " ".join(dict.fromkeys(offered)) or "nothing"
-            raise LoginError("auth", f"the server does not offer AUTH {mechanism}; it offers {known}")
+            raise LoginError(Stage.AUTH, f"the server does not offer AUTH {mechanism}; it offers {known}")
         self._is_secret = True
         try:
-            with self._failing_as(ConnectError, "auth"):
+            with self._failing_as(ConnectError, Stage.AUTH, "no answer to AUTH in time"):
                 code, text = self._answer_challenges(mechanism)
         finally:
             self._is_secret = False
         if code != 235:
-            raise LoginError("auth", self._shown(text), code)
+            raise LoginError(Stage.AUTH, self._shown(text), code)
 
     def _answer_challenges(self, mechanism: str) -> tuple[int, bytes]:
         answers = self._answers(mechanism)
@@ -186,7 +188,7 @@ class Session(smtplib.SMTP):
             code, text = self.docmd(b64encode(answer(b64decode(text, validate=False))).decode())
         if code == 334:
             self.docmd("*")
-            raise LoginError("auth", "the server keeps asking")
+            raise LoginError(Stage.AUTH, "the server keeps asking")
         return code, text
 
     def _answers(self, mechanism: str) -> list[Callable[[bytes], bytes]]:
@@ -208,14 +210,15 @@ class Session(smtplib.SMTP):
         return text
 
     @contextmanager
-    def _failing_as(self, kind: type[TransportError], stage: str) -> Iterator[None]:
+    def _failing_as(self, kind: type[TransportError], stage: Stage, silence: str) -> Iterator[None]:
         try:
             yield
         except ssl.SSLError as error:
-            raise TlsError("tls", _tls_reason(error)) from None
+            raise TlsError(Stage.STARTTLS, _tls_reason(error)) from None
         except (OSError, UnicodeError, ValueError, ReplyError, smtplib.SMTPException) as error:
             # Not chained: smtplib's and the codecs' errors quote what was being sent.
-            raise kind(stage, _reason(error)) from None
+            reason = silence if isinstance(error, TimeoutError) else _reason(error)
+            raise kind(stage, reason) from None
 
 
 @cache
@@ -249,8 +252,6 @@ def _tls_reason(error: ssl.SSLError) -> str:
 
 
 def _reason(error: Exception) -> str:
-    if isinstance(error, TimeoutError):
-        return "no answer in time"
     if isinstance(error, socket.gaierror):
         return f"the host name cannot be resolved: {error.strerror}"
     if isinstance(error, UnicodeError):

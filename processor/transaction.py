@@ -10,6 +10,7 @@ import re
 from enum import StrEnum
 from typing import NamedTuple
 
+from domain.reply import Stage
 from processor.envelope import Extensions, Obstacle, check_framing, commands
 from processor.replies import MAX_TEXT, ReplyError, take_reply, text_of
 
@@ -18,7 +19,7 @@ DATA_BLOCK_SECONDS = 180.0
 """RFC 5321 §4.5.3.2.5: how long a part of the message may wait for the network to take it."""
 
 
-class Stage(StrEnum):
+class State(StrEnum):
     """Whose reply is awaited. LONE_DOT and RSET only tidy up after a refusal."""
 
     READY = "ready"
@@ -39,21 +40,16 @@ class Kind(StrEnum):
 
 
 # Looking a member up on its class costs more than all else in the common path.
-READY, MAIL, RCPT, DATA = Stage.READY, Stage.MAIL, Stage.RCPT, Stage.DATA
-DOT, LONE_DOT, RSET, DONE = Stage.DOT, Stage.LONE_DOT, Stage.RSET, Stage.DONE
+READY, MAIL, RCPT, DATA = State.READY, State.MAIL, State.RCPT, State.DATA
+DOT, LONE_DOT, RSET, DONE = State.DOT, State.LONE_DOT, State.RSET, State.DONE
+AT_DOT = Stage.DOT
 ACCEPTED, REFUSED, LOST, PROTOCOL_ERROR = Kind.ACCEPTED, Kind.REFUSED, Kind.LOST, Kind.PROTOCOL_ERROR
 
-SECONDS = {
-    READY: 300.0,
-    MAIL: 300.0,
-    RCPT: 300.0,
-    DATA: 120.0,
-    DOT: 600.0,
-    LONE_DOT: 60.0,
-    RSET: 60.0,
-    DONE: 0.0,
-}
+SECONDS = {READY: 300.0, MAIL: 300.0, RCPT: 300.0, DATA: 120.0, DOT: 600.0}
+SECONDS |= {LONE_DOT: 60.0, RSET: 60.0, DONE: 0.0}
 """RFC 5321 §4.5.3.2. The last ones decide nothing any more and need no such patience."""
+
+STAGES = {READY: Stage.MAIL, MAIL: Stage.MAIL, RCPT: Stage.RCPT, DATA: Stage.DATA, DOT: Stage.DOT}
 
 
 class Outcome(NamedTuple):
@@ -157,7 +153,7 @@ class Transaction:
             if self.state is DOT:
                 if data[:4] == b"250 " and data.find(b"\n") == len(data) - 1 <= MAX_TEXT:
                     text = data[4:].strip().decode("utf-8", "replace")
-                    self.outcome = Outcome(ACCEPTED, 250, text, DOT, True, True, True)
+                    self.outcome = Outcome(ACCEPTED, 250, text, AT_DOT, True, True, True)
                     self.state = DONE
                     return b""
             elif self.state is MAIL and self._pipelining and _GO_AHEAD(data):
@@ -264,7 +260,7 @@ class Transaction:
         elif code >= 300 or unsent:
             self._break_off(PROTOCOL_ERROR, f"{code} is no answer to the message", unsent)
         else:
-            self._verdict = Outcome(ACCEPTED, code, text, DOT, True)
+            self._verdict = Outcome(ACCEPTED, code, text, AT_DOT, True)
             self._end(True)
 
     def _reset(self) -> bytes:
@@ -274,11 +270,11 @@ class Transaction:
     def _refuse(self, code: int, text: str, unsent: int = 0) -> None:
         """The first refusal is the one that counts; what follows is its echo."""
         if self._verdict is None:
-            self._verdict = Outcome(REFUSED, code, text, self.state, self._is_dot_out(unsent))
+            self._verdict = Outcome(REFUSED, code, text, STAGES[self.state], self._is_dot_out(unsent))
 
     def _break_off(self, kind: Kind, reason: str, unsent: int = 0) -> Outcome:
         if self._verdict is None:
-            self._verdict = Outcome(kind, None, reason, self.state, self._is_dot_out(unsent))
+            self._verdict = Outcome(kind, None, reason, STAGES[self.state], self._is_dot_out(unsent))
         return self._end(False)
 
     def _is_dot_out(self, unsent: int) -> bool:

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+from domain.reply import Stage
+
 
 class TransportError(Exception):
-    """`stage` is connect, greeting, hello, tls, auth or ready. `code` and `text` are the server's reply,
-    with our secrets struck out; without a reply `code` is None and `text` is the reason in our words."""
+    """`code` and `text` are the server's reply, with our secrets struck out; without a reply `code` is
+    None and `text` is the reason in our words. `stage` is the step that failed: connect (with the greeting),
+    ehlo, starttls (any beginning of TLS) or auth."""
 
-    def __init__(self, stage: str, text: str, code: int | None = None) -> None:
+    def __init__(self, stage: Stage, text: str, code: int | None = None) -> None:
         super().__init__(stage, text, code)
         self.stage = stage
         self.text = text
         self.code = code
 
     def __str__(self) -> str:
-        return f"{self.stage}: {self.text if self.code is None else f'refused with {self.code}'}"
+        return f"{self.stage.value}: {self.text if self.code is None else f'refused with {self.code}'}"
+
+    @property
+    def transient(self) -> bool:
+        """Whether it may pass by itself, without anybody changing the settings or the server."""
+        return self.code is None or self.code < 500
 
 
 class ConnectError(TransportError):
@@ -28,6 +36,14 @@ class GreetingError(TransportError):
 class TlsError(TransportError):
     """Encryption was asked for and did not come about, or the certificate is not to be trusted."""
 
+    @property
+    def transient(self) -> bool:
+        return self.code is not None and self.code < 500
+
 
 class LoginError(TransportError):
     """The server does not know this user name and password, or not this way to sign in."""
+
+    @property
+    def transient(self) -> bool:
+        return self.code is not None and self.code < 500
