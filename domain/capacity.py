@@ -7,10 +7,21 @@ to the daily limit only, since the server was given them all the same.
 
 from __future__ import annotations
 
+import heapq
+from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date, timedelta
 from typing import ClassVar
 
 from domain.fact import Fact
+
+LONGEST_WINDOW = 86_400
+"""The longest rolling window of a server, in seconds."""
+
+LONGEST_VALIDITY = 600
+"""The longest time from a reservation to its `until`, in seconds."""
+
+_MANY = 4096
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,3 +44,153 @@ class Returned(Fact):
     at: float
     unused: int = 0
     refused: int = 0
+
+
+@dataclass(frozen=True)
+class Limits:
+    """`daily` 0 is unlimited; `sliding` is (N, W): at most N attempts in any stretch of W seconds."""
+
+    daily: int = 0
+    sliding: tuple[int, float] | None = None
+
+    @property
+    def window(self) -> float:
+        return self.sliding[1] if self.sliding else 0.0
+
+
+@dataclass(slots=True)
+class _Open:
+    """A reservation that attempts may still name, or that nobody has returned."""
+
+    n: int
+    day: str
+    until: float
+
+
+class Capacity:
+    """The state that one server's capacity stream comes to.
+
+    A unit counts in the rolling window from its reservation until W after the last moment at which
+    it can have been used: `until`, or the return if that came first. So whatever was reserved
+    before, the attempts of any stretch of W seconds were all counted when the last of them was
+    reserved, and an overshoot is impossible.
+
+    Events are applied in order of version; the first may be any, if what came before it is out of
+    reach (`is_out_of_reach`), and a Returned of an unknown reservation changes nothing. `window` is
+    the longest W in seconds that will be asked for: when a server gets a longer one, its stream has
+    to be folded anew.
+    """
+
+    def __init__(self, window: float) -> None:
+        self.version = 0
+        self._window = window
+        self._open: dict[int, _Open] = {}
+        self._closed: list[tuple[float, int]] = []
+        self._used: dict[str, int] = {}
+
+    def apply(self, version: int, event: object) -> None:
+        """Raises ValueError when an event was skipped: the sum would be wrong without a sign."""
+        if self.version and version != self.version + 1:
+            raise ValueError(f"capacity is at version {self.version}, the event is version {version}")
+        self.version = version
+        if isinstance(event, Reserved):
+            self._open[version] = _Open(event.n, event.day, event.until)
+            self._used[event.day] = self._used.get(event.day, 0) + event.n
+        elif isinstance(event, Returned):
+            self._close(event)
+
+    def _close(self, returned: Returned) -> None:
+        reservation = self._open.pop(returned.reservation, None)
+        if reservation is None:
+            return
+        if reservation.day in self._used:
+            self._used[reservation.day] -= returned.unused + returned.refused
+        if returned.unused < reservation.n:
+            last_use = min(returned.at, reservation.until)
+            heapq.heappush(self._closed, (last_use, reservation.n - returned.unused))
+
+    def used_on(self, day: str) -> int:
+        """Reserved and not given back on a local date (today or yesterday)."""
+        return self._used.get(day, 0)
+
+    def available(self, now: float, day: str, limits: Limits) -> int | None:
+        """How many attempts may be reserved now, on the local date `day`; None when unlimited."""
+        self._forget(now, day, limits)
+        remainders = []
+        if limits.daily:
+            remainders.append(limits.daily - self.used_on(day))
+        if limits.sliding:
+            remainders.append(limits.sliding[0] - self._counted(now, limits.sliding[1]))
+        return max(0, min(remainders)) if remainders else None
+
+    def rolling_frees_at(self, now: float, limits: Limits) -> float | None:
+        """When the rolling remainder, which is 0 now, exceeds 0, if nothing is returned or reserved
+        before; `now` when it exceeds 0 already; None when it never will."""
+        if limits.sliding is None:
+            return now
+        most, window = limits.sliding
+        counted = self._counted(now, window)
+        if counted < most:
+            return now
+        for last_use, units in sorted(self._uses()):
+            if last_use + window > now:
+                counted -= units
+                if counted < most:
+                    return last_use + window
+        return None
+
+    def next_change(self, now: float, day: str, midnight: float, limits: Limits) -> float | None:
+        """The earliest time at which `available` exceeds 0, if nothing is returned or reserved before:
+        `now` when it does already, else not before `midnight`, the start of the next local day, if the
+        day is used up. None when it never will (a limit of 0 in the rolling window)."""
+        self._forget(now, day, limits)
+        earliest = now
+        if limits.daily and self.used_on(day) >= limits.daily:
+            earliest = midnight
+        rolling = self.rolling_frees_at(now, limits)
+        return None if rolling is None else max(earliest, rolling)
+
+    def outstanding(self, now: float) -> list[int]:
+        """Reservations that ran out before `now` and that nobody returned, oldest first."""
+        return [version for version, reservation in self._open.items() if reservation.until <= now]
+
+    def _counted(self, now: float, window: float) -> int:
+        return sum(units for last_use, units in self._uses() if last_use + window > now)
+
+    def _uses(self) -> Iterator[tuple[float, int]]:
+        yield from self._closed
+        for reservation in self._open.values():
+            yield reservation.until, reservation.n
+
+    def _forget(self, now: float, day: str, limits: Limits) -> None:
+        """Drops what can matter no more: days before yesterday, uses out of every window."""
+        if limits.window > self._window:
+            raise ValueError(f"folded for windows of at most {self._window} s, asked for {limits.window} s")
+        yesterday = (date.fromisoformat(day) - timedelta(1)).isoformat()
+        while self._closed and self._closed[0][0] + self._window <= now:
+            heapq.heappop(self._closed)
+        if len(self._closed) > _MANY:
+            self._coalesce()
+        if any(other < yesterday for other in self._used):
+            self._used = {other: used for other, used in self._used.items() if other >= yesterday}
+            self._open = {
+                version: reservation
+                for version, reservation in self._open.items()
+                if reservation.day >= yesterday or reservation.until + self._window > now
+            }
+
+    def _coalesce(self) -> None:
+        """Counts uses that ended close together until the last of them: bounded memory for a little
+        patience (a thousandth of the window), never an overshoot."""
+        cell = self._window / (_MANY / 4)
+        cells: dict[float, tuple[float, int]] = {}
+        for last_use, units in self._closed:
+            latest, sum_of_units = cells.get(last_use // cell, (last_use, 0))
+            cells[last_use // cell] = max(latest, last_use), sum_of_units + units
+        self._closed = sorted(cells.values())
+
+
+def is_out_of_reach(event: object, now: float, day: str, window: float) -> bool:
+    """Whether a capacity stream that is read backwards may stop here: neither this reservation nor
+    any older one counts on the local date `day` or in a rolling window of `window` seconds."""
+    return isinstance(event, Reserved) and event.day < day and event.until + window + LONGEST_VALIDITY <= now

@@ -100,3 +100,81 @@ class Cancelled(Fact):
 class Requeued(Fact):
     TOPIC: ClassVar[str] = "delivery.requeued"
     reason: str
+
+
+_TRANSITIONS: dict[tuple[Status, type[Fact]], Status] = {
+    (Status.QUEUED, AttemptStarted): Status.SENDING,
+    (Status.QUEUED, Failed): Status.FAILED,
+    (Status.QUEUED, Suppressed): Status.SUPPRESSED,
+    (Status.QUEUED, Cancelled): Status.CANCELLED,
+    (Status.SENDING, Accepted): Status.SENT,
+    (Status.SENDING, Deferred): Status.QUEUED,
+    (Status.SENDING, Failed): Status.FAILED,
+    (Status.SENDING, OutcomeUnknown): Status.UNKNOWN,
+    (Status.UNKNOWN, Accepted): Status.SENT,
+    (Status.UNKNOWN, Failed): Status.FAILED,
+    (Status.UNKNOWN, Requeued): Status.QUEUED,
+    (Status.FAILED, Requeued): Status.QUEUED,
+    (Status.CANCELLED, Requeued): Status.QUEUED,
+    (Status.SUPPRESSED, Requeued): Status.QUEUED,
+}
+
+
+class Delivery:
+    """What the facts of one delivery come to.
+
+    A recipient that was queued and has no fact yet is `queued`, at version 0. `attempts` are those
+    that count towards giving up: not the ones that only told something of the server, and none
+    from before the delivery was put back in the queue.
+    """
+
+    def __init__(self) -> None:
+        self.version = 0
+        self.attempts = 0
+        self.server: int | None = None
+        self.reply = ""
+        self.first_failed_at: float | None = None
+        self.again: float | None = None
+        self._status = Status.QUEUED
+        self._campaign_cancelled = False
+
+    @property
+    def status(self) -> Status:
+        if self._campaign_cancelled and self._status is Status.QUEUED:
+            return Status.CANCELLED
+        return self._status
+
+    def cancel_with_campaign(self) -> None:
+        """What is queued in a cancelled campaign is cancelled, and so is what becomes queued later."""
+        self._campaign_cancelled = True
+
+    def may(self, fact: type[Fact]) -> bool:
+        """Whether such a fact can follow now."""
+        return (self.status, fact) in _TRANSITIONS
+
+    def apply(self, fact: Fact, recorded_at: float | None = None) -> None:
+        """`recorded_at` in epoch seconds tells when the first failure was. Raises ValueError for a
+        fact that cannot follow, or that is not the next: a log that has one is wrong."""
+        if fact.originator_version != self.version + 1:
+            raise ValueError(f"version {fact.originator_version} cannot follow version {self.version}")
+        if not self.may(type(fact)):
+            raise ValueError(f"a delivery that is {self.status} cannot become {fact.TOPIC}")
+        self._status = _TRANSITIONS[self.status, type(fact)]
+        self.version = fact.originator_version
+        self.again = None
+        if isinstance(fact, AttemptStarted):
+            self.server = fact.server
+            self.attempts += 1
+        elif isinstance(fact, Deferred):
+            self._defer(fact, recorded_at)
+        elif isinstance(fact, Requeued):
+            self.attempts, self.first_failed_at = 0, None
+        if isinstance(fact, Accepted | Deferred | Failed):
+            self.reply = fact.reply
+
+    def _defer(self, fact: Deferred, recorded_at: float | None) -> None:
+        self.again = fact.again
+        if fact.about == About.SERVER:
+            self.attempts -= 1
+        elif self.first_failed_at is None:
+            self.first_failed_at = recorded_at

@@ -1,0 +1,52 @@
+"""When a delivery that could not be made is tried again, and how long a server is left alone."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class RetryPolicy(Protocol):
+    """Seconds, a number of attempts, and hours."""
+
+    @property
+    def retry_first(self) -> float: ...
+    @property
+    def retry_cap(self) -> float: ...
+    @property
+    def retry_attempts(self) -> int: ...
+    @property
+    def retry_hours(self) -> float: ...
+
+
+class SuspensionPolicy(Protocol):
+    """Seconds."""
+
+    @property
+    def first_suspension(self) -> float: ...
+    @property
+    def max_suspension(self) -> float: ...
+
+
+def next_try(
+    attempts: int, first_failed_at: float, now: float, policy: RetryPolicy, jitter: float
+) -> float | None:
+    """When to try again (epoch seconds) after `attempts` attempts that counted, or None to give up.
+
+    The delay doubles with each attempt up to the cap; `jitter` in [0, 1) shortens it by up to a
+    quarter, so that what failed together is not tried again together. Who would be tried after
+    the last hour is tried in it, once.
+    """
+    deadline = first_failed_at + policy.retry_hours * 3600
+    if attempts >= policy.retry_attempts or now >= deadline:
+        return None
+    return min(now + _delay(attempts, policy.retry_first, policy.retry_cap, jitter), deadline)
+
+
+def suspend_until(suspensions: int, now: float, policy: SuspensionPolicy, jitter: float) -> float:
+    """Until when a server rests (epoch seconds) that asked for it for the `suspensions`th time in a
+    row, counted from 1: doubling like the delay of a delivery."""
+    return now + _delay(suspensions, policy.first_suspension, policy.max_suspension, jitter)
+
+
+def _delay(times: int, first: float, cap: float, jitter: float) -> float:
+    return min(first * 2 ** min(max(times - 1, 0), 40), cap) * (1 - jitter / 4)
