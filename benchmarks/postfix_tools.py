@@ -40,7 +40,7 @@ def smtp_sink(port: int, *options: str, backlog: int = 500) -> Iterator[None]:
 
 
 def smtp_source(port: int, messages: int, *, recipients: int = 1) -> float:
-    """Messages a second that smtp-source gets through to 127.0.0.1:`port`, with 10 sessions and 4,000 bytes."""
+    """Messages a second that smtp-source gets through to 127.0.0.1:`port`: 10 sessions, 4,000 bytes each."""
     program, environment = _tool("smtp-source")
     sizes = ["-s", str(SESSIONS), "-l", str(MESSAGE_BYTES), "-m", str(messages), "-r", str(recipients)]
     started = time.monotonic()

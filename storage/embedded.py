@@ -79,6 +79,7 @@ class EmbeddedServer:
         self._fsync = fsync
         self._wanted = binaries
         self._user = user
+        self._lock = -1
         self._process: KeptProcess | None = None
 
     def __enter__(self) -> EmbeddedServer:
@@ -97,18 +98,16 @@ class EmbeddedServer:
 
     def start(self) -> None:
         """Start the server or join the one that runs. Sets `url`. Raises EmbeddedServerError."""
-        lock = self._lock_or_join()
-        if lock is None:
-            self.joined = True
-            return
+        self._lock = self._open_lock()
         try:
-            self._own(lock)
+            self.joined = not self._locked_or_joined()
+            if not self.joined:
+                self._own()
         except postgres_binaries.NoBinaries as error:
             raise EmbeddedServerError(str(error)) from error
         finally:
-            os.close(
-                lock
-            )  # from here on the server itself holds it, for as long as any of its processes lives
+            # A server of ours has inherited the lock, and holds it for as long as any of its processes lives.
+            os.close(self._lock)
 
     def close(self) -> None:
         """Stop what was started, within 15 seconds; a joined server is left alone."""
@@ -116,31 +115,30 @@ class EmbeddedServer:
             self._process.stop()
             self._process = None
 
-    def _lock_or_join(self) -> int | None:
-        """The locked descriptor, or None once a server that someone else runs has answered."""
+    def _open_lock(self) -> int:
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            lock = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+            return os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
         except PermissionError as error:
             raise EmbeddedServerError(f"{self.folder} belongs to another user: {error}") from error
+
+    def _locked_or_joined(self) -> bool:
+        """True once the lock is ours, False once a server that another process runs has answered."""
         deadline = time.monotonic() + JOIN_LIMIT
-        while True:
+        while time.monotonic() < deadline:
             try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 url = self._recorded_url()
-                if url and _answers(url):
-                    os.close(lock)
+                if url and _has_a_future(self._lock) and _answers(url):
                     self.url = url
-                    return None
+                    return False
+                time.sleep(MOMENT)
             else:
-                return lock
-            if time.monotonic() > deadline:
-                os.close(lock)
-                raise EmbeddedServerError(
-                    f"another process holds {self.folder / 'lock'}, but its server does not answer"
-                )
-            time.sleep(MOMENT)
+                os.ftruncate(self._lock, 0)
+                os.pwrite(self._lock, str(os.getpid()).encode(), 0)
+                return True
+        raise EmbeddedServerError(f"another process holds {self.folder / 'lock'}, and no server answers")
 
     def _recorded_url(self) -> str | None:
         try:
@@ -148,7 +146,7 @@ class EmbeddedServer:
         except FileNotFoundError:
             return None
 
-    def _own(self, lock: int) -> None:
+    def _own(self) -> None:
         account = self._account()
         binaries = postgres_binaries.find(self._wanted, for_another_user=account is not None)
         password, port = self._credentials()
@@ -159,7 +157,7 @@ class EmbeddedServer:
         for attempt in range(3):
             url = f"postgresql://{NAME}:{password}@127.0.0.1:{_free_port(port if attempt == 0 else 0)}/{NAME}"
             self._write_url(url)
-            if self._run(binaries, account, url, lock):
+            if self._run(binaries, account, url):
                 self.url = url
                 return
         raise EmbeddedServerError(f"PostgreSQL does not start:\n{self._log_tail()}")
@@ -250,14 +248,12 @@ class EmbeddedServer:
             )
         path.unlink()
 
-    def _run(
-        self, binaries: postgres_binaries.Binaries, account: pwd.struct_passwd | None, url: str, lock: int
-    ) -> bool:
+    def _run(self, binaries: postgres_binaries.Binaries, account: pwd.struct_passwd | None, url: str) -> bool:
         settings = {**SETTINGS, "port": str(urlsplit(url).port), **({} if self._fsync else WITHOUT_FSYNC)}
         with Handed(self.data, account) as place:
             options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
             command = [binaries.postgres, "-D", place.path, *options]
-            process = self._launch(command, account, [lock, *place.descriptors])
+            process = self._launch(command, account, place.descriptors)
         deadline = time.monotonic() + START_LIMIT
         try:
             while not process.ended(MOMENT):
@@ -275,12 +271,20 @@ class EmbeddedServer:
         self, command: list[str], account: pwd.struct_passwd | None, descriptors: list[int]
     ) -> KeptProcess:
         try:
-            return KeptProcess(command, account, descriptors, self.folder / "server.log")
+            return KeptProcess(command, account, [self._lock, *descriptors], self.folder / "server.log")
         except OSError as error:
             raise EmbeddedServerError(f"{command[0]} could not be started: {error}") from error
 
     def _log_tail(self) -> str:
         return "\n".join((self.folder / "server.log").read_text(errors="replace").splitlines()[-10:])
+
+
+def _has_a_future(lock: int) -> bool:
+    """Whether the process that started the server lives; on Linux the server is ending when it does not."""
+    if sys.platform != "linux":
+        return True
+    owner = os.pread(lock, 20, 0).decode()
+    return bool(owner) and Path(f"/proc/{owner}").exists()
 
 
 def _free_port(preferred: int) -> int:
@@ -304,7 +308,7 @@ def _answers(url: str, *, create: bool = False) -> bool:
     try:
         connection = psycopg2.connect(at, connect_timeout=5)
     except psycopg2.OperationalError as error:
-        if "password authentication failed" in str(error):
+        if create and "password authentication failed" in str(error):
             raise EmbeddedServerError(f"the server refuses the recorded password: {error}") from error
         return False
     try:
