@@ -102,13 +102,13 @@ class Broadcast:
                 self._thread.start()
             return Stream(self, self._edition.seen_by(seen))
 
-    def close(self) -> None:
-        """Ends all streams and the thread."""
+    def close(self, wait: bool = True) -> None:
+        """Ends all streams and the thread; with `wait` returns when the thread has ended."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
             thread = self._thread
-        if thread is not None:
+        if wait and thread is not None:
             thread.join(timeout=10)
 
     def next_edition(self, seen: int) -> Edition | None:

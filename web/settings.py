@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 
 @dataclass(frozen=True, kw_only=True)
 class WebSettings:
-    """`unsubscribe_keys` are those that sign the tokens in List-Unsubscribe, newest first. `public_url` is where recipients reach
-    `/unsubscribe`, usually through a reverse proxy; nothing else is answered under its host.
+    """`token_keys` sign the tokens in List-Unsubscribe, newest first. `public_url` is where recipients
+    reach `/unsubscribe`, usually through a reverse proxy; nothing else is answered under its host.
     `largest_body` is in bytes; `streams` is how many live pages one process feeds at once."""
 
-    unsubscribe_keys: tuple[bytes, ...] = ()
+    token_keys: Sequence[bytes] = ()
     public_url: str | None = None
     largest_body: int = 65536
     streams: int = 16

@@ -1,0 +1,115 @@
+"""Serves the application: gunicorn with one worker of many threads, stopped gracefully."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+from flask import Flask
+from gunicorn import glogging
+from gunicorn.app.base import BaseApplication
+from gunicorn.workers.gthread import ThreadWorker
+
+from web.broadcast import Broadcast
+from web.guard import check_bind
+
+GRACE = 10
+"""Seconds that requests under way are given after SIGTERM."""
+
+
+def serve(
+    app: Flask,
+    host: str,
+    port: int,
+    threads: int = 32,
+    ready: Callable[[str], None] | None = None,
+) -> None:
+    """Serves until SIGTERM or SIGINT, then leaves through SystemExit as gunicorn does. `ready` is told
+    the address once it listens. Raises BindRefused for a host that others reach, and ValueError when
+    live pages could take all the threads.
+
+    The worker is a fork: call this before starting any thread that the application needs.
+    """
+    check_bind(host)
+    streams = app.extensions["postledger"].settings.streams
+    if threads < streams + 4:
+        raise ValueError(f"{streams} live pages need at least {streams + 4} threads")
+    address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    Served(app, address, threads, ready).run()
+
+
+class Served(BaseApplication):  # type: ignore[misc]
+    def __init__(
+        self, app: Flask, address: str, threads: int, ready: Callable[[str], None] | None
+    ) -> None:
+        self._app = app
+        self._options: dict[str, Any] = {
+            "bind": address,
+            "workers": 1,
+            "threads": threads,
+            "worker_class": Worker,
+            "worker_connections": threads + 200,
+            "graceful_timeout": GRACE,
+            "timeout": 60,
+            "keepalive": 15,
+            "limit_request_line": 4094,
+            "limit_request_fields": 60,
+            "proc_name": "postledger-web",
+            "control_socket_disable": True,
+            "logger_class": Logger,
+            "loglevel": "warning",
+        }
+        if ready is not None:
+            self._options["when_ready"] = lambda arbiter: ready(str(arbiter.LISTENERS[0]))
+        super().__init__()
+
+    def load_config(self) -> None:
+        for name, value in self._options.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Flask:
+        return self._app
+
+
+class Logger(glogging.Logger):  # type: ignore[misc]
+    """Hands its lines to the logging that the program set up, as everybody else does."""
+
+    def setup(self, cfg: Any) -> None:
+        super().setup(cfg)
+        self.error_log.handlers.clear()
+        self.error_log.propagate = True
+
+
+class Worker(ThreadWorker):  # type: ignore[misc]
+    """Ends live streams when it is asked to stop, or they would hold it for the whole grace."""
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self._broadcast().close(wait=False)
+        super().handle_exit(sig, frame)
+
+    def handle_quit(self, sig: int, frame: FrameType | None) -> None:
+        self._broadcast().close(wait=False)
+        super().handle_quit(sig, frame)
+
+    def run(self) -> None:
+        """Never returns: whoever called `serve` waits in the parent, and what it would do on the way
+        out (stop a database, close connections) is not for a fork to do."""
+        status = 1
+        try:
+            super().run()
+            status = 0
+        except SystemExit as asked:
+            status = int(asked.code or 0)
+        except Exception:
+            logging.getLogger(__name__).exception("The worker failed")
+        finally:
+            logging.shutdown()
+            os._exit(status)
+
+    def _broadcast(self) -> Broadcast:
+        found = self.app.wsgi().extensions["postledger.broadcast"]
+        assert isinstance(found, Broadcast)
+        return found

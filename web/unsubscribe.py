@@ -1,0 +1,45 @@
+"""Unsubscribing by link: a GET only asks, since scanners follow links; a POST does it (RFC 8058)."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, make_response, render_template, request
+
+from domain import unsubscribe_token
+from storage import directory
+from web.errors import Refusal
+from web.services import services
+
+blueprint = Blueprint("unsubscribe", __name__)
+
+
+@blueprint.get("/unsubscribe/<token>")
+def ask(token: str) -> Response:
+    delivery_of(token)
+    return shown(done=False)
+
+
+@blueprint.post("/unsubscribe/<token>")
+def unsubscribe(token: str) -> Response:
+    """Takes the one-click body of RFC 8058 (section 3.1) and the page's own form, which posts the
+    same, urlencoded or multipart. Doing it again changes nothing and answers the same."""
+    campaign, recipient = delivery_of(token)
+    if request.form.get("List-Unsubscribe") != "One-Click":
+        raise Refusal(400, "The body must be List-Unsubscribe=One-Click.")
+    lists = services().application.campaign(campaign).lists
+    with services().pool.transaction() as cursor:
+        directory.unsubscribe(cursor, recipient, lists)
+    return shown(done=True)
+
+
+def delivery_of(token: str) -> tuple[int, int]:
+    """(campaign, recipient)."""
+    found = unsubscribe_token.read(services().settings.token_keys, token)
+    if found is None:
+        raise Refusal(404, "This link is not complete, or no longer valid.")
+    return found
+
+
+def shown(done: bool) -> Response:
+    response = make_response(render_template("unsubscribe.html", done=done))
+    response.headers["X-Robots-Tag"] = "noindex, nofollow"
+    return response
