@@ -7,18 +7,16 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import psycopg2
 import pytest
 
+from projections import schema
 from storage.embedded import EmbeddedServer
-
-if TYPE_CHECKING:
-    from storage.pool import Pool
-
-MIGRATIONS = Path(__file__).parent.parent / "storage" / "migrations"
+from storage.migrate import migrate
+from storage.pool import Pool
 
 
 class Databases:
@@ -59,13 +57,12 @@ def _on(url: str, database: str) -> str:
 
 
 def _migrate(url: str) -> None:
-    connection = psycopg2.connect(url)
+    migrate(url)
+    pool = Pool(url, size=1)
     try:
-        with connection, connection.cursor() as cursor:
-            for path in sorted(MIGRATIONS.glob("*.sql")):
-                cursor.execute(path.read_text(encoding="utf-8"))
+        schema.create(pool)
     finally:
-        connection.close()
+        pool.close()
 
 
 @contextmanager
@@ -78,8 +75,8 @@ def _databases(folder: Path) -> Iterator[Databases]:
     try:
         databases.make_template()
         yield databases
-    finally:
         databases.drop_template()
+    finally:
         if server:
             server.close()
 
@@ -116,7 +113,7 @@ def databases(
 
 @pytest.fixture
 def database_url(databases: Databases) -> Iterator[str]:
-    """A fresh database with every migration applied."""
+    """A fresh database with every migration applied and the projections' tables, empty."""
     url = databases.create(migrated=True)
     yield url
     databases.drop(url)
@@ -146,8 +143,6 @@ def new_database_url(databases: Databases) -> Iterator[Callable[[], str]]:
 
 @pytest.fixture
 def pool(database_url: str) -> Iterator[Pool]:
-    from storage.pool import Pool
-
     opened = Pool(database_url)
     yield opened
     opened.close()
