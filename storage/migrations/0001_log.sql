@@ -2,12 +2,13 @@
 -- log_head is locked by whoever appends.
 
 CREATE TABLE log_head (
-    one_row  boolean PRIMARY KEY DEFAULT true CHECK (one_row),
-    position bigint NOT NULL,
-    hash     bytea  NOT NULL
+    one_row     boolean     PRIMARY KEY DEFAULT true CHECK (one_row),
+    position    bigint      NOT NULL,
+    hash        bytea       NOT NULL,
+    recorded_at timestamptz NOT NULL
 );
 
-INSERT INTO log_head (position, hash) VALUES (0, decode(repeat('00', 32), 'hex'));
+INSERT INTO log_head (position, hash, recorded_at) VALUES (0, decode(repeat('00', 32), 'hex'), 'epoch');
 
 CREATE TABLE events (
     position    bigint      PRIMARY KEY,
@@ -17,7 +18,8 @@ CREATE TABLE events (
     topic       text        NOT NULL,
     state       bytea       NOT NULL,
     hash        bytea       NOT NULL,
-    UNIQUE (stream_id, version)
+    UNIQUE (stream_id, version),
+    CHECK (version >= 0)
 );
 
 CREATE FUNCTION refuse_change_of_history() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -41,5 +43,21 @@ CREATE TABLE processors (
     pid        integer     NOT NULL,
     started_at timestamptz NOT NULL,
     seen_at    timestamptz NOT NULL,
-    fenced     boolean     NOT NULL DEFAULT false
+    fenced     boolean     NOT NULL DEFAULT false,
+    settled    boolean     NOT NULL DEFAULT false
+);
+
+-- Shortcuts to the state of an aggregate. They can be thrown away.
+CREATE TABLE snapshots (
+    stream_id uuid    NOT NULL,
+    version   integer NOT NULL,
+    topic     text    NOT NULL,
+    state     bytea   NOT NULL,
+    PRIMARY KEY (stream_id, version)
+);
+
+-- How far a reader of the log has come.
+CREATE TABLE tracking (
+    application_name text   PRIMARY KEY,
+    notification_id  bigint NOT NULL
 );

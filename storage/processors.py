@@ -1,0 +1,68 @@
+"""Processors: the processes that send. Each has a number, says regularly that it lives, and can be fenced.
+
+Times are aware datetimes. A processor that left, or whose open work others have closed, is settled.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from psycopg2.extensions import cursor
+
+
+def register(cur: cursor, host: str, pid: int, now: datetime) -> int:
+    """The number of a new processor; numbers are never used again."""
+    cur.execute(
+        "INSERT INTO processors (host, pid, started_at, seen_at) VALUES (%s, %s, %s, %s) RETURNING number",
+        (host, pid, now, now),
+    )
+    return _numbers(cur)[0]
+
+
+def seen(cur: cursor, number: int, now: datetime) -> bool:
+    """Says that the processor lives. False when it was fenced meanwhile."""
+    cur.execute("UPDATE processors SET seen_at = %s WHERE number = %s AND NOT fenced", (now, number))
+    return cur.rowcount == 1
+
+
+def alive(cur: cursor, now: datetime, patience: timedelta) -> list[int]:
+    """Those that were seen within `patience`, ascending."""
+    cur.execute(
+        "SELECT number FROM processors WHERE NOT fenced AND seen_at >= %s ORDER BY number", (now - patience,)
+    )
+    return _numbers(cur)
+
+
+def silent(cur: cursor, now: datetime, patience: timedelta) -> list[int]:
+    """Those that are not fenced and were not seen within `patience`, ascending."""
+    cur.execute(
+        "SELECT number FROM processors WHERE NOT fenced AND seen_at < %s ORDER BY number", (now - patience,)
+    )
+    return _numbers(cur)
+
+
+def unfenced_on(cur: cursor, host: str) -> list[tuple[int, int]]:
+    """Number and process id of those on one host, ascending."""
+    cur.execute("SELECT number, pid FROM processors WHERE NOT fenced AND host = %s ORDER BY number", (host,))
+    return [(number, pid) for number, pid in cur.fetchall()]
+
+
+def fence(cur: cursor, number: int) -> None:
+    """From the end of this transaction on, the processor appends nothing any more. Waits for an append
+    of it that is under way."""
+    cur.execute("UPDATE processors SET fenced = true WHERE number = %s AND NOT fenced", (number,))
+
+
+def fenced_with_open_work(cur: cursor) -> list[int]:
+    """Those that are fenced and not settled, ascending."""
+    cur.execute("SELECT number FROM processors WHERE fenced AND NOT settled ORDER BY number")
+    return _numbers(cur)
+
+
+def settle(cur: cursor, number: int) -> None:
+    """Says that nothing of a fenced processor is left open."""
+    cur.execute("UPDATE processors SET settled = true WHERE number = %s AND fenced", (number,))
+
+
+def _numbers(cur: cursor) -> list[int]:
+    return [number for (number,) in cur.fetchall()]
