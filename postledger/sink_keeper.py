@@ -1,0 +1,42 @@
+"""What a sink keeps, and what the dialogues on its connections share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from postledger.sink_rules import Behaviour, Occasions
+
+if TYPE_CHECKING:
+    from postledger.sink_dialogue import Dialogue
+
+
+class Received(NamedTuple):
+    """A message that the sink kept. Times are seconds since the epoch: of MAIL FROM and of the final dot.
+    `parameters` are those of MAIL; `message` is as it was before dot-stuffing, empty when not remembered."""
+
+    mail_at: float
+    dot_at: float
+    mail_from: str
+    rcpt_to: tuple[str, ...]
+    parameters: str
+    message_id: str
+    size: int
+    message: bytes
+    connection: int
+    is_encrypted: bool
+    user: str | None
+
+
+class Keeper(Protocol):
+    """What the dialogues of one sink share."""
+
+    behaviour: Behaviour
+    occasions: Occasions
+    now: Callable[[], float]
+
+    def opened(self, dialogue: Dialogue) -> int: ...
+    def closed(self, dialogue: Dialogue) -> None: ...
+    def attempted(self, at: float, mail_from: str) -> None: ...
+    def keep(self, received: Received) -> None: ...
+    def statistics(self) -> str: ...
