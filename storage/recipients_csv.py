@@ -6,7 +6,7 @@ import csv
 import json
 from collections import deque
 from collections.abc import Callable, Iterator
-from typing import Any, BinaryIO, NamedTuple
+from typing import IO, Any, NamedTuple
 
 from storage.email_address import needs_smtputf8
 from storage.personal_data import DirectoryError, checked_attributes, checked_email, checked_name
@@ -38,7 +38,7 @@ class _UnreadableError(Exception):
 Record = tuple[int, list[str] | str]  # the line it begins on; its fields, or why it cannot be read
 
 
-def people(file: BinaryIO, progress: Callable[[int], None]) -> Iterator[Person | Refusal]:
+def people(file: IO[bytes], progress: Callable[[int], None]) -> Iterator[Person | Refusal]:
     """Raises DirectoryError when the header is not usable."""
     records = _records(_Lines(file, progress))
     return _people(records, _order_of_columns(next(records, None)))
@@ -92,7 +92,7 @@ class _Lines:
     """Physical lines with their numbers. The lines of a record that turns out to be unreadable, all but
     its first, can be put back, so that one stray quotation mark costs one row."""
 
-    def __init__(self, file: BinaryIO, progress: Callable[[int], None]) -> None:
+    def __init__(self, file: IO[bytes], progress: Callable[[int], None]) -> None:
         self._file = file
         self._progress = progress
         self._number = 0

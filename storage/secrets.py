@@ -160,10 +160,10 @@ class Secrets:
         return True
 
     def token_key(self) -> bytes:
-        """The newest of `unsubscribe_keys`: what new links are signed with."""
-        return self.unsubscribe_keys()[0]
+        """The newest of `token_keys`: what new links are signed with."""
+        return self.token_keys()[0]
 
-    def unsubscribe_keys(self) -> list[bytes]:
+    def token_keys(self) -> list[bytes]:
         """32 bytes each, newest first: sign unsubscribe links with the first, accept any. Links in mails
         that are out keep working as long as the key of their day is still among the keys."""
         return [_derived(key, b"postledger unsubscribe link") for key in self.keys]

@@ -1,0 +1,90 @@
+"""What commands print: tables for people, JSON for programs (`--json`), errors on standard error."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def json_option(command: Command) -> Command:
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")(command)
+
+
+def print_json(value: Any) -> None:
+    """One line, so that scripts can read line by line."""
+    click.echo(json.dumps(value, ensure_ascii=False, default=_plain))
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, bytes | memoryview):
+        return bytes(value).hex()
+    if hasattr(value, "hex"):  # UUID
+        return str(value)
+    raise TypeError(f"{type(value).__name__} has no JSON")
+
+
+def print_rows(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str | None = None) -> None:
+    table = Table(title=title, title_justify="left", header_style="bold", expand=False)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*(shown(value) for value in row))
+    console().print(table)
+
+
+def print_fields(fields: Mapping[str, object]) -> None:
+    table = Table(show_header=False, box=None, pad_edge=False)
+    table.add_column(style="bold")
+    table.add_column(overflow="fold")
+    for name, value in fields.items():
+        table.add_row(name, shown(value))
+    console().print(table)
+
+
+def shown(value: object) -> str:
+    """As a person reads it; nothing that it holds can steer the terminal or the markup."""
+    if value is None:
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, datetime):
+        return value.astimezone().strftime("%Y-%m-%d %H:%M:%S %Z")
+    if isinstance(value, dict):
+        value = json.dumps(value, ensure_ascii=False, default=_plain)
+    if isinstance(value, list | tuple):
+        return ", ".join(shown(item) for item in value)
+    text = "".join(letter if letter.isprintable() or letter == "\n" else "\ufffd" for letter in str(value))
+    return escape(text)
+
+
+def console() -> Console:
+    width = None if click.get_text_stream("stdout").isatty() else 200
+    return Console(file=click.get_text_stream("stdout"), highlight=False, width=width)
+
+
+@contextmanager
+def progress(
+    description: str, total: float | None, *, hidden: bool = False
+) -> Iterator[Callable[[float], None]]:
+    """A bar on standard error, for a terminal only; call what it gives with how much was done since."""
+    error = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=error, transient=True, disable=hidden or not error.is_terminal) as bar:
+        task: TaskID = bar.add_task(description, total=total)
+        yield lambda done: bar.advance(task, done)

@@ -1,0 +1,275 @@
+"""`postledger server …`: the SMTP servers to send through."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
+
+import click
+
+from postledger.cli.context import ACTOR, Settings, pass_settings
+from postledger.cli.lookup import server_number
+from postledger.cli.output import json_option, print_fields, print_json, print_rows, shown
+from postledger.cli.values import PASSWORD_VARIABLE, Moment, Seconds, instant, read_password
+from postledger.session import Session
+from processor.probe import probe
+from projections import servers as projection
+from storage.numbers import next_server
+
+_OPTIONS = (
+    click.option("--window", help="HH:MM-HH:MM[,…] of its own within the policy's; overnight is fine; '' for none."),
+    click.option("--sliding-window-rate", type=click.IntRange(1), help="E-mails in any such stretch of time."),
+    click.option("--sliding-window-duration", type=Seconds(), help="For example 1h."),
+    click.option("--sliding-window/--no-sliding-window", default=None, help="Whether the rolling limit is on."),
+    click.option("--daily-limit", type=click.IntRange(0), help="E-mails a local day; 0: unlimited."),
+    click.option("--from-email", help="The From address of what it sends, such as 'News <news@example.com>'."),
+    click.option("--wait-timeout", type=Seconds(), help="How long to wait for an answer to connect and sign in."),
+    click.option("--idle-timeout", type=Seconds(), help="How long an unused connection is kept."),
+    click.option("--max-conns", type=click.IntRange(1), help="Connections at a time."),
+    click.option("--hello-hostname", help="What to say in EHLO; default: this machine's name."),
+    click.option("--tls-skip-verify/--tls-verify", default=None, help="Accept any certificate."),
+    click.option("--tls-type", type=click.Choice(["none", "STARTTLS", "TLS"], case_sensitive=False)),
+    click.option("--username"),
+    click.option("--auth-protocol", type=click.Choice(["none", "plain", "login", "cram"])),
+    click.option("--port", type=click.IntRange(1, 65535)),
+    click.option("--host"),
+)
+
+
+def server_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """One option for each setting; those that are not given are None."""
+    for option in _OPTIONS:
+        command = option(command)
+    return command
+
+
+def _given(options: dict[str, Any]) -> dict[str, Any]:
+    given = {name: value for name, value in options.items() if value is not None}
+    if given.get("window") == "":
+        given["window"] = None
+    return given
+
+
+@click.group("server")
+def server() -> None:
+    """SMTP servers: add, change, switch on and off, try."""
+
+
+@server.command()
+@click.argument("name")
+@server_options
+@click.option("--password-file", help="The first line is the password; - for standard input.")
+@click.option("--no-password", is_flag=True, help="Do not ask for one.")
+@click.option("--disabled", is_flag=True, help="Add it switched off.")
+@json_option
+@pass_settings
+def add(
+    settings: Settings, /, name: str, password_file: str | None, no_password: bool, disabled: bool,
+    as_json: bool, **options: Any,
+) -> None:  # fmt: skip
+    """Add a server. With --username a password is asked for, or read from --password-file or the
+    environment variable POSTLEDGER_SMTP_PASSWORD; it is stored encrypted."""
+    values = {"name": name, "enabled": not disabled, **_given(options)}
+    password = None
+    if password_file is not None or (values.get("username") and not no_password):
+        password = read_password(password_file, os.environ.get(PASSWORD_VARIABLE))
+    with settings.session() as session:
+        with session.pool.transaction() as cursor:
+            number = next_server(cursor)
+        _with_password(
+            session, number, password, lambda: session.application.add_server(values, by=ACTOR, number=number)
+        )
+        session.catch_up()
+    _say(as_json, f"server {number}: {name}", {"number": number, "name": name})
+
+
+def _with_password(session: Session, number: int, password: str | None, command: Callable[[], object]) -> None:
+    """The password first, so that no processor ever finds the server without it; back if refused."""
+    if password is None:
+        command()
+        return
+    with session.pool.transaction() as cursor:
+        before = session.secrets.password_of(cursor, number)
+        session.secrets.keep_password(cursor, number, password)
+    try:
+        command()
+    except BaseException:
+        with session.pool.transaction() as cursor:
+            session.secrets.keep_password(cursor, number, before)
+        raise
+
+
+@server.command()
+@click.argument("server_name", metavar="SERVER")
+@click.option("--name", help="Rename it.")
+@server_options
+@click.option("--password", is_flag=True, help="Ask for a new password (or take POSTLEDGER_SMTP_PASSWORD).")
+@click.option("--password-file", help="A new password: the first line; - for standard input.")
+@click.option("--no-password", is_flag=True, help="Remove the stored password.")
+@json_option
+@pass_settings
+def edit(
+    settings: Settings, /, server_name: str, password: bool, password_file: str | None, no_password: bool,
+    as_json: bool, **options: Any,
+) -> None:  # fmt: skip
+    """Change a server, by name or number; what is not given stays. In force at once, without a restart."""
+    if password + no_password + (password_file is not None) > 1:
+        raise click.UsageError("only one of --password, --password-file and --no-password")
+    changes = _given(options)
+    new_password = None
+    if password or password_file is not None:
+        new_password = read_password(password_file, os.environ.get(PASSWORD_VARIABLE))
+    elif no_password:
+        new_password = ""
+    if not changes and new_password is None:
+        raise click.UsageError("nothing to change")
+    with settings.session() as session:
+        number = server_number(session, server_name)
+        _with_password(
+            session, number, new_password,
+            lambda: session.application.change_server(number, changes, by=ACTOR) if changes else None,
+        )  # fmt: skip
+        session.catch_up()
+    changed = [*changes, *([] if new_password is None else ["password"])]
+    _say(as_json, f"server {server_name}: changed {', '.join(changed)}", {"number": number, "changed": changed})
+
+
+@server.command("list")
+@json_option
+@pass_settings
+def list_(settings: Settings, /, as_json: bool) -> None:
+    """Servers with what they have left today, and why those that take nothing do not."""
+    with settings.session() as session:
+        session.catch_up()
+        with session.pool.transaction() as cursor:
+            found = projection.capacity(cursor, session.clock.now()).servers
+        values = [
+            {
+                "number": one.number,
+                "uuid": one.uuid,
+                **asdict(session.application.server(one.number).settings),
+                "daily_used": one.daily_used,
+                "daily_remaining": one.daily_remaining,
+                "available": one.available,
+                "unavailable_reason": str(one.closed) if one.closed else None,
+            }
+            for one in found
+        ]
+    if as_json:
+        print_json(values)
+        return
+    print_rows(
+        ["number", "name", "from", "host", "daily limit", "used", "left", "available"],
+        [
+            (one["number"], one["name"], one["from_email"], f"{one['host']}:{one['port']}",
+             one["daily_limit"] or "unlimited", one["daily_used"], one["daily_remaining"],
+             one["unavailable_reason"] or "yes")
+            for one in values
+        ],
+    )  # fmt: skip
+
+
+@server.command()
+@click.argument("server_name", metavar="SERVER")
+@json_option
+@pass_settings
+def show(settings: Settings, /, server_name: str, as_json: bool) -> None:
+    """Every setting of one server; of the password only whether there is one."""
+    with settings.session() as session:
+        number = server_number(session, server_name)
+        values = asdict(session.application.server(number).settings)
+        with session.pool.transaction() as cursor:
+            cursor.execute("SELECT EXISTS (SELECT FROM server_secrets WHERE server = %s)", (number,))
+            has_password = cursor.fetchone()[0]
+    values = {"number": number, **values, "has_password": has_password}
+    if as_json:
+        print_json(values)
+    else:
+        print_fields(values)
+
+
+@server.command()
+@click.argument("server_name", metavar="SERVER")
+@json_option
+@pass_settings
+def enable(settings: Settings, /, server_name: str, as_json: bool) -> None:
+    """Use the server."""
+    _command(settings, server_name, as_json, "enabled", lambda s, n: s.application.enable_server(n, by=ACTOR))
+
+
+@server.command()
+@click.argument("server_name", metavar="SERVER")
+@json_option
+@pass_settings
+def disable(settings: Settings, /, server_name: str, as_json: bool) -> None:
+    """Send nothing more through the server."""
+    _command(settings, server_name, as_json, "disabled", lambda s, n: s.application.disable_server(n, by=ACTOR))
+
+
+@server.command()
+@click.argument("server_name", metavar="SERVER")
+@click.option("--reason", default="by hand", show_default=True)
+@click.option("--until", type=Moment(), help="Until then; default: until resumed.")
+@json_option
+@pass_settings
+def suspend(settings: Settings, /, server_name: str, reason: str, until: Any, as_json: bool) -> None:
+    """Rest the server for a time."""
+
+    def do(session: Session, number: int) -> None:
+        end = instant(until, session.application.policy().timezone) if until else None
+        session.application.suspend_server(number, reason=reason, until=end, by=ACTOR)
+
+    _command(settings, server_name, as_json, "suspended", do)
+
+
+@server.command()
+@click.argument("server_name", metavar="SERVER")
+@json_option
+@pass_settings
+def resume(settings: Settings, /, server_name: str, as_json: bool) -> None:
+    """End a suspension, whoever or whatever began it."""
+    _command(settings, server_name, as_json, "resumed", lambda s, n: s.application.resume_server(n, by=ACTOR))
+
+
+@server.command()
+@click.argument("server_name", metavar="SERVER")
+@json_option
+@pass_settings
+def test(settings: Settings, /, server_name: str, as_json: bool) -> None:
+    """Connect, encrypt and sign in, send nothing. Exit code 1 when it does not work."""
+    with settings.session() as session:
+        number = server_number(session, server_name)
+        with session.pool.transaction() as cursor:
+            password = session.secrets.password_of(cursor, number)
+        result = probe(asdict(session.application.server(number).settings), password or "")
+    if as_json:
+        print_json({"ok": result.ok, "error": result.error, "remedy": result.remedy, "warnings": result.warnings,
+                    "steps": [asdict(step) for step in result.steps]})  # fmt: skip
+    else:
+        for step in result.steps:
+            click.echo(f"  {shown(step)}")
+        for warning in result.warnings:
+            click.echo(f"Warning: {warning}", err=True)
+        if result.ok:
+            click.echo(f"server {server_name} works")
+    if not result.ok:
+        raise click.ClickException(f"{result.error}\n{result.remedy}".strip())
+
+
+def _command(
+    settings: Settings, name: str, as_json: bool, outcome: str, do: Callable[[Session, int], object]
+) -> None:
+    with settings.session() as session:
+        number = server_number(session, name)
+        do(session, number)
+        session.catch_up()
+    _say(as_json, f"server {name} is {outcome}", {"number": number, "outcome": outcome})
+
+
+def _say(as_json: bool, sentence: str, value: dict[str, Any]) -> None:
+    if as_json:
+        print_json(value)
+    else:
+        click.echo(sentence)

@@ -1,0 +1,93 @@
+"""What a command works with: the database, the application, the secrets, opened once and closed after.
+
+Without a database URL a PostgreSQL server of one's own runs under the data folder for as long as the
+command does; when another process (`postledger serve`, say) already runs it, the command joins that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from functools import cached_property
+from pathlib import Path
+
+from domain.application import Postledger
+from domain.clock import Clock, SystemClock
+from postledger.config import Config
+from projections import schema
+from projections.runner import Runner
+from storage.embedded import EmbeddedServer
+from storage.migrate import Applied, migrate, pending
+from storage.pool import Pool
+from storage.secrets import Secrets, load_keys
+
+
+class NotReadyError(Exception):
+    """The database cannot be worked with yet; the text says what to do."""
+
+
+class Session:
+    """One process's view of an installation. Get one from `open_session`."""
+
+    def __init__(self, config: Config, url: str, pool: Pool, clock: Clock) -> None:
+        self.config = config
+        self.url = url
+        self.pool = pool
+        self.clock = clock
+
+    @cached_property
+    def application(self) -> Postledger:
+        return Postledger(pool=self.pool, clock=self.clock)
+
+    @cached_property
+    def secrets(self) -> Secrets:
+        """Makes the key file when no key is configured and there is none yet. Raises SecretsError."""
+        return Secrets(load_keys(self.config.key, self.config.key_file, self.config.data_folder))
+
+    @cached_property
+    def runner(self) -> Runner:
+        return Runner(self.pool)
+
+    def catch_up(self) -> None:
+        """Brings the projections up to the end of the log, whether or not a processor runs."""
+        self.runner.catch_up()
+
+
+@contextmanager
+def open_database(config: Config) -> Iterator[str]:
+    """The URL of the configured database, or of our own server, which runs until the end of the block."""
+    if config.database_url:
+        yield config.database_url
+        return
+    with EmbeddedServer(own_database_folder(config)) as server:
+        yield server.url
+
+
+def prepare(url: str) -> Applied:
+    """Brings a database up to date: migrations, then the projections' tables. What was applied."""
+    applied = migrate(url)
+    pool = Pool(url, size=1)
+    try:
+        schema.create(pool)
+    finally:
+        pool.close()
+    return applied
+
+
+def own_database_folder(config: Config) -> Path:
+    return config.data_folder / "postgresql"
+
+
+@contextmanager
+def open_session(config: Config, *, connections: int = 4, clock: Clock | None = None) -> Iterator[Session]:
+    """A database of our own is migrated as a matter of course; one that others look after is not, and
+    NotReadyError says so when it has to be. Raises EmbeddedServerError, psycopg2.OperationalError."""
+    with ExitStack() as stack:
+        url = stack.enter_context(open_database(config))
+        if not config.database_url:
+            prepare(url)
+        elif pending(url):
+            raise NotReadyError("the database is not up to date: run `postledger migrate` first")
+        pool = Pool(url, size=connections)
+        stack.callback(pool.close)
+        yield Session(config, url, pool, clock or SystemClock())
