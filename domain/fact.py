@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from dataclasses import MISSING, dataclass, fields
 from functools import cache
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 from uuid import UUID
 
 from eventsourcing.persistence import StoredEvent
@@ -33,10 +33,8 @@ class Fact:
         register_topic(cls.TOPIC, cls)
 
     def stored(self) -> StoredEvent:
-        values = vars(self)
-        state = {
-            name: values[name] for name, default in _state_fields(type(self)) if values[name] != default
-        }
+        values, cls = vars(self), cast(Any, type(self))
+        state = {name: values[name] for name, default in _state_fields(cls) if values[name] != default}
         return StoredEvent(
             originator_id=self.originator_id,
             originator_version=self.originator_version,

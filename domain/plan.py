@@ -11,7 +11,7 @@ from enum import StrEnum
 from itertools import groupby
 from typing import Any, NamedTuple
 
-from domain.campaign import Priority
+from domain.priority import Priority
 
 
 class Strategy(StrEnum):
@@ -80,7 +80,7 @@ def interleave(batches: Iterable[Batch], after: int = 0) -> Iterator[Candidate]:
             turns = still_waiting
 
 
-_RANK = {priority: rank for rank, priority in enumerate(Priority)}
+_RANK: dict[str, int] = {priority: rank for rank, priority in enumerate(Priority)}
 
 
 def plan(

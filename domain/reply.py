@@ -266,9 +266,10 @@ def _recipient_in(address: str) -> re.Pattern[str]:
 
 def _forms_of_domain(domain: str) -> set[str]:
     forms = {domain}
-    for convert in (lambda name: name.encode("idna").decode(), lambda name: name.encode().decode("idna")):
-        with suppress(UnicodeError):
-            forms.add(convert(domain))
+    with suppress(UnicodeError):
+        forms.add(domain.encode("idna").decode())
+    with suppress(UnicodeError):
+        forms.add(domain.encode().decode("idna"))
     return forms
 
 

@@ -49,4 +49,4 @@ def suspend_until(suspensions: int, now: float, policy: SuspensionPolicy, jitter
 
 
 def _delay(times: int, first: float, cap: float, jitter: float) -> float:
-    return min(first * 2 ** min(max(times - 1, 0), 40), cap) * (1 - jitter / 4)
+    return min(first * 2.0 ** min(max(times - 1, 0), 40), cap) * (1 - jitter / 4)

@@ -1,0 +1,301 @@
+"""A campaign from draft to finished.
+
+    draft -> scheduled -> running <-> paused       running -> finished
+    draft -> running    scheduled -> draft         running, paused -> cancelled
+
+A campaign that was started queues its audience in steps; it can be paused and cancelled meanwhile,
+and finishes only after queueing has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, ClassVar, Self
+from uuid import UUID
+
+from eventsourcing.domain import Aggregate, event
+
+from domain import fields
+from domain.campaign_content import checked_changes, checked_content
+from domain.errors import Refused
+from domain.priority import Priority
+from domain.streams import campaign_stream
+
+_EDITABLE_WHILE_PAUSED = frozenset({"name", "priority"})
+
+
+class CampaignStatus(StrEnum):
+    DRAFT = "draft"
+    SCHEDULED = "scheduled"
+    RUNNING = "running"
+    PAUSED = "paused"
+    FINISHED = "finished"
+    CANCELLED = "cancelled"
+
+
+_NOT_STARTED = (CampaignStatus.DRAFT, CampaignStatus.SCHEDULED)
+_STARTED = (CampaignStatus.RUNNING, CampaignStatus.PAUSED)
+
+
+class Campaign(Aggregate):
+    """`text` and `html` are SHA-256 in hexadecimal of contents kept elsewhere, or None; `messenger` is
+    the number of the only server to use, None for automatic; `headers` are [name, value]."""
+
+    TOPIC: ClassVar[str] = "campaign"
+
+    class Event(Aggregate.Event):
+        by: str
+
+    class Created(Event, Aggregate.Created):
+        TOPIC: ClassVar[str] = "campaign.created"
+        number: int
+        name: str
+        subject: str
+        text: str | None
+        html: str | None
+        lists: list[int]
+        messenger: int | None
+        priority: str
+        headers: list[list[str]]
+
+    class Edited(Event):
+        TOPIC: ClassVar[str] = "campaign.edited"
+        changes: dict[str, Any]
+
+    class Scheduled(Event):
+        """`send_at` is an ISO 8601 instant in UTC."""
+
+        TOPIC: ClassVar[str] = "campaign.scheduled"
+        send_at: str
+
+    class Unscheduled(Event):
+        TOPIC: ClassVar[str] = "campaign.unscheduled"
+
+    class Started(Event):
+        TOPIC: ClassVar[str] = "campaign.started"
+
+    class QueueingFinished(Event):
+        TOPIC: ClassVar[str] = "campaign.queueing_finished"
+        recipients: int
+
+    class Paused(Event):
+        TOPIC: ClassVar[str] = "campaign.paused"
+        reason: str
+
+    class Resumed(Event):
+        TOPIC: ClassVar[str] = "campaign.resumed"
+
+    class Cancelled(Event):
+        TOPIC: ClassVar[str] = "campaign.cancelled"
+        reason: str
+
+    class Finished(Event):
+        TOPIC: ClassVar[str] = "campaign.finished"
+
+    class PriorityChanged(Event):
+        TOPIC: ClassVar[str] = "campaign.priority_changed"
+        priority: str
+
+    @staticmethod
+    def create_id(number: int) -> UUID:
+        return campaign_stream(number)
+
+    @classmethod
+    def create(cls, number: int, content: Mapping[str, Any], *, by: str, at: datetime) -> Self:
+        """`content` holds name, subject, text, html, lists and, where not the default, messenger,
+        priority and headers. Raises Refused with a message for each field that is wrong."""
+        return cls._create(cls.Created, number=number, **checked_content(content), by=by, timestamp=at)
+
+    @event(Created)
+    def __init__(
+        self,
+        number: int,
+        name: str,
+        subject: str,
+        text: str | None,
+        html: str | None,
+        lists: list[int],
+        messenger: int | None,
+        priority: str,
+        headers: list[list[str]],
+    ) -> None:
+        self.number = number
+        self.name = name
+        self.subject = subject
+        self.text = text
+        self.html = html
+        self.lists = lists
+        self.messenger = messenger
+        self.priority = priority
+        self.headers = headers
+        self.status = CampaignStatus.DRAFT
+        self.send_at: datetime | None = None
+        self.recipients: int | None = None
+        self.reason = ""
+
+    @property
+    def is_editable(self) -> bool:
+        return self.status in _NOT_STARTED
+
+    @property
+    def is_started(self) -> bool:
+        """Running or paused: its content is fixed and its audience is queued or being queued."""
+        return self.status in _STARTED
+
+    @property
+    def is_queueing(self) -> bool:
+        """Started, and part of the audience may still have to be queued."""
+        return self.is_started and not self.queueing_finished
+
+    @property
+    def queueing_finished(self) -> bool:
+        return self.recipients is not None
+
+    @property
+    def is_over(self) -> bool:
+        return self.status in (CampaignStatus.FINISHED, CampaignStatus.CANCELLED)
+
+    def is_due(self, at: datetime) -> bool:
+        return self.status is CampaignStatus.SCHEDULED and self.send_at is not None and self.send_at <= at
+
+    @property
+    def content(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "subject": self.subject,
+            "text": self.text,
+            "html": self.html,
+            "lists": self.lists,
+            "messenger": self.messenger,
+            "priority": self.priority,
+            "headers": self.headers,
+        }
+
+    def edit(self, changes: Mapping[str, Any], *, by: str, at: datetime) -> None:
+        """Records only what differs. Raises Refused with a message for each field that is wrong."""
+        if self.is_over:
+            raise Refused(f"a {self.status} campaign cannot be edited")
+        differing = checked_changes(self.content, changes)
+        fixed = differing.keys() - _EDITABLE_WHILE_PAUSED
+        if self.status is CampaignStatus.RUNNING:
+            raise Refused("a running campaign cannot be edited; its priority can be changed")
+        if self.status is CampaignStatus.PAUSED and fixed:
+            raise Refused.for_fields(
+                {name: f"{name}: is fixed since the campaign was started" for name in sorted(fixed)}
+            )
+        if differing:
+            self.trigger_event(self.Edited, changes=differing, by=by, timestamp=at)
+
+    @event(Edited)
+    def _edited(self, changes: dict[str, Any]) -> None:
+        for name, value in changes.items():
+            setattr(self, name, value)
+
+    def change_priority(self, priority: str, *, by: str, at: datetime) -> None:
+        priority = fields.choice(priority, "priority", Priority)
+        if self.is_over:
+            raise Refused(f"a {self.status} campaign has no priority to change")
+        if priority != self.priority:
+            self.trigger_event(self.PriorityChanged, priority=priority, by=by, timestamp=at)
+
+    @event(PriorityChanged)
+    def _priority_changed(self, priority: str) -> None:
+        self.priority = priority
+
+    def schedule(self, send_at: datetime, *, by: str, at: datetime) -> None:
+        self._only_from((CampaignStatus.DRAFT,), "scheduled")
+        instant = fields.instant(send_at, "send_at").astimezone(UTC)
+        if instant <= at:
+            fields.refuse("send_at", f"{instant.isoformat()} is not in the future")
+        self.trigger_event(self.Scheduled, send_at=instant.isoformat(), by=by, timestamp=at)
+
+    @event(Scheduled)
+    def _scheduled(self, send_at: str) -> None:
+        self.status = CampaignStatus.SCHEDULED
+        self.send_at = datetime.fromisoformat(send_at)
+
+    def unschedule(self, *, by: str, at: datetime) -> None:
+        self._only_from((CampaignStatus.SCHEDULED,), "unscheduled")
+        self.trigger_event(self.Unscheduled, by=by, timestamp=at)
+
+    @event(Unscheduled)
+    def _unscheduled(self) -> None:
+        self.status = CampaignStatus.DRAFT
+        self.send_at = None
+
+    def start(self, *, by: str, at: datetime) -> None:
+        """From draft or scheduled, before its time too; a paused campaign is resumed."""
+        self._only_from((*_NOT_STARTED, CampaignStatus.PAUSED), "started")
+        if self.status is CampaignStatus.PAUSED:
+            self.resume(by=by, at=at)
+        else:
+            self.trigger_event(self.Started, by=by, timestamp=at)
+
+    @event(Started)
+    def _started(self) -> None:
+        self.status = CampaignStatus.RUNNING
+
+    def finish_queueing(self, recipients: int, *, by: str, at: datetime) -> None:
+        """Nothing happens when it has finished with as many already."""
+        if self.queueing_finished and self.recipients == recipients:
+            return
+        if not self.is_queueing:
+            raise Refused(f"a {self.status} campaign is not queueing")
+        self.trigger_event(self.QueueingFinished, recipients=recipients, by=by, timestamp=at)
+
+    @event(QueueingFinished)
+    def _queueing_finished(self, recipients: int) -> None:
+        self.recipients = recipients
+
+    def pause(self, reason: str, *, by: str, at: datetime) -> None:
+        self._only_from((CampaignStatus.RUNNING,), "paused")
+        reason = fields.text(reason, "reason", longest=500)
+        self.trigger_event(self.Paused, reason=reason, by=by, timestamp=at)
+
+    @event(Paused)
+    def _paused(self, reason: str) -> None:
+        self.status = CampaignStatus.PAUSED
+        self.reason = reason
+
+    def resume(self, *, by: str, at: datetime) -> None:
+        self._only_from((CampaignStatus.PAUSED,), "resumed")
+        self.trigger_event(self.Resumed, by=by, timestamp=at)
+
+    @event(Resumed)
+    def _resumed(self) -> None:
+        self.status = CampaignStatus.RUNNING
+        self.reason = ""
+
+    def cancel(self, reason: str, *, by: str, at: datetime) -> None:
+        self._only_from(_STARTED, "cancelled")
+        reason = fields.text(reason, "reason", longest=500)
+        self.trigger_event(self.Cancelled, reason=reason, by=by, timestamp=at)
+
+    @event(Cancelled)
+    def _cancelled(self, reason: str) -> None:
+        self.status = CampaignStatus.CANCELLED
+        self.reason = reason
+
+    def finish(self, *, by: str, at: datetime) -> None:
+        """That no delivery is left is for the caller to see to."""
+        self._only_from((CampaignStatus.RUNNING,), "finished")
+        if not self.queueing_finished:
+            raise Refused("a campaign that is still queueing cannot be finished")
+        self.trigger_event(self.Finished, by=by, timestamp=at)
+
+    @event(Finished)
+    def _finished(self) -> None:
+        self.status = CampaignStatus.FINISHED
+
+    def _only_from(self, allowed: Iterable[CampaignStatus], become: str) -> None:
+        if self.status not in allowed:
+            hint = "; unschedule it first" if self._is_scheduled_for(become) else ""
+            raise Refused(
+                f"a {self.status} campaign cannot be {become}, only one that is {' or '.join(allowed)}{hint}",
+                "status",
+            )
+
+    def _is_scheduled_for(self, become: str) -> bool:
+        return self.status is CampaignStatus.SCHEDULED and become in ("cancelled", "scheduled")

@@ -1,0 +1,121 @@
+"""The sending policy: when e-mail may go out, how failures are retried, how the processor works."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from dataclasses import fields as fields_of
+from functools import cached_property
+from typing import Any, ClassVar
+
+from domain import fields
+from domain.calendar import Calendar, parse_timezone, parse_windows
+from domain.fact import Fact
+from domain.plan import Strategy
+from domain.streams import policy_stream
+
+_WEEK = (1, 2, 3, 4, 5, 6, 7)
+_DAY = 86_400
+
+
+@dataclass(frozen=True, kw_only=True)
+class PolicyChanged(Fact):
+    TOPIC: ClassVar[str] = "policy.changed"
+    changes: dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Policy:
+    """`windows` "" is always; `weekdays` are ISO numbers, 1 is Monday. Seconds: `retry_first`,
+    `retry_cap`, `poll_interval`, `first_suspension`, `max_suspension`. `batch` is how many deliveries a
+    planning round looks at; `resend_unknown` whether an attempt of unknown outcome is made again."""
+
+    timezone: str = "UTC"
+    windows: str = ""
+    weekdays: tuple[int, ...] = _WEEK
+    retry_first: int = 60
+    retry_cap: int = 14_400
+    retry_attempts: int = 10
+    retry_hours: int = 72
+    poll_interval: int = 5
+    batch: int = 1000
+    strategy: str = Strategy.MOST_REMAINING.value
+    resend_unknown: bool = False
+    first_suspension: int = 60
+    max_suspension: int = 3600
+    version: int = 0
+
+    @cached_property
+    def calendar(self) -> Calendar:
+        return Calendar.of(self.timezone, self.windows, frozenset(self.weekdays))
+
+    def change(self, changes: Mapping[str, Any], *, by: str) -> PolicyChanged | None:
+        """The fact of what differs, None when nothing does. Raises Refused with a message for each
+        field that is wrong."""
+        fields.known(changes, _CHECKS)
+        checks = fields.Checks()
+        new = {name: checks.run(_CHECKS[name], value, name) for name, value in changes.items()}
+        checks.run(self._check_order, new)
+        checks.done()
+        differing = {name: value for name, value in new.items() if _as_kept(value) != getattr(self, name)}
+        if not differing:
+            return None
+        return PolicyChanged(
+            originator_id=policy_stream(), originator_version=self.version + 1, by=by, changes=differing
+        )
+
+    def _check_order(self, new: Mapping[str, Any]) -> None:
+        for least, most in (("retry_first", "retry_cap"), ("first_suspension", "max_suspension")):
+            first, last = (
+                getattr(self, name) if (new.get(name) is None) else new[name] for name in (least, most)
+            )
+            if first > last:
+                fields.refuse(most if most in new else least, f"{least} ({first}) is above {most} ({last})")
+
+    def apply(self, fact: PolicyChanged) -> Policy:
+        known = {field.name for field in fields_of(self)} - {"version"}
+        changes = {name: _as_kept(value) for name, value in fact.changes.items() if name in known}
+        return replace(self, **changes, version=fact.originator_version)
+
+
+def _as_kept(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _timezone(value: object, field: str) -> str:
+    name = fields.text(value, field, longest=100, shortest=1)
+    parse_timezone(name, field)
+    return name
+
+
+def _windows(value: object, field: str) -> str:
+    text = fields.text(value, field, longest=200)
+    parse_windows(text, field)
+    return text
+
+
+def _weekdays(value: object, field: str) -> list[int]:
+    if not isinstance(value, list | tuple | set | frozenset) or not value:
+        fields.refuse(field, "at least one weekday is needed, from 1 (Monday) to 7 (Sunday)")
+    return sorted({fields.whole(day, field, 1, 7) for day in value})
+
+
+def _between(least: int, most: int) -> Any:
+    return lambda value, field: fields.whole(value, field, least, most)
+
+
+_CHECKS: dict[str, Any] = {
+    "timezone": _timezone,
+    "windows": _windows,
+    "weekdays": _weekdays,
+    "retry_first": _between(1, _DAY),
+    "retry_cap": _between(1, _DAY),
+    "retry_attempts": _between(1, 100),
+    "retry_hours": _between(1, 24 * 30),
+    "poll_interval": _between(1, 3600),
+    "batch": _between(1, 100_000),
+    "strategy": lambda value, field: fields.choice(value, field, Strategy),
+    "resend_unknown": fields.flag,
+    "first_suspension": _between(1, _DAY),
+    "max_suspension": _between(1, 7 * _DAY),
+}

@@ -1,0 +1,52 @@
+"""Every event there is. Whoever decodes the log imports this module: a topic is known only once the
+module of its class has been imported."""
+
+from __future__ import annotations
+
+from domain.audience import RecipientsQueued
+from domain.campaign import Campaign
+from domain.capacity import Reserved, Returned
+from domain.delivery import (
+    Accepted,
+    AttemptStarted,
+    Cancelled,
+    Deferred,
+    Failed,
+    OutcomeUnknown,
+    Requeued,
+    Suppressed,
+)
+from domain.policy import PolicyChanged
+from domain.server import Server
+
+EVENT_CLASSES: tuple[type, ...] = (
+    Campaign.Created,
+    Campaign.Edited,
+    Campaign.Scheduled,
+    Campaign.Unscheduled,
+    Campaign.Started,
+    Campaign.QueueingFinished,
+    Campaign.Paused,
+    Campaign.Resumed,
+    Campaign.Cancelled,
+    Campaign.Finished,
+    Campaign.PriorityChanged,
+    RecipientsQueued,
+    AttemptStarted,
+    Accepted,
+    Deferred,
+    Failed,
+    OutcomeUnknown,
+    Suppressed,
+    Cancelled,
+    Requeued,
+    Server.Created,
+    Server.Changed,
+    Server.Enabled,
+    Server.Disabled,
+    Server.Suspended,
+    Server.Resumed,
+    Reserved,
+    Returned,
+    PolicyChanged,
+)
