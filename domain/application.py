@@ -16,13 +16,13 @@ import domain.topics  # noqa: F401 - so that every topic of the log can be read
 from domain.campaign import Campaign
 from domain.clock import Clock, SystemClock
 from domain.errors import Missing, Outrun, Refused
-from domain.policy import Policy, PolicyChanged
-from domain.server import Server
+from domain.policy import PolicyChanged, SendingPolicy
+from domain.server import SmtpServer
 from domain.streams import campaign_stream, policy_stream, server_stream
 
 _TRIES = 3
 
-Decided = TypeVar("Decided", Campaign, Server)
+Decided = TypeVar("Decided", Campaign, SmtpServer)
 
 
 class Postledger(Application[UUID]):
@@ -79,7 +79,7 @@ class Postledger(Application[UUID]):
         self._check_messenger(changes)
         return self._on_campaign(number, lambda campaign, at: campaign.edit(changes, by=by, at=at))
 
-    def schedule(self, number: int, send_at: datetime, *, by: str) -> int | None:
+    def schedule(self, number: int, send_at: datetime | str, *, by: str) -> int | None:
         return self._on_campaign(number, lambda campaign, at: campaign.schedule(send_at, by=by, at=at))
 
     def unschedule(self, number: int, *, by: str) -> int | None:
@@ -122,17 +122,17 @@ class Postledger(Application[UUID]):
 
     # Servers
 
-    def server(self, number: int) -> Server:
+    def server(self, number: int) -> SmtpServer:
         """Raises Missing."""
         try:
-            server: Server = self.repository.get(server_stream(number))
+            server: SmtpServer = self.repository.get(server_stream(number))
         except (AggregateNotFoundError, ValueError):
             raise Missing(f"there is no server {number}") from None
         return server
 
     def add_server(self, settings: Mapping[str, Any], *, number: int, by: str) -> int:
         """Returns the number. That no other server has the name is for the caller to see to."""
-        server = Server.add(number, settings, by=by, at=self._clock.now())
+        server = SmtpServer.add(number, settings, by=by, at=self._clock.now())
         self._append_new(server, f"there is a server {number} already")
         return number
 
@@ -145,7 +145,9 @@ class Postledger(Application[UUID]):
     def disable_server(self, number: int, *, by: str) -> int | None:
         return self._on_server(number, lambda server, at: server.disable(by=by, at=at))
 
-    def suspend_server(self, number: int, *, reason: str, until: datetime | None, by: str) -> int | None:
+    def suspend_server(
+        self, number: int, *, reason: str, until: datetime | str | None, by: str
+    ) -> int | None:
         """`until` None: until somebody resumes it."""
         return self._on_server(number, lambda server, at: server.suspend(reason, until, by=by, at=at))
 
@@ -154,8 +156,8 @@ class Postledger(Application[UUID]):
 
     # The policy
 
-    def policy(self) -> Policy:
-        policy = Policy()
+    def policy(self) -> SendingPolicy:
+        policy = SendingPolicy()
         for fact in self.events.get(policy_stream()):
             if isinstance(fact, PolicyChanged):
                 policy = policy.apply(fact)
@@ -181,7 +183,7 @@ class Postledger(Application[UUID]):
     def _on_campaign(self, number: int, decide: Callable[[Campaign, datetime], None]) -> int | None:
         return self._again_when_outrun(lambda: self._decide(self.campaign(number), decide))
 
-    def _on_server(self, number: int, decide: Callable[[Server, datetime], None]) -> int | None:
+    def _on_server(self, number: int, decide: Callable[[SmtpServer, datetime], None]) -> int | None:
         return self._again_when_outrun(lambda: self._decide(self.server(number), decide))
 
     def _decide(self, loaded: Decided, decide: Callable[[Decided, datetime], None]) -> int | None:
@@ -196,12 +198,12 @@ class Postledger(Application[UUID]):
                 continue
         raise Outrun("others are changing the same thing right now; please try again")
 
-    def _append_new(self, created: Campaign | Server, taken: str) -> None:
+    def _append_new(self, created: Campaign | SmtpServer, taken: str) -> None:
         try:
             self._append(created)
         except IntegrityError:
             raise Refused(taken, "number") from None
 
-    def _append(self, decided: Campaign | Server | PolicyChanged) -> int | None:
+    def _append(self, decided: Campaign | SmtpServer | PolicyChanged) -> int | None:
         recordings = self.save(decided)
         return recordings[-1].notification.id if recordings else None

@@ -26,7 +26,7 @@ from domain.streams import campaign_stream
 _EDITABLE_WHILE_PAUSED = frozenset({"name", "priority"})
 
 
-class CampaignStatus(StrEnum):
+class State(StrEnum):
     DRAFT = "draft"
     SCHEDULED = "scheduled"
     RUNNING = "running"
@@ -35,8 +35,8 @@ class CampaignStatus(StrEnum):
     CANCELLED = "cancelled"
 
 
-_NOT_STARTED = (CampaignStatus.DRAFT, CampaignStatus.SCHEDULED)
-_STARTED = (CampaignStatus.RUNNING, CampaignStatus.PAUSED)
+_NOT_STARTED = (State.DRAFT, State.SCHEDULED)
+_STARTED = (State.RUNNING, State.PAUSED)
 
 
 class Campaign(Aggregate):
@@ -130,35 +130,34 @@ class Campaign(Aggregate):
         self.messenger = messenger
         self.priority = priority
         self.headers = headers
-        self.status = CampaignStatus.DRAFT
+        self.state = State.DRAFT
         self.send_at: datetime | None = None
         self.recipients: int | None = None
         self.reason = ""
 
-    @property
     def is_editable(self) -> bool:
-        return self.status in _NOT_STARTED
+        return self.state in _NOT_STARTED
 
-    @property
     def is_started(self) -> bool:
         """Running or paused: its content is fixed and its audience is queued or being queued."""
-        return self.status in _STARTED
+        return self.state in _STARTED
 
-    @property
     def is_queueing(self) -> bool:
         """Started, and part of the audience may still have to be queued."""
-        return self.is_started and not self.queueing_finished
+        return self.is_started() and not self.has_finished_queueing()
 
-    @property
-    def queueing_finished(self) -> bool:
+    def has_finished_queueing(self) -> bool:
         return self.recipients is not None
 
-    @property
     def is_over(self) -> bool:
-        return self.status in (CampaignStatus.FINISHED, CampaignStatus.CANCELLED)
+        return self.state in (State.FINISHED, State.CANCELLED)
+
+    def may_send(self) -> bool:
+        """Whether its queued e-mails may go out, by its own state alone."""
+        return self.state is State.RUNNING
 
     def is_due(self, at: datetime) -> bool:
-        return self.status is CampaignStatus.SCHEDULED and self.send_at is not None and self.send_at <= at
+        return self.state is State.SCHEDULED and self.send_at is not None and self.send_at <= at
 
     @property
     def content(self) -> dict[str, Any]:
@@ -175,13 +174,13 @@ class Campaign(Aggregate):
 
     def edit(self, changes: Mapping[str, Any], *, by: str, at: datetime) -> None:
         """Records only what differs. Raises Refused with a message for each field that is wrong."""
-        if self.is_over:
-            raise Refused(f"a {self.status} campaign cannot be edited")
+        if self.is_over():
+            raise Refused(f"a {self.state} campaign cannot be edited")
         differing = checked_changes(self.content, changes)
         fixed = differing.keys() - _EDITABLE_WHILE_PAUSED
-        if self.status is CampaignStatus.RUNNING:
+        if self.state is State.RUNNING:
             raise Refused("a running campaign cannot be edited; its priority can be changed")
-        if self.status is CampaignStatus.PAUSED and fixed:
+        if self.state is State.PAUSED and fixed:
             raise Refused.for_fields(
                 {name: f"{name}: is fixed since the campaign was started" for name in sorted(fixed)}
             )
@@ -195,8 +194,8 @@ class Campaign(Aggregate):
 
     def change_priority(self, priority: str, *, by: str, at: datetime) -> None:
         priority = fields.choice(priority, "priority", Priority)
-        if self.is_over:
-            raise Refused(f"a {self.status} campaign has no priority to change")
+        if self.is_over():
+            raise Refused(f"a {self.state} campaign has no priority to change")
         if priority != self.priority:
             self.trigger_event(self.PriorityChanged, priority=priority, by=by, timestamp=at)
 
@@ -204,8 +203,8 @@ class Campaign(Aggregate):
     def _priority_changed(self, priority: str) -> None:
         self.priority = priority
 
-    def schedule(self, send_at: datetime, *, by: str, at: datetime) -> None:
-        self._only_from((CampaignStatus.DRAFT,), "scheduled")
+    def schedule(self, send_at: datetime | str, *, by: str, at: datetime) -> None:
+        self._only_from((State.DRAFT,), "scheduled")
         instant = fields.instant(send_at, "send_at").astimezone(UTC)
         if instant <= at:
             fields.refuse("send_at", f"{instant.isoformat()} is not in the future")
@@ -213,36 +212,36 @@ class Campaign(Aggregate):
 
     @event(Scheduled)
     def _scheduled(self, send_at: str) -> None:
-        self.status = CampaignStatus.SCHEDULED
+        self.state = State.SCHEDULED
         self.send_at = datetime.fromisoformat(send_at)
 
     def unschedule(self, *, by: str, at: datetime) -> None:
-        self._only_from((CampaignStatus.SCHEDULED,), "unscheduled")
+        self._only_from((State.SCHEDULED,), "unscheduled")
         self.trigger_event(self.Unscheduled, by=by, timestamp=at)
 
     @event(Unscheduled)
     def _unscheduled(self) -> None:
-        self.status = CampaignStatus.DRAFT
+        self.state = State.DRAFT
         self.send_at = None
 
     def start(self, *, by: str, at: datetime) -> None:
         """From draft or scheduled, before its time too; a paused campaign is resumed."""
-        self._only_from((*_NOT_STARTED, CampaignStatus.PAUSED), "started")
-        if self.status is CampaignStatus.PAUSED:
+        self._only_from((*_NOT_STARTED, State.PAUSED), "started")
+        if self.state is State.PAUSED:
             self.resume(by=by, at=at)
         else:
             self.trigger_event(self.Started, by=by, timestamp=at)
 
     @event(Started)
     def _started(self) -> None:
-        self.status = CampaignStatus.RUNNING
+        self.state = State.RUNNING
 
     def finish_queueing(self, recipients: int, *, by: str, at: datetime) -> None:
         """Nothing happens when it has finished with as many already."""
-        if self.queueing_finished and self.recipients == recipients:
+        if self.has_finished_queueing() and self.recipients == recipients:
             return
-        if not self.is_queueing:
-            raise Refused(f"a {self.status} campaign is not queueing")
+        if not self.is_queueing():
+            raise Refused(f"a {self.state} campaign is not queueing")
         self.trigger_event(self.QueueingFinished, recipients=recipients, by=by, timestamp=at)
 
     @event(QueueingFinished)
@@ -250,22 +249,22 @@ class Campaign(Aggregate):
         self.recipients = recipients
 
     def pause(self, reason: str, *, by: str, at: datetime) -> None:
-        self._only_from((CampaignStatus.RUNNING,), "paused")
+        self._only_from((State.RUNNING,), "paused")
         reason = fields.text(reason, "reason", longest=500)
         self.trigger_event(self.Paused, reason=reason, by=by, timestamp=at)
 
     @event(Paused)
     def _paused(self, reason: str) -> None:
-        self.status = CampaignStatus.PAUSED
+        self.state = State.PAUSED
         self.reason = reason
 
     def resume(self, *, by: str, at: datetime) -> None:
-        self._only_from((CampaignStatus.PAUSED,), "resumed")
+        self._only_from((State.PAUSED,), "resumed")
         self.trigger_event(self.Resumed, by=by, timestamp=at)
 
     @event(Resumed)
     def _resumed(self) -> None:
-        self.status = CampaignStatus.RUNNING
+        self.state = State.RUNNING
         self.reason = ""
 
     def cancel(self, reason: str, *, by: str, at: datetime) -> None:
@@ -275,27 +274,27 @@ class Campaign(Aggregate):
 
     @event(Cancelled)
     def _cancelled(self, reason: str) -> None:
-        self.status = CampaignStatus.CANCELLED
+        self.state = State.CANCELLED
         self.reason = reason
 
     def finish(self, *, by: str, at: datetime) -> None:
         """That no delivery is left is for the caller to see to."""
-        self._only_from((CampaignStatus.RUNNING,), "finished")
-        if not self.queueing_finished:
+        self._only_from((State.RUNNING,), "finished")
+        if not self.has_finished_queueing():
             raise Refused("a campaign that is still queueing cannot be finished")
         self.trigger_event(self.Finished, by=by, timestamp=at)
 
     @event(Finished)
     def _finished(self) -> None:
-        self.status = CampaignStatus.FINISHED
+        self.state = State.FINISHED
 
-    def _only_from(self, allowed: Iterable[CampaignStatus], become: str) -> None:
-        if self.status not in allowed:
+    def _only_from(self, allowed: Iterable[State], become: str) -> None:
+        if self.state not in allowed:
             hint = "; unschedule it first" if self._is_scheduled_for(become) else ""
             raise Refused(
-                f"a {self.status} campaign cannot be {become}, only one that is {' or '.join(allowed)}{hint}",
+                f"a {self.state} campaign cannot be {become}, only one that is {' or '.join(allowed)}{hint}",
                 "status",
             )
 
     def _is_scheduled_for(self, become: str) -> bool:
-        return self.status is CampaignStatus.SCHEDULED and become in ("cancelled", "scheduled")
+        return self.state is State.SCHEDULED and become in ("cancelled", "scheduled")

@@ -62,9 +62,19 @@ def numbers(value: object, field: str, of_what: str) -> list[int]:
 
 
 def instant(value: object, field: str) -> datetime:
+    """An aware datetime, or one in ISO 8601."""
+    if isinstance(value, str):
+        value = _parsed(value)
     if not isinstance(value, datetime) or value.tzinfo is None:
         refuse(field, f"{value!r} is not a date and time with a time zone")
     return value
+
+
+def _parsed(text: str) -> datetime | str:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        return text
 
 
 def known(given: Iterable[str], allowed: Collection[str]) -> None:

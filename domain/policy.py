@@ -25,7 +25,7 @@ class PolicyChanged(Fact):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Policy:
+class SendingPolicy:
     """`windows` "" is always; `weekdays` are ISO numbers, 1 is Monday. Seconds: `retry_first`,
     `retry_cap`, `poll_interval`, `first_suspension`, `max_suspension`. `batch` is how many deliveries a
     planning round looks at; `resend_unknown` whether an attempt of unknown outcome is made again."""
@@ -72,7 +72,7 @@ class Policy:
             if first > last:
                 fields.refuse(most if most in new else least, f"{least} ({first}) is above {most} ({last})")
 
-    def apply(self, fact: PolicyChanged) -> Policy:
+    def apply(self, fact: PolicyChanged) -> SendingPolicy:
         known = {field.name for field in fields_of(self)} - {"version"}
         changes = {name: _as_kept(value) for name, value in fact.changes.items() if name in known}
         return replace(self, **changes, version=fact.originator_version)

@@ -11,6 +11,8 @@ from uuid import UUID
 from eventsourcing.domain import Aggregate, event
 
 from domain import fields
+from domain.calendar import Calendar
+from domain.capacity import Limits
 from domain.server_settings import ServerSettings
 from domain.streams import server_stream
 
@@ -23,7 +25,7 @@ class Suspension:
     until: datetime | None
 
 
-class Server(Aggregate):
+class SmtpServer(Aggregate):
     TOPIC: ClassVar[str] = "server"
 
     class Event(Aggregate.Event):
@@ -70,12 +72,22 @@ class Server(Aggregate):
         self.settings = ServerSettings(**settings)
         self.suspension: Suspension | None = None
 
-    @property
     def is_enabled(self) -> bool:
         return self.settings.enabled
 
     def is_suspended(self, at: datetime) -> bool:
         return self.suspension is not None and (self.suspension.until is None or at < self.suspension.until)
+
+    def is_usable(self, at: datetime) -> bool:
+        """Whether it may be used, its limits and its window apart."""
+        return self.is_enabled() and not self.is_suspended(at)
+
+    def limits(self) -> Limits:
+        return self.settings.limits
+
+    def calendar(self, timezone: str) -> Calendar:
+        """When it may be used by its own window, in the policy's time zone."""
+        return self.settings.hours(timezone)
 
     def change(self, changes: Mapping[str, Any], *, by: str, at: datetime) -> None:
         """Records only what differs; `enabled` as an event of its own. Raises Refused."""
@@ -93,7 +105,7 @@ class Server(Aggregate):
         self.settings = ServerSettings(**{**self.settings.as_dict(), **changes})
 
     def enable(self, *, by: str, at: datetime) -> None:
-        if not self.is_enabled:
+        if not self.is_enabled():
             self.trigger_event(self.Enabled, by=by, timestamp=at)
 
     @event(Enabled)
@@ -101,14 +113,14 @@ class Server(Aggregate):
         self.settings = ServerSettings(**{**self.settings.as_dict(), "enabled": True})
 
     def disable(self, *, by: str, at: datetime) -> None:
-        if self.is_enabled:
+        if self.is_enabled():
             self.trigger_event(self.Disabled, by=by, timestamp=at)
 
     @event(Disabled)
     def _disabled(self) -> None:
         self.settings = ServerSettings(**{**self.settings.as_dict(), "enabled": False})
 
-    def suspend(self, reason: str, until: datetime | None, *, by: str, at: datetime) -> None:
+    def suspend(self, reason: str, until: datetime | str | None, *, by: str, at: datetime) -> None:
         """Nothing happens when it is suspended for as long already, or when `until` is past.
         `until` None: until somebody resumes it. Raises Refused."""
         reason = fields.text(reason, "reason", longest=500, shortest=1)

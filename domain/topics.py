@@ -17,7 +17,7 @@ from domain.delivery import (
     Suppressed,
 )
 from domain.policy import PolicyChanged
-from domain.server import Server
+from domain.server import SmtpServer
 
 EVENT_CLASSES: tuple[type, ...] = (
     Campaign.Created,
@@ -40,12 +40,12 @@ EVENT_CLASSES: tuple[type, ...] = (
     Suppressed,
     Cancelled,
     Requeued,
-    Server.Created,
-    Server.Changed,
-    Server.Enabled,
-    Server.Disabled,
-    Server.Suspended,
-    Server.Resumed,
+    SmtpServer.Created,
+    SmtpServer.Changed,
+    SmtpServer.Enabled,
+    SmtpServer.Disabled,
+    SmtpServer.Suspended,
+    SmtpServer.Resumed,
     Reserved,
     Returned,
     PolicyChanged,
