@@ -17,6 +17,7 @@ from postledger.config import Config
 from projections import schema
 from projections.runner import Runner
 from storage.embedded import EmbeddedServer
+from storage.log import LogFactory
 from storage.migrate import Applied, migrate, pending
 from storage.pool import Pool
 from storage.secrets import Secrets, load_keys
@@ -37,7 +38,7 @@ class Session:
 
     @cached_property
     def application(self) -> Postledger:
-        return Postledger(pool=self.pool, clock=self.clock)
+        return Postledger(factory=LogFactory(pool=self.pool, clock=self.clock), clock=self.clock)
 
     @cached_property
     def secrets(self) -> Secrets:
