@@ -1,0 +1,78 @@
+"""How much text and time one rendering of a template may take, and what it may print."""
+
+from __future__ import annotations
+
+from datetime import date
+from time import monotonic
+from typing import Any
+from uuid import UUID
+
+from jinja2 import Environment, Undefined
+from jinja2.nodes import EvalContext
+from jinja2.runtime import Context
+
+LONGEST_RANGE = 1000
+LONGEST_LIST = 10_000
+PLAIN = (str, int, float, type(None), UUID, date, Undefined)
+
+
+class Refused(Exception):
+    """What a template may not do. The message holds nothing that the template was given."""
+
+
+class Budget:
+    """`text` is characters that may still be made, `deadline` the monotonic time of the end."""
+
+    __slots__ = ("deadline", "text")
+
+    def __init__(self, text: int, seconds: float) -> None:
+        self.text = text
+        self.deadline = monotonic() + seconds
+
+    def spend(self, characters: int) -> None:
+        self.text -= characters
+        if self.text < 0:
+            raise Refused("it makes too much text")
+        if monotonic() > self.deadline:
+            raise Refused("it takes too long")
+
+
+class Rendering(Context):
+    """One rendering of one template. `names` is shared and never changed."""
+
+    def __init__(
+        self, environment: Environment, evaluation: EvalContext, names: dict[str, Any], budget: Budget
+    ):
+        # The parent's __init__ makes the same, more slowly, for templates that inherit.
+        self.parent = names
+        self.vars = {}
+        self.environment = environment
+        self.eval_ctx = evaluation
+        self.exported_vars = set()
+        self.name = None
+        self.globals_keys = set()
+        self.blocks = {}
+        self.budget = budget
+
+
+def plain_text(value: Any) -> str:
+    """What stands in the message for a value; nothing for None. Raises Refused for a list or mapping."""
+    if isinstance(value, str):
+        return value
+    if value is None:
+        return ""
+    if not isinstance(value, PLAIN):
+        raise Refused("a list or mapping cannot be printed; name the value in it, or join them")
+    return str(value)
+
+
+def spend_for(budget: Budget, *values: Any, times: Any = 1) -> None:
+    lengths = sum(len(value) for value in values if isinstance(value, (str, list, tuple)))
+    made = lengths * max(times, 0) if isinstance(times, int) else lengths
+    if any(isinstance(value, (list, tuple)) for value in values) and made > LONGEST_LIST:
+        raise Refused(f"a list is longer than {LONGEST_LIST:,}")
+    budget.spend(made)
+
+
+def cost_of(value: Any) -> int:
+    return len(value) if isinstance(value, (str, list)) else 1
