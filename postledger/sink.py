@@ -24,8 +24,7 @@ from typing import Any
 
 from postledger.sink_dialogue import Dialogue
 from postledger.sink_keeper import Received as Received
-from postledger.sink_rules import Behaviour as Behaviour
-from postledger.sink_rules import Occasions
+from postledger.sink_rules import Behaviour, Occasions
 from postledger.sink_rules import Rule as Rule
 
 BACKLOG = 512
@@ -34,23 +33,24 @@ BACKLOG = 512
 class Sink:
     """`with Sink() as sink: sink.port`. Runs in a thread; `messages` and `attempts` may be read at any time.
 
-    `keep` is a folder that gets a .eml file per message. With `remembers_messages` off the records have no
-    message text. Raises ValueError for a host that is not this machine's own.
+    `behaviour` is the fields of Behaviour. `keep` is a folder that gets a .eml file per message. With
+    `remembers_messages` off the records have no message text. Raises ValueError for a host that is not
+    this machine's own.
     """
 
     def __init__(
         self,
-        behaviour: Behaviour = Behaviour(),  # noqa: B008
         *,
         host: str = "127.0.0.1",
         port: int = 0,
         keep: Path | None = None,
         remembers_messages: bool = True,
         now: Callable[[], float] = time.time,
+        **behaviour: Any,
     ) -> None:
         _require_loopback(host)
-        self.behaviour = behaviour
-        self.occasions = Occasions(behaviour.rules)
+        self.behaviour = Behaviour(**behaviour)
+        self.occasions = Occasions(self.behaviour.rules)
         self.host = host
         self.port = port
         self.now = now
@@ -96,7 +96,7 @@ class Sink:
         return len(self._open)
 
     def duplicates(self) -> dict[str, int]:
-        """By Message-ID: how many copies too many arrived. Empty when none."""
+        """By delivery: how many copies too many arrived. Empty when none."""
         return duplicates_among(self.messages)
 
     def opened(self, dialogue: Dialogue) -> int:
@@ -154,13 +154,9 @@ class Sink:
 
 
 def duplicates_among(messages: Iterable[Received]) -> dict[str, int]:
-    """Over any number of sinks: copies too many of each Message-ID to one recipient."""
-    seen = Counter((received.message_id, received.rcpt_to) for received in messages)
-    extra: Counter[str] = Counter()
-    for (message_id, _), count in seen.items():
-        if count > 1:
-            extra[message_id] += count - 1
-    return dict(extra)
+    """By delivery, over any number of sinks: how many copies too many arrived."""
+    counts = Counter(received.delivery for received in messages)
+    return {delivery: count - 1 for delivery, count in counts.items() if count > 1}
 
 
 def statistics_of(port: int, host: str = "127.0.0.1") -> dict[str, Any]:
@@ -209,18 +205,20 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--latency", type=float, default=0.0, help="seconds before each answer")
     parser.add_argument("--no-pipelining", action="store_true")
     parser.add_argument("--refuse", metavar="PATTERN", help="recipients to refuse with 550")
-    parser.add_argument("--forget-messages", action="store_true", help="count only: less memory")
     parser.add_argument("--with-parent", action="store_true", help="end when standard input is closed")
     options = parser.parse_args(arguments)
     rules = (
         (Rule("rcpt", reply="550 5.1.1 no such mailbox", recipient=options.refuse),) if options.refuse else ()
     )
-    behaviour = Behaviour(
-        name=options.name, pipelining=not options.no_pipelining, latency=options.latency, rules=rules
-    )
-    remembers = not (options.forget_messages or options.keep)
     sink = Sink(
-        behaviour, host=options.host, port=options.port, keep=options.keep, remembers_messages=remembers
+        host=options.host,
+        port=options.port,
+        keep=options.keep,
+        remembers_messages=False,
+        name=options.name,
+        pipelining=not options.no_pipelining,
+        latency=options.latency,
+        rules=rules,
     )
     _serve_as_process(sink, ends_with_parent=options.with_parent)
 

@@ -27,6 +27,12 @@ class Received(NamedTuple):
     is_encrypted: bool
     user: str | None
 
+    @property
+    def delivery(self) -> str:
+        """What stays the same when one delivery is sent again, through whichever server: the recipients and
+        the Message-ID without its domain."""
+        return f"{self.message_id.strip('<>').partition('@')[0]} {' '.join(self.rcpt_to)}"
+
 
 class Keeper(Protocol):
     """What the dialogues of one sink share."""

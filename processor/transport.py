@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import logging
+import math
 import select
 import socket
 import ssl
@@ -170,20 +171,22 @@ class Connection:
 
 
 def deliver(
-    connection: Connection, transaction: Transaction, *, monotonic: Callable[[], float] = time.monotonic
+    connection: Connection,
+    transaction: Transaction,
+    *,
+    at_most: float = math.inf,
+    monotonic: Callable[[], float] = time.monotonic,
 ) -> Outcome:
-    """One whole transaction, waiting for each answer as long as RFC 5321 §4.5.3.2 says. Blocking."""
+    """One whole transaction, waiting for each answer as long as RFC 5321 §4.5.3.2 says, but no longer than
+    `at_most` seconds. Blocking."""
     poll = select.poll()
     connection.queue(transaction.start())
-    stage, until = transaction.state, monotonic() + transaction.deadline
+    state, until = transaction.state, monotonic() + min(at_most, transaction.deadline)
     while transaction.outcome is None:
         connection.flush()
-        if connection.wants_write:
-            poll.register(connection, select.POLLIN | select.POLLOUT)
-            patience = DATA_BLOCK_SECONDS
-        else:
-            poll.register(connection, select.POLLIN)
-            patience = max(0.0, until - monotonic())
+        wants_write = connection.wants_write
+        poll.register(connection, select.POLLIN | select.POLLOUT if wants_write else select.POLLIN)
+        patience = min(at_most, DATA_BLOCK_SECONDS) if wants_write else max(0.0, until - monotonic())
         if not poll.poll(patience * 1000):
             return transaction.timed_out(connection.unsent)
         data = connection.receive()
@@ -191,8 +194,8 @@ def deliver(
             connection.queue(transaction.receive(data, connection.unsent))
         elif data is not None:
             return transaction.lost(connection.closed_because, connection.unsent)
-        if transaction.state is not stage:
-            stage, until = transaction.state, monotonic() + transaction.deadline
+        if transaction.state is not state or wants_write:
+            state, until = transaction.state, monotonic() + min(at_most, transaction.deadline)
     return transaction.outcome
 
 
