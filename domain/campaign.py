@@ -153,8 +153,9 @@ class Campaign(Aggregate):
         return self.state in (State.FINISHED, State.CANCELLED)
 
     def may_send(self) -> bool:
-        """Whether its queued e-mails may go out, by its own state alone."""
-        return self.state is State.RUNNING
+        """Whether its queued e-mails may go out, by its own state alone. In a finished campaign nothing is
+        queued but what somebody has put back."""
+        return self.state in (State.RUNNING, State.FINISHED)
 
     def is_due(self, at: datetime) -> bool:
         return self.state is State.SCHEDULED and self.send_at is not None and self.send_at <= at

@@ -102,6 +102,11 @@ class Committer:
         self._thread = Thread(target=self._run, name="committer", daemon=True)
         self._thread.start()
 
+    @property
+    def is_fenced(self) -> bool:
+        """Whether nothing is appended any more, since others took this processor for dead."""
+        return self._fenced is not None
+
     def submit(
         self, events: Sequence[StoredEvent], done: Callable[[Result], None], *, notify: bool = True
     ) -> None:

@@ -1,0 +1,127 @@
+"""One attempt: from the reserved unit to the fact that says how it ended."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from domain.delivery import About, Accepted, AttemptStarted, Deferred, Failed, OutcomeUnknown, Suppressed
+from domain.fact import Fact
+from domain.reply import Verdict, sanitise
+from domain.retry import RetryPolicy, next_try
+from domain.streams import delivery_stream
+from processor.reservations import Reservation
+from processor.send import Send
+from processor.transaction import Transaction
+
+
+@dataclass(eq=False, slots=True)
+class Attempt:
+    """`deadline` is the epoch second by which the server has to answer the present stage."""
+
+    send: Send
+    stream: UUID
+    reservation: Reservation
+    transaction: Transaction
+    deadline: float = 0.0
+
+    @property
+    def version(self) -> int:
+        return self.send.version + 1
+
+    @property
+    def address(self) -> str:
+        return self.send.person.email
+
+
+def started(attempt: Attempt, by: str) -> AttemptStarted:
+    send = attempt.send
+    return AttemptStarted(
+        originator_id=attempt.stream,
+        originator_version=attempt.version,
+        by=by,
+        server=send.server,
+        reservation=attempt.reservation.version,
+        remaining=send.remaining,
+    )
+
+
+def accepted(attempt: Attempt, reply: str, by: str) -> Accepted:
+    return Accepted(
+        originator_id=attempt.stream,
+        originator_version=attempt.version + 1,
+        by=by,
+        server=attempt.send.server,
+        reply=sanitise(reply, attempt.address),
+    )
+
+
+def unknown(attempt: Attempt, reason: str, by: str) -> OutcomeUnknown:
+    return OutcomeUnknown(
+        originator_id=attempt.stream,
+        originator_version=attempt.version + 1,
+        by=by,
+        server=attempt.send.server,
+        reason=sanitise(reason, attempt.address),
+    )
+
+
+def put_back(attempt: Attempt, reason: str, again: float, by: str) -> Deferred:
+    """The e-mail is untouched: it was nobody's fault but the server's, or it was not even offered."""
+    return Deferred(
+        originator_id=attempt.stream,
+        originator_version=attempt.version + 1,
+        by=by,
+        server=attempt.send.server,
+        reply=sanitise(reason, attempt.address),
+        about=About.SERVER.value,
+        again=round(again, 3),
+    )
+
+
+def refused(
+    send: Send, verdict: Verdict, reply: str, now: float, retry: RetryPolicy, jitter: float, by: str
+) -> Deferred | Failed:
+    """A refusal of the e-mail: tried again later while it is transient and the retries last."""
+    stream, text = delivery_stream(send.campaign, send.recipient), sanitise(reply, send.person.email)
+    again = None
+    if verdict.transient:
+        again = next_try(send.attempts + 1, send.first_failed_at or now, now, retry, jitter)
+    if again is None:
+        return Failed(
+            originator_id=stream,
+            originator_version=send.version + 2,
+            by=by,
+            reply=text,
+            about=verdict.about.value,
+            server=send.server,
+        )
+    return Deferred(
+        originator_id=stream,
+        originator_version=send.version + 2,
+        by=by,
+        server=send.server,
+        reply=text,
+        about=verdict.about.value,
+        again=round(again, 3),
+    )
+
+
+def suppressed(send: Send, reason: str, by: str) -> Suppressed:
+    return Suppressed(
+        originator_id=delivery_stream(send.campaign, send.recipient),
+        originator_version=send.version + 1,
+        by=by,
+        reason=reason,
+    )
+
+
+def unmakeable(send: Send, reason: str, by: str) -> Fact:
+    """The message could not be made for this person: failed without asking any server."""
+    return Failed(
+        originator_id=delivery_stream(send.campaign, send.recipient),
+        originator_version=send.version + 1,
+        by=by,
+        reply=sanitise(reason, send.person.email),
+        about=About.MESSAGE.value,
+    )

@@ -1,0 +1,164 @@
+"""What the dispatcher asks at each step of an attempt, and what it records."""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import Callable
+from functools import partial
+
+from domain.clock import Clock
+from domain.delivery import About
+from domain.fact import Fact
+from domain.reply import UNREACHABLE, Stage, Verdict, classify, sanitise
+from domain.streams import delivery_stream
+from processor import attempt as facts
+from processor.attempt import Attempt
+from processor.gate import Gate
+from processor.in_hand import InHand
+from processor.lane import Lane
+from processor.render import MessageError
+from processor.reservations import Reservations
+from processor.send import Send
+from processor.transaction import Outcome
+from processor.transport import Connection, TransportError
+from storage.log.committer import Committed, Committer, Refused
+
+log = logging.getLogger(__name__)
+
+FIRST_SUSPENSION = 30.0
+LONGEST_SUSPENSION = 3600.0
+REFUSED_SIGN_IN = 3600.0
+"""Seconds. A server in trouble rests twice as long each time; one that refuses the sign-in needs a person."""
+
+
+class Attempts:
+    """`suspend(server, reason, seconds)` is called in the loop's thread and must not block."""
+
+    def __init__(self, gate: Gate, reservations: Reservations, committer: Committer, clock: Clock,
+                 actor: str, suspend: Callable[[int, str, float], None]) -> None:  # fmt: skip
+        self._gate = gate
+        self._reservations = reservations
+        self._committer = committer
+        self._clock = clock
+        self._actor = actor
+        self._suspend = suspend
+        self.in_hand = InHand()
+        self._submitted = 0
+        self._completed = 0
+
+    @property
+    def pending(self) -> int:
+        """Facts handed to the committer whose commit is not known yet. Each of the two counters has one
+        writer: the dispatcher's thread and the committer's."""
+        return self._submitted - self._completed
+
+    def begin(self, send: Send, connection: Connection,
+              on_committed: Callable[[Exception | None], None]) -> Attempt | None:  # fmt: skip
+        """Hands AttemptStarted to the committer. None when the send may not or cannot start now."""
+        now = self._clock.now()
+        view = self._gate.view
+        if not view.may_start(send.campaign, send.server, now.timestamp()) or self._gate.is_stale(
+            send.recipient
+        ):
+            self.in_hand.release(send.key)
+            return None
+        if send.not_mailable is not None:
+            self._record(facts.suppressed(send, send.not_mailable, self._actor), send)
+            return None
+        try:
+            skeleton = self._gate.skeleton(send.campaign, send.server)
+            message = skeleton.message(send.person, now, send.id_domain)
+            address = skeleton.envelope_to(send.person)
+        except MessageError as error:
+            self._record(facts.unmakeable(send, str(error), self._actor), send)
+            return None
+        reservation = self._reservations.take(send.server, now.timestamp())
+        if reservation is None:
+            self.in_hand.release(send.key)
+            return None
+        transaction = connection.transaction(skeleton.envelope_from, address, message)
+        attempt = Attempt(send, delivery_stream(send.campaign, send.recipient), reservation, transaction)
+        self._submit(facts.started(attempt, self._actor), partial(self._started, attempt, on_committed))
+        return attempt
+
+    def _started(self, attempt: Attempt, on_committed: Callable[[Exception | None], None],
+                 result: Committed | Refused) -> None:  # fmt: skip
+        if isinstance(result, Committed):
+            self.in_hand.wrote(attempt.send.key, result.positions[-1])
+            on_committed(None)
+        else:
+            self._reservations.give_back(attempt.reservation)
+            self.in_hand.release(attempt.send.key)
+            on_committed(result.error)
+
+    def may_go(self, attempt: Attempt, now: float) -> bool:
+        """The last look before MAIL FROM, after the commit."""
+        return now < attempt.reservation.until and self._gate.view.may_start(
+            attempt.send.campaign, attempt.send.server, now
+        )
+
+    def not_offered(self, attempt: Attempt, now: float) -> None:
+        self._reservations.ended(attempt.reservation, refused=True)
+        fact = facts.put_back(attempt, "not offered: sending was stopped meanwhile", now, self._actor)
+        self._record(fact, attempt.send)
+
+    def end(self, attempt: Attempt, lane: Lane, *, is_first: bool, now: float) -> bool:
+        """Records how the attempt ended. True when the connection can carry another one."""
+        outcome = attempt.transaction.outcome
+        assert outcome is not None
+        self._reservations.ended(attempt.reservation, refused=not outcome.dot_sent)
+        if outcome.accepted:
+            lane.widen()
+            self._record(facts.accepted(attempt, outcome.text, self._actor), attempt.send)
+        elif outcome.is_unknown:
+            lane.narrow()
+            self._record(facts.unknown(attempt, outcome.text, self._actor), attempt.send)
+        else:
+            self._refused(attempt, lane, outcome, is_first, now)
+        return outcome.connection_usable
+
+    def _refused(self, attempt: Attempt, lane: Lane, outcome: Outcome, is_first: bool, now: float) -> None:
+        verdict = _verdict(outcome.code, outcome.text, outcome.stage)
+        if outcome.code is None and not is_first and not outcome.replied:
+            # A reused connection that was dead already: the server never saw this e-mail.
+            fact: Fact = facts.put_back(attempt, outcome.text, now, self._actor)
+        elif verdict.about is About.SERVER:
+            fact = facts.put_back(attempt, outcome.text, now, self._actor)
+            self._trouble(lane, verdict, fact.reply)
+        else:
+            policy, jitter = self._gate.view.policy, random.random()  # noqa: S311
+            fact = facts.refused(attempt.send, verdict, outcome.text, now, policy, jitter, self._actor)
+        self._record(fact, attempt.send)
+
+    def suspend_for_connect(self, lane: Lane, error: TransportError) -> None:
+        verdict = _verdict(error.code, error.text, error.stage)
+        self._trouble(lane, verdict._replace(transient=error.transient), sanitise(error.text, ""))
+
+    def _trouble(self, lane: Lane, verdict: Verdict, reason: str) -> None:
+        lane.narrow()
+        rest = FIRST_SUSPENSION * 2 ** min(lane.failures - 1, 10) if verdict.transient else REFUSED_SIGN_IN
+        self._suspend(lane.server, reason, min(rest, LONGEST_SUSPENSION))
+
+    def _record(self, fact: Fact, send: Send) -> None:
+        self._submit(fact, partial(self._recorded, send))
+
+    def _recorded(self, send: Send, result: Committed | Refused) -> None:
+        if isinstance(result, Committed):
+            self.in_hand.wrote(send.key, result.positions[-1])
+        else:
+            # Another processor took this one for dead and wrote for it; what it wrote stands.
+            log.warning("outcome of %s:%s not recorded: %s", *send.key, type(result.error).__name__)
+            self.in_hand.release(send.key)
+
+    def _submit(self, fact: Fact, done: Callable[[Committed | Refused], None]) -> None:
+        self._submitted += 1
+        self._committer.submit([fact.stored()], partial(self._done, done), notify=False)
+
+    def _done(self, done: Callable[[Committed | Refused], None], result: Committed | Refused) -> None:
+        done(result)
+        self._completed += 1
+
+
+def _verdict(code: int | None, text: str, stage: Stage) -> Verdict:
+    return UNREACHABLE if code is None else classify(code, text, stage)

@@ -1,0 +1,58 @@
+"""What happens to campaigns by itself: scheduled starts, queueing, and the end."""
+
+from __future__ import annotations
+
+import logging
+
+from domain.application import Postledger
+from domain.clock import Clock
+from domain.errors import Refused
+from processor.queueing import Queueing
+from projections import campaign_progress, queue
+from projections.runner import Runner
+from storage.pool import Pool
+
+log = logging.getLogger(__name__)
+
+
+class Campaigns:
+    def __init__(self, pool: Pool, application: Postledger, runner: Runner, queueing: Queueing, clock: Clock,
+                 actor: str) -> None:  # fmt: skip
+        self._pool = pool
+        self._application = application
+        self._runner = runner
+        self._queueing = queueing
+        self._clock = clock
+        self._actor = actor
+        self.is_stopping = False
+
+    def run(self) -> None:
+        """Does all that is due; called about once a second and whenever the log says something new."""
+        self._start_scheduled()
+        self._queue_started()
+        self._finish_drained()
+
+    def _start_scheduled(self) -> None:
+        with self._pool.transaction() as cursor:
+            due = campaign_progress.scheduled_until(cursor, self._clock.now())
+        for number in due:
+            try:
+                self._application.start_due(number, by=self._actor)
+            except Refused as refusal:
+                log.info("campaign %d was not started on schedule: %s", number, refusal)
+
+    def _queue_started(self) -> None:
+        with self._pool.transaction() as cursor:
+            numbers = queue.campaigns_to_queue(cursor)
+        for number in numbers:
+            while not self.is_stopping and self._queueing.step(number):
+                pass
+
+    def _finish_drained(self) -> None:
+        with self._pool.transaction() as cursor:
+            drained = queue.drained_campaigns(cursor)
+        for number in drained:
+            try:
+                self._application.finish(number, by=self._actor)
+            except Refused as refusal:
+                log.info("campaign %d was not finished: %s", number, refusal)

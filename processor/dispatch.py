@@ -1,0 +1,336 @@
+"""The dispatcher: one thread that drives all SMTP connections of a processor.
+
+Each connection carries one attempt at a time. An attempt goes: a unit of a reservation, the message,
+AttemptStarted committed, the SMTP transaction, the outcome committed. The loop never waits for a
+commit or a server: commits come back through the inbox, replies through the selector.
+"""
+
+from __future__ import annotations
+
+import logging
+import selectors
+import socket
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from functools import partial
+
+from domain.clock import Clock
+from processor.attempt import Attempt
+from processor.attempts import Attempts
+from processor.gate import Gate
+from processor.lane import Lane, Line
+from processor.send import Room, Send
+from processor.transport import Connection, TransportError, connect
+
+log = logging.getLogger(__name__)
+
+OPENERS = 16
+"""Threads that connect, negotiate TLS and sign in: blocking work, kept out of the loop."""
+
+
+class Dispatcher:
+    """`hungry` is called, in the loop's thread, when a lane could take more than it has.
+
+    Public methods may be called from any thread.
+    """
+
+    def __init__(self, gate: Gate, attempts: Attempts, clock: Clock, hungry: Callable[[], None]) -> None:
+        self._gate = gate
+        self._attempts = attempts
+        self._clock = clock
+        self._hungry = hungry
+        self._lanes: dict[int, Lane] = {}
+        self._selector = selectors.DefaultSelector()
+        self._inbox: deque[Callable[[], None]] = deque()
+        self._wake_reader, self._wake_writer = socket.socketpair()
+        self._wake_reader.setblocking(False)
+        self._wake_writer.setblocking(False)
+        self._is_awake = False
+        self._selector.register(self._wake_reader, selectors.EVENT_READ, None)
+        self._openers = ThreadPoolExecutor(OPENERS, thread_name_prefix="open-smtp")
+        self._is_stopping = False
+        self._thread = threading.Thread(target=self._run, name="dispatch", daemon=True)
+        self.crashed: BaseException | None = None
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self, patience: float) -> bool:
+        """No new attempt; waits for those in flight. After `patience` seconds what is left is cut off
+        and recorded for what it is. True when all ended by themselves."""
+        self.call(self._stop)
+        self._thread.join(patience)
+        ended = not self._thread.is_alive()
+        if not ended:
+            self.call(self._cut_off)
+            self._thread.join(10)
+        self._openers.shutdown(wait=False, cancel_futures=True)
+        return ended
+
+    def rooms(self, servers: Iterable[int]) -> dict[int, Room]:
+        """How many more sends each lane would take now, and how many wait in it."""
+        rooms = {}
+        for server in servers:
+            lane = self._lanes.get(server)
+            rooms[server] = Room(lane.room(), len(lane.waiting)) if lane else Room(1)
+        return rooms
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether anything is planned or under way."""
+        lanes = list(self._lanes.values())
+        return bool(self._inbox) or any(lane.waiting or len(lane.lines) > len(lane.idle) for lane in lanes)
+
+    def release_all(self) -> None:
+        """Gives all planned sends back that have not started: they are planned anew."""
+        self.call(self._release_all)
+
+    def hand(self, sends: Iterable[Send]) -> None:
+        by_server: dict[int, list[Send]] = {}
+        for send in sends:
+            by_server.setdefault(send.server, []).append(send)
+        if by_server:
+            self.call(partial(self._hand, by_server))
+
+    def open_lanes(self, widths: Mapping[int, tuple[int, float]]) -> None:
+        """Makes the lanes known, by server: how many connections and idle seconds they may have."""
+        self.call(partial(self._open_lanes, dict(widths)))
+
+    def call(self, action: Callable[[], None]) -> None:
+        """Runs `action` in the loop's thread, soon."""
+        self._inbox.append(action)
+        if not self._is_awake:
+            self._is_awake = True
+            with suppress(BlockingIOError):  # the pipe is full of wake-ups already
+                self._wake_writer.send(b"\0")
+
+    # --- below: in the loop's thread -------------------------------------------------------------
+
+    def _run(self) -> None:
+        try:
+            next_tick = self._now() + 1
+            while not (self._is_stopping and self._is_drained()):
+                for key, events in self._selector.select(max(0.0, min(1.0, next_tick - self._now()))):
+                    if key.data is None:
+                        self._drain_inbox()
+                    else:
+                        self._on_socket(key.data, events)
+                if self._now() >= next_tick:
+                    self._tick()
+                    next_tick = self._now() + 1
+        except BaseException as error:
+            self.crashed = error
+            log.exception("the dispatcher stopped on an error")
+            raise
+        finally:
+            for lane in self._lanes.values():
+                for line in list(lane.lines):
+                    self._drop(line)
+
+    def _now(self) -> float:
+        return self._clock.now().timestamp()
+
+    def _drain_inbox(self) -> None:
+        with suppress(BlockingIOError):  # another wake-up took the bytes
+            self._wake_reader.recv(4096)
+        self._is_awake = False
+        while self._inbox:
+            self._inbox.popleft()()
+
+    def _is_drained(self) -> bool:
+        return not self._inbox and not self._attempts.pending and not any(
+            line.attempt for lane in self._lanes.values() for line in lane.lines
+        )  # fmt: skip
+
+    def _stop(self) -> None:
+        self._is_stopping = True
+        for lane in self._lanes.values():
+            self._release(lane)
+            for line in list(lane.idle):
+                self._drop(line)
+
+    def _cut_off(self) -> None:
+        for lane in self._lanes.values():
+            for line in list(lane.lines):
+                if line.attempt is not None:
+                    self._lost(line, "the processor was stopped before the server answered")
+
+    def _open_lanes(self, widths: dict[int, tuple[int, float]]) -> None:
+        for server, (max_conns, idle_timeout) in widths.items():
+            lane = self._lanes.setdefault(server, Lane(server))
+            lane.max_conns, lane.idle_timeout = max_conns, idle_timeout
+
+    def _hand(self, by_server: dict[int, list[Send]]) -> None:
+        for server, sends in by_server.items():
+            lane = self._lanes.setdefault(server, Lane(server))
+            lane.waiting.extend(sends)
+            self._pump(lane)
+
+    def _pump(self, lane: Lane) -> None:
+        """Gives waiting sends to idle lines, and opens lines while there are more sends than lines."""
+        if self._is_stopping or not self._gate.view.is_open(lane.server, self._now()):
+            self._release(lane)
+            return
+        while lane.waiting and lane.idle:
+            self._begin(lane.idle.pop(), lane.waiting.popleft())
+        for _ in range(lane.connections_wanted()):
+            lane.opening += 1
+            self._openers.submit(self._open, lane)
+        if 2 * len(lane.waiting) <= lane.room():
+            self._hungry()
+
+    def _release_all(self) -> None:
+        for lane in self._lanes.values():
+            self._release(lane)
+
+    def _release(self, lane: Lane) -> None:
+        for send in lane.waiting:
+            self._attempts.in_hand.release(send.key)
+        lane.waiting.clear()
+
+    def _open(self, lane: Lane) -> None:
+        """In an opener's thread."""
+        try:
+            settings, password = self._gate.login(lane.server)
+            connection = connect(settings, password)
+        except TransportError as error:
+            self.call(partial(self._open_failed, lane, error))
+        else:
+            self.call(partial(self._opened, lane, connection))
+
+    def _opened(self, lane: Lane, connection: Connection) -> None:
+        lane.opening -= 1
+        line = Line(lane, connection, idle_since=self._now())
+        if self._is_stopping:
+            connection.close()
+            return
+        lane.lines.add(line)
+        lane.idle.append(line)
+        self._selector.register(connection, selectors.EVENT_READ, line)
+        self._pump(lane)
+
+    def _open_failed(self, lane: Lane, error: TransportError) -> None:
+        lane.opening -= 1
+        if lane.lines and lane.failures == 0:
+            # Some servers take fewer connections than they are configured for: go on with what is open.
+            lane.max_conns = max(1, len(lane.lines))
+            return
+        lane.narrow()
+        self._release(lane)
+        self._attempts.suspend_for_connect(lane, error)
+
+    def _begin(self, line: Line, send: Send) -> None:
+        attempt = self._attempts.begin(send, line.connection, partial(self._on_committed, line))
+        if attempt is None:
+            line.lane.idle.append(line)
+        else:
+            line.attempt = attempt
+
+    def _on_committed(self, line: Line, error: Exception | None) -> None:
+        """In the committer's thread."""
+        self.call(partial(self._committed, line, error))
+
+    def _committed(self, line: Line, error: Exception | None) -> None:
+        attempt = line.attempt
+        if attempt is None:
+            return
+        now = self._now()
+        if error is None and self._attempts.may_go(attempt, now) and line in line.lane.lines:
+            self._offer(line, attempt, now)
+            return
+        if error is None:
+            self._attempts.not_offered(attempt, now)
+        line.attempt = None
+        self._rest(line)
+
+    def _offer(self, line: Line, attempt: Attempt, now: float) -> None:
+        line.connection.queue(attempt.transaction.start())
+        attempt.deadline = now + attempt.transaction.deadline
+        if attempt.transaction.outcome is not None:
+            self._finish(line, attempt)
+        else:
+            self._flush(line)
+
+    def _rest(self, line: Line) -> None:
+        """The line is free for the next send."""
+        if line not in line.lane.lines:
+            return
+        line.idle_since = self._now()
+        line.lane.idle.append(line)
+        self._pump(line.lane)
+
+    def _on_socket(self, line: Line, events: int) -> None:
+        if events & selectors.EVENT_WRITE:
+            self._flush(line)
+        if not events & selectors.EVENT_READ or line not in line.lane.lines:
+            return
+        data = line.connection.receive()
+        if data is None:
+            self._flush(line)
+        elif not data:
+            self._lost(line, line.connection.closed_because)
+        elif line.attempt is None or not line.attempt.deadline:
+            self._drop(line)
+        else:
+            self._answered(line, line.attempt, data)
+
+    def _answered(self, line: Line, attempt: Attempt, data: bytes) -> None:
+        transaction = attempt.transaction
+        reply = transaction.receive(data, line.connection.unsent)
+        if transaction.outcome is not None:
+            self._finish(line, attempt)
+        elif reply:
+            line.connection.queue(reply)
+            attempt.deadline = self._now() + transaction.deadline
+            self._flush(line)
+
+    def _flush(self, line: Line) -> None:
+        """What the socket does not take now goes out when it is writable; a broken one tells `receive`."""
+        line.connection.flush()
+        if line.connection.wants_write != line.is_writing:
+            line.is_writing = not line.is_writing
+            events = selectors.EVENT_READ | (selectors.EVENT_WRITE if line.is_writing else 0)
+            self._selector.modify(line.connection, events, line)
+
+    def _lost(self, line: Line, reason: str) -> None:
+        """The connection is gone or given up, maybe in the middle of an attempt."""
+        attempt = line.attempt
+        if attempt is not None and attempt.deadline:
+            attempt.transaction.lost(reason, line.connection.unsent)
+            self._finish(line, attempt)
+        else:
+            self._drop(line)
+
+    def _finish(self, line: Line, attempt: Attempt) -> None:
+        line.attempt = None
+        is_first, line.has_served = not line.has_served, True
+        if self._attempts.end(attempt, line.lane, is_first=is_first, now=self._now()):
+            self._rest(line)
+        else:
+            self._drop(line)
+            self._pump(line.lane)
+
+    def _drop(self, line: Line) -> None:
+        if line not in line.lane.lines:
+            return
+        line.lane.lines.discard(line)
+        if line in line.lane.idle:
+            line.lane.idle.remove(line)
+        self._selector.unregister(line.connection)
+        line.connection.close()
+
+    def _tick(self) -> None:
+        """Once a second: time-outs, idle lines, rates."""
+        now = self._now()
+        for lane in self._lanes.values():
+            lane.measure(1.0)
+            for line in list(lane.lines):
+                if line.attempt is not None and line.attempt.deadline and now > line.attempt.deadline:
+                    self._lost(line, "the server did not answer in time")
+                elif line.attempt is None and now - line.idle_since > lane.idle_timeout:
+                    self._drop(line)
+            if lane.waiting or lane.room():
+                self._pump(lane)

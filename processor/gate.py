@@ -1,0 +1,199 @@
+"""The gate: what may be sent at this moment, as the log says.
+
+Campaigns, servers and the policy are read from their streams whenever one of them changes; each
+attempt looks at the resulting view, so a pause is in force within the time of one notification.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from domain.application import Postledger
+from domain.calendar import Calendar, Hours, both
+from domain.campaign import Campaign
+from domain.capacity import Limits
+from domain.policy import SendingPolicy
+from domain.server import SmtpServer
+from domain.streams import Kind, campaign_of, campaign_stream, kind_of, number_of
+from processor.compose import CampaignContent, Composer, Skeleton
+from processor.smtp_settings import SmtpSettings
+from projections import servers
+from projections.runner import log_head
+from storage import content
+from storage.pool import Pool
+from storage.secrets import Secrets
+
+CHANGES = """
+    SELECT position, stream_id FROM events
+    WHERE position > %s AND topic NOT LIKE 'delivery.%%' AND topic NOT LIKE 'capacity.%%'
+      AND topic NOT LIKE 'audience.%%'
+    ORDER BY position
+"""
+
+
+@dataclass(frozen=True)
+class View:
+    """`campaigns` may be sent; `open_until` says until which epoch second a server may be used, for
+    those that may be used now."""
+
+    policy: SendingPolicy
+    campaigns: frozenset[int] = frozenset()
+    open_until: Mapping[int, float] = field(default_factory=dict)
+    servers: Mapping[int, SmtpServer] = field(default_factory=dict)
+    limits: Mapping[int, Limits] = field(default_factory=dict)
+
+    @property
+    def calendar(self) -> Calendar:
+        return self.policy.calendar
+
+    def is_open(self, server: int, now: float) -> bool:
+        return now < self.open_until.get(server, 0.0)
+
+    def may_start(self, campaign: int, server: int, now: float) -> bool:
+        return campaign in self.campaigns and now < self.open_until.get(server, 0.0)
+
+
+class Gate:
+    """`view` is replaced whole, so any thread may read it without a lock. `epoch` counts the changes of
+    the directory that concern more than one person: what was planned in an earlier epoch is stale."""
+
+    def __init__(self, pool: Pool, application: Postledger, secrets: Secrets, public_url: str) -> None:
+        self._pool = pool
+        self._application = application
+        self._secrets = secrets
+        self._public_url = public_url
+        self._position = -1
+        self._servers: dict[int, SmtpServer] = {}
+        self._campaigns: dict[int, Campaign] = {}
+        self._composers: dict[int, Composer] = {}
+        self._for_server: dict[tuple[int, int], Skeleton] = {}
+        self._stale: set[int] = set()
+        self._resting: dict[int, datetime] = {}
+        self.epoch = 0
+        self._lock = threading.Lock()
+        self._policy = application.policy()
+        self.view = View(self._policy)
+
+    def refresh(self, now: datetime) -> None:
+        """Reads what changed since the last call; safe to call from several threads."""
+        with self._lock:
+            changed = self._changes()
+            if any(kind_of(stream) is Kind.POLICY for stream in changed):
+                self._policy = self._application.policy()
+            for stream in changed:
+                self._reload(stream)
+            self.view = self._view(now)
+
+    def track(self, campaigns: Iterable[int], now: datetime) -> None:
+        """Makes campaigns that have something to send known, texts compiled."""
+        with self._lock:
+            new = [number for number in campaigns if number not in self._composers]
+            for number in new:
+                self._reload(campaign_stream(number))
+                self._compile(number)
+            if new:
+                self.view = self._view(now)
+
+    def skeleton(self, campaign: int, server: int) -> Skeleton:
+        """For a tracked campaign and a known server; never touches the database."""
+        key = (campaign, server)
+        skeleton = self._for_server.get(key)
+        if skeleton is None:
+            from_email = self.view.servers[server].settings.from_email
+            skeleton = self._for_server[key] = self._composers[campaign].for_server(from_email)
+        return skeleton
+
+    def login(self, server: int) -> tuple[SmtpSettings, str]:
+        """What it takes to connect, the password in clear."""
+        with self._pool.transaction() as cursor:
+            password = self._secrets.password_of(cursor, server)
+        return SmtpSettings.of(self.view.servers[server].settings.as_dict()), password or ""
+
+    def rest(self, server: int, until: datetime, now: datetime) -> None:
+        """Closes a server here at once; the event that says so is on its way to the log."""
+        with self._lock:
+            self._resting[server] = until
+            self.view = self._view(now)
+
+    def lists(self, campaign: int) -> list[int]:
+        return list(self._campaigns[campaign].lists)
+
+    def became_stale(self, recipient: int | None) -> None:
+        """The directory says that a person (None: anybody) may have stopped being mailable."""
+        if recipient is None:
+            self.epoch += 1
+        else:
+            self._stale.add(recipient)
+
+    def is_stale(self, recipient: int) -> bool:
+        return recipient in self._stale
+
+    def about_to_read(self, recipients: Iterable[int]) -> None:
+        """Call before reading these people from the directory: what is read then is fresh."""
+        if self._stale:
+            self._stale.difference_update(recipients)
+
+    def _changes(self) -> list[UUID]:
+        with self._pool.transaction() as cursor:
+            if self._position < 0:
+                self._position = log_head(cursor)
+                numbers = servers.numbers(cursor)
+                self._servers = {number: self._application.server(number) for number in numbers}
+            cursor.execute(CHANGES, (self._position,))
+            rows = cursor.fetchall()
+        if rows:
+            self._position = rows[-1][0]
+        return list(dict.fromkeys(UUID(str(stream)) for _, stream in rows))
+
+    def _reload(self, stream: UUID) -> None:
+        kind = kind_of(stream)
+        if kind is Kind.SERVER:
+            number = number_of(stream)
+            self._servers[number] = self._application.server(number)
+            self._for_server = {key: c for key, c in self._for_server.items() if key[1] != number}
+        elif kind is Kind.CAMPAIGN:
+            number = campaign_of(stream)
+            self._campaigns[number] = self._application.campaign(number)
+
+    def _compile(self, number: int) -> None:
+        campaign = self._campaigns[number]
+        with self._pool.transaction() as cursor:
+            texts = [
+                content.text_of(cursor, part) if part else None for part in (campaign.text, campaign.html)
+            ]
+        self._composers[number] = Composer(
+            CampaignContent(
+                number=number,
+                uuid=str(campaign_stream(number)),
+                name=campaign.name,
+                subject=campaign.subject,
+                text=texts[0],
+                html=texts[1],
+                headers=[(name, value) for name, value in campaign.headers],
+            ),
+            public_url=self._public_url,
+            token_key=self._secrets.token_key(),
+        )
+
+    def _view(self, now: datetime) -> View:
+        policy = self._policy
+        open_until = {}
+        for number, server in self._servers.items():
+            calendar: Hours = policy.calendar
+            if server.settings.window:
+                calendar = both(calendar, server.calendar(policy.timezone))
+            is_resting = number in self._resting and now < self._resting[number]
+            if server.is_usable(now) and not is_resting and calendar.is_open(now):
+                closes = calendar.closes_at(now)
+                open_until[number] = closes.timestamp() if closes else float("inf")
+        return View(
+            policy=policy,
+            campaigns=frozenset(n for n, campaign in self._campaigns.items() if campaign.may_send()),
+            open_until=open_until,
+            servers=dict(self._servers),
+            limits={number: server.limits() for number, server in self._servers.items()},
+        )

@@ -1,0 +1,67 @@
+"""A lane: one server's open connections (lines) and the sends that wait for one of them."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+
+from processor.attempt import Attempt
+from processor.send import Send
+from processor.transport import Connection
+
+CONNECTIONS_AT_FIRST = 2
+"""A lane starts narrow and doubles with every accepted e-mail, up to the server's max_conns, so that a
+server that has just been in trouble is probed by few."""
+
+LOOKAHEAD_SECONDS = 1.0
+"""How long the sends handed to a lane should last: short enough that a choice of server is never old."""
+
+
+@dataclass(eq=False)
+class Line:
+    lane: Lane
+    connection: Connection
+    attempt: Attempt | None = None
+    idle_since: float = 0.0
+    has_served: bool = False
+    is_writing: bool = False
+
+
+@dataclass(eq=False)
+class Lane:
+    server: int
+    max_conns: int = 1
+    idle_timeout: float = 15.0
+    waiting: deque[Send] = field(default_factory=deque)
+    lines: set[Line] = field(default_factory=set)
+    idle: list[Line] = field(default_factory=list)
+    opening: int = 0
+    width: int = CONNECTIONS_AT_FIRST
+    failures: int = 0
+    rate: float = 0.0
+    _ended: int = 0
+
+    def connections_wanted(self) -> int:
+        """How many more connections to open now."""
+        room = min(self.width, self.max_conns) - len(self.lines) - self.opening
+        return max(0, min(room, len(self.waiting) - len(self.idle) - self.opening))
+
+    def room(self) -> int:
+        """How many more sends the lane can take: what it ends in LOOKAHEAD_SECONDS, and one a connection."""
+        depth = max(2 * min(self.width, self.max_conns), int(self.rate * LOOKAHEAD_SECONDS))
+        return max(0, depth - len(self.waiting))
+
+    def widen(self) -> None:
+        self.failures = 0
+        self._ended += 1
+        if self.width < self.max_conns:
+            self.width = min(2 * self.width, self.max_conns)
+
+    def narrow(self) -> None:
+        self.failures += 1
+        self.width = CONNECTIONS_AT_FIRST
+
+    def measure(self, seconds: float) -> None:
+        """Updates the smoothed rate of accepted e-mails a second; called about once a second."""
+        self.rate = 0.5 * self.rate + 0.5 * self._ended / seconds
+        self._ended = 0

@@ -1,0 +1,180 @@
+"""A processor: everything one sending process runs, started and stopped as one."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+from domain.application import Postledger
+from domain.clock import Clock
+from domain.errors import Refused
+from processor.attempts import Attempts
+from processor.campaigns import Campaigns
+from processor.dispatch import Dispatcher
+from processor.gate import Gate
+from processor.listener import Listener
+from processor.queueing import Queueing
+from processor.recovery import PATIENCE, Recovery, host_name
+from processor.reservations import Reservations
+from processor.rounds import Rounds
+from processor.schedule import Schedule
+from processor.send import Room
+from projections.follower import Follower
+from projections.runner import Runner
+from storage import processors
+from storage.log.committer import Committer
+from storage.pool import Pool
+from storage.secrets import Secrets
+
+log = logging.getLogger(__name__)
+
+DRAIN_SECONDS = 60.0
+HEARTBEAT_SECONDS = 5.0
+IDLE_ROUND_SECONDS = 0.02
+"""The least time between two rounds, so that a hungry lane does not keep the planner spinning."""
+
+
+class Processor:
+    def __init__(self, url: str, pool: Pool, application: Postledger, secrets: Secrets, clock: Clock,
+                 public_url: str) -> None:  # fmt: skip
+        self._pool = pool
+        self._application = application
+        self._clock = clock
+        with pool.transaction() as cursor:
+            self.number = processors.register(cursor, host_name(), os.getpid(), clock.now())
+        actor = f"processor:{self.number}"
+        self._runner = Runner(pool)
+        self._follower = Follower(self._runner)
+        self._committer = Committer(url, clock, processor=self.number, on_commit=self._follower.wake)
+        self._gate = Gate(pool, application, secrets, public_url)
+        self._reservations = Reservations(pool, self._committer, actor)
+        self._errands = ThreadPoolExecutor(2, thread_name_prefix="errand")
+        self._attempts = Attempts(
+            self._gate, self._reservations, self._committer, clock, actor, self._suspend_soon
+        )
+        self._hungry = threading.Event()
+        self._dispatcher = Dispatcher(self._gate, self._attempts, clock, self._hungry.set)
+        self._rounds = Rounds(pool, self._gate, self._reservations, self._attempts.in_hand, clock)
+        queueing = Queueing(pool, application, self._committer, actor)
+        self._campaigns = Campaigns(pool, application, self._runner, queueing, clock, actor)
+        self._recovery = Recovery(pool, self._runner, self._committer, clock, self.number)
+        self._listener = Listener(url, self._on_log, self._on_directory)
+        self._schedule = Schedule()
+        self._is_stopping = threading.Event()
+        self._actor = actor
+
+    def start(self) -> None:
+        self._follower.start()
+        self._runner.catch_up()
+        self._heartbeat()
+        self._gate.refresh(self._clock.now())
+        self._dispatcher.start()
+        self._listener.start()
+        poll = self._gate.view.policy.poll_interval
+        self._schedule.every("send", poll, self._send)
+        self._schedule.every("campaigns", 1.0, self._campaigns.run)
+        self._schedule.every("gate", 1.0, self._look_again)
+        self._schedule.every("heartbeat", HEARTBEAT_SECONDS, self._heartbeat)
+        self._schedule.start()
+        log.info("processor %d sends", self.number)
+
+    def wait(self) -> bool:
+        """Until `ask_to_stop`; True when that came, False when the processor cannot go on."""
+        while not self._is_stopping.wait(0.5):
+            if self._dispatcher.crashed or self._committer.is_fenced:
+                log.error("processor %d cannot go on", self.number)
+                return False
+        return True
+
+    def ask_to_stop(self) -> None:
+        """May be called from a signal handler."""
+        self._is_stopping.set()
+
+    def stop(self) -> None:
+        """No new attempt; those in flight end and are recorded; what was reserved in vain is returned."""
+        self._is_stopping.set()
+        self._campaigns.is_stopping = True
+        self._hungry.set()
+        self._schedule.stop()
+        self._listener.stop()
+        self._dispatcher.stop(DRAIN_SECONDS)
+        self._errands.shutdown(wait=True)
+        if not self._committer.is_fenced:
+            self._reservations.close(self._clock.now().timestamp())
+        self._committer.close()
+        self._follower.stop()
+        self._runner.catch_up()
+        with self._pool.transaction() as cursor:
+            processors.fence(cursor, self.number)
+        log.info("processor %d stopped", self.number)
+
+    def _send(self) -> None:
+        """The APScheduler job: rounds, as long as there is something to send and somebody to take it."""
+        while not self._is_stopping.is_set():
+            self._hungry.clear()
+            self._attempts.in_hand.forget(self._runner.position)
+            sends = self._rounds.plan(self._rooms())
+            self._dispatcher.hand(sends)
+            if not sends and not self._dispatcher.is_busy:
+                break
+            self._hungry.wait(self._seconds_to_next_round())
+            self._is_stopping.wait(IDLE_ROUND_SECONDS)
+        self._schedule.next_in("send", self._seconds_to_next_round())
+
+    def _rooms(self) -> dict[int, Room]:
+        servers = self._gate.view.servers
+        self._dispatcher.open_lanes(
+            {number: (s.settings.max_conns, float(s.settings.idle_timeout)) for number, s in servers.items()}
+        )
+        return self._dispatcher.rooms(servers)
+
+    def _seconds_to_next_round(self) -> float:
+        poll = float(self._gate.view.policy.poll_interval)
+        frees_at = self._reservations.next_change(
+            self._gate.view.limits, self._gate.view.calendar, self._clock.now()
+        )
+        if frees_at is None:
+            return poll
+        return max(IDLE_ROUND_SECONDS, min(poll, frees_at - self._clock.now().timestamp()))
+
+    def _look_again(self) -> None:
+        self._gate.refresh(self._clock.now())
+
+    def _on_log(self) -> None:
+        self._follower.wake()
+        self._look_again()
+        self._schedule.now("campaigns")
+        self._wake()
+
+    def _wake(self) -> None:
+        self._hungry.set()
+        self._schedule.now("send")
+
+    def _on_directory(self, recipient: int | None) -> None:
+        self._gate.became_stale(recipient)
+        if recipient is None:
+            self._dispatcher.release_all()
+
+    def _heartbeat(self) -> None:
+        now = self._clock.now()
+        with self._pool.transaction() as cursor:
+            processors.seen(cursor, self.number, now)
+            alive = processors.alive(cursor, now, PATIENCE)
+        if self.number in alive:
+            self._rounds.share = (sorted(alive).index(self.number), len(alive))
+        self._recovery.run(resend_unknown=self._gate.view.policy.resend_unknown)
+
+    def _suspend_soon(self, server: int, reason: str, seconds: float) -> None:
+        now = self._clock.now()
+        until = now + timedelta(seconds=seconds)
+        self._gate.rest(server, until, now)
+        self._errands.submit(self._suspend, server, reason, until.isoformat())
+
+    def _suspend(self, server: int, reason: str, until: str) -> None:
+        try:
+            self._application.suspend_server(server, reason=reason, until=until, by=self._actor)
+        except Refused as refusal:
+            log.info("server %d was not suspended: %s", server, refusal)

@@ -1,0 +1,191 @@
+"""A planning round: from the projections and the capacity streams to sends, capacity reserved.
+
+The same round serves the dispatcher and the simulation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from domain.clock import Clock
+from domain.plan import Assignment, Batch, Candidate, Offer, interleave, plan
+from domain.streams import campaign_of, delivery_stream, number_of
+from processor.compose import Recipient
+from processor.gate import Gate, View
+from processor.in_hand import InHand
+from processor.reservations import Reservations
+from processor.send import Room, Send
+from projections import queue
+from projections.queue import Due
+from storage import directory
+from storage.directory import Addressee
+from storage.pool import Pool
+
+CURSOR_LIFE = 5.0
+"""Seconds after which the search for due deliveries starts again from the oldest: until then it goes
+on from where it was, past the index entries of what was sent a moment ago."""
+
+
+FIRST_SERVER = """
+    SELECT DISTINCT ON (stream_id) stream_id, (convert_from(state, 'UTF8')::jsonb->>'server')::integer
+    FROM events WHERE stream_id = ANY (%s::uuid[]) AND topic = 'delivery.attempt_started'
+    ORDER BY stream_id, version
+"""
+
+
+class Rounds:
+    def __init__(
+        self, pool: Pool, gate: Gate, reservations: Reservations, in_hand: InHand, clock: Clock
+    ) -> None:
+        self._pool = pool
+        self._gate = gate
+        self._reservations = reservations
+        self._in_hand = in_hand
+        self._clock = clock
+        self._weights: dict[int, int] = {}
+        self._last_campaign = 0
+        self._after: dict[int, tuple[datetime, int]] = {}
+        self._restart_at = 0.0
+        self.share = (0, 1)
+        """(rank, of): this processor plans the recipients whose number modulo `of` is `rank`."""
+
+    def plan(self, rooms: Mapping[int, Room]) -> list[Send]:
+        """Chooses a server for as many due deliveries as the lanes take, and reserves the capacity."""
+        now = self._clock.now()
+        view = self._gate.view
+        rooms = {server: room for server, room in rooms.items() if view.is_open(server, now.timestamp())}
+        limits = {server: view.limits[server] for server in rooms}
+        self._reservations.refresh(limits, view.calendar.local_date(now).isoformat(), now.timestamp())
+        self._reservations.settle(limits, now.timestamp())
+        offers = self._offers(rooms, view, now)
+        total = sum(offer.slots for offer in offers)
+        if not total:
+            return []
+        candidates = self._candidates(total, {offer.server for offer in offers}, now)
+        assignments = plan(candidates, offers, view.policy.strategy, self._weights)
+        if assignments:
+            self._last_campaign = assignments[-1].candidate.campaign
+        self._reserve(assignments, rooms, view, now)
+        return self._sends(assignments)
+
+    def _offers(self, rooms: Mapping[int, Room], view: View, now: datetime) -> list[Offer]:
+        moment, day = now.timestamp(), view.calendar.local_date(now).isoformat()
+        offers = []
+        for server, room in rooms.items():
+            limits = view.limits[server]
+            free = self._reservations.available(server, limits, day, moment)
+            left = None if free is None else max(0, free - room.waiting)
+            slots = room.free if left is None else min(room.free, left)
+            if slots > 0:
+                used = self._reservations.used_on(server, day)
+                offers.append(
+                    Offer(server=server, remaining=left, limit=limits.daily, used_today=used, slots=slots)
+                )
+        return offers
+
+    def _candidates(self, total: int, servers: set[int], now: datetime) -> Iterator[Candidate]:
+        if now.timestamp() >= self._restart_at:
+            self._after.clear()
+            self._restart_at = now.timestamp() + CURSOR_LIFE
+        with self._pool.transaction() as cursor:
+            campaigns = [
+                (work.campaign, work.priority, work.server)
+                for work in queue.campaigns_with_work(cursor)
+                if work.server is None or work.server in servers
+            ]
+            self._gate.track([number for number, _, _ in campaigns], now)
+            batches = []
+            for number, priority, server in campaigns:
+                if number in self._gate.view.campaigns:
+                    rows = self._due(cursor, number, total, now)
+                    batches.append(Batch(number, priority, [_candidate(row, server) for row in rows]))
+        return interleave(batches, self._last_campaign)
+
+    def _due(self, cursor: Any, campaign: int, limit: int, now: datetime) -> list[Due]:
+        fresh: list[Due] = []
+        while len(fresh) < limit:
+            rows = queue.due(cursor, campaign, now, limit, self._after.get(campaign), self.share)
+            fresh.extend(row for row in rows if (row.campaign, row.recipient) not in self._in_hand)
+            if len(rows) < limit:
+                self._after.pop(campaign, None)
+                break
+            self._after[campaign] = (rows[-1].due, rows[-1].recipient)
+        return fresh[:limit]
+
+    def _reserve(
+        self, assignments: list[Assignment], rooms: Mapping[int, Room], view: View, now: datetime
+    ) -> None:
+        counts: dict[int, int] = {}
+        for assignment in assignments:
+            counts[assignment.server] = counts.get(assignment.server, 0) + 1
+        wanted = {
+            server: count + rooms[server].waiting - self._reservations.unspent(server, now.timestamp())
+            for server, count in counts.items()
+        }
+        wanted = {server: units for server, units in wanted.items() if units > 0}
+        self._reservations.reserve(wanted, view.limits, view.calendar, now)
+
+    def _sends(self, assignments: list[Assignment]) -> list[Send]:
+        epoch = self._gate.epoch
+        by_campaign: dict[int, list[int]] = {}
+        for a in assignments:
+            by_campaign.setdefault(a.candidate.campaign, []).append(a.candidate.recipient)
+        people: dict[tuple[int, int], Addressee] = {}
+        with self._pool.transaction() as cursor:
+            for campaign, numbers in by_campaign.items():
+                self._gate.about_to_read(numbers)
+                for person in directory.mailable(cursor, self._gate.lists(campaign), numbers):
+                    people[campaign, person.number] = person
+            domains = self._id_domains(cursor, [a.candidate.key for a in assignments])
+        if epoch != self._gate.epoch:
+            return []
+        sends = []
+        for a in assignments:
+            key = (a.candidate.campaign, a.candidate.recipient)
+            self._in_hand.take(key)
+            sends.append(_send(a, people[key], domains.get(key)))
+        return sends
+
+    def _id_domains(self, cursor: Any, rows: list[Due]) -> dict[tuple[int, int], str]:
+        """For what was attempted before: the domain that its Message-ID got from the first server."""
+        streams = [str(delivery_stream(row.campaign, row.recipient)) for row in rows if row.version > 0]
+        if not streams:
+            return {}
+        cursor.execute(FIRST_SERVER, (streams,))
+        servers = self._gate.view.servers
+        return {
+            (campaign_of(stream), number_of(stream)): servers[server].settings.mailbox.domain
+            for stream, server in ((UUID(str(stream)), server) for stream, server in cursor.fetchall())
+            if server in servers
+        }
+
+
+def _candidate(row: Due, direct: int | None) -> Candidate:
+    return Candidate(
+        campaign=row.campaign,
+        recipient=row.recipient,
+        server=direct,
+        avoid=row.server if row.attempts else None,
+        key=row,
+    )
+
+
+def _send(assignment: Assignment, person: Addressee, id_domain: str | None) -> Send:
+    row: Due = assignment.candidate.key
+    return Send(
+        campaign=row.campaign,
+        recipient=row.recipient,
+        version=row.version,
+        attempts=row.attempts,
+        first_failed_at=row.first_failed_at.timestamp() if row.first_failed_at else None,
+        server=assignment.server,
+        remaining=assignment.remaining,
+        person=Recipient(
+            person.number, person.uuid or "", person.email or "", person.name, person.attributes
+        ),
+        not_mailable=person.reason,
+        id_domain=id_domain,
+    )

@@ -1,0 +1,41 @@
+"""The clock of a processor: APScheduler, each job one instance at a time, no run missed for lateness."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+
+from apscheduler.jobstores.base import JobLookupError
+from apscheduler.schedulers.background import BackgroundScheduler
+
+# A wake-up for a job that is running is no problem worth a line: the job looks again before it ends.
+logging.getLogger("apscheduler.scheduler").setLevel(logging.ERROR)
+logging.getLogger("apscheduler.executors.default").setLevel(logging.ERROR)
+
+
+class Schedule:
+    def __init__(self) -> None:
+        self._scheduler = BackgroundScheduler(
+            timezone=UTC, job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
+        )
+
+    def every(self, name: str, seconds: float, action: Callable[[], None]) -> None:
+        self._scheduler.add_job(action, "interval", seconds=seconds, id=name, next_run_time=datetime.now(UTC))
+
+    def start(self) -> None:
+        self._scheduler.start()
+
+    def now(self, name: str) -> None:
+        self.next_in(name, 0.0)
+
+    def next_in(self, name: str, seconds: float) -> None:
+        """Brings the next run of a job forward (or puts it off); its interval counts from there."""
+        with suppress(JobLookupError):  # not started yet, or stopped
+            self._scheduler.modify_job(name, next_run_time=datetime.now(UTC) + timedelta(seconds=seconds))
+
+    def stop(self) -> None:
+        """Waits for running jobs."""
+        if self._scheduler.running:
+            self._scheduler.shutdown(wait=True)

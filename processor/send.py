@@ -1,0 +1,38 @@
+"""What planning and dispatching exchange: sends one way, room for more the other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from processor.compose import Recipient
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """`version` is that of the delivery's last event; `remaining` the server's capacity when chosen;
+    `attempts` those that counted so far; `first_failed_at` epoch seconds or None; `not_mailable` why the
+    person must not be mailed, as the directory said when this was planned; `id_domain` the Message-ID's
+    domain that an earlier attempt through another server has given it."""
+
+    campaign: int
+    recipient: int
+    version: int
+    attempts: int
+    first_failed_at: float | None
+    server: int
+    remaining: int | None
+    person: Recipient
+    not_mailable: str | None = None
+    id_domain: str | None = None
+
+    @property
+    def key(self) -> tuple[int, int]:
+        return (self.campaign, self.recipient)
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """How many more sends a lane takes, and how many planned ones wait in it."""
+
+    free: int
+    waiting: int = 0

@@ -1,0 +1,59 @@
+"""A thread that keeps the projections at the end of the log."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import Any
+
+import psycopg2
+
+from projections.runner import Runner
+from storage.pool import PoolTimeout
+
+log = logging.getLogger(__name__)
+
+PAUSE = 0.1
+"""Seconds between batches while mail is sent. An attempt and its outcome that lie in one batch cost one
+update of the queue's row, so a little patience spares the database."""
+
+IDLE = 1.0
+"""Seconds after which to look without being woken: others may have written."""
+
+RECONNECT = 2.0
+
+
+class Follower:
+    def __init__(self, runner: Runner) -> None:
+        self._runner = runner
+        self._woken = threading.Event()
+        self._is_stopping = threading.Event()
+        self._thread = threading.Thread(target=self._follow, name="projections", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def wake(self, *_: Any) -> None:
+        """There is something new in the log. Takes whatever the caller passes on, and never waits."""
+        self._woken.set()
+
+    def is_running(self) -> bool:
+        """False before the start, after the stop, and when a defect has ended the thread."""
+        return self._thread.is_alive()
+
+    def stop(self) -> None:
+        """Returns when the batch at hand is done."""
+        self._is_stopping.set()
+        self._woken.set()
+        self._thread.join()
+
+    def _follow(self) -> None:
+        while not self._is_stopping.is_set():
+            self._woken.wait(IDLE)
+            self._woken.clear()
+            try:
+                while self._runner.step() != 0 and not self._is_stopping.wait(PAUSE):
+                    pass
+            except (psycopg2.OperationalError, psycopg2.InterfaceError, PoolTimeout) as error:
+                log.warning("the projections wait for the database: %s", str(error).strip())
+                self._is_stopping.wait(RECONNECT)
