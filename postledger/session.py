@@ -10,6 +10,9 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import cached_property
 from pathlib import Path
+from typing import Any
+
+from eventsourcing.persistence import InfrastructureFactory
 
 from domain.application import Postledger
 from domain.clock import Clock, SystemClock
@@ -38,7 +41,8 @@ class Session:
 
     @cached_property
     def application(self) -> Postledger:
-        return Postledger(factory=LogFactory(pool=self.pool, clock=self.clock), clock=self.clock)
+        factory: InfrastructureFactory[Any] = LogFactory(pool=self.pool, clock=self.clock)
+        return Postledger(factory=factory, clock=self.clock)
 
     @cached_property
     def secrets(self) -> Secrets:

@@ -101,6 +101,26 @@ def audience_size(cursor: Any, lists: Sequence[int]) -> int:
     return int(cursor.fetchone()[0])
 
 
+def sample(cursor: Any, lists: Sequence[int], count: int) -> list[int]:
+    """About `count` numbers from all over the lists, of people whether mailable or not."""
+    cursor.execute(
+        """
+        WITH spread AS (SELECT max(number) AS most FROM recipients),
+        starts AS (SELECT most::bigint * step / %(count)s AS start
+                   FROM spread, generate_series(0, %(count)s - 1) AS step)
+        SELECT DISTINCT found.recipient FROM starts
+        CROSS JOIN LATERAL (SELECT s.recipient FROM unnest(%(lists)s::integer[]) AS wanted (list)
+                            CROSS JOIN LATERAL (SELECT recipient FROM subscriptions s
+                                                WHERE s.list = wanted.list AND s.recipient > starts.start
+                                                ORDER BY s.recipient LIMIT 1) s
+                            ORDER BY s.recipient LIMIT 1) AS found
+        ORDER BY 1
+        """,
+        {"count": count, "lists": list(lists)},
+    )
+    return [number for (number,) in cursor.fetchall()]
+
+
 def create_list(cursor: Any, name: str, optin: str = "single") -> int:
     """Raises DirectoryError when the name is taken or not acceptable."""
     if optin not in OPTINS:

@@ -171,3 +171,8 @@ class Secrets:
 
 def _derived(key: str, purpose: bytes) -> bytes:
     return HKDF(algorithm=SHA256(), length=32, salt=None, info=purpose).derive(base64.urlsafe_b64decode(key))
+
+
+def holds_password(cursor: Any, server: int) -> bool:
+    cursor.execute("SELECT EXISTS (SELECT FROM server_secrets WHERE server = %s)", (server,))
+    return bool(cursor.fetchone()[0])

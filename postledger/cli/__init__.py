@@ -7,9 +7,15 @@ from typing import Any
 import click
 
 from postledger import __version__
+from postledger.cli.campaigns import campaign
 from postledger.cli.context import Commands, Settings, database_flag
+from postledger.cli.log import log, projections
 from postledger.cli.operation import config, demo, doctor, key, migrate, processor, serve, web
+from postledger.cli.policy import policy
+from postledger.cli.queue import delivery, queue
 from postledger.cli.recipients import lists, recipients
+from postledger.cli.servers import server
+from postledger.cli.simulation import simulate
 from postledger.config import LOG_FORMATS, LOG_LEVELS
 
 
@@ -32,6 +38,7 @@ def main(context: click.Context, /, **flags: Any) -> None:
 
 
 for command in (
-    serve, web, processor, migrate, recipients, lists, config, key, doctor, demo,
+    serve, web, processor, migrate, server, recipients, lists, campaign, policy, queue, delivery, simulate,
+    projections, log, doctor, config, key, demo,
 ):  # fmt: skip
     main.add_command(command)

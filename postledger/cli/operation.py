@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from postledger.cli.context import Settings, pass_settings
-from postledger.cli.output import console, json_option, print_fields, print_json, print_rows, shown
+from postledger.cli.output import console, json_option, print_json, print_rows, shown
 from postledger.session import open_database, prepare
 from storage.secrets import KEY_FILE_NAME, Secrets, new_key, read_key_file, write_key_file
 

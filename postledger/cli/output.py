@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any, TypeVar
+from uuid import UUID
 
 import click
 from rich.console import Console
@@ -30,12 +31,10 @@ def print_json(value: Any) -> None:
 def _plain(value: object) -> object:
     if isinstance(value, datetime | date):
         return value.isoformat()
-    if isinstance(value, Path):
+    if isinstance(value, Path | UUID):
         return str(value)
     if isinstance(value, bytes | memoryview):
         return bytes(value).hex()
-    if hasattr(value, "hex"):  # UUID
-        return str(value)
     raise TypeError(f"{type(value).__name__} has no JSON")
 
 

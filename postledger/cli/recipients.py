@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import click
 
 from postledger.cli.context import Settings, pass_settings
+from postledger.cli.lookup import list_named, recipient
 from postledger.cli.output import json_option, print_fields, print_json, print_rows, progress
 from storage import directory
 from storage.recipients_import import Options, Summary, import_csv, refresh_statistics
@@ -88,7 +89,7 @@ def list_(
 ) -> None:
     """People in the order of their numbers."""
     with settings.session() as session, session.pool.transaction() as cursor:
-        number = None if list_name is None else _list(cursor, list_name).number
+        number = None if list_name is None else list_named(cursor, list_name).number
         found = directory.recipients(cursor, number, status, after, limit)
     if as_json:
         print_json([person._asdict() for person in found])
@@ -106,7 +107,7 @@ def list_(
 def show(settings: Settings, who: str, as_json: bool) -> None:
     """One person, by number, UUID or e-mail address, with their lists."""
     with settings.session() as session, session.pool.transaction() as cursor:
-        person = _recipient(cursor, who)
+        person = recipient(cursor, who)
         subscriptions = directory.subscriptions_of(cursor, person.number)
     if as_json:
         print_json({**person._asdict(), "lists": [one._asdict() for one in subscriptions]})
@@ -125,7 +126,7 @@ def blocklist(settings: Settings, who: tuple[str, ...]) -> None:
             if "@" in one:
                 directory.blocklist_address(cursor, one)
             else:
-                directory.blocklist(cursor, _recipient(cursor, one).number)
+                directory.blocklist(cursor, recipient(cursor, one).number)
     click.echo(f"blocklisted: {len(who)}")
 
 
@@ -147,7 +148,7 @@ def disable(settings: Settings, who: str) -> None:
 
 def _set_status(settings: Settings, who: str, status: str) -> None:
     with settings.session() as session, session.pool.transaction() as cursor:
-        number = _recipient(cursor, who).number
+        number = recipient(cursor, who).number
         if not directory.set_status(cursor, number, status):
             raise click.ClickException(f"recipient {number} is erased")
     click.echo(f"recipient {number} is {status}")
@@ -162,8 +163,8 @@ def _set_status(settings: Settings, who: str, status: str) -> None:
 def unsubscribe(settings: Settings, who: str, list_names: tuple[str, ...]) -> None:
     """End a person's subscriptions; running campaigns skip them from now on."""
     with settings.session() as session, session.pool.transaction() as cursor:
-        number = _recipient(cursor, who).number
-        lists = [_list(cursor, name).number for name in list_names] or None
+        number = recipient(cursor, who).number
+        lists = [list_named(cursor, name).number for name in list_names] or None
         ended = directory.unsubscribe(cursor, number, lists)
     click.echo(f"recipient {number} left {ended} lists")
 
@@ -175,7 +176,7 @@ def unsubscribe(settings: Settings, who: str, list_names: tuple[str, ...]) -> No
 def erase(settings: Settings, who: str, yes: bool) -> None:
     """Erase a person's address, name, attributes and lists for good. Counts and the log stay as they are."""
     with settings.session() as session, session.pool.transaction() as cursor:
-        number = _recipient(cursor, who).number
+        number = recipient(cursor, who).number
         if not yes:
             click.confirm(f"Erase recipient {number}? This cannot be undone.", abort=True)
         if not directory.erase(cursor, number):
@@ -214,17 +215,3 @@ def create_list(settings: Settings, name: str, optin: str, as_json: bool) -> Non
         print_json({"number": number, "name": name, "optin": optin})
     else:
         click.echo(f"list {number}: {name}")
-
-
-def _recipient(cursor: Any, who: str) -> directory.Recipient:
-    person = directory.find_recipient(cursor, who)
-    if person is None:
-        raise click.ClickException("nobody has that number, UUID or address")
-    return person
-
-
-def _list(cursor: Any, name: str) -> directory.List:
-    found = directory.find_list(cursor, name)
-    if found is None:
-        raise click.ClickException(f"there is no list {name!r}; see `postledger lists`")
-    return found

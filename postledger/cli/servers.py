@@ -15,17 +15,28 @@ from postledger.cli.output import json_option, print_fields, print_json, print_r
 from postledger.cli.values import PASSWORD_VARIABLE, Moment, Seconds, instant, read_password
 from postledger.session import Session
 from processor.probe import probe
-from projections import servers as projection
+from projections import availability
 from storage.numbers import next_server
+from storage.secrets import holds_password
 
 _OPTIONS = (
-    click.option("--window", help="HH:MM-HH:MM[,…] of its own within the policy's; overnight is fine; '' for none."),
-    click.option("--sliding-window-rate", type=click.IntRange(1), help="E-mails in any such stretch of time."),
+    click.option(
+        "--window", help="HH:MM-HH:MM[,…] of its own within the policy's; overnight is fine; '' for none."
+    ),
+    click.option(
+        "--sliding-window-rate", type=click.IntRange(1), help="E-mails in any such stretch of time."
+    ),
     click.option("--sliding-window-duration", type=Seconds(), help="For example 1h."),
-    click.option("--sliding-window/--no-sliding-window", default=None, help="Whether the rolling limit is on."),
+    click.option(
+        "--sliding-window/--no-sliding-window", default=None, help="Whether the rolling limit is on."
+    ),
     click.option("--daily-limit", type=click.IntRange(0), help="E-mails a local day; 0: unlimited."),
-    click.option("--from-email", help="The From address of what it sends, such as 'News <news@example.com>'."),
-    click.option("--wait-timeout", type=Seconds(), help="How long to wait for an answer to connect and sign in."),
+    click.option(
+        "--from-email", help="The From address of what it sends, such as 'News <news@example.com>'."
+    ),
+    click.option(
+        "--wait-timeout", type=Seconds(), help="How long to wait for an answer to connect and sign in."
+    ),
     click.option("--idle-timeout", type=Seconds(), help="How long an unused connection is kept."),
     click.option("--max-conns", type=click.IntRange(1), help="Connections at a time."),
     click.option("--hello-hostname", help="What to say in EHLO; default: this machine's name."),
@@ -85,7 +96,9 @@ def add(
     _say(as_json, f"server {number}: {name}", {"number": number, "name": name})
 
 
-def _with_password(session: Session, number: int, password: str | None, command: Callable[[], object]) -> None:
+def _with_password(
+    session: Session, number: int, password: str | None, command: Callable[[], object]
+) -> None:
     """The password first, so that no processor ever finds the server without it; back if refused."""
     if password is None:
         command()
@@ -133,7 +146,9 @@ def edit(
         )  # fmt: skip
         session.catch_up()
     changed = [*changes, *([] if new_password is None else ["password"])]
-    _say(as_json, f"server {server_name}: changed {', '.join(changed)}", {"number": number, "changed": changed})
+    _say(
+        as_json, f"server {server_name}: changed {', '.join(changed)}", {"number": number, "changed": changed}
+    )
 
 
 @server.command("list")
@@ -144,7 +159,7 @@ def list_(settings: Settings, /, as_json: bool) -> None:
     with settings.session() as session:
         session.catch_up()
         with session.pool.transaction() as cursor:
-            found = projection.capacity(cursor, session.clock.now()).servers
+            found = availability.capacity(cursor, session.clock.now()).servers
         values = [
             {
                 "number": one.number,
@@ -181,8 +196,7 @@ def show(settings: Settings, /, server_name: str, as_json: bool) -> None:
         number = server_number(session, server_name)
         values = asdict(session.application.server(number).settings)
         with session.pool.transaction() as cursor:
-            cursor.execute("SELECT EXISTS (SELECT FROM server_secrets WHERE server = %s)", (number,))
-            has_password = cursor.fetchone()[0]
+            has_password = holds_password(cursor, number)
     values = {"number": number, **values, "has_password": has_password}
     if as_json:
         print_json(values)
@@ -205,7 +219,9 @@ def enable(settings: Settings, /, server_name: str, as_json: bool) -> None:
 @pass_settings
 def disable(settings: Settings, /, server_name: str, as_json: bool) -> None:
     """Send nothing more through the server."""
-    _command(settings, server_name, as_json, "disabled", lambda s, n: s.application.disable_server(n, by=ACTOR))
+    _command(
+        settings, server_name, as_json, "disabled", lambda s, n: s.application.disable_server(n, by=ACTOR)
+    )
 
 
 @server.command()
@@ -245,8 +261,7 @@ def test(settings: Settings, /, server_name: str, as_json: bool) -> None:
             password = session.secrets.password_of(cursor, number)
         result = probe(asdict(session.application.server(number).settings), password or "")
     if as_json:
-        print_json({"ok": result.ok, "error": result.error, "remedy": result.remedy, "warnings": result.warnings,
-                    "steps": [asdict(step) for step in result.steps]})  # fmt: skip
+        print_json({name: value for name, value in asdict(result).items() if name != "extensions"})
     else:
         for step in result.steps:
             click.echo(f"  {shown(step)}")

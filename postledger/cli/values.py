@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,11 @@ from zoneinfo import ZoneInfo
 import click
 
 LARGEST_TEXT = 1_000_000
-PASSWORD_VARIABLE = "POSTLEDGER_SMTP_PASSWORD"  # noqa: S105: the name of the variable
+PASSWORD_VARIABLE = "POSTLEDGER_SMTP_PASSWORD"  # noqa: S105
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
-class Seconds(click.ParamType):
+class Seconds(click.ParamType[int]):
     """90, 90s, 15m, 1h or 2d, as whole seconds."""
 
     name = "duration"
@@ -30,15 +31,14 @@ class Seconds(click.ParamType):
         return int(found[1]) * _UNITS[found[2]]
 
 
-class Text(click.ParamType):
+class Text(click.ParamType[str]):
     """The text of a UTF-8 file; - is standard input."""
 
     name = "file"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         try:
-            stream = sys.stdin.buffer if value == "-" else Path(value).open("rb")
-            with stream:
+            with nullcontext(sys.stdin.buffer) if value == "-" else Path(value).open("rb") as stream:
                 raw = stream.read(LARGEST_TEXT + 1)
             text = raw.decode("utf-8-sig")
         except OSError as error:
@@ -50,7 +50,7 @@ class Text(click.ParamType):
         return text
 
 
-class Moment(click.ParamType):
+class Moment(click.ParamType[datetime]):
     """An ISO 8601 date and time; without an offset, in the time zone that `instant` is given."""
 
     name = "time"
@@ -59,7 +59,9 @@ class Moment(click.ParamType):
         try:
             return value if isinstance(value, datetime) else datetime.fromisoformat(value)
         except ValueError:
-            self.fail(f"{value!r} is not a time such as 2026-03-06T07:00 or 2026-03-06T07:00+01:00", param, ctx)
+            self.fail(
+                f"{value!r} is not a time such as 2026-03-06T07:00 or 2026-03-06T07:00+01:00", param, ctx
+            )
 
 
 def instant(moment: datetime, timezone: str) -> datetime:
@@ -87,7 +89,7 @@ def read_password(file: str | None, environment: str | None) -> str:
 
 def _first_line(file: str) -> str:
     try:
-        with sys.stdin if file == "-" else Path(file).open(encoding="utf-8") as stream:
+        with nullcontext(sys.stdin) if file == "-" else Path(file).open(encoding="utf-8") as stream:
             password = stream.readline().rstrip("\r\n")
     except (OSError, UnicodeDecodeError) as error:
         raise click.UsageError(f"--password-file: {file} cannot be read: {type(error).__name__}") from None

@@ -1,0 +1,185 @@
+"""`postledger log …` and `postledger projections …`: the record itself, and what is derived from it."""
+
+from __future__ import annotations
+
+import select
+import sys
+from collections.abc import Iterable
+from dataclasses import asdict
+from typing import Any
+
+import click
+
+from postledger.cli.context import Settings, pass_settings
+from postledger.cli.output import json_option, print_json, print_rows, progress, shown
+from postledger.session import Session
+from projections import schema
+from projections.check import check as check_projections
+from projections.rebuild import rebuild as rebuild_projections
+from projections.runner import log_head
+from storage.log.verify import verify as verify_log
+
+CHANNEL = "postledger_log"
+PAGE = 1000
+
+_LAST = """
+    SELECT position, recorded_at, stream_id::text, version, topic, state FROM event_log
+    WHERE (%(topic)s::text IS NULL OR starts_with(topic, %(topic)s))
+    ORDER BY position DESC LIMIT %(limit)s
+"""
+_AFTER = """
+    SELECT position, recorded_at, stream_id::text, version, topic, state FROM event_log
+    WHERE position > %(after)s AND (%(topic)s::text IS NULL OR starts_with(topic, %(topic)s))
+    ORDER BY position LIMIT %(limit)s
+"""
+_FIELDS = ("position", "recorded_at", "stream", "version", "topic", "state")
+
+
+@click.group("log")
+def log() -> None:
+    """The append-only log of everything that happened."""
+
+
+@log.command()
+@click.option("-n", "count", type=click.IntRange(0, 10_000), default=20, show_default=True)
+@click.option("--topic", help="Only topics that begin so, such as delivery. or campaign.started")
+@click.option("-f", "--follow", is_flag=True, help="Go on with what is appended, until Ctrl-C.")
+@json_option
+@pass_settings
+def tail(settings: Settings, /, count: int, topic: str | None, follow: bool, as_json: bool) -> None:
+    """The last events; with --json one object a line."""
+    with settings.session() as session:
+        with session.pool.transaction() as cursor:
+            head = log_head(cursor)
+            cursor.execute(_LAST, {"topic": topic, "limit": count})
+            rows = cursor.fetchall()[::-1]
+        _print_events(rows, as_json)
+        if follow:
+            _follow(session, head if not rows else max(head, rows[-1][0]), topic, as_json)
+
+
+def _follow(session: Session, after: int, topic: str | None, as_json: bool) -> None:
+    listener = session.pool.open()
+    try:
+        listener.autocommit = True
+        with listener.cursor() as cursor:
+            cursor.execute(f"LISTEN {CHANNEL}")
+            while True:
+                cursor.execute(_AFTER, {"after": after, "topic": topic, "limit": PAGE})
+                rows = cursor.fetchall()
+                _print_events(rows, as_json)
+                if rows:
+                    after = rows[-1][0]
+                    continue
+                select.select([listener], [], [], 60)
+                listener.poll()
+                listener.notifies.clear()
+    except KeyboardInterrupt:
+        return
+    finally:
+        listener.close()
+
+
+def _print_events(rows: Iterable[tuple[Any, ...]], as_json: bool) -> None:
+    for row in rows:
+        event = dict(zip(_FIELDS, row, strict=True))
+        if as_json:
+            print_json(event)
+        else:
+            click.echo(
+                f"{event['position']:>9}  {shown(event['recorded_at'])}  {event['topic']}  {event['state']}"
+            )
+    sys.stdout.flush()
+
+
+@log.command()
+@click.option("--since", type=click.IntRange(1), default=1, help="From this position on.")
+@json_option
+@pass_settings
+def verify(settings: Settings, /, since: int, as_json: bool) -> None:
+    """Recompute the chain of hashes. Exit code 1 and the first broken position when anything was changed."""
+    with settings.session() as session:
+        with session.pool.transaction() as cursor:
+            head = log_head(cursor)
+        with progress("Verifying", max(0, head - since + 1), hidden=as_json) as advance:
+            seen = since - 1
+
+            def reached(position: int) -> None:
+                nonlocal seen
+                advance(position - seen)
+                seen = position
+
+            try:
+                verdict = verify_log(session.pool, since, reached)
+            except ValueError as error:
+                raise click.ClickException(str(error)) from None
+    is_sound = verdict.broken is None
+    if as_json:
+        print_json({"ok": is_sound, "broken": verdict.broken, "reason": verdict.reason,
+                    "events": verdict.events, "head": verdict.head})  # fmt: skip
+    elif is_sound:
+        click.echo(f"the log is sound: {verdict.events} events, up to position {verdict.head}")
+    if not is_sound:
+        raise click.ClickException(f"the log is broken at position {verdict.broken}: {verdict.reason}")
+
+
+@click.group("projections")
+def projections() -> None:
+    """What is derived from the log: can be checked and made anew at any time."""
+
+
+@projections.command("list")
+@json_option
+@pass_settings
+def list_(settings: Settings, /, as_json: bool) -> None:
+    """How far each projection has come in the log."""
+    with settings.session() as session, session.pool.transaction() as cursor:
+        positions = schema.positions(cursor)
+        outdated = set(schema.outdated(cursor))
+        head = log_head(cursor)
+    values = [
+        {"projection": name, "position": position, "behind": head - position, "outdated": name in outdated}
+        for name, position in sorted(positions.items())
+    ]
+    if as_json:
+        print_json(values)
+    else:
+        print_rows(["projection", "position", "behind", "outdated"], [tuple(one.values()) for one in values])
+
+
+@projections.command()
+@json_option
+@pass_settings
+def check(settings: Settings, /, as_json: bool) -> None:
+    """Fold the log anew beside the tables in use and compare. Exit code 1 when they differ."""
+    with settings.session() as session:
+        differences = check_projections(session.pool)
+    if as_json:
+        print_json({"ok": not differences, "differences": [asdict(one) for one in differences]})
+    elif differences:
+        columns = ["projection", "table", "rows only in use", "rows only from the log"]
+        print_rows(columns, [(d.projection, d.table, d.only_live, d.only_rebuilt) for d in differences])
+    if differences:
+        raise click.ClickException(
+            "the projections differ from the log: run `postledger projections rebuild`"
+        )
+    if not as_json:
+        click.echo("every projection is what follows from the log")
+
+
+@projections.command()
+@click.argument("names", nargs=-1)
+@json_option
+@pass_settings
+def rebuild(settings: Settings, /, names: tuple[str, ...], as_json: bool) -> None:
+    """Make projections (NAMES, default all) anew from the log; the old tables are in use until then."""
+    with settings.session() as session:
+        with session.pool.transaction() as cursor:
+            unknown = set(names) - schema.positions(cursor).keys()
+        if unknown:
+            raise click.ClickException(f"there is no projection {', '.join(sorted(unknown))}")
+        rebuild_projections(session.pool, list(names) or None)
+    if as_json:
+        print_json({"rebuilt": list(names) or "all"})
+    else:
+        click.echo(f"rebuilt: {', '.join(names) or 'all'}")
