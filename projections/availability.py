@@ -2,12 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
-from domain.streams import server_stream
-from domain.waiting import Gate, Waiting
+from domain.calendar import both
+from domain.policy import PolicyChanged, SendingPolicy
+from domain.server_settings import ServerSettings
+from domain.streams import policy_stream, server_stream
+from domain.waiting import Gate, Load, Waiting, why_closed
+from projections import daily_usage, rolling_usage, servers
+from projections.daily_usage import Usage
+from projections.servers import Server
+
+POLICY = (
+    "SELECT version, convert_from(state, 'UTF8')::jsonb FROM events WHERE stream_id = %s ORDER BY version"
+)
+
+# When enough units have left a window that was used up: ends of reservations, first to end first.
+ENDS = """
+    SELECT least(until, returned_at), n - unused FROM reservations
+    WHERE server = %(server)s AND n > unused AND least(until, returned_at) > %(since)s
+    ORDER BY 1
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,3 +76,89 @@ class Capacity:
     timezone: str
     opens: datetime | None
     servers: list[Availability]
+
+
+def capacity(cursor: Any, now: datetime) -> Capacity:
+    """All servers, by name, as the projections have them."""
+    policy = policy_of(cursor)
+    found = [(one, ServerSettings(**one.settings)) for one in servers.servers(cursor)]
+    used = daily_usage.usage_on(cursor, policy.calendar.local_date(now))
+    windows = {one.server: settings.limits.window for one, settings in found if settings.limits.sliding}
+    rolling = rolling_usage.in_window(cursor, windows, now)
+    return Capacity(
+        now=now,
+        timezone=policy.timezone,
+        opens=policy.calendar.opens_at(now),
+        servers=[
+            _available(cursor, now, policy, one, settings, used.get(one.server), rolling)
+            for one, settings in found
+        ],
+    )
+
+
+def policy_of(cursor: Any) -> SendingPolicy:
+    policy = SendingPolicy()
+    cursor.execute(POLICY, (policy_stream(),))
+    for version, state in cursor.fetchall():
+        policy = policy.apply(
+            PolicyChanged(originator_id=policy_stream(), originator_version=version, **_known(state))
+        )
+    return policy
+
+
+def _known(state: Mapping[str, Any]) -> dict[str, Any]:
+    return {"by": state["by"], "changes": state["changes"]}
+
+
+def _available(
+    cursor: Any,
+    now: datetime,
+    policy: SendingPolicy,
+    server: Server,
+    settings: ServerSettings,
+    usage: Usage | None,
+    rolling: Mapping[int, int],
+) -> Availability:
+    hours = both(policy.calendar, settings.hours(policy.timezone))
+    most, window = settings.limits.sliding or (None, 0.0)
+    in_window = rolling.get(server.server, 0)
+    frees_at = None
+    if most is not None and in_window >= most:
+        frees_at = _frees_at(cursor, server.server, window, in_window - most, now)
+    load = Load(
+        enabled=server.enabled,
+        opens=hours.opens_at(now),
+        suspended=(server.suspended_reason or "") if server.suspended else None,
+        suspended_until=server.suspended_until,
+        daily_limit=settings.daily_limit,
+        daily_used=usage.used if usage else 0,
+        day_ends=hours.midnight_after(now),
+        rolling_limit=most,
+        rolling_used=in_window,
+        rolling_frees=frees_at,
+    )
+    return Availability(
+        number=server.server,
+        name=server.name,
+        from_email=settings.from_email,
+        enabled=server.enabled,
+        closed=why_closed(load, now),
+        daily_limit=load.daily_limit,
+        daily_used=load.daily_used,
+        rolling_limit=most,
+        rolling_used=in_window,
+        rolling_span=int(window),
+        sent_today=usage.accepted if usage else 0,
+        failed_today=usage.failed if usage else 0,
+    )
+
+
+def _frees_at(cursor: Any, server: int, window: float, excess: int, now: datetime) -> datetime | None:
+    """When more than `excess` of the units in the window have left it."""
+    cursor.execute(ENDS, {"server": server, "since": now - timedelta(seconds=window)})
+    for ended_at, units in cursor.fetchall():
+        excess -= units
+        if excess < 0:
+            end: datetime = ended_at.astimezone(UTC) + timedelta(seconds=window)
+            return end
+    return None

@@ -1,0 +1,25 @@
+"""All projections, in the order in which a batch is applied."""
+
+from __future__ import annotations
+
+from projections import (
+    campaign_progress,
+    daily_usage,
+    queue_fold,
+    refusals,
+    rolling_usage,
+    server_health,
+    servers,
+)
+from projections.projection import Projection
+
+PROJECTIONS: tuple[Projection, ...] = (
+    queue_fold.PROJECTION,
+    campaign_progress.PROJECTION,
+    servers.PROJECTION,
+    rolling_usage.PROJECTION,
+    daily_usage.PROJECTION,
+    server_health.PROJECTION,
+    refusals.PROJECTION,
+)
+TOPICS: frozenset[str] = frozenset().union(*(projection.topics for projection in PROJECTIONS))

@@ -1,0 +1,211 @@
+"""One row per campaign: what it is, how far it has come, who changed it last."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from projections.batch import Batch, Event
+from projections.projection import Projection
+from projections.queue import STATUSES
+
+TABLE = """
+    CREATE TABLE campaign_progress (
+        campaign             integer     PRIMARY KEY,
+        name                 text        NOT NULL,
+        state                text        NOT NULL,
+        priority             text        NOT NULL,
+        messenger            integer,
+        lists                integer[]   NOT NULL,
+        subject              text        NOT NULL,
+        text                 text,
+        html                 text,
+        headers              jsonb       NOT NULL,
+        send_at              timestamptz,
+        created_at           timestamptz NOT NULL,
+        started_at           timestamptz,
+        queueing_finished_at timestamptz,
+        ended_at             timestamptz,
+        recipients           integer,
+        reason               text,
+        changed_at           timestamptz NOT NULL,
+        changed_by           text        NOT NULL
+    )
+"""
+
+CREATED = """
+    INSERT INTO campaign_progress (campaign, name, state, priority, messenger, lists, subject, text, html,
+                                   headers, created_at, changed_at, changed_by)
+    VALUES (%(campaign)s, %(name)s, 'draft', %(priority)s, %(messenger)s, %(lists)s, %(subject)s, %(text)s,
+            %(html)s, %(headers)s, %(at)s, %(at)s, %(by)s)
+"""
+
+EDITED = """
+    UPDATE campaign_progress
+    SET name = %(name)s, priority = %(priority)s, messenger = %(messenger)s, lists = %(lists)s,
+        subject = %(subject)s, text = %(text)s, html = %(html)s, headers = %(headers)s,
+        changed_at = %(at)s, changed_by = %(by)s
+    WHERE campaign = %(campaign)s
+"""
+
+CONTENT = """
+    SELECT name, priority, messenger, lists, subject, text, html, headers
+    FROM campaign_progress WHERE campaign = %s
+"""
+
+CONTENT_FIELDS = ("name", "priority", "messenger", "lists", "subject", "text", "html", "headers")
+
+# The reason stays until something else happens to the campaign's state.
+WENT_ON = """
+    UPDATE campaign_progress
+    SET state = %(state)s, send_at = %(send_at)s, reason = %(reason)s,
+        started_at = CASE WHEN %(topic)s = 'campaign.started' THEN %(at)s ELSE started_at END,
+        ended_at = CASE WHEN %(state)s IN ('finished', 'cancelled') THEN %(at)s ELSE ended_at END,
+        changed_at = %(at)s, changed_by = %(by)s
+    WHERE campaign = %(campaign)s
+"""
+
+QUEUEING_FINISHED = """
+    UPDATE campaign_progress
+    SET recipients = %(recipients)s, queueing_finished_at = %(at)s, changed_at = %(at)s, changed_by = %(by)s
+    WHERE campaign = %(campaign)s
+"""
+
+STATE_AFTER = {
+    "campaign.unscheduled": "draft",
+    "campaign.scheduled": "scheduled",
+    "campaign.started": "running",
+    "campaign.paused": "paused",
+    "campaign.resumed": "running",
+    "campaign.cancelled": "cancelled",
+    "campaign.finished": "finished",
+}
+
+TOPICS = frozenset(
+    {
+        *STATE_AFTER,
+        "campaign.created",
+        "campaign.edited",
+        "campaign.queueing_finished",
+        "campaign.priority_changed",
+    }
+)
+
+PROGRESS = """
+    SELECT c.*, q.queued, q.sending, q.sent, q.failed, q.cancelled, q.unknown, q.suppressed
+    FROM campaign_progress c JOIN queue_campaigns q ON q.campaign = c.campaign
+"""
+
+
+def fold(cursor: Any, batch: Batch) -> None:
+    for event in batch.events(cursor, TOPICS):
+        _apply(cursor, event)
+
+
+def _apply(cursor: Any, event: Event) -> None:
+    about = {"campaign": event.campaign, "at": event.at, "by": event.state["by"], "topic": event.topic}
+    if event.topic == "campaign.created":
+        cursor.execute(CREATED, {**_content(event.state), **about})
+    elif event.topic == "campaign.queueing_finished":
+        cursor.execute(QUEUEING_FINISHED, {**about, "recipients": event.state["recipients"]})
+    elif event.topic in STATE_AFTER:
+        state = {name: event.state.get(name) for name in ("send_at", "reason")}
+        cursor.execute(WENT_ON, {**about, **state, "state": STATE_AFTER[event.topic]})
+    else:
+        changes = event.state.get("changes") or {"priority": event.state["priority"]}
+        cursor.execute(CONTENT, (event.campaign,))
+        before = dict(zip(CONTENT_FIELDS, cursor.fetchone(), strict=True))
+        cursor.execute(EDITED, {**_content({**before, **changes}), **about})
+
+
+def _content(values: dict[str, Any]) -> dict[str, Any]:
+    content = {name: values.get(name) for name in CONTENT_FIELDS}
+    return {**content, "headers": json.dumps(content["headers"] or [])}
+
+
+PROJECTION = Projection(
+    name="campaign_progress", tables={"campaign_progress": TABLE}, topics=TOPICS, fold=fold
+)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """`text` and `html` are the SHA-256 of the content; `messenger` is a server's number or None for
+    automatic; `recipients` is None until queueing has finished; `counts` has a number for each status;
+    `reason` says why it is paused or cancelled."""
+
+    campaign: int
+    name: str
+    state: str
+    priority: str
+    messenger: int | None
+    lists: list[int]
+    subject: str
+    text: str | None
+    html: str | None
+    headers: list[list[str]]
+    send_at: datetime | None
+    created_at: datetime
+    started_at: datetime | None
+    queueing_finished_at: datetime | None
+    ended_at: datetime | None
+    recipients: int | None
+    reason: str | None
+    changed_at: datetime
+    changed_by: str
+    counts: dict[str, int]
+
+    @property
+    def total(self) -> int:
+        """Deliveries in the queue by now, whatever became of them."""
+        return sum(self.counts.values())
+
+
+def progress(cursor: Any, campaign: int) -> Progress | None:
+    cursor.execute(PROGRESS + "WHERE c.campaign = %s", (campaign,))
+    return next(_progress(cursor), None)
+
+
+def campaigns(
+    cursor: Any,
+    states: list[str] | None = None,
+    limit: int = 1000,
+    before: int | None = None,
+    offset: int = 0,
+) -> list[Progress]:
+    """Newest first; of these states, with numbers below `before`."""
+    cursor.execute(
+        PROGRESS + "WHERE (%(states)s::text[] IS NULL OR c.state = ANY (%(states)s))"
+        " AND (%(before)s::integer IS NULL OR c.campaign < %(before)s)"
+        " ORDER BY c.campaign DESC LIMIT %(limit)s OFFSET %(offset)s",
+        {"states": states, "before": before, "limit": limit, "offset": offset},
+    )
+    return list(_progress(cursor))
+
+
+def count(cursor: Any, states: list[str] | None = None) -> int:
+    """Campaigns of these states."""
+    cursor.execute(
+        "SELECT count(*) FROM campaign_progress WHERE %(states)s::text[] IS NULL OR state = ANY (%(states)s)",
+        {"states": states},
+    )
+    return int(cursor.fetchone()[0])
+
+
+def scheduled_until(cursor: Any, now: datetime) -> list[int]:
+    """Scheduled campaigns whose time has come, the one that waits longest first."""
+    cursor.execute(
+        "SELECT campaign FROM campaign_progress WHERE state = 'scheduled' AND send_at <= %s"
+        " ORDER BY send_at, campaign",
+        (now,),
+    )
+    return [campaign for (campaign,) in cursor.fetchall()]
+
+
+def _progress(cursor: Any) -> Iterator[Progress]:
+    for row in cursor.fetchall():
+        fields, counts = row[: -len(STATUSES)], row[-len(STATUSES) :]
+        yield Progress(*fields, counts=dict(zip(STATUSES, counts, strict=True)))

@@ -1,0 +1,160 @@
+"""Single deliveries, listed with filters: as fast for the last page of millions as for the first.
+
+Within a campaign, deliveries are listed by status, then by server, those that wait by when they are
+due. How many there are of each is counted already, so a page is found without walking to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+QUEUED, CANCELLED = 0, 4
+ORDER = (1, 0, 5, 3, 2, 6, CANCELLED)
+"""Statuses in the order in which they are listed: what is under way or needs a look comes first."""
+
+MOST_PEOPLE = 100
+
+COLUMNS = """
+    SELECT q.campaign, q.recipient, q.due, q.queued_at, q.changed_at, q.version, q.server,
+           CASE WHEN q.status = 0 AND c.state = 'cancelled' THEN 4 ELSE q.status END AS status,
+           q.attempts, q.error, r.uuid::text, r.email
+    FROM queue q JOIN queue_campaigns c ON c.campaign = q.campaign
+    LEFT JOIN recipients r ON r.number = q.recipient
+"""
+
+ONE = COLUMNS + "WHERE q.campaign = %s AND q.recipient = %s"
+
+CELLS = """
+    SELECT c.campaign, c.status, c.server, c.n, q.state = 'cancelled'
+    FROM queue_counts c JOIN queue_campaigns q ON q.campaign = c.campaign
+    WHERE c.n > 0 AND (%(campaign)s::integer IS NULL OR c.campaign = %(campaign)s)
+      AND (%(server)s::integer IS NULL OR c.server = %(server)s)
+"""
+
+# Rows are picked before anything is joined to them: only those of the page are looked up.
+WAITING = """
+    WHERE (q.campaign, q.recipient) IN (
+        SELECT campaign, recipient FROM queue WHERE status = 0 AND campaign = %(campaign)s
+          AND (%(server)s::integer IS NULL OR server = %(server)s)
+        ORDER BY due, recipient OFFSET %(offset)s LIMIT %(limit)s)
+    ORDER BY q.due, q.recipient
+"""
+BEGUN = """
+    WHERE (q.campaign, q.recipient) IN (
+        SELECT campaign, recipient FROM queue
+        WHERE campaign = %(campaign)s AND status = %(status)s AND status <> 0 AND server = %(server)s
+        ORDER BY recipient OFFSET %(offset)s LIMIT %(limit)s)
+    ORDER BY q.recipient
+"""
+
+OF_PEOPLE = """
+    WHERE q.campaign IN (SELECT campaign FROM queue_campaigns
+                         WHERE %(campaign)s::integer IS NULL OR campaign = %(campaign)s)
+      AND q.recipient = ANY (%(recipients)s) AND (%(server)s::integer IS NULL OR q.server = %(server)s)
+    ORDER BY q.campaign DESC, q.recipient
+"""
+
+PEOPLE = "SELECT number FROM recipients WHERE email ILIKE %s ORDER BY number LIMIT %s"
+
+
+class Item(NamedTuple):
+    """`status` as it is shown: what waits in a cancelled campaign is cancelled. `server` is the last
+    one tried, 0 for none; `email` None when the person was erased."""
+
+    campaign: int
+    recipient: int
+    due: datetime
+    queued_at: datetime
+    changed_at: datetime
+    version: int
+    server: int
+    status: int
+    attempts: int
+    error: str | None
+    uuid: str | None
+    email: str | None
+
+
+class Wanted(NamedTuple):
+    """Filters; None and an empty `statuses` filter nothing."""
+
+    campaign: int | None = None
+    statuses: Sequence[int] = ()
+    server: int | None = None
+    recipients: Sequence[int] | None = None
+
+
+class _Cell(NamedTuple):
+    """Deliveries that lie side by side in an index. `server` is None where all are meant."""
+
+    campaign: int
+    status: int
+    server: int | None
+    n: int
+
+
+def items(cursor: Any, wanted: Wanted, offset: int, limit: int) -> tuple[list[Item], int]:
+    """The page, and how many there are in all."""
+    if wanted.recipients is not None:
+        return _of_people(cursor, wanted, offset, limit)
+    cells = _cells(cursor, wanted)
+    found: list[Item] = []
+    for cell, skipped in _from(cells, offset):
+        found += _of_cell(cursor, cell, skipped, limit - len(found))
+        if len(found) >= limit:
+            break
+    return found, sum(cell.n for cell in cells)
+
+
+def item(cursor: Any, campaign: int, recipient: int) -> Item | None:
+    cursor.execute(ONE, (campaign, recipient))
+    row = cursor.fetchone()
+    return None if row is None else Item(*row)
+
+
+def people_like(cursor: Any, part: str) -> list[int]:
+    """The first hundred recipients with `part` in their address."""
+    escaped = part.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    cursor.execute(PEOPLE, (f"%{escaped}%", MOST_PEOPLE))
+    return [number for (number,) in cursor.fetchall()]
+
+
+def _cells(cursor: Any, wanted: Wanted) -> list[_Cell]:
+    """In the order of the list. What waits is one cell per campaign, since its index has no server."""
+    cursor.execute(CELLS, {"campaign": wanted.campaign, "server": wanted.server})
+    cells: list[_Cell] = []
+    waiting: dict[int, int] = {}
+    for campaign, status, server, n, is_cancelled in cursor.fetchall():
+        shown = CANCELLED if status == QUEUED and is_cancelled else status
+        if wanted.statuses and shown not in wanted.statuses:
+            continue
+        if status == QUEUED:
+            waiting[campaign] = waiting.get(campaign, 0) + n
+        else:
+            cells.append(_Cell(campaign, status, server, n))
+    cells += [_Cell(campaign, QUEUED, wanted.server, n) for campaign, n in waiting.items()]
+    return sorted(cells, key=lambda cell: (-cell.campaign, ORDER.index(cell.status), cell.server or 0))
+
+
+def _from(cells: list[_Cell], offset: int) -> Iterator[tuple[_Cell, int]]:
+    """The cells from that of the row number `offset` on, with how many rows of each to skip."""
+    for cell in cells:
+        if offset < cell.n:
+            yield cell, offset
+        offset = max(0, offset - cell.n)
+
+
+def _of_cell(cursor: Any, cell: _Cell, offset: int, limit: int) -> list[Item]:
+    condition = WAITING if cell.status == QUEUED else BEGUN
+    cursor.execute(COLUMNS + condition, {**cell._asdict(), "offset": offset, "limit": limit})
+    return [Item(*row) for row in cursor.fetchall()]
+
+
+def _of_people(cursor: Any, wanted: Wanted, offset: int, limit: int) -> tuple[list[Item], int]:
+    cursor.execute(COLUMNS + OF_PEOPLE, {**wanted._asdict(), "recipients": list(wanted.recipients or ())})
+    found = [Item(*row) for row in cursor.fetchall()]
+    if wanted.statuses:
+        found = [one for one in found if one.status in wanted.statuses]
+    return found[offset : offset + limit], len(found)

@@ -1,0 +1,79 @@
+"""What servers and rules said no with, alike wordings counted together, by the hour."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from projections.batch import Batch
+from projections.projection import Projection
+
+# `server` is 0 where none was asked. `outcome` is the status that the delivery went to.
+TABLE = """
+    CREATE TABLE refusals (
+        hour    timestamptz NOT NULL,
+        server  integer     NOT NULL,
+        outcome smallint    NOT NULL,
+        about   text        NOT NULL,
+        wording text        NOT NULL,
+        n       integer     NOT NULL,
+        last_at timestamptz NOT NULL,
+        PRIMARY KEY (hour, server, outcome, about, wording)
+    ) WITH (fillfactor = 70)
+"""
+
+# Replies name queue ids, times and addresses of their own: words with a digit in them, after the codes,
+# become an ellipsis, so that what means the same is counted together.
+COUNT = r"""
+    INSERT INTO refusals AS r
+    SELECT date_bin('1 hour', at, 'epoch'), coalesce(server, 0), status, coalesce(about, ''), wording,
+           count(*), max(at)
+    FROM (
+        SELECT at, server, status, about,
+               left(substring(reply FROM '^[0-9. -]*')
+                    || regexp_replace(substring(reply FROM '^[0-9. -]*(.*)$'), '\S*[0-9]\S*', '…', 'g'), 300)
+                   AS wording
+        FROM batch
+        WHERE status IN (0, 3, 5) AND reply IS NOT NULL AND topic <> 'delivery.requeued'
+    ) AS worded
+    GROUP BY 1, 2, 3, 4, 5
+    ON CONFLICT (hour, server, outcome, about, wording) DO UPDATE SET
+        n = r.n + excluded.n, last_at = greatest(r.last_at, excluded.last_at);
+    DELETE FROM refusals WHERE hour < (SELECT max(hour) FROM refusals) - interval '30 days'
+"""
+
+RECENT = """
+    SELECT f.outcome, f.about, f.wording, sum(f.n)::bigint, max(f.last_at),
+           coalesce(array_agg(DISTINCT s.name) FILTER (WHERE s.name IS NOT NULL), '{}')
+    FROM refusals f LEFT JOIN servers s ON s.server = f.server
+    WHERE f.hour >= %s - interval '1 hour' AND f.last_at >= %s
+    GROUP BY 1, 2, 3 ORDER BY 4 DESC, 5 DESC LIMIT %s
+"""
+
+TOPICS = frozenset({"delivery.deferred", "delivery.failed", "delivery.outcome_unknown"})
+
+
+class Refusal(NamedTuple):
+    """`outcome` is what projections.queue.STATUSES has at that place: 0 is to be tried again. `about` is
+    whom the reply speaks of, empty when that is not known."""
+
+    outcome: int
+    about: str
+    wording: str
+    n: int
+    last_at: datetime
+    servers: list[str]
+
+
+def fold(cursor: Any, batch: Batch) -> None:
+    if batch.has(TOPICS):
+        cursor.execute(COUNT)
+
+
+PROJECTION = Projection(name="refusals", tables={"refusals": TABLE}, topics=TOPICS, fold=fold)
+
+
+def recent(cursor: Any, since: datetime, limit: int = 10) -> list[Refusal]:
+    """The most frequent first; of hours that reach beyond `since`."""
+    cursor.execute(RECENT, (since, since, limit))
+    return [Refusal(*row) for row in cursor.fetchall()]

@@ -1,0 +1,114 @@
+"""Reservations of capacity, what of them was used, and what of it counts in a rolling window."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from projections.batch import Batch
+from projections.projection import Projection
+
+# A reservation is named by the version of its Reserved in the server's capacity stream.
+TABLE = """
+    CREATE TABLE reservations (
+        server      integer     NOT NULL,
+        reservation integer     NOT NULL,
+        n           integer     NOT NULL,
+        used        integer     NOT NULL,
+        unused      integer     NOT NULL DEFAULT 0,
+        refused     integer     NOT NULL DEFAULT 0,
+        day         date        NOT NULL,
+        reserved_at timestamptz NOT NULL,
+        until       timestamptz NOT NULL,
+        returned_at timestamptz,
+        by          text        NOT NULL,
+        PRIMARY KEY (server, reservation)
+    ) WITH (fillfactor = 70)
+"""
+
+INDEXES = ("CREATE INDEX reservations_until ON reservations (until)",)
+
+RESERVE = """
+    INSERT INTO reservations (server, reservation, n, used, day, reserved_at, until, by)
+    SELECT number, version, (state->>'n')::integer, 0, (state->>'day')::date, at,
+           to_timestamp((state->>'until')::float8), state->>'by'
+    FROM batch WHERE topic = 'capacity.reserved'
+"""
+
+USE = """
+    UPDATE reservations r SET used = r.used + b.n
+    FROM (SELECT server, reservation, count(*) AS n FROM batch WHERE status = 1 GROUP BY 1, 2) b
+    WHERE r.server = b.server AND r.reservation = b.reservation
+"""
+
+RETURN = """
+    UPDATE reservations r
+    SET returned_at = to_timestamp((b.state->>'at')::float8),
+        unused = coalesce((b.state->>'unused')::integer, 0),
+        refused = coalesce((b.state->>'refused')::integer, 0)
+    FROM batch b
+    WHERE b.topic = 'capacity.returned' AND r.server = b.number
+      AND r.reservation = (b.state->>'reservation')::integer
+"""
+
+# Nothing more can happen to these, and no window reaches back so far.
+FORGET = """
+    DELETE FROM reservations
+    WHERE until < (SELECT max(until) FROM reservations) - interval '8 days'
+      AND (returned_at IS NOT NULL OR used >= n)
+"""
+
+TOPICS = frozenset({"capacity.reserved", "capacity.returned", "delivery.attempt_started"})
+
+# What is reserved counts as started at the last moment possible.
+IN_WINDOW = """
+    SELECT w.server, sum(r.n - r.unused)
+    FROM unnest(%s::integer[], %s::float8[]) AS w (server, seconds)
+    JOIN reservations r ON r.server = w.server
+     AND r.until > %s - make_interval(secs => w.seconds)
+     AND least(r.until, r.returned_at) > %s - make_interval(secs => w.seconds)
+    GROUP BY w.server
+"""
+
+LEFT_OPEN = """
+    SELECT server, reservation, n, used FROM reservations
+    WHERE by = ANY (%s) AND returned_at IS NULL AND used < n
+    ORDER BY server, reservation
+"""
+
+
+def fold(cursor: Any, batch: Batch) -> None:
+    if "capacity.reserved" in batch.topics:
+        cursor.execute(RESERVE)
+    if "delivery.attempt_started" in batch.topics:
+        cursor.execute(USE)
+    if "capacity.returned" in batch.topics:
+        cursor.execute(RETURN)
+    cursor.execute(FORGET)
+
+
+PROJECTION = Projection(
+    name="rolling_usage", tables={"reservations": TABLE}, indexes=INDEXES, topics=TOPICS, fold=fold
+)
+
+
+class LeftOpen(NamedTuple):
+    """A reservation of `n` units of which `used` were given to attempts and the rest was not returned."""
+
+    server: int
+    reservation: int
+    n: int
+    used: int
+
+
+def in_window(cursor: Any, windows: Mapping[int, float], now: datetime) -> dict[int, int]:
+    """What each server was given in its last so many seconds, with what is reserved and not yet started.
+    Windows of up to a week; servers without anything are left out."""
+    cursor.execute(IN_WINDOW, (list(windows), [float(seconds) for seconds in windows.values()], now, now))
+    return {server: int(units) for server, units in cursor.fetchall()}
+
+
+def left_open_by(cursor: Any, processors: Sequence[int]) -> list[LeftOpen]:
+    cursor.execute(LEFT_OPEN, ([f"processor:{number}" for number in processors],))
+    return [LeftOpen(*row) for row in cursor.fetchall()]
