@@ -70,7 +70,7 @@ def why_it_waits(
 
 def held_by_campaign(campaign: CampaignState) -> Waiting | None:
     match campaign.state:
-        case "running":
+        case "running" | "finished":
             return None
         case "scheduled":
             return Waiting("campaign_scheduled", "the campaign starts", campaign.send_at, "at")

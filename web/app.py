@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from typing import cast
+
 from flask import Flask
 
 from domain.application import Postledger
 from domain.clock import Clock
 from projections.runner import Runner
+from storage.log.append import Log
 from storage.pool import Pool
 from web import (
     campaigns,
@@ -18,26 +22,38 @@ from web import (
     metrics,
     page,
     queue,
-    readings,
     servers,
     unsubscribe,
 )
 from web.broadcast import Broadcast
 from web.overview import overview
+from web.readings import Reader
 from web.services import Services
 from web.settings import WebSettings
 
 RESOURCES = (queue, campaigns, servers, dashboard, live, health, metrics, unsubscribe)
 
 
-def create_app(pool: Pool, application: Postledger, clock: Clock, *, settings: WebSettings) -> Flask:
-    """A WSGI application. It starts no thread before somebody watches the dashboard."""
+def create_app(
+    pool: Pool,
+    application: Postledger,
+    clock: Clock,
+    *,
+    settings: WebSettings,
+    preflight: Callable[[int], Sequence[str]] | None = None,
+) -> Flask:
+    """A WSGI application. It starts no thread before somebody watches the dashboard.
+
+    `preflight` says what is wrong with a campaign's texts, before it is started for the first time.
+    """
     app = Flask("web")
     app.config["MAX_CONTENT_LENGTH"] = settings.largest_body
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    app.extensions["postledger"] = Services(pool, application, clock, Runner(pool), settings)
-    app.extensions["postledger.broadcast"] = Broadcast(lambda: fragments(app), largest=settings.streams)
+    app.extensions["postledger"] = Services(
+        pool, application, clock, Runner(pool), Log(pool, clock), settings, preflight
+    )
+    app.extensions["postledger.broadcast"] = Broadcast(composer(app), largest=settings.streams)
     errors.install(app)
     metrics.install(app)
     guard.install(app, settings.public_host)
@@ -47,6 +63,12 @@ def create_app(pool: Pool, application: Postledger, clock: Clock, *, settings: W
     return app
 
 
-def fragments(app: Flask) -> dict[str, str]:
-    with app.app_context():
-        return dashboard.rendered(overview(readings.read()))
+def composer(app: Flask) -> Callable[[], dict[str, str]]:
+    """What makes the fragments of the live page, out of any request."""
+    reader, kept = Reader(), cast(Services, app.extensions["postledger"])
+
+    def compose() -> dict[str, str]:
+        with app.app_context(), kept.pool.transaction() as cursor:
+            return dashboard.rendered(overview(reader.read(cursor, kept.clock.now())))
+
+    return compose

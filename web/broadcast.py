@@ -18,7 +18,7 @@ from psycopg2 import Error
 log = logging.getLogger(__name__)
 
 
-class TooManyStreams(Exception):  # noqa: N818
+class TooManyStreams(Exception):
     """As many viewers are fed as are allowed, or the process is stopping."""
 
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from flask import Blueprint, Response, jsonify
 
-from domain.streams import campaign_stream
+from domain.campaign import State
+from domain.streams import campaign_stream, server_stream
+from projections import campaign_progress
+from projections.campaign_progress import Progress
+from web.answers import instant, listing
 from web.errors import Refusal
-from web.inputs import instant_field, json_object, page_arguments, text_field
-from web.services import ACTOR, services
+from web.inputs import choice_arguments, instant_field, json_object, page_arguments, text_field
+from web.services import ACTOR, services, wait_until_shown
 
 blueprint = Blueprint("campaigns", __name__)
 
@@ -30,24 +34,79 @@ def set_status(number: int) -> Response:
     send_at = instant_field(body, "send_at")
     if (status == "scheduled") != (send_at is not None):
         raise Refusal(400, "send_at: needed with the status scheduled, and with no other.")
-    change(number, status, reason, send_at)
-    services().runner.catch_up()
+    if status == "running":
+        check_texts(number)
+    wait_until_shown(change(number, status, reason, send_at))
     return one(number)
 
 
-def change(number: int, status: str, reason: str, send_at: datetime | None) -> None:
+def check_texts(number: int) -> None:
+    """What would fail for every recipient is refused before the first."""
+    state = services().application.campaign(number).state
+    preflight = services().preflight
+    if preflight is not None and state in (State.DRAFT, State.SCHEDULED):
+        problems = preflight(number)
+        if problems:
+            raise Refusal(409, "The campaign cannot be started: " + "; ".join(problems))
+
+
+def change(number: int, status: str, reason: str, send_at: datetime | None) -> int | None:
+    """The position of what was appended."""
     application = services().application
     match status:
         case "running":
-            if application.campaign(number).state == "paused":
-                application.resume(number, by=ACTOR)
-            else:
-                application.start(number, by=ACTOR)
+            return application.start(number, by=ACTOR)
         case "paused":
-            application.pause(number, reason=reason, by=ACTOR)
+            return application.pause(number, reason=reason, by=ACTOR)
         case "cancelled":
-            application.cancel(number, reason=reason, by=ACTOR)
+            return application.cancel(number, reason=reason, by=ACTOR)
         case "scheduled" if send_at is not None:
-            application.schedule(number, send_at=send_at, by=ACTOR)
+            return application.schedule(number, send_at, by=ACTOR)
         case _:
-            application.unschedule(number, by=ACTOR)
+            return application.unschedule(number, by=ACTOR)
+
+
+@blueprint.get("/api/campaigns/<int:number>")
+def one(number: int) -> Response:
+    with services().pool.transaction() as cursor:
+        found = campaign_progress.progress(cursor, number) if number < 2**31 else None
+    if found is None:
+        raise Refusal(404, f"There is no campaign {number}.")
+    return jsonify(data=described(found))
+
+
+@blueprint.get("/api/campaigns")
+def listed() -> Response:
+    """Newest first."""
+    page, per_page = page_arguments()
+    states = choice_arguments("status", list(State)) or None
+    with services().pool.transaction() as cursor:
+        total = campaign_progress.count(cursor, states)
+        found = campaign_progress.campaigns(cursor, states, per_page, offset=(page - 1) * per_page)
+    return jsonify(data=listing([described(one) for one in found], total, page, per_page))
+
+
+def described(campaign: Progress) -> dict[str, Any]:
+    """`to_send` and `sent` as listmonk has them; `counts` has a number for each status."""
+    messenger = campaign.messenger
+    return {
+        "id": campaign.campaign,
+        "uuid": str(campaign_stream(campaign.campaign)),
+        "name": campaign.name,
+        "subject": campaign.subject,
+        "status": campaign.state,
+        "reason": campaign.reason,
+        "priority": campaign.priority,
+        "messenger": "automatic" if messenger is None else str(server_stream(messenger)),
+        "lists": campaign.lists,
+        "send_at": instant(campaign.send_at),
+        "created_at": instant(campaign.created_at),
+        "started_at": instant(campaign.started_at),
+        "queueing_finished_at": instant(campaign.queueing_finished_at),
+        "ended_at": instant(campaign.ended_at),
+        "updated_at": instant(campaign.changed_at),
+        "updated_by": campaign.changed_by,
+        "to_send": campaign.total if campaign.recipients is None else campaign.recipients,
+        "sent": campaign.counts["sent"],
+        "counts": campaign.counts,
+    }

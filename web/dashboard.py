@@ -6,6 +6,7 @@ from flask import Blueprint, current_app, render_template
 
 from web.live import broadcast
 from web.overview import COMMANDS, Overview
+from web.services import release, services
 
 blueprint = Blueprint("dashboard", __name__)
 
@@ -13,7 +14,7 @@ FRAGMENTS = {
     "headline": "headline",
     "start": "card start",
     "queue": "card",
-    "throughput": "card",
+    "throughput": "card throughput",
     "capacity": "card",
     "oldest": "card",
     "campaigns": "card",
@@ -30,13 +31,15 @@ def page() -> str:
         edition=broadcast().edition(),
         order=list(FRAGMENTS),
         classes=FRAGMENTS,
-        now=current_app.extensions["postledger"].clock.now(),
-        version=current_app.extensions["postledger"].version,
+        now=services().clock.now(),
+        version=release(),
     )
 
 
 def rendered(shown: Overview) -> dict[str, str]:
     return {
-        name: current_app.jinja_env.get_template(f"live/{name}.html").render(o=shown, commands=COMMANDS)
+        name: current_app.jinja_env.get_template(f"live/{name}.html")
+        .render(o=shown, commands=COMMANDS)
+        .strip()
         for name in FRAGMENTS
     }

@@ -8,10 +8,14 @@ from flask import Flask, Response, jsonify, render_template, request
 from psycopg2 import InterfaceError, OperationalError
 from werkzeug.exceptions import HTTPException
 
+from domain import errors as domain
+from storage.log.append import Unavailable
+from storage.pool import PoolClosed, PoolTimeout
+
 log = logging.getLogger(__name__)
 
 
-class Refusal(Exception):  # noqa: N818
+class Refusal(Exception):
     """A request that is answered with `status` and `message`; nothing was changed."""
 
     def __init__(self, status: int, message: str, headers: dict[str, str] | None = None) -> None:
@@ -36,8 +40,15 @@ def install(app: Flask) -> None:
         }
         return told(error.code or 500, SAYINGS.get(error.code or 500) or str(error.description), kept)
 
+    @app.errorhandler(domain.Refused)
+    def against_the_rules(error: domain.Refused) -> Response:
+        return told(status_of(error), error.message)
+
     @app.errorhandler(OperationalError)
     @app.errorhandler(InterfaceError)
+    @app.errorhandler(PoolTimeout)
+    @app.errorhandler(PoolClosed)
+    @app.errorhandler(Unavailable)
     def database_away(error: Exception) -> Response:
         log.error("The database did not answer: %s", error)
         return told(503, "The database does not answer. Try again soon.", {"Retry-After": "5"})
@@ -45,7 +56,14 @@ def install(app: Flask) -> None:
     @app.errorhandler(Exception)
     def unforeseen(error: Exception) -> Response:
         log.error("%s %s failed", request.method, request.path, exc_info=error)
-        return told(500, "This failed for a reason that we did not foresee. The log of the service has more.")
+        return told(500, "This failed for a reason that was not foreseen; the log of the service says more.")
+
+
+def status_of(error: domain.Refused) -> int:
+    """A field with a value that no state would allow is the request's fault, all else the state's."""
+    if isinstance(error, domain.Missing):
+        return 404
+    return 400 if error.fields and error.field != "status" else 409
 
 
 SAYINGS = {
@@ -55,7 +73,7 @@ SAYINGS = {
 }
 
 
-def told(status: int, message: str, headers: dict[str, str]) -> Response:
+def told(status: int, message: str, headers: dict[str, str] | None = None) -> Response:
     if wants_page():
         response = Response(
             render_template("error.html", status=status, message=message), mimetype="text/html"
@@ -63,7 +81,7 @@ def told(status: int, message: str, headers: dict[str, str]) -> Response:
     else:
         response = jsonify(message=message)
     response.status_code = status
-    response.headers.extend(headers)
+    response.headers.extend(headers or {})
     return response
 
 

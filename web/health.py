@@ -6,6 +6,7 @@ from flask import Blueprint, Response, jsonify
 from psycopg2 import Error
 
 from projections import schema
+from projections.schema import log_head
 from storage.pool import PoolClosed, PoolTimeout
 from web.services import services
 
@@ -25,8 +26,7 @@ def ready() -> Response:
     """503 with the reason in `message` when the database, its tables or the projections are not ready."""
     try:
         with services().pool.transaction() as cursor:
-            cursor.execute("SELECT position FROM public.log_head")
-            head = cursor.fetchone()[0]
+            head = log_head(cursor)
             positions = schema.positions(cursor)
             outdated = schema.outdated(cursor)
     except (Error, PoolClosed, PoolTimeout) as error:

@@ -51,4 +51,5 @@ def fragments() -> Response:
     response = jsonify(edition.fragments)
     response.set_etag(edition.name)
     response.headers["Cache-Control"] = "no-cache"
-    return response.make_conditional(request)
+    response.make_conditional(request)
+    return response

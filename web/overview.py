@@ -143,7 +143,7 @@ class Today:
 
     @property
     def left_text(self) -> str:
-        if self.unlimited:
+        if self.unlimited and not self.limit:
             return "no limit"
         return f"{self.left:,}"
 

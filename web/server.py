@@ -9,9 +9,9 @@ from types import FrameType
 from typing import Any
 
 from flask import Flask
-from gunicorn import glogging
-from gunicorn.app.base import BaseApplication
-from gunicorn.workers.gthread import ThreadWorker
+from gunicorn import glogging  # type: ignore[import-untyped]
+from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
+from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped]
 
 from web.broadcast import Broadcast
 from web.guard import check_bind
@@ -42,9 +42,7 @@ def serve(
 
 
 class Served(BaseApplication):  # type: ignore[misc]
-    def __init__(
-        self, app: Flask, address: str, threads: int, ready: Callable[[str], None] | None
-    ) -> None:
+    def __init__(self, app: Flask, address: str, threads: int, ready: Callable[[str], None] | None) -> None:
         self._app = app
         self._options: dict[str, Any] = {
             "bind": address,

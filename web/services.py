@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
@@ -10,11 +11,17 @@ from flask import current_app
 from domain.application import Postledger
 from domain.clock import Clock
 from projections.runner import Runner
+from storage.log.append import Log
 from storage.pool import Pool
+from web.errors import Refusal
 from web.settings import WebSettings
 
 ACTOR = "api"
 """Who made a change, in its event."""
+
+
+PATIENCE = 10.0
+"""Seconds to wait for the projections, so that an answer shows what the request did."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +30,9 @@ class Services:
     application: Postledger
     clock: Clock
     runner: Runner
+    log: Log
     settings: WebSettings
+    preflight: Callable[[int], Sequence[str]] | None
 
 
 def services() -> Services:
@@ -38,3 +47,16 @@ def release() -> str:
         return version("postledger")
     except PackageNotFoundError:
         return ""
+
+
+def wait_until_shown(position: int | None) -> None:
+    """Until the projections show the log as far as `position`. Raises Refusal 503 when that takes long:
+    what was asked for is on the record all the same."""
+    if position is None:
+        return
+    try:
+        services().runner.catch_up_to(position, PATIENCE)
+    except TimeoutError:
+        raise Refusal(
+            503, "The figures are behind the log right now. Look again soon.", {"Retry-After": "10"}
+        ) from None

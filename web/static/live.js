@@ -114,7 +114,7 @@ function match(present, wanted) {
 
 const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
 const day = new Intl.DateTimeFormat(undefined, { weekday: "short", day: "numeric", month: "short" });
-const distance = new Intl.RelativeTimeFormat(undefined, { numeric: "auto", style: "short" });
+const distance = new Intl.RelativeTimeFormat(undefined, { numeric: "always", style: "long" });
 const UNITS = [["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
 
 function localise(root) {

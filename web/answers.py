@@ -1,0 +1,25 @@
+"""Shapes that answers share."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from flask import request
+
+
+def instant(at: datetime | None) -> str | None:
+    """RFC 3339 in UTC, with milliseconds."""
+    return None if at is None else at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def listing(results: list[dict[str, Any]], total: int, page: int, per_page: int) -> dict[str, Any]:
+    """A page of a list, as listmonk has it: all figures are 0 when there is nothing."""
+    return {
+        "results": results,
+        "search": request.args.get("subscriber", "").strip(),
+        "query": request.query_string.decode("latin-1"),
+        "total": total,
+        "per_page": per_page if total else 0,
+        "page": page if total else 0,
+    }
