@@ -24,6 +24,11 @@ class ToolMissing(Exception):
     """smtp-sink or smtp-source is not on this machine; bin/bench fetches them."""
 
 
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])
+
+
 @contextmanager
 def smtp_sink(port: int, *options: str, backlog: int = 500) -> Iterator[None]:
     """Runs smtp-sink on 127.0.0.1:`port` with further `options`, listening when the body starts."""

@@ -27,7 +27,8 @@ from domain.application import Postledger
 from postledger.children import Children
 from postledger.config import Config
 from postledger.logs import set_up_logs
-from postledger.serve import environment, prepare
+from postledger.serve import environment
+from postledger.session import prepare
 from postledger.sink import Sink
 from projections import campaign_progress
 from projections.runner import Runner

@@ -25,7 +25,7 @@ from domain.delivery import About, Accepted, AttemptStarted
 from domain.fact import Fact
 from domain.reply import Verdict
 from domain.streams import delivery_stream
-from postledger.serve import prepare
+from postledger.session import prepare
 from postledger.violations import Day, days_of, limit_violations, window_violations
 from processor.attempt import refused
 from processor.campaigns import Campaigns

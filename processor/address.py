@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from email.errors import HeaderParseError
 from email.policy import SMTP
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -13,6 +14,7 @@ from processor.render import MessageError
 _plain = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9][A-Za-z0-9.-]*").fullmatch
 _special = re.compile(r'[\x00-\x20\x7f-\xa0()<>\[\]:;,\\"\ud800-\udfff]').search
 _label = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?").fullmatch
+_ONE_ADDRESS = "From must be one address, like news@example.com or News <news@example.com>"
 _LABEL_ENDS = re.compile("[.\u3002\uff0e\uff61]")
 
 
@@ -63,10 +65,10 @@ def sender(from_email: str) -> Sender:
     """From `news@example.com` or `News <news@example.com>`. Raises AddressError."""
     try:
         header: Any = SMTP.header_factory("From", from_email)
-    except ValueError as error:
-        raise AddressError("the From address holds a line end") from error
+    except (ValueError, HeaderParseError, LookupError, AttributeError) as error:
+        raise AddressError(_ONE_ADDRESS) from error
     if len(header.addresses) != 1 or header.defects or header.groups[0].display_name is not None:
-        raise AddressError("From must be one address, like news@example.com or News <news@example.com>")
+        raise AddressError(_ONE_ADDRESS)
     written = header.addresses[0]
     if not written.username.isascii():
         raise AddressError("the part of the From address before the @ must be ASCII")

@@ -22,7 +22,7 @@ from domain.streams import Kind, campaign_of, campaign_stream, kind_of, number_o
 from processor.compose import CampaignContent, Composer, Skeleton
 from processor.smtp_settings import SmtpSettings
 from projections import servers
-from projections.runner import log_head
+from projections.schema import log_head
 from storage import content
 from storage.pool import Pool
 from storage.secrets import Secrets

@@ -38,6 +38,8 @@ RESERVED = frozenset(
     }
 )
 _name = re.compile(r"[!-9;-~]{1,64}").fullmatch  # RFC 5322, section 3.6.8
+_MALFORMED = (ValueError, HeaderParseError, LookupError, AttributeError, TypeError)
+"""The library's parser fails in all these ways on what it cannot read."""
 _unsafe = re.compile(r"[\r\n\x00]").search
 
 
@@ -90,8 +92,8 @@ def _check(name: str, value: str) -> None:
 def _fixed_field(checked: EmailMessage, name: str, value: str) -> str:
     try:
         checked[name] = value
-    except (ValueError, HeaderParseError) as error:
-        raise HeaderError(name, str(error)) from error
+    except _MALFORMED as error:
+        raise HeaderError(name, f"the value is malformed: {error}") from error
     header: Any = checked.get_all(name, [])[-1]
     if header.defects:
         raise HeaderError(name, f"the value is malformed: {header.defects[0]}")
@@ -104,7 +106,7 @@ def _rendered_field(name: str, value: str) -> str:
         return f"{name}: {value}\r\n"
     try:
         return _by_kind(SMTP.header_factory(name, value), value)
-    except (ValueError, HeaderParseError, IndexError) as error:
+    except _MALFORMED as error:
         # Not chained: the cause may quote what was put in.
         raise HeaderError(name, f"the rendered value cannot be written ({type(error).__name__})") from None
 

@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 
 CONNECT_SECONDS = 60.0
 READ_AT_ONCE = 65_536
+TLS_RECORD = 16_384
 
 
 def connect(
@@ -114,11 +115,18 @@ class Connection:
     def flush(self) -> bool:
         """Hands the operating system what it takes now. True when nothing is left."""
         while self._unsent and not self.closed_because:
-            sent = self.send(self._unsent)
+            sent = self.send(self._next_write())
             if not sent:
                 break
             self._unsent = memoryview(self._unsent)[sent:] if sent < len(self._unsent) else b""
         return not self._unsent
+
+    def _next_write(self) -> bytes | memoryview:
+        """All of it; under TLS no more than one record, since a write of several that is cut short does not
+        say how many of them went out."""
+        if len(self._unsent) <= TLS_RECORD or not isinstance(self.socket, ssl.SSLSocket):
+            return self._unsent
+        return memoryview(self._unsent)[:TLS_RECORD]
 
     def send(self, data: bytes | memoryview) -> int:
         """How many bytes were taken: 0 when none can be now, or ever again, as `closed_because` then says."""

@@ -1,0 +1,21 @@
+"""The process that serves the pages and the API."""
+
+from __future__ import annotations
+
+from postledger.config import Config
+from postledger.logs import set_up_logs
+from postledger.session import open_session
+from web.app import create_app
+from web.server import serve as serve_pages
+from web.settings import WebSettings
+
+CONNECTIONS = 12
+
+
+def run_web(config: Config) -> int:
+    set_up_logs(config, "web")
+    with open_session(config, connections=CONNECTIONS) as session:
+        settings = WebSettings(public_url=config.public_url, token_keys=session.secrets.unsubscribe_keys())
+        app = create_app(session.pool, session.application, session.clock, settings=settings)
+        serve_pages(app, config.bind, config.port)
+    return 0

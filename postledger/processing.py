@@ -1,0 +1,25 @@
+"""The process that sends."""
+
+from __future__ import annotations
+
+from postledger.config import Config
+from postledger.logs import set_up_logs
+from postledger.session import open_session
+from postledger.stopping import on_stop
+from processor.processor import Processor
+
+CONNECTIONS = 10
+
+
+def run_processor(config: Config) -> int:
+    """0 after SIGTERM or SIGINT, 1 when the processor could not go on and wants to be started anew."""
+    set_up_logs(config, "processor")
+    with open_session(config, connections=CONNECTIONS) as session:
+        processor = Processor(
+            session.url, session.pool, session.application, session.secrets, session.clock, config.public_url
+        )
+        on_stop(processor.ask_to_stop)
+        processor.start()
+        was_asked = processor.wait()
+        processor.stop()
+    return 0 if was_asked else 1
