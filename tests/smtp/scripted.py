@@ -7,6 +7,7 @@ import struct
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
+from io import BufferedReader
 from types import TracebackType
 from typing import Literal
 
@@ -31,7 +32,7 @@ class Act:
 
 class ScriptedServer:
     """`script` has what to do at a step instead of the usual: greeting, ehlo, starttls, mail, rcpt, data,
-    body (before the message is read), dot, rset, quit. A list is used up one occasion at a time.
+    body (when the message begins), dot, rset, quit. A list is used up one occasion at a time.
 
     `commands` is what the client said, `bodies` what stood between 354 and the final dot.
     """
@@ -94,7 +95,7 @@ class ScriptedServer:
                 if not self._act(connection, "greeting", USUAL["greeting"]):
                     return
                 while line := lines.readline():
-                    command = line.decode().rstrip("\r\n")
+                    command = line.decode("utf-8", "replace").rstrip("\r\n")
                     self.commands.append(command)
                     step = command[:4].lower()
                     usual = self._hello if step in ("ehlo", "helo") else USUAL.get(step, b"502 no\r\n")
@@ -106,15 +107,17 @@ class ScriptedServer:
         except OSError:
             return
 
-    def _read_body(self, connection: socket.socket, lines: object) -> bool:
-        if "body" in self._script and not self._act(connection, "body", b""):
-            return False
-        body = b""
-        while (line := lines.readline()) != b".\r\n":  # type: ignore[attr-defined]
+    def _read_body(self, connection: socket.socket, lines: BufferedReader) -> bool:
+        if "body" in self._script:
+            lines.peek(1)
+            if not self._act(connection, "body", b""):
+                return False
+        body = []
+        while (line := lines.readline()) != b".\r\n":
             if not line:
                 return False
-            body += line
-        self.bodies.append(body)
+            body.append(line)
+        self.bodies.append(b"".join(body))
         return bool(self._act(connection, "dot", USUAL["dot"]))
 
     def _act(self, connection: socket.socket, step: str, usual: bytes) -> bytes:
