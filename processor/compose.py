@@ -106,7 +106,7 @@ def _list_fields(host: str, headers: Headers) -> str:
 
     List-Id (RFC 2919) is one for the installation, so that readers' filters hold from campaign to campaign.
     Precedence is no standard, but with List-Id it is what keeps vacation responders silent (RFC 3834,
-    section 2). Auto-Submitted is left out: it is for what no person set going (RFC 3834, section 5.1).
+    section 2). Auto-Submitted is left out: it is for what no person set going (section 5 there).
     """
     fields = ""
     if "list-id" not in headers.names:
