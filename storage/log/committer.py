@@ -11,7 +11,6 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from datetime import datetime
 from threading import Condition, Thread
 from time import monotonic
 
@@ -21,7 +20,19 @@ from psycopg2.errors import UniqueViolation
 from psycopg2.extensions import connection
 
 from domain.clock import Clock, SystemClock
-from storage.log.entries import Conflict, Entry, Fenced, Unavailable, Unresolved, entries, repeats
+from storage.log.entries import (
+    Committed,
+    CommitterClosed,
+    Conflict,
+    Entry,
+    Fenced,
+    Refused,
+    Result,
+    Unavailable,
+    Unresolved,
+    entries,
+    repeats,
+)
 from storage.log.writer import Batch, ConnectionLost, Sealed, Writer
 from storage.pool import Pool, open_connection
 
@@ -37,29 +48,6 @@ _ALREADY_THERE = """
     FROM unnest(%(streams)s::uuid[], %(versions)s::integer[]) AS wanted (stream_id, version)
     JOIN events USING (stream_id, version)
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Committed:
-    """In the log, on disk."""
-
-    positions: range
-    recorded_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """`error` is Conflict, Fenced, Unavailable, Unresolved, or psycopg2.Error when the server refused.
-    Nothing of the submission is in the log, but see Unresolved."""
-
-    error: Exception
-
-
-Result = Committed | Refused
-
-
-class CommitterClosed(Exception):
-    """Events were handed in after `close`."""
 
 
 @dataclass(frozen=True, slots=True)

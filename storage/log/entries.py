@@ -1,8 +1,10 @@
-"""What may be appended, and why it may be refused."""
+"""What may be appended, what comes of it, and why it may be refused."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from functools import lru_cache
 from uuid import UUID
 
@@ -37,6 +39,29 @@ class Unresolved(OperationalError):
 
 class DamagedLog(InternalError):
     """The head of the log and its events contradict each other; `verify` tells where."""
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """In the log, on disk."""
+
+    positions: range
+    recorded_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """`error` is Conflict, Fenced, Unavailable, Unresolved, or psycopg2.Error when the server refused.
+    Nothing of the submission is in the log, but see Unresolved."""
+
+    error: Exception
+
+
+Result = Committed | Refused
+
+
+class CommitterClosed(Exception):
+    """Events were handed in after `close`."""
 
 
 Entry = tuple[bytes, int, str, bytes]

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 import psycopg2
 from psycopg2.errors import UniqueViolation
-from psycopg2.extensions import connection, cursor
+from psycopg2.extensions import TRANSACTION_STATUS_IDLE, connection, cursor
 
 from domain.clock import Clock
 from storage.log.chain import chained, microseconds, moment_of
@@ -33,7 +33,8 @@ _APPEND = """
     ), moved AS (
         UPDATE log_head
         SET position = %(position)s, hash = %(hash)s, recorded_at = %(recorded_at)s
-        WHERE ctid = %(old_place)s::tid AND position = %(old_position)s AND hash = %(old_hash)s
+        WHERE position = %(old_position)s AND hash = %(old_hash)s
+          AND (%(old_place)s::tid IS NULL OR ctid = %(old_place)s::tid)
           AND (%(processor)s::integer IS NULL OR EXISTS (SELECT FROM writer))
         RETURNING ctid AS place
     ), written AS (
@@ -54,16 +55,18 @@ _LOCK = """
     WITH writer AS (
         SELECT FROM processors WHERE number = %(processor)s AND NOT fenced FOR SHARE
     )
-    SELECT position, hash, recorded_at, ctid::text
+    SELECT position, hash, recorded_at
     FROM log_head
     WHERE %(processor)s::integer IS NULL OR EXISTS (SELECT FROM writer)
     FOR UPDATE OF log_head
 """
 
 # Whoever is suspended while holding the lock would stop everybody.
-_BEGIN = "BEGIN; SET LOCAL idle_in_transaction_session_timeout = '10s';"
+_BEGIN = "BEGIN; SET LOCAL idle_in_transaction_session_timeout = '5s';"
 
-_HASH_AT = "SELECT hash FROM events WHERE position = %s"
+_COMMIT_AND_SHOW = "; COMMIT; SELECT hash FROM events WHERE position = %(position)s"
+
+_SHOW = "SELECT hash FROM events WHERE position = %(position)s"
 
 
 class ConnectionLost(Exception):
@@ -74,7 +77,8 @@ class Head(NamedTuple):
     position: int
     hash: bytes
     recorded_at: int
-    place: str
+    place: str | None
+    """The ctid of the row of the head, where known: finds it at once among its many dead versions."""
 
 
 class Sealed(NamedTuple):
@@ -173,26 +177,34 @@ class Writer:
         try:
             head = self._lock(cur, _BEGIN + _LOCK)
             self._has_rivals = self._head is not None and head.position != self._head.position
-            batch.sealed = self._seal(head, batch)
-            place, _ = _send(cur, batch.sealed)
-            cur.execute("COMMIT")
+            sealed = batch.sealed = self._seal(head, batch)
+            # In one message with COMMIT, so that nobody else waits for it when the connection breaks here.
+            cur.execute(_APPEND + _COMMIT_AND_SHOW, sealed.parameters)
         except (psycopg2.Error, Fenced):
-            if not cur.connection.closed:
-                cur.execute("ROLLBACK")
+            self._roll_back(cur, batch)
             raise
-        if place is None:
+        if not _shows(cur, sealed):
             raise DamagedLog("the head of the log moved although it was locked")
-        return self._settled(batch.sealed, place)
+        return self._settled(sealed, None)
+
+    def _roll_back(self, cur: cursor, batch: Batch) -> None:
+        if cur.connection.closed:
+            return
+        if cur.connection.info.transaction_status == TRANSACTION_STATUS_IDLE:
+            # Something went wrong during COMMIT or after it.
+            batch.unanswered = batch.sealed is not None
+        else:
+            cur.execute("ROLLBACK")
 
     def _lock(self, cur: cursor, statement: str) -> Head:
         cur.execute(statement, {"processor": self._processor})
         row = cur.fetchone()
         if row is None:
             raise Fenced(f"processor {self._processor} was fenced")
-        position, hash_, recorded_at, place = row
-        return Head(position, bytes(hash_), microseconds(recorded_at), place)
+        position, hash_, recorded_at = row
+        return Head(position, bytes(hash_), microseconds(recorded_at), None)
 
-    def _settled(self, sealed: Sealed, place: str) -> Sealed:
+    def _settled(self, sealed: Sealed, place: str | None) -> Sealed:
         self._head = Head(sealed.position, sealed.hash, sealed.recorded_at, place)
         return sealed
 
@@ -235,7 +247,11 @@ def _send(cur: cursor, sealed: Sealed) -> tuple[str | None, bool]:
 
 
 def _stands_in(cur: cursor, sealed: Sealed) -> bool:
-    cur.execute(_HASH_AT, (sealed.position,))
+    cur.execute(_SHOW, sealed.parameters)
+    return _shows(cur, sealed)
+
+
+def _shows(cur: cursor, sealed: Sealed) -> bool:
     row = cur.fetchone()
     return row is not None and bytes(row[0]) == sealed.hash
 
