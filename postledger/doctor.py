@@ -18,7 +18,6 @@ from postledger.config import Config, without_password
 from postledger.session import open_database
 from processor.probe import probe
 from projections import schema, servers
-from projections.runner import log_head
 from storage.embedded import EmbeddedServerError
 from storage.migrate import MigrationError, pending
 from storage.pool import SERVICE_ROLE, Pool
@@ -229,7 +228,7 @@ def _projections(patient: Patient) -> Iterator[Check]:
         if not _row(cursor)[0]:
             yield Check("projections", "fail", "their tables are not there", "Run `postledger migrate`.")
             return
-        head = log_head(cursor)
+        head = schema.log_head(cursor)
         behind = head - min(schema.positions(cursor).values(), default=head)
         outdated = schema.outdated(cursor)
     if outdated:

@@ -12,7 +12,7 @@ from domain.priority import Priority
 from domain.streams import campaign_stream
 from postledger.cli.context import ACTOR, Settings, pass_settings
 from postledger.cli.lookup import AUTOMATIC, campaign_number, list_named, messenger
-from postledger.cli.output import json_option, print_fields, print_json, print_rows
+from postledger.cli.output import choice, json_option, print_fields, print_json, print_rows
 from postledger.cli.preview import preview, refuse_faulty
 from postledger.cli.values import Moment, Text, instant
 from postledger.session import Session
@@ -25,7 +25,7 @@ _CONTENT = (
     click.option(
         "--header", "headers", multiple=True, help="'Name: value', may be repeated; a template too."
     ),
-    click.option("--priority", type=click.Choice([*Priority])),
+    click.option("--priority", type=choice(Priority)),
     click.option("--messenger", help="automatic (all servers, the default), or the name of one server."),
     click.option("--html", type=Text(), help="File with the HTML body."),
     click.option("--text", type=Text(), help="File with the text body."),
@@ -231,7 +231,7 @@ def cancel(settings: Settings, /, name: str, reason: str, yes: bool, as_json: bo
 
 
 @campaign.command("list")
-@click.option("--state", multiple=True, type=click.Choice([*State]), help="May be repeated.")
+@click.option("--state", multiple=True, type=choice(State), help="May be repeated.")
 @click.option("--limit", type=click.IntRange(1, 10_000), default=100, show_default=True)
 @click.option("--before", type=click.IntRange(1), help="Only numbers below this one, to page on.")
 @json_option

@@ -6,6 +6,7 @@ configuration is wrong.
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -24,6 +25,8 @@ from storage.content import TextTooLarge
 from storage.embedded import EmbeddedServerError
 from storage.migrate import MigrationError
 from storage.secrets import SecretsError
+
+log = logging.getLogger(__name__)
 
 ACTOR = "cli"
 
@@ -66,6 +69,13 @@ class Commands(click.Group):
             # libpq names host, port and user here, never the password.
             text = str(error).strip() or type(error).__name__
             raise click.ClickException(f"the database cannot be worked with: {text}") from None
+        except psycopg2.Error as error:
+            # The server's detail can quote a row, and so a person: it is shown on request only.
+            log.debug("the database refused", exc_info=True)
+            text = error.diag.message_primary or type(error).__name__
+            raise click.ClickException(
+                f"the database refused: {text} (more with --log-level debug)"
+            ) from None
 
 
 def database_flag(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:

@@ -11,12 +11,11 @@ from typing import Any
 import click
 
 from postledger.cli.context import Settings, pass_settings
-from postledger.cli.output import json_option, print_json, print_rows, progress, shown
+from postledger.cli.output import json_option, print_json, print_rows, progress, shown, to_json
 from postledger.session import Session
 from projections import schema
 from projections.check import check as check_projections
 from projections.rebuild import rebuild as rebuild_projections
-from projections.runner import log_head
 from storage.log.verify import verify as verify_log
 
 CHANNEL = "postledger_log"
@@ -50,7 +49,7 @@ def tail(settings: Settings, /, count: int, topic: str | None, follow: bool, as_
     """The last events; with --json one object a line."""
     with settings.session() as session:
         with session.pool.transaction() as cursor:
-            head = log_head(cursor)
+            head = schema.log_head(cursor)
             cursor.execute(_LAST, {"topic": topic, "limit": count})
             rows = cursor.fetchall()[::-1]
         _print_events(rows, as_json)
@@ -86,9 +85,8 @@ def _print_events(rows: Iterable[tuple[Any, ...]], as_json: bool) -> None:
         if as_json:
             print_json(event)
         else:
-            click.echo(
-                f"{event['position']:>9}  {shown(event['recorded_at'])}  {event['topic']}  {event['state']}"
-            )
+            when, state = shown(event["recorded_at"]), to_json(event["state"])
+            click.echo(f"{event['position']:>9}  {when}  {event['topic']}  {state}")
     sys.stdout.flush()
 
 
@@ -100,7 +98,7 @@ def verify(settings: Settings, /, since: int, as_json: bool) -> None:
     """Recompute the chain of hashes. Exit code 1 and the first broken position when anything was changed."""
     with settings.session() as session:
         with session.pool.transaction() as cursor:
-            head = log_head(cursor)
+            head = schema.log_head(cursor)
         with progress("Verifying", max(0, head - since + 1), hidden=as_json) as advance:
             seen = since - 1
 
@@ -136,7 +134,7 @@ def list_(settings: Settings, /, as_json: bool) -> None:
     with settings.session() as session, session.pool.transaction() as cursor:
         positions = schema.positions(cursor)
         outdated = set(schema.outdated(cursor))
-        head = log_head(cursor)
+        head = schema.log_head(cursor)
     values = [
         {"projection": name, "position": position, "behind": head - position, "outdated": name in outdated}
         for name, position in sorted(positions.items())

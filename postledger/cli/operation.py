@@ -40,7 +40,7 @@ def serve(settings: Settings, /, processors: int, **flags: Any) -> None:
 @pass_settings
 def web(settings: Settings, /, **flags: Any) -> None:
     """The pages and the API alone."""
-    from postledger.serve import run_web
+    from postledger.pages import run_web
 
     sys.exit(run_web(settings.config(flags)))
 
@@ -49,7 +49,7 @@ def web(settings: Settings, /, **flags: Any) -> None:
 @pass_settings
 def processor(settings: Settings, /) -> None:
     """One sending process; several may run at once, on several machines too."""
-    from postledger.serve import run_processor
+    from postledger.processing import run_processor
 
     sys.exit(run_processor(settings.config()))
 

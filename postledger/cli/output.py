@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
@@ -23,9 +24,18 @@ def json_option(command: Command) -> Command:
     return click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")(command)
 
 
+def choice(members: Iterable[str]) -> click.Choice[str]:
+    """Of an enumeration's values; click by itself would take its names."""
+    return click.Choice([str(member) for member in members])
+
+
 def print_json(value: Any) -> None:
     """One line, so that scripts can read line by line."""
-    click.echo(json.dumps(value, ensure_ascii=False, default=_plain))
+    click.echo(to_json(value))
+
+
+def to_json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, default=_plain)
 
 
 def _plain(value: object) -> object:
@@ -64,17 +74,14 @@ def shown(value: object) -> str:
         return "yes" if value else "no"
     if isinstance(value, datetime):
         return value.astimezone().strftime("%Y-%m-%d %H:%M:%S %Z")
-    if isinstance(value, dict):
-        value = json.dumps(value, ensure_ascii=False, default=_plain)
     if isinstance(value, list | tuple):
         return ", ".join(shown(item) for item in value)
-    text = "".join(letter if letter.isprintable() or letter == "\n" else "\ufffd" for letter in str(value))
-    return escape(text)
+    text = to_json(value) if isinstance(value, dict) else str(value)
+    return escape("".join(one if one.isprintable() or one == "\n" else "\ufffd" for one in text))
 
 
 def console() -> Console:
-    width = None if click.get_text_stream("stdout").isatty() else 200
-    return Console(file=click.get_text_stream("stdout"), highlight=False, width=width)
+    return Console(highlight=False, width=None if sys.stdout.isatty() else 200)
 
 
 @contextmanager

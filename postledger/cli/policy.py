@@ -10,7 +10,7 @@ import click
 
 from domain.plan import Strategy
 from postledger.cli.context import ACTOR, Settings, pass_settings
-from postledger.cli.output import json_option, print_fields, print_json
+from postledger.cli.output import choice, json_option, print_fields, print_json
 from postledger.cli.values import Seconds
 from postledger.session import Session
 
@@ -67,7 +67,7 @@ def show(settings: Settings, /, as_json: bool) -> None:
 @click.option("--retry-hours", type=int, help="Give up after so many hours.")
 @click.option("--poll-interval", type=Seconds(), help="How often the processor looks when nothing wakes it.")
 @click.option("--batch", type=int, help="Deliveries a planning round looks at.")
-@click.option("--strategy", type=click.Choice([*Strategy]), help="How a server is chosen.")
+@click.option("--strategy", type=choice(Strategy), help="How a server is chosen.")
 @click.option(
     "--resend-unknown/--no-resend-unknown", default=None,
     help="Send again by itself what may have gone out before a crash: risks duplicates.",

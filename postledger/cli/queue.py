@@ -13,7 +13,7 @@ from domain.streams import delivery_stream
 from postledger.cli.context import ACTOR, Settings, pass_settings
 from postledger.cli.lookup import campaign_number, recipient, server_number
 from postledger.cli.lookup import delivery as named_delivery
-from postledger.cli.output import json_option, print_fields, print_json, print_rows
+from postledger.cli.output import choice, json_option, print_fields, print_json, print_rows
 from postledger.session import Session
 from projections import queue as projection
 from projections.queue import STATUSES
@@ -24,7 +24,7 @@ from web.queue import described
 PAGE = 1000
 RETRIED = (Status.FAILED, Status.UNKNOWN, Status.SUPPRESSED, Status.CANCELLED)
 
-status_choice = click.Choice([*STATUSES])
+status_choice = choice(STATUSES)
 
 _STORY = """
     SELECT position, recorded_at, topic, state FROM event_log WHERE stream_id = %s ORDER BY version
@@ -122,7 +122,7 @@ def why(settings: Settings, /, email: str, as_json: bool) -> None:
 @click.argument("emails", metavar="E-MAIL", nargs=-1)
 @click.option("--campaign", help="All of this campaign that have one of the --status.")
 @click.option(
-    "--status", "statuses", multiple=True, type=click.Choice([*RETRIED]), default=[Status.FAILED.value],
+    "--status", "statuses", multiple=True, type=choice(RETRIED), default=[Status.FAILED.value],
     show_default=True, help="With --campaign; may be repeated.",
 )  # fmt: skip
 @json_option

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any
 
 import click
 
+from domain.errors import Refused
 from postledger.cli.context import ACTOR, Settings, pass_settings
 from postledger.cli.lookup import server_number
 from postledger.cli.output import json_option, print_fields, print_json, print_rows, shown
 from postledger.cli.values import PASSWORD_VARIABLE, Moment, Seconds, instant, read_password
 from postledger.session import Session
 from processor.probe import probe
-from projections import availability
+from projections import availability, servers
 from storage.numbers import next_server
 from storage.secrets import holds_password
+
+_SPOKEN = {"client": "C:", "server": "S:", "note": "--"}
+_NAMES_LOCK = 0x736572766572  # "server"
 
 _OPTIONS = (
     click.option(
@@ -89,11 +94,29 @@ def add(
     with settings.session() as session:
         with session.pool.transaction() as cursor:
             number = next_server(cursor)
-        _with_password(
-            session, number, password, lambda: session.application.add_server(values, by=ACTOR, number=number)
-        )
+
+        def add_it() -> None:
+            with _name_reserved(session, name):
+                session.application.add_server(values, by=ACTOR, number=number)
+
+        _with_password(session, number, password, add_it)
         session.catch_up()
     _say(as_json, f"server {number}: {name}", {"number": number, "name": name})
+
+
+@contextmanager
+def _name_reserved(session: Session, name: str | None, number: int | None = None) -> Iterator[None]:
+    """Raises Refused when a server but `number` has the name; until the end of the block none can take it."""
+    if name is None:
+        yield
+        return
+    with session.pool.transaction() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", (_NAMES_LOCK,))
+        session.catch_up()
+        taken = servers.server_named(cursor, name.strip())
+        if taken is not None and taken.server != number:
+            raise Refused(f"name: there is a server {name!r} already", "name")
+        yield
 
 
 def _with_password(
@@ -140,10 +163,12 @@ def edit(
         raise click.UsageError("nothing to change")
     with settings.session() as session:
         number = server_number(session, server_name)
-        _with_password(
-            session, number, new_password,
-            lambda: session.application.change_server(number, changes, by=ACTOR) if changes else None,
-        )  # fmt: skip
+
+        def change_it() -> None:
+            with _name_reserved(session, changes.get("name"), number):
+                session.application.change_server(number, changes, by=ACTOR)
+
+        _with_password(session, number, new_password, change_it)
         session.catch_up()
     changed = [*changes, *([] if new_password is None else ["password"])]
     _say(
@@ -264,7 +289,7 @@ def test(settings: Settings, /, server_name: str, as_json: bool) -> None:
         print_json({name: value for name, value in asdict(result).items() if name != "extensions"})
     else:
         for step in result.steps:
-            click.echo(f"  {shown(step)}")
+            click.echo(f"  {_SPOKEN[step.who]} {shown(step.text)}")
         for warning in result.warnings:
             click.echo(f"Warning: {warning}", err=True)
         if result.ok:
