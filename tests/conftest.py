@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -66,19 +67,28 @@ def _migrate(url: str) -> None:
 
 
 @contextmanager
-def _databases(folder: Path) -> Iterator[Databases]:
+def _server_url() -> Iterator[str]:
     given = os.environ.get("POSTLEDGER_TEST_DATABASE_URL")
-    server = None if given else EmbeddedServer(folder, fsync=False)
-    if server:
-        server.start()
-    databases = Databases(given or (server.url if server else ""), f"template_{uuid.uuid4().hex}")
-    try:
+    if given:
+        yield given
+        return
+    # Not in pytest's own temporary folder, which goes before the last of the run's clean-up.
+    with (
+        tempfile.TemporaryDirectory(prefix="postledger-tests-") as folder,
+        EmbeddedServer(Path(folder) / "postgresql", fsync=False) as server,
+    ):
+        yield server.url
+
+
+@contextmanager
+def _databases() -> Iterator[Databases]:
+    with _server_url() as url:
+        databases = Databases(url, f"template_{uuid.uuid4().hex}")
         databases.make_template()
-        yield databases
-        databases.drop_template()
-    finally:
-        if server:
-            server.close()
+        try:
+            yield databases
+        finally:
+            databases.drop_template()
 
 
 _shared: dict[str, Any] = {}
@@ -88,7 +98,7 @@ _shared: dict[str, Any] = {}
 def pytest_configure_node(node: Any) -> None:
     """With pytest-xdist the controlling process runs the server, and every worker is told where."""
     if not _shared:
-        _shared["context"] = _databases(Path(node.config._tmp_path_factory.mktemp("postgresql")))
+        _shared["context"] = _databases()
         _shared["databases"] = _shared["context"].__enter__()
     node.workerinput["databases"] = (_shared["databases"].url, _shared["databases"].template)
 
@@ -101,13 +111,13 @@ def pytest_unconfigure() -> None:
 
 @pytest.fixture(scope="session")
 def databases(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest,
 ) -> Iterator[Databases]:
     shared = getattr(request.config, "workerinput", {}).get("databases")
     if shared:
         yield Databases(*shared)
         return
-    with _databases(tmp_path_factory.mktemp("postgresql")) as own:
+    with _databases() as own:
         yield own
 
 
