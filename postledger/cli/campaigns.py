@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from domain.campaign import Campaign, State
+from domain.errors import Refused
 from domain.priority import Priority
 from domain.streams import campaign_stream
 from postledger.cli.context import ACTOR, Settings, pass_settings
@@ -100,7 +101,10 @@ def create(
         fields = {"subject": "", "text": None, "html": None, "lists": [], **fields}
         session.application.create_campaign(number=number, name=name, **fields, by=ACTOR)
         if send_at is not None:
-            _schedule(session, number, send_at)
+            try:
+                _schedule(session, number, send_at)
+            except (Refused, click.ClickException) as error:
+                raise click.ClickException(f"campaign {number} is a draft, not scheduled: {error}") from None
         _report(session, number, as_json)
 
 
