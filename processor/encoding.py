@@ -93,7 +93,7 @@ def _words(text: str, used: int) -> str:
     return "\r\n ".join(words)
 
 
-def body(text: str, boundary: str | None) -> tuple[str, bytes]:
+def body(text: str, boundary: str) -> tuple[str, bytes]:
     """(Content-Transfer-Encoding, content). The content ends with CRLF and never holds the boundary.
 
     ASCII goes as it is where its lines allow. Else quoted-printable, which leaves a text readable, while few
@@ -103,10 +103,11 @@ def body(text: str, boundary: str | None) -> tuple[str, bytes]:
     if not text.endswith("\n"):
         text += "\n"
     if text.isascii():
-        if "\0" not in text and _lines_fit(text) and (boundary is None or boundary not in text):
+        if "\0" not in text and _lines_fit(text) and boundary not in text:
             return "7bit", text.replace("\n", "\r\n").encode("ascii")
         return "quoted-printable", b2a_qp(text.replace("\n", "\r\n").encode("ascii"), istext=True)
-    raw = text.replace("\n", "\r\n").encode("utf-8", "replace")
+    text = text.replace("\n", "\r\n")
+    raw = text.encode("utf-8", "replace")
     if (len(raw) - len(text)) * 8 < len(raw):
         return "quoted-printable", b2a_qp(raw, istext=True)
     return "base64", _base64(raw)
