@@ -1,4 +1,4 @@
-"""Microseconds of processor time to make one message of 4 KB, HTML and text, personalised; the baseline is EmailMessage's.
+"""Microseconds of processor time to make a message of 4 KB, HTML and text, personalised, and EmailMessage's.
 
 Prints one JSON line. `--profile` shows where the time goes instead.
 """
