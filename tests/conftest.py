@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator
@@ -18,6 +19,8 @@ from projections import schema
 from storage.embedded import EmbeddedServer
 from storage.migrate import migrate
 from storage.pool import Pool
+
+MEMORY_NEEDED = 4 * 2**30
 
 
 class Databases:
@@ -74,10 +77,18 @@ def _server_url() -> Iterator[str]:
         return
     # Not in pytest's own temporary folder, which goes before the last of the run's clean-up.
     with (
-        tempfile.TemporaryDirectory(prefix="postledger-tests-") as folder,
+        tempfile.TemporaryDirectory(prefix="postledger-tests-", dir=_fast_folder()) as folder,
         EmbeddedServer(Path(folder) / "postgresql", fsync=False) as server,
     ):
         yield server.url
+
+
+def _fast_folder() -> str | None:
+    """A folder in memory where there is room: making a database takes 20 ms there, and ten times that on a
+    busy disk. None is the usual temporary folder."""
+    memory = Path("/dev/shm")
+    has_room = memory.is_dir() and shutil.disk_usage(memory).free > MEMORY_NEEDED
+    return str(memory) if has_room else None
 
 
 @contextmanager
