@@ -120,7 +120,7 @@ def test_the_password_is_in_no_error_no_log_and_no_dialogue(
 def test_a_password_over_an_open_network_is_the_operators_choice_and_is_warned_of(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    exposed = {"host": "mail.invalid", "port": 25, "auth_protocol": "plain", "username": USER}
+    exposed = {"host": "exposed.invalid", "port": 25, "auth_protocol": "plain", "username": USER}
     for _ in range(2):
         with pytest.raises(ConnectError):
             connect(exposed, PASSWORD)
