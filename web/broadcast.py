@@ -84,6 +84,11 @@ class Broadcast:
     def viewers(self) -> int:
         return self._viewers
 
+    @property
+    def is_running(self) -> bool:
+        """Whether the thread that composes is there: only while somebody looks."""
+        return self._thread is not None
+
     def edition(self) -> Edition:
         """The newest edition, composed anew when it is older than the interval."""
         with self._composing:

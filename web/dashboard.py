@@ -37,9 +37,6 @@ def page() -> str:
 
 
 def rendered(shown: Overview) -> dict[str, str]:
-    return {
-        name: current_app.jinja_env.get_template(f"live/{name}.html")
-        .render(o=shown, commands=COMMANDS)
-        .strip()
-        for name in FRAGMENTS
-    }
+    values = {"o": shown, "commands": COMMANDS}
+    templates = {name: current_app.jinja_env.get_template(f"live/{name}.html") for name in FRAGMENTS}
+    return {name: template.render(values).strip() for name, template in templates.items()}

@@ -84,10 +84,11 @@ def listed() -> Response:
 
 
 def server_argument() -> int | None:
+    """The number of a server; -1, which none has, for a UUID that is no server's."""
     uuid = uuid_argument("smtp_server_uuid")
     if uuid is None:
         return None
-    return number_of(uuid) if is_server(uuid) else 0
+    return number_of(uuid) if is_server(uuid) else -1
 
 
 def is_server(uuid: UUID) -> bool:

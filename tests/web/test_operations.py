@@ -1,0 +1,143 @@
+"""Health, metrics, assets, and how the server starts and stops."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from http.client import HTTPConnection
+from pathlib import Path
+from time import monotonic
+
+import pytest
+from flask.testing import FlaskClient
+from prometheus_client.parser import text_string_to_metric_families
+
+from domain.clock import VirtualClock
+from storage.pool import Pool
+from tests.web.world import World
+from web.app import create_app
+from web.server import serve
+from web.settings import WebSettings
+
+STATIC = Path(__file__).parents[2] / "web" / "static"
+
+
+def test_a_living_process_says_so_without_a_database(world: World, clock: VirtualClock, pool: Pool) -> None:
+    client = create_app(pool, world.application, clock, settings=WebSettings()).test_client()
+    assert client.get("/readyz").status_code == 200
+    pool.close()
+    assert client.get("/healthz").status_code == 200
+    for path in ("/readyz", "/api/queue/stats"):
+        answer = client.get(path)
+        assert answer.status_code == 503
+        assert "database" in answer.json["message"]
+
+
+def test_metrics_tell_the_queue_and_the_requests(client: FlaskClient, world: World) -> None:
+    server, campaign, people = world.server("alpha", daily_limit=5), world.campaign(), world.people(2)
+    world.queued(campaign, people)
+    world.accepted(campaign, people[0], server)
+    world.shown()
+    client.get("/api/queue/stats")
+    samples = {
+        (sample.name, *sample.labels.values()): sample.value
+        for family in text_string_to_metric_families(client.get("/metrics").text)
+        for sample in family.samples
+    }
+    assert samples["postledger_deliveries", "queued"] == 1
+    assert samples["postledger_deliveries", "sent"] == 1
+    assert samples["postledger_server_daily_limit", "alpha"] == 5
+    assert samples["postledger_server_daily_used", "alpha"] == 1
+    assert samples["postledger_server_available", "alpha"] == 1
+    assert samples["postledger_projection_lag_events",] == 0
+    assert samples["postledger_http_responses_total", "queue.stats", "200"] == 1
+    assert samples["postledger_http_request_seconds_count", "queue.stats"] == 1
+
+
+def test_assets_are_kept_for_ever_by_their_version(client: FlaskClient) -> None:
+    page = client.get("/").text
+    addresses = re.findall(r'(?:href|src)="(/static/[^"]+)"', page)
+    assert len(addresses) == 3
+    for address in addresses:
+        answer = client.get(address)
+        assert answer.status_code == 200
+        assert "immutable" in answer.headers["Cache-Control"]
+        answer.close()
+    unversioned = client.get("/static/app.css?v=old")
+    assert "immutable" not in unversioned.headers["Cache-Control"]
+    unversioned.close()
+
+
+def test_a_version_is_the_hash_of_the_file(client: FlaskClient) -> None:
+    digest = hashlib.sha256((STATIC / "app.css").read_bytes()).hexdigest()
+    assert f"app.css?v={digest[:12]}" in client.get("/").text
+
+
+def test_pages_are_small_and_ask_nobody_else(client: FlaskClient) -> None:
+    page = client.get("/").text
+    assert not re.findall(r'(?:href|src|action)="(?:https?:)?//', page)
+    assert (STATIC / "app.css").stat().st_size <= 25_000
+    assert sum(path.stat().st_size for path in STATIC.rglob("*")) + len(page) < 100_000
+    for path in STATIC.rglob("*.*"):
+        assert "http" not in path.read_text(encoding="utf-8").replace("http://www.w3.org/2000/svg", "")
+
+
+def test_live_pages_never_take_all_threads(world: World, clock: VirtualClock, pool: Pool) -> None:
+    app = create_app(pool, world.application, clock, settings=WebSettings(streams=16))
+    with pytest.raises(ValueError, match="threads"):
+        serve(app, "127.0.0.1", 0, threads=16)
+
+
+SERVED = """
+import sys
+from domain.application import Postledger
+from domain.clock import SystemClock
+from storage.log.factory import LogFactory
+from storage.pool import Pool
+from web.app import create_app
+from web.server import serve
+from web.settings import WebSettings
+
+pool, clock = Pool(sys.argv[1]), SystemClock()
+application = Postledger(factory=LogFactory(pool=pool, clock=clock), clock=clock)
+app = create_app(pool, application, clock, settings=WebSettings())
+try:
+    serve(app, "127.0.0.1", int(sys.argv[2]), ready=lambda address: print(address, flush=True))
+finally:
+    print("left by one process", flush=True)
+"""
+
+
+def test_the_server_stops_at_once_though_pages_are_open(world: World, database_url: str) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    process = subprocess.Popen(
+        [sys.executable, "-W", "error", "-c", SERVED, database_url, str(port)],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(STATIC.parents[1])},
+    )
+    with process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == f"http://127.0.0.1:{port}\n"
+        viewer = HTTPConnection("127.0.0.1", port, timeout=20)
+        viewer.request("GET", "/live")
+        stream = viewer.getresponse()
+        assert any(line.startswith(b"event: fragments") for line in stream)
+        other = HTTPConnection("127.0.0.1", port, timeout=20)
+        other.request("GET", "/api/queue/stats")
+        assert other.getresponse().status == 200
+        begun = monotonic()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=20) == 0
+        assert monotonic() - begun < 5
+        assert process.stdout.read() == "left by one process\n"
+        assert stream.read().endswith(b"\n\n"), "the last message is whole"
+        viewer.close()
+        other.close()

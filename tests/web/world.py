@@ -1,0 +1,130 @@
+"""A world that tests write into the log."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from domain.application import Postledger
+from domain.audience import RecipientsQueued
+from domain.capacity import Reserved
+from domain.clock import VirtualClock
+from domain.delivery import Accepted, AttemptStarted, Deferred, Failed, OutcomeUnknown
+from domain.fact import Fact
+from domain.streams import audience_stream, capacity_stream, delivery_stream
+from projections.runner import Runner
+from storage import content, directory
+from storage.log.append import Log
+from storage.log.factory import LogFactory
+from storage.pool import Pool
+
+KEY = b"a key of sixteen bytes or more"
+NOON = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
+
+
+class World:
+    """What happened so far, told in the log. Numbers are given out as 1, 2, 3, …"""
+
+    def __init__(self, pool: Pool, clock: VirtualClock) -> None:
+        self.pool = pool
+        self.clock = clock
+        self.log = Log(pool, clock)
+        self.application = Postledger(factory=LogFactory(pool=pool, log=self.log, clock=clock), clock=clock)
+        self.runner = Runner(pool)
+        self._servers = 0
+        self._campaigns = 0
+        self._reservations: dict[int, int] = {}
+        self._versions: dict[tuple[int, int], int] = {}
+
+    def server(self, name: str, **settings: Any) -> int:
+        self._servers += 1
+        given = {
+            "name": name,
+            "host": "smtp.example.com",
+            "from_email": f"news@{name}.example.com",
+            **settings,
+        }
+        return self.application.add_server(given, number=self._servers, by="test")
+
+    def people(self, count: int, list_name: str = "Friends") -> list[int]:
+        with self.pool.transaction() as cursor:
+            friends = directory.find_or_create_list(cursor, list_name)
+            numbers = [directory.add_recipient(cursor, f"p{n}@example.org") for n in range(1, count + 1)]
+            for number in numbers:
+                directory.subscribe(cursor, friends, number)
+        return numbers
+
+    def campaign(self, name: str = "Spring letter", **others: Any) -> int:
+        self._campaigns += 1
+        with self.pool.transaction() as cursor:
+            lists = [directory.find_or_create_list(cursor, "Friends")]
+            text = content.keep(cursor, "Hello")
+        return self.application.create_campaign(
+            number=self._campaigns, by="test", name=name, subject="News", text=text, lists=lists, **others
+        )
+
+    def queued(self, campaign: int, people: list[int]) -> None:
+        """Starts the campaign and queues all of its people."""
+        self.application.start(campaign, by="test")
+        self.append(
+            RecipientsQueued(
+                originator_id=audience_stream(campaign),
+                originator_version=1,
+                by="test",
+                ranges=[[people[0], people[-1]]],
+                count=len(people),
+            )
+        )
+        self.application.finish_queueing(campaign, len(people), by="test")
+        self.runner.catch_up()
+
+    def reserve(self, server: int, n: int) -> int:
+        version = self._reservations[server] = self._reservations.get(server, 0) + 1
+        until = self.clock.now() + timedelta(seconds=10)
+        self.append(
+            Reserved(
+                originator_id=capacity_stream(server),
+                originator_version=version,
+                by="test",
+                n=n,
+                day=self.application.policy().calendar.local_date(self.clock.now()).isoformat(),
+                until=until.timestamp(),
+            )
+        )
+        return version
+
+    def attempt(self, campaign: int, recipient: int, server: int) -> None:
+        reservation = self._reservations.get(server) or self.reserve(server, 1)
+        self.tell(campaign, recipient, AttemptStarted, server=server, reservation=reservation)
+
+    def accepted(self, campaign: int, recipient: int, server: int) -> None:
+        self.attempt(campaign, recipient, server)
+        self.tell(campaign, recipient, Accepted, server=server, reply="250 2.0.0 Ok: queued as 4F1")
+
+    def failed(
+        self, campaign: int, recipient: int, server: int, reply: str = "550 5.1.1 No such user"
+    ) -> None:
+        self.attempt(campaign, recipient, server)
+        self.tell(campaign, recipient, Failed, server=server, reply=reply, about="recipient")
+
+    def deferred(self, campaign: int, recipient: int, server: int, again: datetime) -> None:
+        self.attempt(campaign, recipient, server)
+        self.tell(
+            campaign, recipient, Deferred,
+            server=server, reply="450 4.2.1 Try later", about="recipient", again=again.timestamp(),
+        )  # fmt: skip
+
+    def unknown(self, campaign: int, recipient: int, server: int) -> None:
+        self.attempt(campaign, recipient, server)
+        self.tell(campaign, recipient, OutcomeUnknown, server=server, reason="the processor died")
+
+    def tell(self, campaign: int, recipient: int, fact: type[Fact], **fields: Any) -> None:
+        version = self._versions[campaign, recipient] = self._versions.get((campaign, recipient), 0) + 1
+        stream = delivery_stream(campaign, recipient)
+        self.append(fact(originator_id=stream, originator_version=version, by="test", **fields))
+
+    def append(self, *facts: Fact) -> None:
+        self.log.append([fact.stored() for fact in facts])
+
+    def shown(self) -> None:
+        self.runner.catch_up()
