@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from contextlib import suppress
 from enum import StrEnum
-from functools import lru_cache
 from typing import NamedTuple
 
 from domain.delivery import About
+from domain.quotation import replace_quotations
 
 
 class Stage(StrEnum):
@@ -180,34 +179,25 @@ _IS_RECIPIENT, _IS_ADDRESS = "\ue000", "\ue001"
 
 def sanitise(reply: str, address: str) -> str:
     """The reply as it may be recorded: one line of at most 300 characters without control characters,
-    `<recipient>` for `address` however it is quoted, `<address>` for any other e-mail address."""
+    `<recipient>` for `address` however it is quoted (in angle brackets, quoted, percent-, xtext- or
+    quoted-printable-encoded, as in a VERP sender, with its domain in either form of IDNA, broken over
+    lines, its local part alone), `<address>` for any other e-mail address."""
     if _is_plain(reply) and address.rpartition("@")[0].casefold() not in reply.casefold():
         return " ".join(reply.split())[:_LONGEST].rstrip()
     text = unicodedata.normalize("NFC", reply[:_READ])
     if len(reply) > _READ:
         text = text.rsplit(maxsplit=1)[0]
-    text = text.replace(_IS_RECIPIENT, "").replace(_IS_ADDRESS, "")
-    quoted = _recipient_in(address) if _may_quote(text, address) else None
-    if quoted:
-        text = quoted.sub(_IS_RECIPIENT, text)
+    text = replace_quotations(text.translate(_NO_MARKS), unicodedata.normalize("NFC", address), _IS_RECIPIENT)
     if not text.isprintable():
         text = "".join(map(_visible, _LINE_BREAK.sub(" ", text)))
-    if quoted:
-        text = quoted.sub(_IS_RECIPIENT, text)
     text = _ANY_ADDRESS.sub(_IS_ADDRESS, text)
     text = text.replace(_IS_RECIPIENT, "<recipient>").replace(_IS_ADDRESS, "<address>")
     return " ".join(text.split())[:_LONGEST].rstrip()
 
 
-_CODE = r"(?:[245]\d\d[ -])?(?:[245]\.\d{1,3}\.\d{1,3}[ \t]+)?"
-_LINE_BREAK = re.compile(r"\r?\n(?:[245]\d\d[ -])?|[\r\v\f\x85\u2028\u2029]")
-_BROKEN_LINE = rf"[ \t]{{0,8}}[\r\n]{{1,4}}[ \t]{{0,8}}{_CODE}"
-_UNSEEN = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200b-\u200f\u2028\u2029\ufeff]"
-# What may stand between two characters of an address that a server broke over lines.
-_BREAK = rf"(?:{_BROKEN_LINE}|{_UNSEEN}){{0,4}}"
-_AT = r"[ \t]?(?:@|=|%|\(at\)|\[at\]|[ \t]at[ \t])[ \t]?"
+_NO_MARKS = dict.fromkeys(map(ord, _IS_RECIPIENT + _IS_ADDRESS))
 _SIGNS = re.compile(r"[@%+=\\]")
-_ENCODED = re.compile(r"(?:[%+=][0-9a-f]{2})+", re.IGNORECASE)
+_LINE_BREAK = re.compile(r"\r?\n(?:[245]\d\d[ -])?|[\r\v\f\x85\u2028\u2029]")
 _ANY_ADDRESS = re.compile(
     r"<?(?:\"[^\"]{1,128}\"|[^\s<>\"(),:;@\ue000\ue001]{1,128})(?:@|%40|\+40|=40)"
     r"(?:\[[^\]\s]{1,255}\]|[^\s<>\"(),:;@\[\]\ue000\ue001]{1,255})>?",
@@ -215,69 +205,15 @@ _ANY_ADDRESS = re.compile(
 )
 
 
-def _visible(character: str) -> str:
-    """Nothing for control, format and unassigned characters and for halves of surrogate pairs."""
-    if character in (_IS_RECIPIENT, _IS_ADDRESS):
-        return character
-    if character in "\t\n":
-        return " "
-    return "" if unicodedata.category(character).startswith("C") else character
-
-
 def _is_plain(reply: str) -> bool:
     """One line without a sign that an address or an encoded one has."""
     return reply.isascii() and reply.isprintable() and _SIGNS.search(reply) is None
 
 
-def _may_quote(text: str, address: str) -> bool:
-    """A quick look that spares nearly every reply the thorough one: are the letters and digits of the
-    local part there, in this order, with nothing but signs between them?"""
-    letters = _letters(address.rpartition("@")[0])
-    return not letters or letters in _letters(re.sub(_BROKEN_LINE, "", text))
-
-
-def _letters(text: str) -> str:
-    if "%" in text or "+" in text or "=" in text:
-        text = _ENCODED.sub(_decoded, text)
-    return "".join(filter(str.isalnum, text.casefold()))
-
-
-def _decoded(octets: re.Match[str]) -> str:
-    return bytes.fromhex(re.sub("[%+=]", "", octets.group())).decode("utf-8", "replace")
-
-
-@lru_cache(maxsize=512)
-def _recipient_in(address: str) -> re.Pattern[str]:
-    """The address in angle brackets or not, quoted, percent-, xtext- (RFC 3461, 4) or quoted-printable-
-    encoded, as in a VERP sender, with its domain in either form of IDNA, broken over lines; or its
-    local part as a word of its own."""
-    address = unicodedata.normalize("NFC", address)
-    local, _, domain = address.rpartition("@")
-    if not local or not domain:
-        return re.compile(re.escape(address) if address else r"(?!)", re.IGNORECASE)
-    locals_ = {local, re.sub(r"\\(.)", r"\1", local.strip('"'))} - {""}
-    a_local = "|".join(_spelled(form) for form in sorted(locals_))
-    a_domain = "|".join(_spelled(form) for form in sorted(_forms_of_domain(domain)))
-    whole = rf"<?\"?(?:{a_local}){_BREAK}\"?{_BREAK}(?:{_AT}|{_coded('@')}){_BREAK}(?:{a_domain})>?"
-    words = "|".join(re.escape(form) for form in sorted(locals_) if len(form) > 2)
-    alone = rf"|(?<![\w.+-])(?:{words})(?![\w+-])" if words else ""
-    return re.compile(whole + alone, re.IGNORECASE)
-
-
-def _forms_of_domain(domain: str) -> set[str]:
-    forms = {domain}
-    with suppress(UnicodeError):
-        forms.add(domain.encode("idna").decode())
-    with suppress(UnicodeError):
-        forms.add(domain.encode().decode("idna"))
-    return forms
-
-
-def _spelled(text: str) -> str:
-    return _BREAK.join(rf"(?:\\?{re.escape(character)}|{_coded(character)})" for character in text)
-
-
-def _coded(character: str) -> str:
-    """The character's UTF-8 in hexadecimal after `%`, `+` or `=`."""
-    octets = [f"{octet:02x}" for octet in character.encode("utf-8", "surrogatepass")]
-    return "|".join("".join(re.escape(sign) + octet for octet in octets) for sign in "%+=")
+def _visible(character: str) -> str:
+    """Nothing for control, format and unassigned characters and for halves of surrogate pairs."""
+    if character in (_IS_RECIPIENT, _IS_ADDRESS):
+        return character
+    if character == "\t":
+        return " "
+    return "" if unicodedata.category(character).startswith("C") else character
