@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
+# Emptied at the start too: a rebuild ends with several batches in one transaction.
 # `number` is the recipient of a delivery, the server of a server or capacity stream. `status` is what a
 # delivery's event leads to (see projections.queue.STATUSES). Delivery events have no `state` here, all
 # others have nothing but it: there are few of them.
@@ -26,11 +27,13 @@ TABLE = """
         about       text,
         reply       text,
         state       jsonb
-    ) ON COMMIT DELETE ROWS
+    ) ON COMMIT DELETE ROWS;
+    DELETE FROM batch
 """
 
 # Bytes 0-3 of a stream's name are the campaign, 12-15 the number (domain.streams).
-DECODE = """
+# A reply may hold a NUL, which jsonb refuses.
+DECODE = r"""
     INSERT INTO batch
     SELECT position, stream_id, recorded_at, topic,
            (get_byte(name, 0) << 24) + (get_byte(name, 1) << 16) + (get_byte(name, 2) << 8)
@@ -46,7 +49,8 @@ DECODE = """
            CASE WHEN status IS NULL THEN fields END
     FROM (
         SELECT e.position, e.stream_id, e.recorded_at, e.topic, e.version, known.status,
-               uuid_send(e.stream_id) AS name, convert_from(e.state, 'UTF8')::jsonb AS fields
+               uuid_send(e.stream_id) AS name,
+               replace(convert_from(e.state, 'UTF8'), '\u0000', '\ufffd')::jsonb AS fields
         FROM events e JOIN unnest(%(topics)s::text[], %(statuses)s::smallint[]) AS known (topic, status)
              ON known.topic = e.topic
         WHERE e.position > %(after)s AND e.position <= %(upto)s

@@ -208,4 +208,4 @@ def scheduled_until(cursor: Any, now: datetime) -> list[int]:
 def _progress(cursor: Any) -> Iterator[Progress]:
     for row in cursor.fetchall():
         fields, counts = row[: -len(STATUSES)], row[-len(STATUSES) :]
-        yield Progress(*fields, counts=dict(zip(STATUSES, counts, strict=True)))
+        yield Progress(*(*fields, dict(zip(STATUSES, counts, strict=True))))

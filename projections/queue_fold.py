@@ -87,7 +87,9 @@ SCRATCH = """
     ) ON COMMIT DELETE ROWS;
     CREATE TEMPORARY TABLE IF NOT EXISTS moves (
         campaign integer NOT NULL, server integer NOT NULL, status smallint NOT NULL, n bigint NOT NULL
-    ) ON COMMIT DELETE ROWS
+    ) ON COMMIT DELETE ROWS;
+    DELETE FROM touched;
+    DELETE FROM moves
 """
 
 # What the batch means for each delivery in it, so that its row is written once. Version and status go
