@@ -89,10 +89,10 @@ def open_session(config: Config, *, connections: int = 4, clock: Clock | None = 
     NotReadyError says so when it has to be. Raises EmbeddedServerError, psycopg2.OperationalError."""
     with ExitStack() as stack:
         url = stack.enter_context(open_database(config))
-        if not config.database_url:
+        if pending(url):
+            if config.database_url:
+                raise NotReadyError("the database is not up to date: run `postledger migrate` first")
             prepare(url)
-        elif pending(url):
-            raise NotReadyError("the database is not up to date: run `postledger migrate` first")
         pool = Pool(url, size=connections)
         stack.callback(pool.close)
         yield Session(config, url, pool, clock or SystemClock())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import click
@@ -186,10 +186,11 @@ def _step_in(
         log = Log(session.pool, session.clock)
         if campaign:
             number = campaign_number(session, campaign)
-            _refuse_cancelled(session, number)
             found = _all(session, Wanted(number, [STATUSES.index(status) for status in statuses]))
         else:
             found = [_current(session, *named_delivery(session, email)) for email in emails]
+        if fact_for is _requeued:
+            _refuse_cancelled(session, {one.campaign for one in found})
         facts = [fact_for(one) for one in found]
         changed = sum(_appended(log, facts[start : start + PAGE]) for start in range(0, len(facts), PAGE))
         session.catch_up()
@@ -213,9 +214,10 @@ def _appended(log: Log, facts: list[Fact]) -> int:
     return len(facts)
 
 
-def _refuse_cancelled(session: Session, number: int) -> None:
-    if session.application.campaign(number).state == "cancelled":
-        raise click.ClickException("the campaign is cancelled, so nothing of it would be sent")
+def _refuse_cancelled(session: Session, campaigns: Iterable[int]) -> None:
+    for number in campaigns:
+        if session.application.campaign(number).state == "cancelled":
+            raise click.ClickException(f"campaign {number} is cancelled, so nothing of it would be sent")
 
 
 def _all(session: Session, wanted: Wanted) -> list[Item]:

@@ -1,0 +1,113 @@
+"""The doctor finds what is wrong and says what to do about it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import psycopg2
+import pytest
+
+from postledger.sink import Sink
+from storage.secrets import new_key
+from tests.cli.command_line import Cli
+
+
+def diagnosis(cli: Cli, exit_code: int) -> dict[str, tuple[str, str, str]]:
+    checks = json.loads(cli("doctor", "--json", exit_code=exit_code).stdout)
+    return {check["name"]: (check["state"], check["finding"], check["remedy"]) for check in checks}
+
+
+def change(url: str, statement: str) -> None:
+    connection = psycopg2.connect(url)
+    with connection, connection.cursor() as cursor:
+        cursor.execute(statement)
+    connection.close()
+
+
+def test_a_healthy_installation_passes(cli: Cli) -> None:
+    cli.environment["POSTLEDGER_PUBLIC_URL"] = "https://post.example.com"
+    with Sink() as sink:
+        cli.add_server("alpha", "--port", sink.port, "--tls-type", "none")
+        found = diagnosis(cli, 0)
+    del found["durability"]  # test databases do without
+    assert {state for state, _, _ in found.values()} == {"ok"}
+    assert found["SMTP server alpha"][1] == "connects and signs in"
+    assert (
+        found["append-only role"][1] == "the service runs as postledger_service, who can only read and append"
+    )
+    assert "PostgreSQL" in found["database"][1]
+    assert "password=(hidden)" in found["database"][1]
+
+
+def test_every_trouble_comes_with_a_remedy(cli: Cli) -> None:
+    cli.add_server("alpha", "--port", 1)
+    found = diagnosis(cli, 1)
+    assert found["SMTP server alpha"][0] == "fail"
+    assert found["public URL"][0] == "warn"
+    assert all(remedy for state, _, remedy in found.values() if state != "ok")
+    text = cli("doctor", exit_code=1).stdout
+    assert "Check host and port" in text
+
+
+def test_an_unreachable_database_ends_the_examination(cli_on: Callable[[str], Cli]) -> None:
+    found = diagnosis(cli_on("postgresql://me:hunter2@127.0.0.1:1/d"), 1)
+    assert found["database"][0] == "fail"
+    assert "hunter2" not in str(found)
+    assert "migrations" not in found
+
+
+def test_pending_migrations_are_named(empty_database_url: str, cli_on: Callable[[str], Cli]) -> None:
+    cli = cli_on(empty_database_url)
+    assert "run `postledger migrate`" in cli.error("lists")
+    state, finding, remedy = diagnosis(cli, 1)["migrations"]
+    assert (state, remedy) == ("fail", "Run `postledger migrate`.")
+    assert "0001_log.sql" in finding
+    assert "0001_log.sql" in cli.json("migrate")["applied"]
+    assert cli.json("migrate") == {"applied": [], "warnings": []}
+    assert diagnosis(cli, 0)["migrations"][0] == "ok"
+
+
+def test_a_trigger_that_was_switched_off_is_noticed(cli: Cli, database_url: str) -> None:
+    change(database_url, "ALTER TABLE events DISABLE TRIGGER ALL")
+    assert diagnosis(cli, 1)["append-only trigger"][0] == "fail"
+
+
+def test_a_service_that_may_change_the_log_is_noticed(cli: Cli, database_url: str) -> None:
+    change(database_url, "GRANT UPDATE ON events TO postledger_service")
+    state, finding, remedy = diagnosis(cli, 0)["append-only role"]
+    assert state == "warn"
+    assert "may change the log" in finding
+    assert "postledger migrate" in remedy
+    change(database_url, "REVOKE UPDATE ON events FROM postledger_service")
+
+
+def test_passwords_without_their_key_are_noticed(cli: Cli) -> None:
+    cli.environment["POSTLEDGER_KEY"] = new_key()
+    cli.add_server(
+        "alpha", "--username", "me", "--password-file", cli.file("password", "hunter2"), "--disabled"
+    )
+    assert diagnosis(cli, 0)["key"][:2] == ("ok", "opens all 1 stored passwords")
+    cli.environment["POSTLEDGER_KEY"] = new_key()
+    assert diagnosis(cli, 1)["key"][:2] == ("fail", "opens the passwords of all servers but 1")
+    del cli.environment["POSTLEDGER_KEY"]
+    assert diagnosis(cli, 1)["key"][:2] == ("fail", "1 passwords are stored and there is no key for them")
+    assert not (cli.folder / "var" / "postledger.key").exists(), "looking must not make a key"
+
+
+def test_a_key_file_that_others_can_read_is_noticed(cli: Cli) -> None:
+    cli.add_server(
+        "alpha", "--username", "me", "--password-file", cli.file("password", "hunter2"), "--disabled"
+    )
+    file = cli.folder / "var" / "postledger.key"
+    assert "key file" not in diagnosis(cli, 0)
+    file.chmod(0o644)
+    assert diagnosis(cli, 0)["key file"][2] == f"chmod 600 {file}"
+
+
+@pytest.mark.parametrize("statement", ["UPDATE projection.projection_positions SET version = version + 1"])
+def test_projections_of_an_earlier_release_are_noticed(cli: Cli, database_url: str, statement: str) -> None:
+    change(database_url, statement)
+    assert "projections rebuild" in diagnosis(cli, 1)["projections"][2]
+    cli("projections", "rebuild")
+    assert diagnosis(cli, 0)["projections"][0] == "ok"

@@ -1,0 +1,132 @@
+"""The queue from the command line: what waits and why, what happened, and stepping in."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from domain.audience import RecipientsQueued
+from domain.delivery import Accepted, AttemptStarted, Failed
+from domain.fact import Fact
+from domain.streams import audience_stream, delivery_stream
+from storage.log.append import Log
+from storage.pool import Pool
+from tests.cli.command_line import Cli
+
+
+class Past:
+    """What a processor would have recorded: ada's e-mail failed, bob's still waits."""
+
+    def __init__(self, cli: Cli, pool: Pool) -> None:
+        self._log = Log(pool)
+        cli.add_server("alpha")
+        cli.add_people()
+        self.campaign = cli.add_campaign()
+        cli("campaign", "start", self.campaign)
+        self.ada = int(cli.json("recipients", "show", "ada@example.com")["number"])
+        self.bob = int(cli.json("recipients", "show", "bob@example.com")["number"])
+        ranges = [[number, number] for number in sorted((self.ada, self.bob))]
+        self._happened(RecipientsQueued, audience_stream(self.campaign), 1, ranges=ranges, count=2)
+        self.attempt(self.ada, 1)
+        self.failed(self.ada, 2)
+
+    def attempt(self, recipient: int, version: int) -> None:
+        self._to(recipient, AttemptStarted, version, server=1, reservation=1)
+
+    def failed(self, recipient: int, version: int) -> None:
+        reply = "550 5.1.1 no such user <recipient>"
+        self._to(recipient, Failed, version, server=1, reply=reply, about="recipient")
+
+    def accepted(self, recipient: int, version: int) -> None:
+        self._to(recipient, Accepted, version, server=1, reply="250 ok")
+
+    def _to(self, recipient: int, kind: type[Fact], version: int, **fields: Any) -> None:
+        self._happened(kind, delivery_stream(self.campaign, recipient), version, **fields)
+
+    def _happened(self, kind: type[Fact], stream: UUID, version: int, **fields: Any) -> None:
+        fact = kind(originator_id=stream, originator_version=version, by="test", **fields)
+        self._log.append([fact.stored()])
+
+
+@pytest.fixture
+def past(cli: Cli, pool: Pool) -> Past:
+    return Past(cli, pool)
+
+
+def counts(cli: Cli) -> dict[str, int]:
+    return {name: n for name, n in cli.json("queue", "stats").items() if n and name != "nextScheduledAt"}
+
+
+def test_counts_and_items_show_what_the_log_says(cli: Cli, past: Past) -> None:
+    assert counts(cli) == {"queued": 1, "failed": 1}
+    found = cli.json("queue", "items")
+    assert found["total"] == 2
+    (failed,) = cli.json("queue", "items", "--status", "failed", "--server", "alpha", "--campaign", "Spring")[
+        "results"
+    ]
+    assert (failed["subscriberEmail"], failed["attempts"]) == ("ada@example.com", 1)
+    assert failed["errorMessage"] == "550 5.1.1 no such user <recipient>"
+    table = cli("queue", "items", "--recipient", "bob@example.com").output
+    assert f"{past.campaign}/{past.bob}" in table
+    assert "ada@" not in table
+
+
+def test_why_says_what_an_email_waits_for(cli: Cli, past: Past) -> None:
+    email = f"{past.campaign}/bob@example.com"
+    assert cli("queue", "why", email).output == "queued: next in line\n"
+    cli("server", "disable", "alpha")
+    assert cli.json("queue", "why", email)["waitingFor"] == "server alpha: disabled"
+    cli("campaign", "pause", past.campaign, "--reason", "lunch")
+    assert "the campaign is paused: lunch" in cli("queue", "why", (past.campaign << 32) + past.bob).output
+    assert "no such user" in cli("queue", "why", f"Spring/{past.ada}").output
+
+
+def test_a_failed_email_is_tried_again_and_its_story_told(cli: Cli, past: Past) -> None:
+    email = f"{past.campaign}/ada@example.com"
+    assert cli.json("queue", "retry", email) == {"changed": 1, "outrun": 0}
+    assert counts(cli) == {"queued": 2}
+    story = cli.json("delivery", "show", email)
+    assert [event["topic"] for event in story["events"]] == [
+        "delivery.attempt_started", "delivery.failed", "delivery.requeued",
+    ]  # fmt: skip
+    assert story["events"][2]["by"] == "cli"
+    text = cli("delivery", "show", email).output
+    assert "no such user" in text
+    assert "delivery.requeued" in text
+
+
+def test_all_failed_emails_of_a_campaign_are_tried_again_together(cli: Cli, past: Past) -> None:
+    past.attempt(past.bob, 1)
+    past.failed(past.bob, 2)
+    assert counts(cli) == {"failed": 2}
+    assert cli.json("queue", "retry", "--campaign", "Spring")["changed"] == 2
+    assert counts(cli) == {"queued": 2}
+    assert cli.json("queue", "retry", "--campaign", "Spring", "--status", "unknown")["changed"] == 0
+
+
+def test_an_email_that_waits_can_be_cancelled_and_one_on_its_way_cannot(cli: Cli, past: Past) -> None:
+    email = f"{past.campaign}/{past.bob}"
+    cli("queue", "cancel", email)
+    assert counts(cli) == {"failed": 1, "cancelled": 1}
+    cli("queue", "retry", email)
+    past.attempt(past.bob, 3)
+    assert "is sending" in cli.error("queue", "cancel", email)
+    past.accepted(past.bob, 4)
+    assert "is sent" in cli.error("queue", "retry", email)
+    assert counts(cli) == {"failed": 1, "sent": 1}
+
+
+def test_of_a_cancelled_campaign_nothing_is_tried_again(cli: Cli, past: Past) -> None:
+    cli("campaign", "cancel", past.campaign, "--yes")
+    assert counts(cli) == {"failed": 1, "cancelled": 1}
+    assert "cancelled" in cli.error("queue", "retry", "--campaign", past.campaign)
+    assert "cancelled" in cli.error("queue", "retry", f"{past.campaign}/{past.ada}")
+
+
+def test_what_names_no_email_is_refused(cli: Cli, past: Past) -> None:
+    assert "CAMPAIGN/RECIPIENT" in cli.error("queue", "why", "nonsense")
+    assert "nobody" in cli.error("queue", "why", f"{past.campaign}/nobody@example.com")
+    assert "no such e-mail" in cli.error("queue", "why", "1")
+    assert "name e-mails" in cli.error("queue", "retry", exit_code=2)
