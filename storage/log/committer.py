@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from threading import Condition, Thread
-from time import monotonic
+from time import monotonic, sleep
 
 import psycopg2
 from eventsourcing.persistence import StoredEvent
@@ -195,8 +195,9 @@ class Committer:
         except Exception as error:  # noqa: BLE001  # Whoever waits must hear of it, and the thread go on.
             if len(submissions) == 1:
                 self._refuse(submissions, error)
-            for submission in submissions if len(submissions) > 1 else ():
-                self._commit([submission])
+            else:
+                for submission in submissions:
+                    self._commit([submission])
         else:
             self._confirm(submissions, sealed)
         return []
@@ -211,7 +212,7 @@ class Committer:
                 if pause == 0:
                     log.warning("the connection to the database is lost: %s", error)
                 self._disconnect()
-                self._wait(pause)
+                sleep(pause)
                 pause = min(max(2 * pause, 0.05), _LONGEST_PAUSE)
                 if self._has_waited_enough(since):
                     reason = Unresolved if batch.unanswered else Unavailable
@@ -222,12 +223,6 @@ class Committer:
         return (self._patience is not None and now > since + self._patience) or (
             self._give_up_at is not None and now > self._give_up_at
         )
-
-    def _wait(self, pause: float) -> None:
-        deadline = monotonic() + pause
-        with self._changed:
-            while (left := deadline - monotonic()) > 0 and not self._has_waited_enough(deadline):
-                self._changed.wait(left)
 
     def _connected(self) -> connection:
         if self._connection is None:
@@ -252,8 +247,10 @@ class Committer:
         """Refuses the submissions of which an event is in the log already; returns the others."""
         try:
             there = self._already_there(batch)
-        except psycopg2.Error as broken:
-            log.warning("conflicts could not be looked for: %s", broken)
+        except (psycopg2.Error, ConnectionLost) as broken:
+            if self._connection is not None and not self._connection.closed:
+                self._refuse(submissions, broken)
+                return []
             self._disconnect()
             return submissions
         innocent = []

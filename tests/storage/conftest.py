@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from threading import Event, Lock, Thread
 from urllib.parse import urlsplit, urlunsplit
 
@@ -114,3 +114,21 @@ def admin(database_url: str) -> Iterator[connection]:
     opened.autocommit = True
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def wait_for_blocked(admin: connection) -> Callable[[int], list[int]]:
+    """Waits until so many backends wait for a lock, and returns their process ids."""
+
+    def wait(count: int) -> list[int]:
+        blocked: list[int] = []
+        while len(blocked) < count:
+            with admin.cursor() as cur:
+                cur.execute(
+                    "SELECT pid FROM pg_stat_activity "
+                    "WHERE datname = current_database() AND wait_event_type = 'Lock'"
+                )
+                blocked = [pid for (pid,) in cur.fetchall()]
+        return blocked
+
+    return wait

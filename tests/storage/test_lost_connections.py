@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from threading import Event
 from typing import Any
 from uuid import UUID
@@ -16,6 +17,8 @@ from storage.log.committer import Committed, Committer, Refused, Result, Unavail
 from storage.log.verify import verify
 from storage.pool import Pool
 
+WaitForBlocked = Callable[[int], list[int]]
+
 
 def event(stream: int, version: int = 1) -> StoredEvent:
     return StoredEvent(UUID(int=stream), version, "tried", b'{"n":%d}' % stream)
@@ -25,20 +28,6 @@ def streams(admin: connection) -> list[int]:
     with admin.cursor() as cur:
         cur.execute("SELECT stream_id FROM events ORDER BY position")
         return [UUID(stream).int for (stream,) in cur.fetchall()]
-
-
-def backends_waiting_for_a_lock(admin: connection) -> list[int]:
-    with admin.cursor() as cur:
-        cur.execute(
-            "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-        )
-        return [pid for (pid,) in cur.fetchall()]
-
-
-def wait_for_waiting_backends(admin: connection, count: int) -> list[int]:
-    while len(waiting := backends_waiting_for_a_lock(admin)) < count:
-        pass
-    return waiting
 
 
 @pytest.mark.parametrize("fault", ["request", "answer"])
@@ -76,7 +65,12 @@ def test_a_lone_append_finds_out_whether_it_came_through(wire: Any, admin: conne
 
 @pytest.mark.parametrize("rival", [False, True], ids=["alone", "with a rival"])
 def test_an_append_still_under_way_on_the_server_is_not_sent_twice(
-    wire: Any, database_url: str, admin: connection, pool: Pool, rival: bool
+    wire: Any,
+    database_url: str,
+    admin: connection,
+    pool: Pool,
+    rival: bool,
+    wait_for_blocked: WaitForBlocked,
 ) -> None:
     committer = Committer(wire.url)
     committer.append([event(1)])
@@ -85,7 +79,7 @@ def test_an_append_still_under_way_on_the_server_is_not_sent_twice(
         wire.fault = "orphan"
         promise = committer.promise([event(2)])
         # The server has the first try, whose sender is cut off, and gets the second.
-        wait_for_waiting_backends(admin, 2)
+        wait_for_blocked(2)
         if rival:
             Log(pool).append_within(cur, [event(9)])
             holder.commit()
@@ -97,14 +91,14 @@ def test_an_append_still_under_way_on_the_server_is_not_sent_twice(
 
 
 def test_a_backend_killed_while_it_appends_loses_nothing(
-    database_url: str, admin: connection, pool: Pool
+    database_url: str, admin: connection, pool: Pool, wait_for_blocked: WaitForBlocked
 ) -> None:
     committer = Committer(database_url)
     committer.append([event(1)])
     with pool.connection() as holder, holder.cursor() as cur:
         cur.execute("SELECT FROM log_head FOR UPDATE")
         promises = [committer.promise([event(n)]) for n in range(2, 30)]
-        (waiting,) = wait_for_waiting_backends(admin, 1)
+        (waiting,) = wait_for_blocked(1)
         with admin.cursor() as killer:
             killer.execute("SELECT pg_terminate_backend(%s)", (waiting,))
 
@@ -116,7 +110,7 @@ def test_a_backend_killed_while_it_appends_loses_nothing(
 
 
 def test_what_was_committed_without_an_answer_is_not_taken_for_a_conflict_after_a_rival_appended(
-    wire: Any, admin: connection, pool: Pool
+    wire: Any, admin: connection, pool: Pool, wait_for_blocked: WaitForBlocked
 ) -> None:
     heard: list[Result] = []
     told = Event()
@@ -131,10 +125,10 @@ def test_what_was_committed_without_an_answer_is_not_taken_for_a_conflict_after_
         cur.execute("SELECT FROM log_head FOR UPDATE")
         wire.fault = "answer"
         committer.submit([event(2)], done)
-        wait_for_waiting_backends(admin, 1)
+        wait_for_blocked(1)
         rival = Committer(pool)
         promise = rival.promise([event(3)])
-        wait_for_waiting_backends(admin, 2)
+        wait_for_blocked(2)
     promise.result()
     told.wait()
     rival.close()
@@ -182,7 +176,9 @@ def test_without_a_database_patience_ends_with_the_certainty_that_nothing_was_re
     assert streams(admin) == []
 
 
-def test_an_outcome_that_cannot_be_found_out_is_called_unresolved(wire: Any, admin: connection) -> None:
+def test_an_outcome_that_cannot_be_found_out_is_called_unresolved(
+    wire: Any, admin: connection, wait_for_blocked: WaitForBlocked
+) -> None:
     heard: list[Result] = []
     committer = Committer(wire.url)
     committer.append([event(1)])
@@ -190,8 +186,7 @@ def test_an_outcome_that_cannot_be_found_out_is_called_unresolved(wire: Any, adm
         cur.execute("BEGIN; SELECT FROM log_head FOR UPDATE")
         committer.submit([event(2)], heard.append)
         committer.submit([event(3)], heard.append)
-        while not backends_waiting_for_a_lock(admin):
-            pass
+        wait_for_blocked(1)
         wire.close()
         committer.close(timeout=0.2)
         cur.execute("ROLLBACK")
