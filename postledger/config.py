@@ -68,7 +68,9 @@ def load(flags: Mapping[str, Any], environ: Mapping[str, str], folder: Path) -> 
         value = layer[name]
         sources[name] = source if value is not None else "not set"
         values[name] = None if value is None else _parsed(name, value, source, parse, base)
-    values["public_url"] = values["public_url"] or _local_url(values["bind"], values["port"])
+    if values["public_url"] is None:
+        values["public_url"] = _local_url(values["bind"], values["port"])
+        sources["public_url"] = "bind and port"
     return Config(**values, sources=sources)
 
 

@@ -21,6 +21,7 @@ from domain.errors import Refused
 from postledger import config
 from postledger.logs import set_up_logs
 from postledger.session import NotReadyError, Session, open_session
+from projections.rebuild import RebuildUnderWay
 from storage.content import TextTooLarge
 from storage.embedded import EmbeddedServerError
 from storage.migrate import MigrationError
@@ -30,7 +31,9 @@ log = logging.getLogger(__name__)
 
 ACTOR = "cli"
 
-EXPECTED = (Refused, NotReadyError, SecretsError, EmbeddedServerError, MigrationError, TextTooLarge)
+EXPECTED = (
+    Refused, NotReadyError, SecretsError, EmbeddedServerError, MigrationError, RebuildUnderWay, TextTooLarge,
+)  # fmt: skip
 
 
 @dataclass

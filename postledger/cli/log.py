@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from postledger.cli.context import Settings, pass_settings
-from postledger.cli.output import json_option, print_json, print_rows, progress, shown, to_json
+from postledger.cli.output import json_option, print_json, print_rows, progress_to, shown, to_json
 from postledger.session import Session
 from projections import schema
 from projections.check import check as check_projections
@@ -99,16 +99,9 @@ def verify(settings: Settings, /, since: int, as_json: bool) -> None:
     with settings.session() as session:
         with session.pool.transaction() as cursor:
             head = schema.log_head(cursor)
-        with progress("Verifying", max(0, head - since + 1), hidden=as_json) as advance:
-            seen = since - 1
-
-            def reached(position: int) -> None:
-                nonlocal seen
-                advance(position - seen)
-                seen = position
-
+        with progress_to("Verifying", hidden=as_json) as reached:
             try:
-                verdict = verify_log(session.pool, since, reached)
+                verdict = verify_log(session.pool, since, lambda position: reached(position, head))
             except ValueError as error:
                 raise click.ClickException(str(error)) from None
     is_sound = verdict.broken is None
@@ -150,8 +143,8 @@ def list_(settings: Settings, /, as_json: bool) -> None:
 @pass_settings
 def check(settings: Settings, /, as_json: bool) -> None:
     """Fold the log anew beside the tables in use and compare. Exit code 1 when they differ."""
-    with settings.session() as session:
-        differences = check_projections(session.pool)
+    with settings.session() as session, progress_to("Folding", hidden=as_json) as reached:
+        differences = check_projections(session.pool, progress=reached)
     if as_json:
         print_json({"ok": not differences, "differences": [asdict(one) for one in differences]})
     elif differences:
@@ -176,7 +169,8 @@ def rebuild(settings: Settings, /, names: tuple[str, ...], as_json: bool) -> Non
             unknown = set(names) - schema.positions(cursor).keys()
         if unknown:
             raise click.ClickException(f"there is no projection {', '.join(sorted(unknown))}")
-        rebuild_projections(session.pool, list(names) or None)
+        with progress_to("Rebuilding", hidden=as_json) as reached:
+            rebuild_projections(session.pool, list(names) or None, reached)
     if as_json:
         print_json({"rebuilt": list(names) or "all"})
     else:

@@ -147,6 +147,7 @@ def doctor(settings: Settings, /, as_json: bool) -> None:
 
 
 @click.command()
+@web_options
 @click.option("--once", is_flag=True, help="End when the campaign has finished, with one JSON line.")
 @pass_settings
 def demo(settings: Settings, /, once: bool, **flags: Any) -> None:

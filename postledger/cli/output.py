@@ -14,7 +14,7 @@ from uuid import UUID
 import click
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -86,11 +86,23 @@ def console() -> Console:
 
 @contextmanager
 def progress(
-    description: str, total: float | None, *, hidden: bool = False
+    description: str, total: float | None = None, *, hidden: bool = False
 ) -> Iterator[Callable[[float], None]]:
     """A bar on standard error, for a terminal only; call what it gives with how much was done since."""
+    with _bar(hidden) as bar:
+        task = bar.add_task(description, total=total)
+        yield lambda done: bar.advance(task, done)
+
+
+@contextmanager
+def progress_to(description: str, *, hidden: bool = False) -> Iterator[Callable[[int, int], None]]:
+    """As `progress`; call what it gives with how far it has come, and how far it goes."""
+    with _bar(hidden) as bar:
+        task = bar.add_task(description, total=None)
+        yield lambda reached, total: bar.update(task, completed=reached, total=total)
+
+
+def _bar(hidden: bool) -> Progress:
     error = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=error, transient=True, disable=hidden or not error.is_terminal) as bar:
-        task: TaskID = bar.add_task(description, total=total)
-        yield lambda done: bar.advance(task, done)
+    return Progress(*columns, console=error, transient=True, disable=hidden or not error.is_terminal)
