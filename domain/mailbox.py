@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from email.errors import NonASCIILocalPartDefect
 from email.headerregistry import Address
 from email.policy import SMTPUTF8
 from typing import Any, NamedTuple
@@ -26,7 +27,8 @@ def parse_mailbox(value: object, field: str) -> Mailbox:
     line = fields.text(value, field, longest=320, shortest=1)
     header: Any = SMTPUTF8.header_factory("From", line)
     groups = header.groups
-    if header.defects or len(groups) != 1 or groups[0].display_name or len(groups[0].addresses) != 1:
+    defects = [defect for defect in header.defects if not isinstance(defect, NonASCIILocalPartDefect)]
+    if defects or len(groups) != 1 or groups[0].display_name or len(groups[0].addresses) != 1:
         fields.refuse(field, f"'{line}' is not one address like news@example.com or News <news@example.com>")
     return _mailbox_of(groups[0].addresses[0], line, field)
 

@@ -31,8 +31,8 @@ class Candidate(NamedTuple):
 
 
 class Offer(NamedTuple):
-    """A server that is available. `remaining` is None when unlimited, `limit` what `remaining` comes
-    down from (ignored when unlimited), `slots` how many it may be handed now."""
+    """A server that is available. `remaining` is None when unlimited, `limit` the most that `remaining`
+    can be (a smaller one counts as `remaining`), `slots` how many it may be handed now."""
 
     server: int
     remaining: int | None
@@ -137,7 +137,7 @@ class _Room:
 
 def _rooms(offers: Iterable[Offer]) -> list[_Room]:
     offers = list(offers)
-    limits = [offer.limit for offer in offers if offer.remaining is not None]
+    limits = [max(offer.limit, offer.remaining) for offer in offers if offer.remaining is not None]
     rooms = []
     for offer in offers:
         if offer.remaining is not None:

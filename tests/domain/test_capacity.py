@@ -103,9 +103,7 @@ class Traffic:
 
     def most_in_any_stretch(self) -> int:
         window, attempts = self.limits.window, sorted(self.attempts)
-        return max(
-            (sum(start <= at < start + window for at in attempts) for start in attempts), default=0
-        )
+        return max((sum(start <= at < start + window for at in attempts) for start in attempts), default=0)
 
 
 limits = st.builds(

@@ -89,7 +89,11 @@ RECIPIENT_LATER = [
     (RCPT, 451, "4.7.1 Greylisting in action, please come back later"),
     (RCPT, 452, "4.2.2 The email account that you tried to reach is over quota"),
     (RCPT, 452, "Mailbox is full"),
-    (RCPT, 450, "4.2.1 The user you are trying to contact is receiving mail at a rate that prevents delivery"),
+    (
+        RCPT,
+        450,
+        "4.2.1 The user you are trying to contact is receiving mail at a rate that prevents delivery",
+    ),
     (RCPT, 450, "4.1.2 Recipient address rejected: Domain not found"),
     (RCPT, 451, "4.4.1 Host did not respond"),
     (DOT, 452, "4.2.2 Mailbox full"),

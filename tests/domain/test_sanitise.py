@@ -87,7 +87,10 @@ def quotations(draw: st.DrawFn) -> tuple[str, str]:
             ]
         )
     )
-    before, after = draw(st.sampled_from(["", "user ", "5.1.1 ", "x\r\n550-"])), draw(st.sampled_from(["", " no"]))
+    before, after = (
+        draw(st.sampled_from(["", "user ", "5.1.1 ", "x\r\n550-"])),
+        draw(st.sampled_from(["", " no"])),
+    )
     return f"{local}@{domain}", before + quoted + after
 
 

@@ -1,0 +1,144 @@
+"""Topics and states of events stand in logs for ever: what changes here breaks a log."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import MISSING, fields
+from datetime import UTC, datetime
+from inspect import get_annotations
+from typing import Any
+from uuid import UUID
+
+import pytest
+from eventsourcing.application import Application
+from eventsourcing.persistence import StoredEvent
+from eventsourcing.utils import get_topic, resolve_topic
+
+from domain.application import Postledger
+from domain.fact import Fact
+from domain.streams import campaign_stream
+from domain.topics import EVENT_CLASSES
+
+TOPICS = """
+audience.recipients_queued by count ranges
+campaign.cancelled by reason timestamp
+campaign.created by headers html lists messenger name number originator_topic priority subject text timestamp
+campaign.edited by changes timestamp
+campaign.finished by timestamp
+campaign.paused by reason timestamp
+campaign.priority_changed by priority timestamp
+campaign.queueing_finished by recipients timestamp
+campaign.resumed by timestamp
+campaign.scheduled by send_at timestamp
+campaign.started by timestamp
+campaign.unscheduled by timestamp
+capacity.reserved by day n until
+capacity.returned at by refused reservation unused
+delivery.accepted by reply server
+delivery.attempt_started by remaining reservation server
+delivery.cancelled by reason
+delivery.deferred about again by reply server
+delivery.failed about by reply server
+delivery.outcome_unknown by reason server
+delivery.requeued by reason
+delivery.suppressed by reason
+policy.changed by changes
+server.added by number originator_topic settings timestamp
+server.changed by changes timestamp
+server.disabled by timestamp
+server.enabled by timestamp
+server.resumed by timestamp
+server.suspended by reason timestamp until
+"""
+SAMPLES: dict[str, Any] = {
+    "str": "ünï",
+    "int": 3,
+    "float": 4.5,
+    "datetime": datetime(2026, 11, 24, 12, 0, 0, 5, tzinfo=UTC),
+    "list[list[int]]": [[1, 4], [9, 9]],
+    "list[list[str]]": [["X-A", "b"]],
+    "list[int]": [1, 2],
+    "dict[str, Any]": {"name": "ü", "lists": [1], "window": None, "enabled": True},
+    "str | None": "x",
+    "int | None": 3,
+}
+
+every_event = pytest.mark.parametrize("kind", EVENT_CLASSES, ids=get_topic)
+
+
+def state_fields(kind: type) -> dict[str, str]:
+    names = {field.name for field in fields(kind)} - {"originator_id", "originator_version"}
+    return {
+        name: str(spelled).removeprefix("typing.")
+        for name, spelled in spellings(kind).items()
+        if name in names
+    }
+
+
+def spellings(kind: type) -> dict[str, str]:
+    merged: dict[str, str] = {}
+    for base in reversed(kind.__mro__):
+        merged |= get_annotations(base)
+    return merged
+
+
+def sample(kind: type, without: frozenset[str] = frozenset()) -> Any:
+    values = {name: SAMPLES[spelled] for name, spelled in state_fields(kind).items() if name not in without}
+    return kind(originator_id=campaign_stream(7), originator_version=2, **values)
+
+
+@pytest.fixture(scope="module")
+def application() -> Application[UUID]:
+    return Postledger({"PERSISTENCE_MODULE": "eventsourcing.popo"})
+
+
+def test_topics_and_fields_are_those_in_the_logs_out_there() -> None:
+    lines = {" ".join([get_topic(kind), *sorted(state_fields(kind))]) for kind in EVENT_CLASSES}
+    assert lines == set(TOPICS.strip().splitlines())
+    assert len(EVENT_CLASSES) == len(lines)
+
+
+def test_no_event_class_is_missing() -> None:
+    def below(kind: type) -> set[type]:
+        return {kind}.union(*(below(sub) for sub in kind.__subclasses__()))
+
+    assert below(Fact) - {Fact} == {kind for kind in EVENT_CLASSES if issubclass(kind, Fact)}
+
+
+@every_event
+def test_a_topic_leads_back_to_its_class(kind: type) -> None:
+    assert resolve_topic(get_topic(kind)) is kind
+
+
+@every_event
+def test_an_event_comes_back_as_it_was_stored(kind: type, application: Application[UUID]) -> None:
+    event = sample(kind)
+    stored = application.mapper.to_stored_event(event)
+    assert stored.topic == get_topic(kind)
+    assert application.mapper.to_domain_event(stored) == event
+    if isinstance(event, Fact):
+        assert application.mapper.to_domain_event(event.stored()) == event
+
+
+@pytest.mark.parametrize("kind", [kind for kind in EVENT_CLASSES if issubclass(kind, Fact)], ids=get_topic)
+def test_a_fact_leaves_defaults_out_and_has_them_again(kind: Any, application: Application[UUID]) -> None:
+    defaults = frozenset(
+        name for name in state_fields(kind) if kind.__dataclass_fields__[name].default is not MISSING
+    )
+    event = sample(kind, without=defaults)
+    stored = event.stored()
+    assert json.loads(stored.state).keys() == state_fields(kind).keys() - defaults
+    back = application.mapper.to_domain_event(stored)
+    assert {name: getattr(back, name) for name in state_fields(kind)} == {
+        name: getattr(event, name) for name in state_fields(kind)
+    }
+
+
+def test_a_fact_is_stored_small() -> None:
+    stored = sample(resolve_topic("delivery.accepted")).stored()
+    assert stored == StoredEvent(
+        originator_id=campaign_stream(7),
+        originator_version=2,
+        topic="delivery.accepted",
+        state='{"by":"ünï","server":3,"reply":"ünï"}'.encode(),
+    )
