@@ -36,14 +36,14 @@ class Postledger(Application[UUID]):
         env: Mapping[str, str] | None = None,
         *,
         clock: Clock | None = None,
-        factory: InfrastructureFactory | None = None,
+        factory: InfrastructureFactory[Any] | None = None,
     ) -> None:
         """`factory` is a persistence module's that is ready to use; without it `env` names one."""
         self._clock = clock or SystemClock()
         self._ready_factory = factory
         super().__init__(dict(env or {}))
 
-    def construct_factory(self, env: Environment) -> InfrastructureFactory:
+    def construct_factory(self, env: Environment) -> InfrastructureFactory[Any]:
         return self._ready_factory or super().construct_factory(env)
 
     # Campaigns
