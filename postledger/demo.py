@@ -176,13 +176,14 @@ class Demo:
     def wait(self, stopping: threading.Event, *, until_finished: bool) -> bool:
         """True when the campaign has finished before `stopping` was set."""
         while not stopping.wait(0.1):
-            if until_finished and self._progress().state == "finished":
+            if until_finished and self._application.campaign(self._campaign).is_over():
+                self._runner.catch_up()
                 return True
         return False
 
     def _progress(self) -> campaign_progress.Progress:
         with self._pool.transaction() as cursor:
-            progress = campaign_progress.one(cursor, self._campaign)
+            progress = campaign_progress.progress(cursor, self._campaign)
         assert progress is not None
         return progress
 

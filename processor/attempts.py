@@ -66,16 +66,17 @@ class Attempts:
         if send.not_mailable is not None:
             self._record(facts.suppressed(send, send.not_mailable, self._actor), send)
             return None
+        reservation = self._reservations.take(send.server, now.timestamp())
+        if reservation is None:
+            self.in_hand.release(send.key)
+            return None
         try:
             skeleton = self._gate.skeleton(send.campaign, send.server)
             message = skeleton.message(send.person, now, send.id_domain)
             address = skeleton.envelope_to(send.person)
         except MessageError as error:
+            self._reservations.give_back(reservation)
             self._record(facts.unmakeable(send, str(error), self._actor), send)
-            return None
-        reservation = self._reservations.take(send.server, now.timestamp())
-        if reservation is None:
-            self.in_hand.release(send.key)
             return None
         transaction = connection.transaction(skeleton.envelope_from, address, message)
         attempt = Attempt(send, delivery_stream(send.campaign, send.recipient), reservation, transaction)

@@ -55,4 +55,4 @@ class Campaigns:
             try:
                 self._application.finish(number, by=self._actor)
             except Refused as refusal:
-                log.info("campaign %d was not finished: %s", number, refusal)
+                log.debug("campaign %d was not finished: %s", number, refusal)

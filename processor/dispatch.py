@@ -75,14 +75,14 @@ class Dispatcher:
         rooms = {}
         for server in servers:
             lane = self._lanes.get(server)
-            rooms[server] = Room(lane.room(), len(lane.waiting)) if lane else Room(1)
+            rooms[server] = Room(lane.room(), lane.backlog()) if lane else Room(1)
         return rooms
 
     @property
     def is_busy(self) -> bool:
         """Whether anything is planned or under way."""
         lanes = list(self._lanes.values())
-        return bool(self._inbox) or any(lane.waiting or len(lane.lines) > len(lane.idle) for lane in lanes)
+        return any(lane.backlog() or len(lane.lines) > len(lane.idle) for lane in lanes)
 
     def release_all(self) -> None:
         """Gives all planned sends back that have not started: they are planned anew."""
@@ -92,6 +92,8 @@ class Dispatcher:
         by_server: dict[int, list[Send]] = {}
         for send in sends:
             by_server.setdefault(send.server, []).append(send)
+        for server, given in by_server.items():
+            self._lanes.setdefault(server, Lane(server)).handed += len(given)
         if by_server:
             self.call(partial(self._hand, by_server))
 
@@ -165,8 +167,9 @@ class Dispatcher:
 
     def _hand(self, by_server: dict[int, list[Send]]) -> None:
         for server, sends in by_server.items():
-            lane = self._lanes.setdefault(server, Lane(server))
+            lane = self._lanes[server]
             lane.waiting.extend(sends)
+            lane.arrived += len(sends)
             self._pump(lane)
 
     def _pump(self, lane: Lane) -> None:

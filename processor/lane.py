@@ -29,6 +29,9 @@ class Line:
 
 @dataclass(eq=False)
 class Lane:
+    """All in the dispatcher's thread, but for `handed`, which counts the sends that a planner has given;
+    `arrived` counts those of them that are in `waiting` or beyond."""
+
     server: int
     max_conns: int = 1
     idle_timeout: float = 15.0
@@ -39,6 +42,8 @@ class Lane:
     width: int = CONNECTIONS_AT_FIRST
     failures: int = 0
     rate: float = 0.0
+    handed: int = 0
+    arrived: int = 0
     _ended: int = 0
 
     def connections_wanted(self) -> int:
@@ -46,10 +51,14 @@ class Lane:
         room = min(self.width, self.max_conns) - len(self.lines) - self.opening
         return max(0, min(room, len(self.waiting) - len(self.idle) - self.opening))
 
+    def backlog(self) -> int:
+        """Sends that were given to the lane and have not begun."""
+        return len(self.waiting) + self.handed - self.arrived
+
     def room(self) -> int:
-        """How many more sends the lane can take: what it ends in LOOKAHEAD_SECONDS, and one a connection."""
+        """How many more sends the lane can take: what it ends in LOOKAHEAD_SECONDS, and two a connection."""
         depth = max(2 * min(self.width, self.max_conns), int(self.rate * LOOKAHEAD_SECONDS))
-        return max(0, depth - len(self.waiting))
+        return max(0, depth - self.backlog())
 
     def widen(self) -> None:
         self.failures = 0
