@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 import random
 from collections.abc import Callable
+from datetime import UTC, datetime
 from functools import partial
 
 from domain.clock import Clock
 from domain.delivery import About
 from domain.fact import Fact
 from domain.reply import UNREACHABLE, Stage, Verdict, classify, sanitise
+from domain.retry import suspend_until
 from domain.streams import delivery_stream
 from processor import attempt as facts
 from processor.attempt import Attempt
@@ -26,17 +28,11 @@ from storage.log.committer import Committed, Committer, Refused
 
 log = logging.getLogger(__name__)
 
-FIRST_SUSPENSION = 30.0
-LONGEST_SUSPENSION = 3600.0
-REFUSED_SIGN_IN = 3600.0
-"""Seconds. A server in trouble rests twice as long each time; one that refuses the sign-in needs a person."""
-
-
 class Attempts:
-    """`suspend(server, reason, seconds)` is called in the loop's thread and must not block."""
+    """`suspend(server, reason, until)` is called in the loop's thread and must not block."""
 
     def __init__(self, gate: Gate, reservations: Reservations, committer: Committer, clock: Clock,
-                 actor: str, suspend: Callable[[int, str, float], None]) -> None:  # fmt: skip
+                 actor: str, suspend: Callable[[int, str, datetime], None]) -> None:  # fmt: skip
         self._gate = gate
         self._reservations = reservations
         self._committer = committer
@@ -137,9 +133,14 @@ class Attempts:
         self._trouble(lane, verdict._replace(transient=error.transient), sanitise(error.text, ""))
 
     def _trouble(self, lane: Lane, verdict: Verdict, reason: str) -> None:
+        """A server in trouble rests longer each time in a row; one that wants a person, as long as may be."""
         lane.narrow()
-        rest = FIRST_SUSPENSION * 2 ** min(lane.failures - 1, 10) if verdict.transient else REFUSED_SIGN_IN
-        self._suspend(lane.server, reason, min(rest, LONGEST_SUSPENSION))
+        now, policy = self._clock.now(), self._gate.view.policy
+        if verdict.transient:
+            until = suspend_until(lane.failures, now.timestamp(), policy, random.random())  # noqa: S311
+        else:
+            until = now.timestamp() + policy.max_suspension
+        self._suspend(lane.server, reason, datetime.fromtimestamp(until, UTC))
 
     def _record(self, fact: Fact, send: Send) -> None:
         self._submit(fact, partial(self._recorded, send))

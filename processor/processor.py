@@ -6,7 +6,7 @@ import logging
 import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import datetime
 
 from domain.application import Postledger
 from domain.clock import Clock
@@ -167,13 +167,11 @@ class Processor:
             self._rounds.share = (sorted(alive).index(self.number), len(alive))
         self._recovery.run(resend_unknown=self._gate.view.policy.resend_unknown)
 
-    def _suspend_soon(self, server: int, reason: str, seconds: float) -> None:
-        now = self._clock.now()
-        until = now + timedelta(seconds=seconds)
-        self._gate.rest(server, until, now)
-        self._errands.submit(self._suspend, server, reason, until.isoformat())
+    def _suspend_soon(self, server: int, reason: str, until: datetime) -> None:
+        self._gate.rest(server, until, self._clock.now())
+        self._errands.submit(self._suspend, server, reason, until)
 
-    def _suspend(self, server: int, reason: str, until: str) -> None:
+    def _suspend(self, server: int, reason: str, until: datetime) -> None:
         try:
             self._application.suspend_server(server, reason=reason, until=until, by=self._actor)
         except Refused as refusal:
