@@ -1,4 +1,4 @@
-"""A whole installation in a temporary folder, for benchmarks: database with fsync, people, servers, campaign."""
+"""A whole installation in a temporary folder, for benchmarks: database with fsync, people, servers."""
 
 from __future__ import annotations
 
@@ -30,9 +30,7 @@ PEOPLE = """
     INSERT INTO subscriptions (list, recipient, status) SELECT %s, number, 'confirmed' FROM made
 """
 
-PARAGRAPH = (
-    "We read on Thursdays at seven, in the room above the bakery. Come as you are, bring a friend. "
-)
+PARAGRAPH = "We read on Thursdays at seven, in the room above the bakery. Come as you are, bring a friend. "
 TEXT = (
     "Dear {{ subscriber.first_name }},\n\n{% if subscriber.attributes.books > 5 %}You read "
     "{{ subscriber.attributes.books }} books.{% else %}New books wait.{% endif %}\n\n"
