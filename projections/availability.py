@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from domain.calendar import both
+from domain.calendar import Calendar, Hours, both
 from domain.policy import PolicyChanged, SendingPolicy
 from domain.server_settings import ServerSettings
 from domain.streams import policy_stream, server_stream
@@ -82,17 +82,19 @@ def capacity(cursor: Any, now: datetime) -> Capacity:
     """All servers, by name, as the projections have them."""
     policy = policy_of(cursor)
     found = [(one, ServerSettings(**one.settings)) for one in servers.servers(cursor)]
-    used = daily_usage.usage_on(cursor, policy.calendar.local_date(now))
     windows = {one.server: settings.limits.window for one, settings in found if settings.limits.sliding}
-    rolling = rolling_usage.in_window(cursor, windows, now)
+    moment = _Moment(
+        now=now,
+        policy=policy,
+        day_ends=policy.calendar.midnight_after(now),
+        usage=daily_usage.usage_on(cursor, policy.calendar.local_date(now)),
+        rolling=rolling_usage.in_window(cursor, windows, now) if windows else {},
+    )
     return Capacity(
         now=now,
         timezone=policy.timezone,
-        opens=policy.calendar.opens_at(now),
-        servers=[
-            _available(cursor, now, policy, one, settings, used.get(one.server), rolling)
-            for one, settings in found
-        ],
+        opens=moment.opens(None),
+        servers=[_available(cursor, moment, one, settings) for one, settings in found],
     )
 
 
@@ -100,39 +102,52 @@ def policy_of(cursor: Any) -> SendingPolicy:
     policy = SendingPolicy()
     cursor.execute(POLICY, (policy_stream(),))
     for version, state in cursor.fetchall():
-        policy = policy.apply(
-            PolicyChanged(originator_id=policy_stream(), originator_version=version, **_known(state))
+        fact = PolicyChanged(
+            originator_id=policy_stream(),
+            originator_version=version,
+            by=state["by"],
+            changes=state["changes"],
         )
+        policy = policy.apply(fact)
     return policy
 
 
-def _known(state: Mapping[str, Any]) -> dict[str, Any]:
-    return {"by": state["by"], "changes": state["changes"]}
+@dataclass(frozen=True, kw_only=True)
+class _Moment:
+    """What is the same for all servers, or is read for all of them at once."""
+
+    now: datetime
+    policy: SendingPolicy
+    day_ends: datetime
+    usage: Mapping[int, Usage]
+    rolling: Mapping[int, int]
+    _opens: dict[str | None, datetime | None] = field(default_factory=dict)
+
+    def opens(self, window: str | None) -> datetime | None:
+        """When the calendar and a server's own window next allow an attempt; servers share windows."""
+        if window not in self._opens:
+            hours: Hours = self.policy.calendar
+            if window:
+                hours = both(hours, Calendar.of(self.policy.timezone, window))
+            self._opens[window] = hours.opens_at(self.now)
+        return self._opens[window]
 
 
-def _available(
-    cursor: Any,
-    now: datetime,
-    policy: SendingPolicy,
-    server: Server,
-    settings: ServerSettings,
-    usage: Usage | None,
-    rolling: Mapping[int, int],
-) -> Availability:
-    hours = both(policy.calendar, settings.hours(policy.timezone))
+def _available(cursor: Any, moment: _Moment, server: Server, settings: ServerSettings) -> Availability:
+    usage = moment.usage.get(server.server)
     most, window = settings.limits.sliding or (None, 0.0)
-    in_window = rolling.get(server.server, 0)
+    in_window = moment.rolling.get(server.server, 0)
     frees_at = None
     if most is not None and in_window >= most:
-        frees_at = _frees_at(cursor, server.server, window, in_window - most, now)
+        frees_at = _frees_at(cursor, server.server, window, in_window - most, moment.now)
     load = Load(
         enabled=server.enabled,
-        opens=hours.opens_at(now),
+        opens=moment.opens(settings.window),
         suspended=(server.suspended_reason or "") if server.suspended else None,
         suspended_until=server.suspended_until,
         daily_limit=settings.daily_limit,
         daily_used=usage.used if usage else 0,
-        day_ends=hours.midnight_after(now),
+        day_ends=moment.day_ends,
         rolling_limit=most,
         rolling_used=in_window,
         rolling_frees=frees_at,
@@ -142,7 +157,7 @@ def _available(
         name=server.name,
         from_email=settings.from_email,
         enabled=server.enabled,
-        closed=why_closed(load, now),
+        closed=why_closed(load, moment.now),
         daily_limit=load.daily_limit,
         daily_used=load.daily_used,
         rolling_limit=most,

@@ -28,7 +28,7 @@ from web import (
 from web.broadcast import Broadcast
 from web.overview import overview
 from web.readings import Reader
-from web.services import Services
+from web.services import Services, reading
 from web.settings import WebSettings
 
 RESOURCES = (queue, campaigns, servers, dashboard, live, health, metrics, unsubscribe)
@@ -68,7 +68,7 @@ def composer(app: Flask) -> Callable[[], dict[str, str]]:
     reader, kept = Reader(), cast(Services, app.extensions["postledger"])
 
     def compose() -> dict[str, str]:
-        with app.app_context(), kept.pool.transaction() as cursor:
+        with app.app_context(), reading() as cursor:
             return dashboard.rendered(overview(reader.read(cursor, kept.clock.now())))
 
     return compose

@@ -14,7 +14,7 @@ from projections.campaign_progress import Progress
 from web.answers import instant, listing
 from web.errors import Refusal
 from web.inputs import choice_arguments, instant_field, json_object, page_arguments, text_field
-from web.services import ACTOR, services, wait_until_shown
+from web.services import ACTOR, reading, services, wait_until_shown
 
 blueprint = Blueprint("campaigns", __name__)
 
@@ -68,7 +68,7 @@ def change(number: int, status: str, reason: str, send_at: datetime | None) -> i
 
 @blueprint.get("/api/campaigns/<int:number>")
 def one(number: int) -> Response:
-    with services().pool.transaction() as cursor:
+    with reading() as cursor:
         found = campaign_progress.progress(cursor, number) if number < 2**31 else None
     if found is None:
         raise Refusal(404, f"There is no campaign {number}.")
@@ -80,7 +80,7 @@ def listed() -> Response:
     """Newest first."""
     page, per_page = page_arguments()
     states = choice_arguments("status", list(State)) or None
-    with services().pool.transaction() as cursor:
+    with reading() as cursor:
         total = campaign_progress.count(cursor, states)
         found = campaign_progress.campaigns(cursor, states, per_page, offset=(page - 1) * per_page)
     return jsonify(data=listing([described(one) for one in found], total, page, per_page))

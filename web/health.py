@@ -8,7 +8,7 @@ from psycopg2 import Error
 from projections import schema
 from projections.schema import log_head
 from storage.pool import PoolClosed, PoolTimeout
-from web.services import services
+from web.services import reading
 
 blueprint = Blueprint("health", __name__)
 
@@ -25,7 +25,7 @@ def alive() -> Response:
 def ready() -> Response:
     """503 with the reason in `message` when the database, its tables or the projections are not ready."""
     try:
-        with services().pool.transaction() as cursor:
+        with reading() as cursor:
             head = log_head(cursor)
             positions = schema.positions(cursor)
             outdated = schema.outdated(cursor)

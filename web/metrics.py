@@ -14,7 +14,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_late
 from projections import availability, queue, schema
 from projections.availability import Availability
 from projections.schema import log_head
-from web.services import services
+from web.services import reading, services
 
 blueprint = Blueprint("metrics", __name__)
 
@@ -62,7 +62,7 @@ class Figures:
     """A collector in the sense of prometheus_client: reads everything in one transaction."""
 
     def collect(self) -> Iterable[Metric]:
-        with services().pool.transaction() as cursor:
+        with reading() as cursor:
             counts = queue.counts(cursor)
             capacity = availability.capacity(cursor, services().clock.now())
             positions = schema.positions(cursor)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from domain.delivery import Status
@@ -191,7 +191,7 @@ COMMANDS = {
 
 def overview(readings: Readings) -> Overview:
     counts, total = readings.counts, sum(readings.counts.values())
-    today = together(readings.capacity.servers)
+    today, next_at = together(readings.capacity.servers), readings.next_at
     tiles = [
         Tile(status, label, counts.get(status, 0), share(counts.get(status, 0), total))
         for status, label in LABELS.items()
@@ -205,7 +205,7 @@ def overview(readings: Readings) -> Overview:
         segments=stacked([(tile.status, tile.count) for tile in tiles], total),
         spoken_counts=", ".join(f"{tile.count:,} {tile.label.lower()}" for tile in tiles if tile.count)
         or "no e-mails",
-        next_at=readings.next_at,
+        next_at=next_at if next_at and next_at > readings.capacity.now else None,
         chart=readings.chart,
         capacity=today,
         oldest=readings.oldest,
@@ -310,7 +310,7 @@ def server_row(server: Availability) -> ServerRow:
         from_email=server.from_email,
         tone=tone,
         state=state,
-        closed=server.closed if state != "disabled" else None,
+        closed=without_state(server.closed, state),
         daily_limit=server.daily_limit,
         daily_used=server.daily_used,
         daily_remaining=server.daily_remaining,
@@ -320,6 +320,13 @@ def server_row(server: Availability) -> ServerRow:
         rolling_span=span(server.rolling_span),
         outcome=f"{share(server.sent_today, finished)} accepted today" if finished else "",
     )
+
+
+def without_state(closed: Waiting | None, state: str) -> Waiting | None:
+    """What the badge says already is not said again beside it."""
+    if closed is None or closed.text == state:
+        return None
+    return replace(closed, text=closed.text.removeprefix(f"{state}: "))
 
 
 def server_state(server: Availability) -> tuple[str, str]:

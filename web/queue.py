@@ -24,7 +24,7 @@ from web.answers import instant, listing
 from web.errors import Refusal
 from web.inputs import choice_arguments, number_argument, page_arguments, text_argument, uuid_argument
 from web.readings import state_of
-from web.services import ACTOR, services, wait_until_shown
+from web.services import ACTOR, reading, services, wait_until_shown
 
 blueprint = Blueprint("queue", __name__)
 
@@ -36,7 +36,7 @@ LONGEST_SEARCH = 200
 @blueprint.get("/api/queue/stats")
 def stats() -> Response:
     """From counters alone, so that the size of the queue makes no difference."""
-    with services().pool.transaction() as cursor:
+    with reading() as cursor:
         counts = queue.counts(cursor)
         next_at = queue.next_scheduled_at(cursor)
     return jsonify(data={**counts, "nextScheduledAt": instant(next_at)})
@@ -44,7 +44,7 @@ def stats() -> Response:
 
 @blueprint.get("/api/queue/servers")
 def servers() -> Response:
-    with services().pool.transaction() as cursor:
+    with reading() as cursor:
         capacity = availability.capacity(cursor, services().clock.now())
     return jsonify(data=[server_row(server) for server in capacity.servers])
 
@@ -71,7 +71,7 @@ def listed() -> Response:
     campaign = number_argument("campaign_id")
     server = server_argument()
     now = services().clock.now()
-    with services().pool.transaction() as cursor:
+    with reading() as cursor:
         wanted = Wanted(
             campaign=campaign,
             statuses=[STATUSES.index(status) for status in statuses],
@@ -181,10 +181,10 @@ def retry(number: int) -> Response:
 
 def current(number: int) -> tuple[Item, Progress]:
     """The delivery as the whole log has it."""
-    with services().pool.transaction() as cursor:
+    with reading() as cursor:
         wait_until_shown(log_head(cursor))
     campaign, recipient = number >> 32, number & 0xFFFFFFFF
-    with services().pool.transaction() as cursor:
+    with reading() as cursor:
         one = item(cursor, campaign, recipient) if max(campaign, recipient) < 2**31 else None
         if one is None:
             raise Refusal(404, "There is no such e-mail in the queue.")
@@ -205,5 +205,5 @@ def change(number: int, fact: Fact) -> Response:
     except Conflict:
         raise Refusal(409, "It changed at this very moment. Look again, then try again.") from None
     one, _ = current(number)
-    with services().pool.transaction() as cursor:
+    with reading() as cursor:
         return jsonify(data=described(cursor, [one], services().clock.now())[0])

@@ -11,7 +11,7 @@ from projections.availability import Availability
 from projections.servers import Server
 from projections.servers import servers as all_servers
 from web.answers import instant
-from web.services import services
+from web.services import reading, services
 
 blueprint = Blueprint("servers", __name__)
 
@@ -19,7 +19,7 @@ blueprint = Blueprint("servers", __name__)
 @blueprint.get("/api/servers")
 def listed() -> Response:
     """By name. Passwords are never told."""
-    with services().pool.transaction() as cursor:
+    with reading() as cursor:
         settings = {one.server: one for one in all_servers(cursor)}
         capacity = availability.capacity(cursor, services().clock.now())
     return jsonify(data=[described(settings[one.number], one) for one in capacity.servers])
