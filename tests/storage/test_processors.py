@@ -111,7 +111,7 @@ def test_fencing_waits_for_an_append_under_way_so_that_nothing_follows_it(pool: 
     thread.start()
     written = 1
     refused = None
-    while refused is None:
+    while refused is None and written < 5000:
         refused = committer.promise([event(1, written + 1)]).exception()
         written += refused is None
         if written == 20:
