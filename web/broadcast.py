@@ -13,8 +13,6 @@ from dataclasses import dataclass, field
 from threading import Condition, Thread
 from time import monotonic
 
-from psycopg2 import Error
-
 log = logging.getLogger(__name__)
 
 
@@ -134,7 +132,7 @@ class Broadcast:
         while True:
             try:
                 self.edition()
-            except Error:
+            except Exception:
                 log.warning("The live page could not be composed; trying again", exc_info=True)
             with self._changed:
                 self._changed.wait_for(lambda: self._closed or not self._viewers, self._interval)

@@ -118,10 +118,10 @@ def bar(slot: int, bucket: Bucket, top: int) -> Bar:
 
 
 def round_up(peak: int) -> int:
-    """The next of 4, 10, 20, 40, 100, 200, …: what halves evenly."""
+    """The next of 4, 6, 8, 10, 12, 16, 20, 24, 30, 40, 60, …: what halves evenly."""
     scale = 1
     while True:
-        for step in (4, 10, 20):
+        for step in (4, 6, 8, 10, 12, 16, 20, 24, 30):
             if peak <= step * scale:
                 return step * scale
         scale *= 10

@@ -274,13 +274,13 @@ def finish(now: datetime, waiting: int, rate: float, today: Today) -> datetime |
 def campaign_row(campaign: CampaignReading, readings: Readings, today: Today) -> CampaignRow:
     counts, total = campaign.counts, sum(campaign.counts.values())
     done = sum(counts.get(status, 0) for status in DONE)
-    waiting = counts.get(Status.QUEUED, 0)
+    waiting, running = counts.get(Status.QUEUED, 0), campaign.state == "running"
+    under_way = running or campaign.state == "paused"
     tiles = [
         Tile(status, label, counts.get(status, 0))
         for status, label in LABELS.items()
-        if counts.get(status, 0) or status in (Status.SENT, Status.QUEUED)
+        if counts.get(status, 0) or (under_way and status in (Status.SENT, Status.QUEUED))
     ]
-    running = campaign.state == "running"
     return CampaignRow(
         number=campaign.number,
         name=campaign.name,

@@ -129,7 +129,7 @@ def test_bars_are_never_overfull_and_hide_nothing(parts: list[int]) -> None:
 @given(st.integers(0, 10**9))
 def test_the_scale_holds_the_peak_and_halves_evenly(peak: int) -> None:
     top = round_up(peak)
-    assert peak <= top <= max(4, peak * 3)
+    assert peak <= top <= max(4, peak * 1.5)
     assert top % 2 == 0
 
 

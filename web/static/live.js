@@ -145,6 +145,7 @@ document.addEventListener("pointerover", (event) => {
 
 document.addEventListener("visibilitychange", () => (document.hidden ? stop() : listen()));
 addEventListener("pagehide", stop);
+addEventListener("pageshow", (event) => event.persisted && listen());
 setInterval(() => localise(document), 10000);
 localise(document);
 listen();
