@@ -43,12 +43,8 @@ def check(
     Raises ValueError for a name that no projection has, RebuildUnderWay.
     """
     projections = named(names)
-    with beside(pool) as connection:
-        with connection.cursor() as cursor:
-            schema.create_tables(cursor, projections, schema.BESIDE)
-            connection.commit()
-            fold_most(connection, projections, progress)
-        connection.commit()
+    with beside(pool, projections) as connection:
+        fold_most(pool, projections, progress)
         # From here on everything is seen as of one moment: the live rows, their positions, the log.
         connection.set_session(isolation_level="REPEATABLE READ")
         with connection.cursor() as cursor:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from typing import Any
 
 from psycopg2 import errors
@@ -39,10 +40,8 @@ def rebuild(pool: Pool, names: Sequence[str] | None = None, progress: Progress |
     projection has, RebuildUnderWay.
     """
     projections = named(names)
-    with beside(pool) as connection, connection.cursor() as cursor:
-        schema.create_tables(cursor, projections, schema.BESIDE)
-        connection.commit()
-        fold_most(connection, projections, progress)
+    with beside(pool, projections) as connection, connection.cursor() as cursor:
+        fold_most(pool, projections, progress)
         for projection in projections:
             schema.create_indexes(cursor, projection)
         connection.commit()
@@ -60,43 +59,66 @@ def named(names: Sequence[str] | None) -> list[Projection]:
 
 
 @contextmanager
-def beside(pool: Pool) -> Iterator[Any]:
-    """A connection whose unqualified names are those of the emptied schema beside, for one at a time."""
+def beside(pool: Pool, projections: Sequence[Projection]) -> Iterator[Any]:
+    """A connection whose unqualified names are those of the schema beside, with fresh tables. For one at
+    a time; nothing is left there in the end."""
     schema.create(pool)
-    connection = pool.open()
+    connection = _open_beside(pool)
     try:
         with connection.cursor() as cursor:
             _claim(cursor)
             _empty(cursor)
+            schema.create_tables(cursor, projections, schema.BESIDE)
         connection.commit()
         yield connection
         connection.rollback()
         with connection.cursor() as cursor:
             _empty(cursor)
+            # The lock would end with the connection, but only a moment later than `close` returns.
+            cursor.execute("SELECT pg_advisory_unlock(%s)", (_REBUILD_LOCK,))
         connection.commit()
     finally:
         connection.close()
+
+
+def _open_beside(pool: Pool) -> Any:
+    connection = pool.open()
+    with connection.cursor() as cursor:
+        cursor.execute("SET temp_buffers = '256MB'; SET maintenance_work_mem = '256MB'")
+        cursor.execute("SELECT set_config('search_path', %s, false)", (f"{schema.BESIDE}, public",))
+    connection.commit()
+    return connection
 
 
 def _claim(cursor: Any) -> None:
     cursor.execute("SELECT pg_try_advisory_lock(%s)", (_REBUILD_LOCK,))
     if not cursor.fetchone()[0]:
         raise RebuildUnderWay("projections are being rebuilt or checked already")
-    cursor.execute("SET temp_buffers = '256MB'; SET maintenance_work_mem = '256MB'")
-    cursor.execute("SELECT set_config('search_path', %s, false)", (f"{schema.BESIDE}, public",))
 
 
-def fold_most(connection: Any, projections: Sequence[Projection], progress: Progress | None = None) -> None:
-    """Up to within CLOSE of the head, committing each batch."""
-    with connection.cursor() as cursor:
+def fold_most(pool: Pool, projections: Sequence[Projection], progress: Progress | None = None) -> None:
+    """Up to within CLOSE of the head. The queue is more work than all the others together: two
+    connections share the work."""
+    queue = [projection for projection in projections if projection.name == "queue"]
+    others = [projection for projection in projections if projection.name != "queue"]
+    groups = [group for group in (queue, others) if group]
+    with ThreadPoolExecutor(len(groups), thread_name_prefix="rebuild") as threads:
+        folding = [threads.submit(_fold_group, pool, groups[0], progress)]
+        folding += [threads.submit(_fold_group, pool, group, None) for group in groups[1:]]
+        for group in folding:
+            group.result()
+
+
+def _fold_group(pool: Pool, group: Sequence[Projection], progress: Progress | None) -> None:
+    with closing(_open_beside(pool)) as connection, connection.cursor() as cursor:
         while True:
             head = log_head(cursor)
-            position = min(schema.positions(cursor).values())
+            position = schema.positions(cursor)[group[0].name]
             if progress:
                 progress(position, head)
             if head - position <= CLOSE:
                 break
-            fold_next(cursor, projections, head)
+            fold_next(cursor, group, head)
             connection.commit()
 
 

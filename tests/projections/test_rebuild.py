@@ -100,7 +100,7 @@ def test_rows_that_are_forgotten_are_forgotten_wherever_the_log_is_cut(
 
 
 def test_two_rebuilds_at_once_are_refused(pool: Pool) -> None:
-    with beside(pool), pytest.raises(RebuildUnderWay):
+    with beside(pool, PROJECTIONS), pytest.raises(RebuildUnderWay):
         rebuild(pool)
 
 
