@@ -135,7 +135,8 @@ class Session(smtplib.SMTP):
             raise GreetingError(Stage.EHLO, self._shown(text), code)
 
     def _upgrade(self) -> None:
-        """STARTTLS (RFC 3207). What came in plain text is forgotten, and may not reach into what follows."""
+        """STARTTLS (RFC 3207). The EHLO that follows forgets what was offered in plain text; nothing else that
+        was said in plain text may reach into what follows."""
         if not self.has_extn("starttls"):
             raise TlsError(Stage.STARTTLS, "the server does not offer STARTTLS")
         with self._failing_as(ConnectError, Stage.STARTTLS, "no answer to STARTTLS in time"):
@@ -145,9 +146,6 @@ class Session(smtplib.SMTP):
         if self._unread:
             raise TlsError(Stage.STARTTLS, "plain text was injected after STARTTLS")
         self._encrypt()
-        self.helo_resp = self.ehlo_resp = None
-        self.esmtp_features = {}
-        self.does_esmtp = False
 
     def _encrypt(self) -> None:
         assert self.sock is not None

@@ -170,7 +170,7 @@ def test_under_encryption_nothing_counts_as_sent_before_the_system_took_it(autho
                 while data := peer.recv(65_536):
                     got.extend(data)
 
-        thread = threading.Thread(target=serve)
+        thread = threading.Thread(target=serve, daemon=True)
         thread.start()
         connection = connect(
             {"host": "127.0.0.1", "port": port, "tls_type": "TLS"}, context=authority.trusting()
