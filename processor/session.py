@@ -135,8 +135,8 @@ class Session(smtplib.SMTP):
             raise GreetingError(Stage.EHLO, self._shown(text), code)
 
     def _upgrade(self) -> None:
-        """STARTTLS (RFC 3207). The EHLO that follows forgets what was offered in plain text; nothing else that
-        was said in plain text may reach into what follows."""
+        """STARTTLS (RFC 3207). The EHLO that follows forgets what was offered in plain text; nothing else
+        that was said in plain text may reach into what follows."""
         if not self.has_extn("starttls"):
             raise TlsError(Stage.STARTTLS, "the server does not offer STARTTLS")
         with self._failing_as(ConnectError, Stage.STARTTLS, "no answer to STARTTLS in time"):
