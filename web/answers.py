@@ -18,7 +18,7 @@ def listing(results: list[dict[str, Any]], total: int, page: int, per_page: int)
     return {
         "results": results,
         "search": request.args.get("subscriber", "").strip(),
-        "query": request.query_string.decode("latin-1"),
+        "query": "",
         "total": total,
         "per_page": per_page if total else 0,
         "page": page if total else 0,

@@ -1,0 +1,62 @@
+"""Takes pictures of a running Postledger: both themes, wide and narrow.
+
+    python scripts/screenshots.py http://127.0.0.1:8025 FOLDER [/PATH …]
+
+Needs Chromium (`chromium` on the PATH) and the `dev` extra. Prints what the browser complains of and
+exits with 1 when it does.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+
+from playwright.sync_api import Browser, sync_playwright
+
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
+WIDTHS = (1280, 400)
+
+
+def main(address: str, folder: Path, paths: list[str]) -> int:
+    folder.mkdir(parents=True, exist_ok=True)
+    complaints: list[str] = []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
+        for path in paths or ["/"]:
+            for scheme in ("light", "dark"):
+                for width in WIDTHS:
+                    complaints += take(browser, address + path, folder, scheme, width)
+        browser.close()
+    print("\n".join(complaints))
+    return 1 if complaints else 0
+
+
+def take(browser: Browser, url: str, folder: Path, scheme: str, width: int) -> list[str]:
+    """One picture of the whole page; what the browser complained of."""
+    complaints: list[str] = []
+    context = browser.new_context(
+        viewport={"width": width, "height": 900},
+        color_scheme=scheme,  # type: ignore[arg-type]
+        reduced_motion="reduce",
+        locale="en-GB",
+    )
+    page = context.new_page()
+    page.on(
+        "console", lambda said: complaints.append(f"{url}: {said.text}") if said.type == "error" else None
+    )
+    page.on("pageerror", lambda error: complaints.append(f"{url}: {error}"))
+    page.goto(url, wait_until="load")
+    page.wait_for_timeout(1500)
+    if page.evaluate("document.documentElement.scrollWidth") > width:
+        complaints.append(f"wider than {width} pixels")
+    name = url.split("//")[1].partition("/")[2].strip("/").replace("/", "-") or "dashboard"
+    page.screenshot(path=folder / f"{name}-{scheme}-{width}.png", full_page=True)
+    context.close()
+    return [f"{url}: {complaint}" for complaint in complaints]
+
+
+if __name__ == "__main__":
+    if len(sys.argv) < 3:
+        sys.exit(__doc__)
+    sys.exit(main(sys.argv[1].rstrip("/"), Path(sys.argv[2]), sys.argv[3:]))
