@@ -52,8 +52,9 @@ class Follower:
             self._woken.wait(IDLE)
             self._woken.clear()
             try:
-                while self._runner.step() != 0 and not self._is_stopping.wait(PAUSE):
-                    pass
+                while (applied := self._runner.step()) != 0 and not self._is_stopping.is_set():
+                    if applied is None or self._runner.position >= self._runner.head:
+                        self._is_stopping.wait(PAUSE)
             except (psycopg2.OperationalError, psycopg2.InterfaceError, PoolTimeout) as error:
                 log.warning("the projections wait for the database: %s", str(error).strip())
                 self._is_stopping.wait(RECONNECT)

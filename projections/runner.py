@@ -37,13 +37,15 @@ SETTINGS = """
 class Runner:
     """One runner folds at a time, over all processes; the others wait for it or let it do.
 
-    Thread-safe. `position` is how far the projections were when this runner looked last.
+    Thread-safe. `position` is how far the projections were when this runner looked last, and `head` how
+    far the log was.
     """
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
         self._is_prepared = False
         self.position = 0
+        self.head = 0
 
     def catch_up(self) -> int:
         """Returns when the projections show all that is in the log at the time of the call; the number
@@ -71,9 +73,10 @@ class Runner:
         self._prepare()
         with self._pool.transaction() as cursor:
             is_free = _try_lock(cursor)
-            batch = fold_next(cursor, PROJECTIONS, log_head(cursor)) if is_free else None
+            head = log_head(cursor)
+            batch = fold_next(cursor, PROJECTIONS, head) if is_free else None
             position = min(schema.positions(cursor).values())
-        self.position = position
+        self.position, self.head = position, head
         if not is_free:
             return None
         return batch.upto - batch.after if batch else 0
