@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -84,7 +84,6 @@ class Result:
     window_violations: int
     counts: dict[str, int]
     events: int
-    seconds: float = field(default=0.0)
 
 
 def simulate(server_url: str, options: Options) -> Result:

@@ -28,6 +28,7 @@ from storage.log.committer import Committed, Committer, Refused
 
 log = logging.getLogger(__name__)
 
+
 class Attempts:
     """`suspend(server, reason, until)` is called in the loop's thread and must not block."""
 
@@ -62,12 +63,12 @@ class Attempts:
         if send.not_mailable is not None:
             self._record(facts.suppressed(send, send.not_mailable, self._actor), send)
             return None
-        reservation = self._reservations.take(send.server, now.timestamp())
-        if reservation is None:
+        skeleton = self._gate.skeleton(send.campaign, send.server)
+        reservation = self._reservations.take(send.server, now.timestamp()) if skeleton else None
+        if skeleton is None or reservation is None:
             self.in_hand.release(send.key)
             return None
         try:
-            skeleton = self._gate.skeleton(send.campaign, send.server)
             message = skeleton.message(send.person, now, send.id_domain)
             address = skeleton.envelope_to(send.person)
         except MessageError as error:

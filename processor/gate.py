@@ -7,7 +7,7 @@ attempt looks at the resulting view, so a pause is in force within the time of o
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
@@ -17,15 +17,18 @@ from domain.calendar import Calendar, Hours, both
 from domain.campaign import Campaign
 from domain.capacity import Limits
 from domain.policy import SendingPolicy
+from domain.reply import Stage
 from domain.server import SmtpServer
 from domain.streams import Kind, campaign_of, campaign_stream, kind_of, number_of
 from processor.compose import CampaignContent, Composer, Skeleton
+from processor.render import MessageError
 from processor.smtp_settings import SmtpSettings
+from processor.transport_errors import LoginError
 from projections import servers
 from projections.schema import log_head
 from storage import content
 from storage.pool import Pool
-from storage.secrets import Secrets
+from storage.secrets import Secrets, SecretsError
 
 CHANGES = """
     SELECT position, stream_id FROM events
@@ -33,6 +36,9 @@ CHANGES = """
       AND topic NOT LIKE 'audience.%%'
     ORDER BY position
 """
+
+
+MOST_CAMPAIGNS = 100
 
 
 @dataclass(frozen=True)
@@ -72,6 +78,7 @@ class Gate:
         self._composers: dict[int, Composer] = {}
         self._for_server: dict[tuple[int, int], Skeleton] = {}
         self._stale: set[int] = set()
+        self.broken: dict[int, str] = {}
         self._resting: dict[int, datetime] = {}
         self.epoch = 0
         self._lock = threading.Lock()
@@ -81,36 +88,46 @@ class Gate:
     def refresh(self, now: datetime) -> None:
         """Reads what changed since the last call; safe to call from several threads."""
         with self._lock:
-            changed = self._changes()
+            changed, position = self._changes()
             if any(kind_of(stream) is Kind.POLICY for stream in changed):
                 self._policy = self._application.policy()
             for stream in changed:
                 self._reload(stream)
+            self._position = position
             self.view = self._view(now)
 
-    def track(self, campaigns: Iterable[int], now: datetime) -> None:
-        """Makes campaigns that have something to send known, texts compiled."""
+    def track(self, campaigns: Collection[int], now: datetime) -> None:
+        """Makes campaigns that have something to send known, texts compiled; one that no message can be made
+        of is in `broken` and not sent."""
         with self._lock:
-            new = [number for number in campaigns if number not in self._composers]
+            known = self._composers.keys() | self.broken.keys()
+            new = [number for number in campaigns if number not in known]
             for number in new:
                 self._reload(campaign_stream(number))
-                self._compile(number)
+                try:
+                    self._composers[number] = self._compiled(self._campaigns[number])
+                except MessageError as error:
+                    self.broken[number] = str(error)
             if new:
+                self._forget_others(set(campaigns))
                 self.view = self._view(now)
 
-    def skeleton(self, campaign: int, server: int) -> Skeleton:
-        """For a tracked campaign and a known server; never touches the database."""
+    def skeleton(self, campaign: int, server: int) -> Skeleton | None:
+        """None when the campaign is not tracked any more; never touches the database."""
         key = (campaign, server)
         skeleton = self._for_server.get(key)
-        if skeleton is None:
+        if skeleton is None and (composer := self._composers.get(campaign)) is not None:
             from_email = self.view.servers[server].settings.from_email
-            skeleton = self._for_server[key] = self._composers[campaign].for_server(from_email)
+            skeleton = self._for_server[key] = composer.for_server(from_email)
         return skeleton
 
     def login(self, server: int) -> tuple[SmtpSettings, str]:
-        """What it takes to connect, the password in clear."""
+        """What it takes to connect, the password in clear. Raises LoginError when no key opens it."""
         with self._pool.transaction() as cursor:
-            password = self._secrets.password_of(cursor, server)
+            try:
+                password = self._secrets.password_of(cursor, server)
+            except SecretsError as error:
+                raise LoginError(Stage.AUTH, str(error)) from error
         return SmtpSettings.of(self.view.servers[server].settings.as_dict()), password or ""
 
     def rest(self, server: int, until: datetime, now: datetime) -> None:
@@ -137,17 +154,19 @@ class Gate:
         if self._stale:
             self._stale.difference_update(recipients)
 
-    def _changes(self) -> list[UUID]:
+    def _changes(self) -> tuple[list[UUID], int]:
+        """The streams that changed, and up to which position: what is not reloaded is looked for again."""
+        position = self._position
         with self._pool.transaction() as cursor:
-            if self._position < 0:
-                self._position = log_head(cursor)
+            if position < 0:
+                position = log_head(cursor)
                 numbers = servers.numbers(cursor)
                 self._servers = {number: self._application.server(number) for number in numbers}
-            cursor.execute(CHANGES, (self._position,))
+            cursor.execute(CHANGES, (position,))
             rows = cursor.fetchall()
         if rows:
-            self._position = rows[-1][0]
-        return list(dict.fromkeys(UUID(str(stream)) for _, stream in rows))
+            position = rows[-1][0]
+        return list(dict.fromkeys(UUID(str(stream)) for _, stream in rows)), position
 
     def _reload(self, stream: UUID) -> None:
         kind = kind_of(stream)
@@ -159,25 +178,33 @@ class Gate:
             number = campaign_of(stream)
             self._campaigns[number] = self._application.campaign(number)
 
-    def _compile(self, number: int) -> None:
-        campaign = self._campaigns[number]
+    def _compiled(self, campaign: Campaign) -> Composer:
+        number, parts = campaign.number, (campaign.text, campaign.html)
         with self._pool.transaction() as cursor:
-            texts = [
-                content.text_of(cursor, part) if part else None for part in (campaign.text, campaign.html)
-            ]
-        self._composers[number] = Composer(
+            text, html = (content.text_of(cursor, part) if part else None for part in parts)
+        return Composer(
             CampaignContent(
                 number=number,
                 uuid=str(campaign_stream(number)),
                 name=campaign.name,
                 subject=campaign.subject,
-                text=texts[0],
-                html=texts[1],
+                text=text,
+                html=html,
                 headers=[(name, value) for name, value in campaign.headers],
             ),
             public_url=self._public_url,
             token_key=self._secrets.token_key(),
         )
+
+    def _forget_others(self, campaigns: set[int]) -> None:
+        """Keeps no texts of campaigns that were sent long ago."""
+        if len(self._campaigns) <= MOST_CAMPAIGNS:
+            return
+        for number in self._campaigns.keys() - campaigns:
+            del self._campaigns[number]
+            self._composers.pop(number, None)
+            self.broken.pop(number, None)
+        self._for_server = {key: kept for key, kept in self._for_server.items() if key[0] in campaigns}
 
     def _view(self, now: datetime) -> View:
         policy = self._policy
@@ -192,7 +219,11 @@ class Gate:
                 open_until[number] = closes.timestamp() if closes else float("inf")
         return View(
             policy=policy,
-            campaigns=frozenset(n for n, campaign in self._campaigns.items() if campaign.may_send()),
+            campaigns=frozenset(
+                number
+                for number, campaign in self._campaigns.items()
+                if campaign.may_send() and number not in self.broken
+            ),
             open_until=open_until,
             servers=dict(self._servers),
             limits={number: server.limits() for number, server in self._servers.items()},

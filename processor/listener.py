@@ -9,6 +9,9 @@ from collections.abc import Callable
 
 import psycopg2
 
+from storage.outage import OUTAGE
+from storage.pool import open_connection
+
 log = logging.getLogger(__name__)
 
 LOG_CHANNEL = "postledger_log"
@@ -35,6 +38,10 @@ class Listener:
     def start(self) -> None:
         self._thread.start()
 
+    def is_running(self) -> bool:
+        """False before the start, after the stop, and when a defect has ended the thread."""
+        return self._thread.is_alive()
+
     def stop(self) -> None:
         self._is_stopping.set()
         self._thread.join(5)
@@ -43,12 +50,12 @@ class Listener:
         while not self._is_stopping.is_set():
             try:
                 self._listen()
-            except psycopg2.OperationalError:
-                log.warning("lost the connection that listens; trying again")
+            except OUTAGE as error:
+                log.warning("lost the connection that listens; trying again: %s", str(error).strip())
                 self._is_stopping.wait(RECONNECT_SECONDS)
 
     def _listen(self) -> None:
-        connection = psycopg2.connect(self._url)
+        connection = open_connection(self._url)
         try:
             connection.autocommit = True
             with connection.cursor() as cursor:

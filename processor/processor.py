@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
 from domain.application import Postledger
+from domain.campaign import State
 from domain.clock import Clock
 from domain.errors import Refused
 from processor.attempts import Attempts
@@ -64,6 +65,7 @@ class Processor:
         self._listener = Listener(url, self._on_log, self._on_directory)
         self._schedule = Schedule()
         self._is_stopping = threading.Event()
+        self._is_fenced = False
         self._actor = actor
 
     def start(self) -> None:
@@ -84,7 +86,7 @@ class Processor:
     def wait(self) -> bool:
         """Until `ask_to_stop`; True when that came, False when the processor cannot go on."""
         while not self._is_stopping.wait(0.5):
-            if self._dispatcher.crashed or self._committer.is_fenced:
+            if self._dispatcher.crashed or self._committer.is_fenced or self._is_fenced:
                 log.error("processor %d cannot go on", self.number)
                 return False
         return True
@@ -118,11 +120,19 @@ class Processor:
             self._attempts.in_hand.forget(self._runner.position)
             sends = self._rounds.plan(self._rooms())
             self._dispatcher.hand(sends)
+            self._pause_broken()
             if not sends and not self._dispatcher.is_busy:
                 break
             self._hungry.wait(self._seconds_to_next_round())
             self._is_stopping.wait(IDLE_ROUND_SECONDS)
         self._schedule.next_in("send", self._seconds_to_next_round())
+
+    def _pause_broken(self) -> None:
+        """A campaign that no message can be made of waits for a person instead of failing for everybody."""
+        for number, error in list(self._gate.broken.items()):
+            if self._application.campaign(number).state is State.RUNNING:
+                log.error("campaign %d cannot be composed: paused", number)
+                self._application.pause(number, reason=f"no message can be made: {error}", by=self._actor)
 
     def _rooms(self) -> dict[int, Room]:
         servers = self._gate.view.servers
@@ -161,7 +171,7 @@ class Processor:
     def _heartbeat(self) -> None:
         now = self._clock.now()
         with self._pool.transaction() as cursor:
-            processors.seen(cursor, self.number, now)
+            self._is_fenced = not processors.seen(cursor, self.number, now)
             alive = processors.alive(cursor, now, PATIENCE)
         if self.number in alive:
             self._rounds.share = (sorted(alive).index(self.number), len(alive))

@@ -12,16 +12,15 @@ import os
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 from domain.capacity import Returned
 from domain.clock import Clock
 from domain.delivery import OutcomeUnknown, Requeued
 from domain.fact import Fact
 from domain.streams import capacity_stream, delivery_stream
+from processor.heartbeat import Heartbeat
 from projections import queue, rolling_usage
 from projections.runner import Runner
 from storage import processors
@@ -30,17 +29,30 @@ from storage.pool import Pool
 
 log = logging.getLogger(__name__)
 
-PATIENCE = timedelta(seconds=30)
-"""A processor that has not been seen for so long is taken for dead."""
-
 REASON = "the processor died before the outcome was recorded"
+
+BOOT = Path("/proc/sys/kernel/random/boot_id")
+NAMESPACE = Path("/proc/self/ns/pid")
+
+# Whether somebody else has returned the reservation has to be seen in the very state of the stream that the
+# append expects: else two who recover at a time would both return it, one after the other.
+STATE_OF = """
+    SELECT max(version), bool_or(topic = 'capacity.returned'
+               AND (convert_from(state, 'UTF8')::jsonb->>'reservation')::integer = %(reservation)s)
+    FROM events WHERE stream_id = %(stream)s AND version >= %(reservation)s
+"""
+
+TRIES = 5
+"""How often a reservation is tried to be returned while others append to the same stream; what is left
+over is for the next look."""
 
 
 def host_name() -> str:
-    """The host and its process numbers' name space: what makes a process number mean something."""
-    namespace = Path("/proc/self/ns/pid")
-    inode = namespace.stat().st_ino if namespace.exists() else 0
-    return f"{socket.gethostname()}/{inode}"
+    """Host, boot and name space: what makes a process number mean something. Names of hosts repeat, the
+    identity of a boot does not."""
+    boot = BOOT.read_text().strip() if BOOT.exists() else ""
+    inode = NAMESPACE.stat().st_ino if NAMESPACE.exists() else 0
+    return f"{socket.gethostname()}/{boot}/{inode}"
 
 
 @dataclass(frozen=True)
@@ -49,11 +61,12 @@ class Recovery:
     runner: Runner
     committer: Committer
     clock: Clock
+    heartbeat: Heartbeat
     processor: int
 
     def run(self, *, resend_unknown: bool) -> int:
         """Closes what dead processors left open; the number of deliveries whose outcome is unknown."""
-        dead = self._fence_the_silent()
+        dead = self._fence_the_dead()
         if not dead:
             return 0
         self.runner.catch_up()
@@ -75,15 +88,19 @@ class Recovery:
                 for number in dead:
                     processors.settle(cursor, number)
 
-    def _fence_the_silent(self) -> list[int]:
+    def _fence_the_dead(self) -> list[int]:
         """All fenced processors, those that another one fenced and had no time to clean up after too."""
-        now = self.clock.now()
         with self.pool.transaction() as cursor:
-            for number in {*processors.silent(cursor, now, PATIENCE), *self._gone_from_here(cursor)}:
+            for number in sorted({*self._silent(cursor), *self._gone_from_here(cursor)}):
                 if number != self.processor:
                     log.warning("processor %d is gone: fenced", number)
                     processors.fence(cursor, number)
-            return processors.fenced_with_open_work(cursor)
+            return [n for n in processors.fenced_with_open_work(cursor) if n != self.processor]
+
+    def _silent(self, cursor: Any) -> Sequence[int]:
+        if not self.heartbeat.may_judge:
+            return []
+        return processors.silent(cursor, processors.database_time(cursor), self.heartbeat.patience)
 
     def _gone_from_here(self, cursor: Any) -> Sequence[int]:
         """Unfenced processors of this host whose process does not exist any more: no need to wait."""
@@ -108,28 +125,29 @@ class Recovery:
 
     def _return(self, reservation: rolling_usage.LeftOpen) -> None:
         stream = capacity_stream(reservation.server)
-        with self.pool.transaction() as cursor:
-            version = _version_of(cursor, stream)
-        fact = Returned(
-            originator_id=stream,
-            originator_version=version + 1,
-            by=f"processor:{self.processor}",
-            reservation=reservation.reservation,
-            at=self.clock.now().timestamp(),
-            unused=reservation.n - reservation.used,
-        )
-        self._append([fact])
+        for _ in range(TRIES):
+            with self.pool.transaction() as cursor:
+                cursor.execute(STATE_OF, {"stream": str(stream), "reservation": reservation.reservation})
+                version, is_returned = cursor.fetchone()
+            fact = Returned(
+                originator_id=stream,
+                originator_version=version + 1,
+                by=f"processor:{self.processor}",
+                reservation=reservation.reservation,
+                at=self.clock.now().timestamp(),
+                unused=reservation.n - reservation.used,
+            )
+            if is_returned or self._append([fact]):
+                return
 
-    def _append(self, facts: Sequence[Fact]) -> None:
+    def _append(self, facts: Sequence[Fact]) -> bool:
+        """False when somebody else appended to the stream first."""
         try:
             self.committer.append([fact.stored() for fact in facts])
         except Conflict:
-            log.info("another processor closed %s first", facts[0].originator_id)
-
-
-def _version_of(cursor: Any, stream: UUID) -> int:
-    cursor.execute("SELECT max(version) FROM events WHERE stream_id = %s", (str(stream),))
-    return int(cursor.fetchone()[0])
+            log.info("another processor wrote to %s first", facts[0].originator_id)
+            return False
+        return True
 
 
 def _is_running(pid: int) -> bool:

@@ -45,9 +45,14 @@ class Reservation:
     version: int
     n: int
     until: float
+    reserved_at: float
     used: int = 0
     ended: int = 0
     refused: int = 0
+
+    def unspent(self, now: float) -> int:
+        """What can still be counted on: nothing in the last quarter of its time."""
+        return self.n - self.used if now < self.until - (self.until - self.reserved_at) / 4 else 0
 
     def is_over(self, now: float) -> bool:
         return self.ended == self.used and (self.used == self.n or now >= self.until)
@@ -107,7 +112,7 @@ class Reservations:
     def unspent(self, server: int, now: float) -> int:
         with self._lock:
             account = self._accounts.get(server)
-            return sum(r.n - r.used for r in account.open if now < r.until) if account else 0
+            return sum(r.unspent(now) for r in account.open) if account else 0
 
     def reserve(self, wanted: Mapping[int, int], limits: Mapping[int, Limits], calendar: Hours,
                 now: datetime) -> None:  # fmt: skip
@@ -136,7 +141,7 @@ class Reservations:
             with self._lock:
                 account = self._accounts[server]
                 account.capacity.apply(fact.originator_version, fact)
-                account.open.append(Reservation(fact.originator_version, fact.n, fact.until))
+                account.open.append(Reservation(fact.originator_version, fact.n, fact.until, moment))
 
     def used_on(self, server: int, day: str) -> int:
         return self._accounts[server].capacity.used_on(day)

@@ -5,6 +5,7 @@ The same round serves the dispatcher and the simulation.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
@@ -28,6 +29,9 @@ CURSOR_LIFE = 5.0
 """Seconds after which the search for due deliveries starts again from the oldest: until then it goes
 on from where it was, past the index entries of what was sent a moment ago."""
 
+
+LEAST_EACH = 100
+"""Of many campaigns of one priority each is looked into this far at least, else twice its share."""
 
 FIRST_SERVER = """
     SELECT DISTINCT ON (stream_id) stream_id, (convert_from(state, 'UTF8')::jsonb->>'server')::integer
@@ -61,7 +65,7 @@ class Rounds:
         self._reservations.refresh(limits, view.calendar.local_date(now).isoformat(), now.timestamp())
         self._reservations.settle(limits, now.timestamp())
         offers = self._offers(rooms, view, now)
-        total = sum(offer.slots for offer in offers)
+        total = min(sum(offer.slots for offer in offers), view.policy.batch)
         if not total:
             return []
         candidates = self._candidates(total, {offer.server for offer in offers}, now)
@@ -91,17 +95,17 @@ class Rounds:
             self._after.clear()
             self._restart_at = now.timestamp() + CURSOR_LIFE
         with self._pool.transaction() as cursor:
-            campaigns = [
-                (work.campaign, work.priority, work.server)
-                for work in queue.campaigns_with_work(cursor)
-                if work.server is None or work.server in servers
-            ]
-            self._gate.track([number for number, _, _ in campaigns], now)
+            works = [w for w in queue.campaigns_with_work(cursor) if w.server is None or w.server in servers]
+            self._gate.track([work.campaign for work in works], now)
+            works = [work for work in works if work.campaign in self._gate.view.campaigns]
+            peers = Counter(work.priority for work in works)
             batches = []
-            for number, priority, server in campaigns:
-                if number in self._gate.view.campaigns:
-                    rows = self._due(cursor, number, total, now)
-                    batches.append(Batch(number, priority, [_candidate(row, server) for row in rows]))
+            for work in works:
+                limit = min(total, max(LEAST_EACH, 2 * total // peers[work.priority]))
+                rows = self._due(cursor, work.campaign, limit, now)
+                batches.append(
+                    Batch(work.campaign, work.priority, [_candidate(row, work.server) for row in rows])
+                )
         return interleave(batches, self._last_campaign)
 
     def _due(self, cursor: Any, campaign: int, limit: int, now: datetime) -> list[Due]:

@@ -10,6 +10,13 @@ from datetime import UTC, datetime, timedelta
 from apscheduler.jobstores.base import JobLookupError
 from apscheduler.schedulers.background import BackgroundScheduler
 
+from storage.outage import OUTAGE
+
+log = logging.getLogger(__name__)
+
+AGAIN_SECONDS = 1.0
+"""When a job that the database was away for runs again."""
+
 # A wake-up for a job that is running is no problem worth a line: the job looks again before it ends.
 logging.getLogger("apscheduler.scheduler").setLevel(logging.ERROR)
 logging.getLogger("apscheduler.executors.default").setLevel(logging.ERROR)
@@ -22,7 +29,16 @@ class Schedule:
         )
 
     def every(self, name: str, seconds: float, action: Callable[[], None]) -> None:
-        self._scheduler.add_job(action, "interval", seconds=seconds, id=name, next_run_time=datetime.now(UTC))
+        self._scheduler.add_job(
+            self._run, "interval", (name, action), seconds=seconds, id=name, next_run_time=datetime.now(UTC)
+        )
+
+    def _run(self, name: str, action: Callable[[], None]) -> None:
+        try:
+            action()
+        except OUTAGE as error:
+            log.warning("%s: waits for the database: %s", name, str(error).strip())
+            self.next_in(name, AGAIN_SECONDS)
 
     def start(self) -> None:
         self._scheduler.start()
