@@ -2,86 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
 
 from domain.delivery import Status
-from domain.waiting import Waiting
-from projections.availability import Availability, Capacity
 from web.chart import Chart, Segment, stacked
-
-LABELS = {
-    Status.SENT: "Sent",
-    Status.SENDING: "Sending",
-    Status.QUEUED: "Waiting",
-    Status.FAILED: "Failed",
-    Status.UNKNOWN: "Unknown",
-    Status.SUPPRESSED: "Suppressed",
-    Status.CANCELLED: "Cancelled",
-}
-DONE = frozenset(Status) - {Status.QUEUED, Status.SENDING}
-CAMPAIGN_TONES = {"running": "good", "paused": "warn", "scheduled": "note", "cancelled": "bad"}
-SPANS = ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
-
-
-@dataclass(frozen=True, kw_only=True)
-class CampaignReading:
-    """A campaign as its projection has it; `rate` is in e-mails a minute, of late."""
-
-    number: int
-    name: str
-    state: str
-    counts: Mapping[str, int]
-    reason: str | None = None
-    send_at: datetime | None = None
-    finished_at: datetime | None = None
-    rate: float = 0.0
-
-
-@dataclass(frozen=True, kw_only=True)
-class Oldest:
-    campaign: str
-    since: datetime
-    waiting: Waiting
-
-
-@dataclass(frozen=True, kw_only=True)
-class Refusals:
-    """Replies of one wording. `what` says whom they speak of and from which server they came."""
-
-    count: int
-    reply: str
-    what: str
-    last_at: datetime
-
-    @property
-    def key(self) -> str:
-        return f"{self.what}|{self.reply}"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Readings:
-    """Everything that the dashboard is made from, of one moment. `rate` is in e-mails a minute."""
-
-    capacity: Capacity
-    counts: Mapping[str, int]
-    chart: Chart
-    people: int
-    rate: float = 0.0
-    next_at: datetime | None = None
-    oldest: Oldest | None = None
-    campaigns: Sequence[CampaignReading] = ()
-    campaigns_in_all: int = 0
-    refusals: Sequence[Refusals] = ()
-
-
-@dataclass(frozen=True)
-class Tile:
-    status: str
-    label: str
-    count: int
-    share: str = ""
+from web.figures import LABELS, Oldest, Readings, Refusals, Tile, Today, finish, share, together
+from web.rows import CampaignRow, ServerRow, campaign_row, server_row
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,65 +19,6 @@ class Headline:
     until: datetime | None = None
     until_text: str = ""
     finish: datetime | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class CampaignRow:
-    number: int
-    name: str
-    state: str
-    tone: str
-    note: str
-    done_percent: int
-    done_share: str
-    spoken: str
-    segments: list[Segment]
-    tiles: list[Tile]
-    rate: int
-    finish: datetime | None
-    send_at: datetime | None
-    finished_at: datetime | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class ServerRow:
-    number: int
-    name: str
-    from_email: str
-    tone: str
-    state: str
-    closed: Waiting | None
-    daily_limit: int
-    daily_used: int
-    daily_remaining: int | None
-    segments: list[Segment]
-    rolling_limit: int | None
-    rolling_remaining: int | None
-    rolling_span: str
-    outcome: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Today:
-    """All servers together. `left` counts only servers with a daily limit that are not switched off."""
-
-    servers: int
-    open: int
-    unlimited: int
-    limit: int
-    used: int
-    left: int
-    segments: list[Segment]
-
-    @property
-    def left_text(self) -> str:
-        if self.unlimited and not self.limit:
-            return "no limit"
-        return f"{self.left:,}"
-
-    @property
-    def spoken(self) -> str:
-        return f"{self.used:,} of {self.limit:,} used today by all servers together"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -219,22 +88,6 @@ def overview(readings: Readings) -> Overview:
     )
 
 
-def together(servers: Sequence[Availability]) -> Today:
-    usable = [server for server in servers if server.enabled]
-    limited = [server for server in usable if server.daily_limit]
-    limit = sum(server.daily_limit for server in limited)
-    used = sum(server.daily_used for server in limited)
-    return Today(
-        servers=len(servers),
-        open=sum(server.available for server in servers),
-        unlimited=len(usable) - len(limited),
-        limit=limit,
-        used=used if limited else sum(server.daily_used for server in usable),
-        left=sum(server.daily_remaining or 0 for server in limited),
-        segments=stacked([("used", used)], limit),
-    )
-
-
 def headline(readings: Readings, today: Today) -> Headline:
     waiting = readings.counts.get(Status.QUEUED, 0)
     sending = readings.counts.get(Status.SENDING, 0)
@@ -264,85 +117,6 @@ def headline(readings: Readings, today: Today) -> Headline:
     )
 
 
-def finish(now: datetime, waiting: int, rate: float, today: Today) -> datetime | None:
-    """At this pace; None when today's capacity ends before."""
-    if not waiting or rate <= 0 or (not today.unlimited and waiting > today.left):
-        return None
-    return now + timedelta(minutes=waiting / rate)
-
-
-def campaign_row(campaign: CampaignReading, readings: Readings, today: Today) -> CampaignRow:
-    counts, total = campaign.counts, sum(campaign.counts.values())
-    done = sum(counts.get(status, 0) for status in DONE)
-    waiting, running = counts.get(Status.QUEUED, 0), campaign.state == "running"
-    under_way = running or campaign.state == "paused"
-    tiles = [
-        Tile(status, label, counts.get(status, 0))
-        for status, label in LABELS.items()
-        if counts.get(status, 0) or (under_way and status in (Status.SENT, Status.QUEUED))
-    ]
-    return CampaignRow(
-        number=campaign.number,
-        name=campaign.name,
-        state=campaign.state,
-        tone=CAMPAIGN_TONES.get(campaign.state, ""),
-        note=campaign.reason or "",
-        done_percent=100 * done // total if total else 0,
-        done_share=share(done, total),
-        spoken=", ".join(f"{tile.count:,} {tile.label.lower()}" for tile in tiles),
-        segments=stacked([(status, counts.get(status, 0)) for status in LABELS], total),
-        tiles=tiles,
-        rate=round(campaign.rate) if running else 0,
-        finish=finish(readings.capacity.now, waiting, campaign.rate, today) if running else None,
-        send_at=campaign.send_at if campaign.state == "scheduled" else None,
-        finished_at=campaign.finished_at,
-    )
-
-
-def server_row(server: Availability) -> ServerRow:
-    tone, state = server_state(server)
-    used_share = server.daily_used / server.daily_limit if server.daily_limit else 0
-    fill = "full" if used_share >= 1 else "nearly" if used_share >= 0.9 else "used"
-    finished = server.sent_today + server.failed_today
-    return ServerRow(
-        number=server.number,
-        name=server.name,
-        from_email=server.from_email,
-        tone=tone,
-        state=state,
-        closed=without_state(server.closed, state),
-        daily_limit=server.daily_limit,
-        daily_used=server.daily_used,
-        daily_remaining=server.daily_remaining,
-        segments=stacked([(fill, min(server.daily_used, server.daily_limit))], server.daily_limit),
-        rolling_limit=server.rolling_limit,
-        rolling_remaining=server.rolling_remaining,
-        rolling_span=span(server.rolling_span),
-        outcome=f"{share(server.sent_today, finished)} accepted today" if finished else "",
-    )
-
-
-def without_state(closed: Waiting | None, state: str) -> Waiting | None:
-    """What the badge says already is not said again beside it."""
-    if closed is None or closed.text == state:
-        return None
-    return replace(closed, text=closed.text.removeprefix(f"{state}: "))
-
-
-def server_state(server: Availability) -> tuple[str, str]:
-    match server.closed and server.closed.code:
-        case None:
-            return "good", "available"
-        case "suspended":
-            return "bad", "suspended"
-        case "disabled":
-            return "", "disabled"
-        case "daily_limit" | "rolling_limit":
-            return "warn", "limit reached"
-        case _:
-            return "note", "closed"
-
-
 def steps(readings: Readings) -> list[Step]:
     """What to do first; nothing once a campaign was started."""
     if sum(readings.counts.values()) or any(c.state != "draft" for c in readings.campaigns):
@@ -353,25 +127,3 @@ def steps(readings: Readings) -> list[Step]:
         Step(title="Write a campaign", command=COMMANDS["campaign"], done=bool(readings.campaigns)),
         Step(title="Start it", command=COMMANDS["start"], done=False),
     ]
-
-
-def share(part: int, whole: int) -> str:
-    """In per cent; never 0 % or 100 % where that is only rounding."""
-    if not whole or not part:
-        return "0 %" if whole else "–"
-    percent = 100 * part / whole
-    if percent < 0.1:
-        return "< 0.1 %"
-    if part < whole and percent > 99.9:
-        return "> 99.9 %"
-    return f"{percent:.1f} %" if percent < 99.95 and percent % 1 >= 0.05 else f"{percent:.0f} %"
-
-
-def span(seconds: int) -> str:
-    """60 → a minute, 90 → 90 seconds, 7200 → 2 hours."""
-    for length, unit in SPANS:
-        if seconds and seconds % length == 0:
-            many = seconds // length
-            article = "an" if unit == "hour" else "a"
-            return f"{article} {unit}" if many == 1 else f"{many} {unit}s"
-    return ""

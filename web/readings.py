@@ -13,7 +13,7 @@ from projections.availability import Capacity
 from projections.campaign_progress import Progress
 from projections.server_health import Answers
 from web.chart import Bucket, Chart, chart
-from web.overview import CampaignReading, Oldest, Readings, Refusals
+from web.figures import CampaignReading, Oldest, Readings, Refusals
 
 STRETCH = timedelta(seconds=10)
 STRETCHES = 90

@@ -14,7 +14,8 @@ from domain.waiting import NEXT_IN_LINE, Waiting
 from projections.availability import Availability, Capacity
 from tests.web.world import NOON
 from web.chart import THINNEST, Bucket, chart, round_up, stacked
-from web.overview import CampaignReading, Oldest, Readings, overview, share, span
+from web.figures import CampaignReading, Oldest, Readings, share, span
+from web.overview import overview
 from web.readings import Pace
 
 CSS = Path(__file__).parents[2] / "web" / "static" / "app.css"

@@ -8,7 +8,7 @@ import pytest
 
 from projections import refusals
 from tests.web.world import NOON, World
-from web.overview import Readings
+from web.figures import Readings
 from web.readings import Reader
 
 
