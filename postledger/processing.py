@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from postledger.config import Config
 from postledger.logs import set_up_logs
 from postledger.session import open_session
 from postledger.stopping import on_stop
+from processor.heartbeat import PATIENCE
 from processor.processor import Processor
 
 CONNECTIONS = 10
 
 
-def run_processor(config: Config) -> int:
+def run_processor(config: Config, *, patience: timedelta = PATIENCE) -> int:
     """0 after SIGTERM or SIGINT, 1 when the processor could not go on and wants to be started anew."""
     set_up_logs(config, "processor")
     with open_session(config, connections=CONNECTIONS) as session:
         processor = Processor(
-            session.url, session.pool, session.application, session.secrets, session.clock, config.public_url
+            session.url, session.pool, session.secrets, session.clock, config.public_url, patience=patience
         )
         on_stop(processor.ask_to_stop)
         processor.start()

@@ -41,6 +41,8 @@ class Attempts:
         self._actor = actor
         self._suspend = suspend
         self.in_hand = InHand()
+        self.are_over = False
+        """Set from any thread: no attempt starts any more."""
         self._submitted = 0
         self._completed = 0
 
@@ -55,9 +57,8 @@ class Attempts:
         """Hands AttemptStarted to the committer. None when the send may not or cannot start now."""
         now = self._clock.now()
         view = self._gate.view
-        if not view.may_start(send.campaign, send.server, now.timestamp()) or self._gate.is_stale(
-            send.recipient
-        ):
+        may_start = not self.are_over and view.may_start(send.campaign, send.server, now.timestamp())
+        if not may_start or self._gate.is_stale(send.recipient):
             self.in_hand.release(send.key)
             return None
         if send.not_mailable is not None:
@@ -92,8 +93,11 @@ class Attempts:
 
     def may_go(self, attempt: Attempt, now: float) -> bool:
         """The last look before MAIL FROM, after the commit."""
-        return now < attempt.reservation.until and self._gate.view.may_start(
-            attempt.send.campaign, attempt.send.server, now
+        send = attempt.send
+        return (
+            not self.are_over
+            and now < attempt.reservation.usable_until
+            and self._gate.view.may_start(send.campaign, send.server, now)
         )
 
     def not_offered(self, attempt: Attempt, now: float) -> None:

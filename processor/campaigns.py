@@ -28,6 +28,8 @@ class Campaigns:
 
     def run(self) -> None:
         """Does all that is due; called about once a second and whenever the log says something new."""
+        if self.is_stopping:
+            return
         self._start_scheduled()
         self._queue_started()
         self._finish_drained()

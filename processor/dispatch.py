@@ -24,6 +24,7 @@ from processor.gate import Gate
 from processor.lane import Lane, Line
 from processor.send import Room, Send
 from processor.transport import Connection, TransportError, connect
+from storage.outage import OUTAGE
 
 log = logging.getLogger(__name__)
 
@@ -57,6 +58,10 @@ class Dispatcher:
 
     def start(self) -> None:
         self._thread.start()
+
+    def is_running(self) -> bool:
+        """False before the start, after the stop, and when a defect has shown."""
+        return self._thread.is_alive() and self.crashed is None
 
     def stop(self, patience: float) -> bool:
         """No new attempt; waits for those in flight. After `patience` seconds what is left is cut off
@@ -143,7 +148,8 @@ class Dispatcher:
             self._inbox.popleft()()
 
     def _is_drained(self) -> bool:
-        return not self._inbox and not self._attempts.pending and not any(
+        # In this order: a commit puts its news into the inbox before it stops being pending.
+        return not self._attempts.pending and not self._inbox and not any(
             line.attempt for lane in self._lanes.values() for line in lane.lines
         )  # fmt: skip
 
@@ -201,6 +207,12 @@ class Dispatcher:
             connection = connect(settings, password)
         except TransportError as error:
             self.call(partial(self._open_failed, lane, error))
+        except OUTAGE as error:
+            log.warning("no login for server %d: %s", lane.server, str(error).strip())
+            self.call(partial(self._not_opened, lane))
+        except Exception as error:
+            log.exception("a connection to server %d could not be opened", lane.server)
+            self.crashed = error
         else:
             self.call(partial(self._opened, lane, connection))
 
@@ -214,6 +226,11 @@ class Dispatcher:
         lane.idle.append(line)
         self._selector.register(connection, selectors.EVENT_READ, line)
         self._pump(lane)
+
+    def _not_opened(self, lane: Lane) -> None:
+        """The database was away: nothing is said of the server, whose sends are planned anew."""
+        lane.opening -= 1
+        self._release(lane)
 
     def _open_failed(self, lane: Lane, error: TransportError) -> None:
         lane.opening -= 1

@@ -6,7 +6,10 @@ import logging
 import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any
+
+from eventsourcing.persistence import InfrastructureFactory
 
 from domain.application import Postledger
 from domain.campaign import State
@@ -16,9 +19,10 @@ from processor.attempts import Attempts
 from processor.campaigns import Campaigns
 from processor.dispatch import Dispatcher
 from processor.gate import Gate
+from processor.heartbeat import PATIENCE, Heartbeat
 from processor.listener import Listener
 from processor.queueing import Queueing
-from processor.recovery import PATIENCE, Recovery, host_name
+from processor.recovery import Recovery, host_name
 from processor.reservations import Reservations
 from processor.rounds import Rounds
 from processor.schedule import Schedule
@@ -26,30 +30,36 @@ from processor.send import Room
 from projections.follower import Follower
 from projections.runner import Runner
 from storage import processors
-from storage.log.committer import Committer
+from storage.log.committer import Committer, Fenced
+from storage.log.factory import LogFactory
+from storage.outage import OUTAGE
 from storage.pool import Pool
 from storage.secrets import Secrets
 
 log = logging.getLogger(__name__)
 
 DRAIN_SECONDS = 60.0
-HEARTBEAT_SECONDS = 5.0
 IDLE_ROUND_SECONDS = 0.02
 """The least time between two rounds, so that a hungry lane does not keep the planner spinning."""
 
 
 class Processor:
-    def __init__(self, url: str, pool: Pool, application: Postledger, secrets: Secrets, clock: Clock,
-                 public_url: str) -> None:  # fmt: skip
+    """All that it writes goes through one committer under its number, so that nothing of it gets into the
+    log once others have taken it for dead, which they do after `patience`."""
+
+    def __init__(self, url: str, pool: Pool, secrets: Secrets, clock: Clock, public_url: str,
+                 *, patience: timedelta = PATIENCE) -> None:  # fmt: skip
         self._pool = pool
-        self._application = application
         self._clock = clock
         with pool.transaction() as cursor:
-            self.number = processors.register(cursor, host_name(), os.getpid(), clock.now())
+            now = processors.database_time(cursor)
+            self.number = processors.register(cursor, host_name(), os.getpid(), now)
         actor = f"processor:{self.number}"
         self._runner = Runner(pool)
         self._follower = Follower(self._runner)
         self._committer = Committer(url, clock, processor=self.number, on_commit=self._follower.wake)
+        factory: InfrastructureFactory[Any] = LogFactory(pool=pool, log=self._committer, clock=clock)
+        self._application = application = Postledger(factory=factory, clock=clock)
         self._gate = Gate(pool, application, secrets, public_url)
         self._reservations = Reservations(pool, self._committer, actor)
         self._errands = ThreadPoolExecutor(2, thread_name_prefix="errand")
@@ -61,17 +71,18 @@ class Processor:
         self._rounds = Rounds(pool, self._gate, self._reservations, self._attempts.in_hand, clock)
         queueing = Queueing(pool, application, self._committer, actor)
         self._campaigns = Campaigns(pool, application, self._runner, queueing, clock, actor)
-        self._recovery = Recovery(pool, self._runner, self._committer, clock, self.number)
+        self._heartbeat = Heartbeat(pool, self.number, patience)
+        self._recovery = Recovery(pool, self._runner, self._committer, clock, self._heartbeat, self.number)
         self._listener = Listener(url, self._on_log, self._on_directory)
         self._schedule = Schedule()
         self._is_stopping = threading.Event()
-        self._is_fenced = False
         self._actor = actor
 
     def start(self) -> None:
+        self._schedule.every("heartbeat", self._heartbeat.seconds, self._beat)
+        self._schedule.start()
         self._follower.start()
         self._runner.catch_up()
-        self._heartbeat()
         self._gate.refresh(self._clock.now())
         self._dispatcher.start()
         self._listener.start()
@@ -79,39 +90,65 @@ class Processor:
         self._schedule.every("send", poll, self._send)
         self._schedule.every("campaigns", 1.0, self._campaigns.run)
         self._schedule.every("gate", 1.0, self._look_again)
-        self._schedule.every("heartbeat", HEARTBEAT_SECONDS, self._heartbeat)
-        self._schedule.start()
+        self._schedule.every("recovery", self._heartbeat.seconds, self._recover)
         log.info("processor %d sends", self.number)
 
     def wait(self) -> bool:
         """Until `ask_to_stop`; True when that came, False when the processor cannot go on."""
         while not self._is_stopping.wait(0.5):
-            if self._dispatcher.crashed or self._committer.is_fenced or self._is_fenced:
-                log.error("processor %d cannot go on", self.number)
+            reason = self._why_it_cannot_go_on()
+            if reason:
+                log.error("processor %d cannot go on: %s", self.number, reason)
                 return False
         return True
 
+    def _why_it_cannot_go_on(self) -> str | None:
+        if self._is_fenced:
+            return "others took it for dead"
+        threads = {
+            "dispatcher": self._dispatcher.is_running(),
+            "listener": self._listener.is_running(),
+            "follower": self._follower.is_running(),
+        }
+        dead = [name for name, is_running in threads.items() if not is_running]
+        return f"its {dead[0]} ended on an error" if dead else None
+
+    @property
+    def _is_fenced(self) -> bool:
+        return self._committer.is_fenced or self._heartbeat.is_fenced
+
     def ask_to_stop(self) -> None:
-        """May be called from a signal handler."""
+        """From here on no attempt starts. May be called from a signal handler."""
+        self._attempts.are_over = True
         self._is_stopping.set()
 
     def stop(self) -> None:
-        """No new attempt; those in flight end and are recorded; what was reserved in vain is returned."""
-        self._is_stopping.set()
+        """No new attempt; those in flight end and are recorded; what was reserved in vain is returned.
+
+        The heart beats until the last attempt has ended: nobody may take the processor for dead before.
+        """
+        self.ask_to_stop()
         self._campaigns.is_stopping = True
         self._hungry.set()
+        self._dispatcher.stop(DRAIN_SECONDS)
         self._schedule.stop()
         self._listener.stop()
-        self._dispatcher.stop(DRAIN_SECONDS)
         self._errands.shutdown(wait=True)
-        if not self._committer.is_fenced:
-            self._reservations.close(self._clock.now().timestamp())
+        self._return_the_rest()
         self._committer.close()
         self._follower.stop()
         self._runner.catch_up()
         with self._pool.transaction() as cursor:
             processors.fence(cursor, self.number)
         log.info("processor %d stopped", self.number)
+
+    def _return_the_rest(self) -> None:
+        if self._is_fenced:
+            return
+        try:
+            self._reservations.close(self._clock.now().timestamp())
+        except Fenced:
+            log.warning("processor %d was fenced as it stopped: others return what it reserved", self.number)
 
     def _send(self) -> None:
         """The APScheduler job: rounds, as long as there is something to send and somebody to take it."""
@@ -168,13 +205,11 @@ class Processor:
         if recipient is None:
             self._dispatcher.release_all()
 
-    def _heartbeat(self) -> None:
-        now = self._clock.now()
-        with self._pool.transaction() as cursor:
-            self._is_fenced = not processors.seen(cursor, self.number, now)
-            alive = processors.alive(cursor, now, PATIENCE)
-        if self.number in alive:
-            self._rounds.share = (sorted(alive).index(self.number), len(alive))
+    def _beat(self) -> None:
+        self._heartbeat.beat()
+        self._rounds.share = self._heartbeat.share
+
+    def _recover(self) -> None:
         self._recovery.run(resend_unknown=self._gate.view.policy.resend_unknown)
 
     def _suspend_soon(self, server: int, reason: str, until: datetime) -> None:
@@ -184,5 +219,8 @@ class Processor:
     def _suspend(self, server: int, reason: str, until: datetime) -> None:
         try:
             self._application.suspend_server(server, reason=reason, until=until, by=self._actor)
-        except Refused as refusal:
+        except (Refused, Fenced) as refusal:
             log.info("server %d was not suspended: %s", server, refusal)
+        except OUTAGE as error:
+            # It rests here all the same; who tries it again afterwards will find out anew.
+            log.warning("the suspension of server %d was not recorded: %s", server, str(error).strip())

@@ -128,7 +128,7 @@ class Recovery:
         for _ in range(TRIES):
             with self.pool.transaction() as cursor:
                 cursor.execute(STATE_OF, {"stream": str(stream), "reservation": reservation.reservation})
-                version, is_returned = cursor.fetchone()
+                version, is_returned = cursor.fetchone() or (0, False)
             fact = Returned(
                 originator_id=stream,
                 originator_version=version + 1,

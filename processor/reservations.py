@@ -9,9 +9,9 @@ from __future__ import annotations
 import json
 import threading
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from domain.calendar import Hours
@@ -22,6 +22,10 @@ from storage.pool import Pool
 
 VALID_SECONDS = 10.0
 """How long a reservation may be spent. A short rolling window shortens it: see `_valid_seconds`."""
+
+TRANSIT_SECONDS = 1.0
+"""What a MAIL FROM may take from the last check here to the server, which counts by its own clock: so long
+before a reservation's `until` no attempt starts any more, or a quarter of its time where that is less."""
 
 PAGE = 500
 
@@ -49,6 +53,10 @@ class Reservation:
     used: int = 0
     ended: int = 0
     refused: int = 0
+
+    @property
+    def usable_until(self) -> float:
+        return self.until - min(TRANSIT_SECONDS, (self.until - self.reserved_at) / 4)
 
     def unspent(self, now: float) -> int:
         """What can still be counted on: nothing in the last quarter of its time."""
@@ -136,12 +144,13 @@ class Reservations:
                     day=day,
                     until=min(moment + _valid_seconds(limits[server]), midnight),
                 )
-        for server in self._append(facts):
-            fact = facts[server]
-            with self._lock:
-                account = self._accounts[server]
-                account.capacity.apply(fact.originator_version, fact)
-                account.open.append(Reservation(fact.originator_version, fact.n, fact.until, moment))
+
+        def reserved(server: int) -> None:
+            fact, account = facts[server], self._accounts[server]
+            account.capacity.apply(fact.originator_version, fact)
+            account.open.append(Reservation(fact.originator_version, fact.n, fact.until, moment))
+
+        self._append(facts, reserved)
 
     def used_on(self, server: int, day: str) -> int:
         return self._accounts[server].capacity.used_on(day)
@@ -153,16 +162,17 @@ class Reservations:
         changes = [
             account.capacity.next_change(moment, day, midnight, limits[server])
             for server, account in list(self._accounts.items())
-            if server in limits
+            # One that got a longer window and has not been used since is not read that far back yet.
+            if server in limits and limits[server].window <= account.window
         ]
         return min((change for change in changes if change is not None and change > moment), default=None)
 
     def take(self, server: int, now: float) -> Reservation | None:
-        """One unit to start an attempt with before the reservation's `until`."""
+        """One unit to start an attempt with before the reservation's `usable_until`."""
         with self._lock:
             account = self._accounts.get(server)
             for reservation in account.open if account else ():
-                if reservation.used < reservation.n and now < reservation.until:
+                if reservation.used < reservation.n and now < reservation.usable_until:
                     reservation.used += 1
                     return reservation
         return None
@@ -193,19 +203,22 @@ class Reservations:
                     unused=over.n - over.used,
                     refused=over.refused,
                 )
-        for server in self._append(facts):
-            with self._lock:
-                account = self._accounts[server]
-                account.capacity.apply(facts[server].originator_version, facts[server])
-                account.open = deque(r for r in account.open if r.version != facts[server].reservation)
+
+        def returned(server: int) -> None:
+            fact, account = facts[server], self._accounts[server]
+            account.capacity.apply(fact.originator_version, fact)
+            account.open = deque(r for r in account.open if r.version != fact.reservation)
+
+        self._append(facts, returned)
 
     def close(self, now: float) -> None:
-        """Returns whatever is not used; only after the last attempt has ended."""
+        """Returns whatever is not used; only after the last attempt has ended. A reservation that an attempt
+        without an end names stays open, for those who close that attempt. Raises Fenced."""
         with self._lock:
             for account in self._accounts.values():
                 for reservation in account.open:
                     reservation.until = min(reservation.until, now)
-        while any(account.open for account in self._accounts.values()):
+        while any(r.is_over(now) for account in self._accounts.values() for r in account.open):
             with self._pool.transaction() as cursor:
                 self._read_on(cursor)
             self.settle({}, now)
@@ -221,17 +234,23 @@ class Reservations:
                 account.open.remove(reservation)
         return None
 
-    def _append(self, facts: Mapping[int, Reserved | Returned]) -> list[int]:
-        """The servers whose fact is in the log now."""
+    def _append(self, facts: Mapping[int, Reserved | Returned], written: Callable[[int], None]) -> None:
+        """Calls `written` for each server whose fact is in the log now, whatever became of the others; a
+        conflict is no error."""
         waits = {server: self._committer.promise([fact.stored()]) for server, fact in facts.items()}
-        written = []
+        failure: Exception | None = None
         for server, wait in waits.items():
             try:
                 wait.result()
             except Conflict:
                 continue
-            written.append(server)
-        return written
+            except Exception as error:  # noqa: BLE001
+                failure = error
+                continue
+            with self._lock:
+                written(server)
+        if failure is not None:
+            raise failure
 
 
 def _valid_seconds(limits: Limits) -> float:
@@ -240,7 +259,9 @@ def _valid_seconds(limits: Limits) -> float:
 
 
 def _read_back(cursor: Any, server: int, window: float, day: str, now: float) -> Capacity:
-    """Reads the stream newest first, no further than the day and the rolling window reach."""
+    """Reads the stream newest first, no further than the rolling window, the day, and the day before reach:
+    a change of the time zone can bring yesterday back."""
+    day = (date.fromisoformat(day) - timedelta(1)).isoformat()
     facts: list[tuple[int, Reserved | Returned]] = []
     before, is_within = 2**31 - 1, True
     while is_within:

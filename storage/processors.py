@@ -19,6 +19,13 @@ def register(cur: cursor, host: str, pid: int, now: datetime) -> int:
     return _numbers(cur)[0]
 
 
+def database_time(cur: cursor) -> datetime:
+    """What the time is for all processors alike, whatever their hosts' clocks say."""
+    cur.execute("SELECT clock_timestamp()")
+    found: datetime = cur.fetchone()[0]  # type: ignore[index]
+    return found
+
+
 def seen(cur: cursor, number: int, now: datetime) -> bool:
     """Says that the processor lives. False when it was fenced meanwhile."""
     cur.execute("UPDATE processors SET seen_at = %s WHERE number = %s AND NOT fenced", (now, number))
