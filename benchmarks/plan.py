@@ -1,0 +1,67 @@
+"""One planning round with ten million deliveries due and with ten thousand: the median of many.
+
+A round reads what is due, plans it onto thirty servers, reserves their capacity in the log, and reads
+the people from the directory. The baseline is measured before and after, since the log grows meanwhile.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import time
+from typing import Any
+
+from benchmarks.installation import Installation, installation
+from benchmarks.ten_million import fill, start_campaign
+from domain.clock import SystemClock
+from processor.gate import Gate
+from processor.in_hand import InHand
+from processor.reservations import Reservations
+from processor.rounds import Rounds
+from processor.send import Room
+from storage.log.committer import Committer
+from storage.secrets import Secrets, new_key
+
+SMALL, LARGE = 10_000, 10_000_000
+SERVERS, ROOM = 30, 4
+ROUNDS = 80
+REACH = 1.5
+
+
+def run() -> dict[str, Any]:
+    with installation() as made:
+        made.add_servers(SERVERS, 25)
+        campaign = start_campaign(made, SMALL)
+        fill(made.pool, campaign, SMALL)
+        before = rounds(made)
+        fill(made.pool, campaign, LARGE)
+        value = statistics.median(rounds(made))
+        fill(made.pool, campaign, SMALL)
+        baseline = statistics.median(before + rounds(made))
+    ratio = value / baseline
+    line = {"name": "plan", "value": round(value, 2), "unit": "ms (median)", "baseline": round(baseline, 2)}
+    line |= {"ratio": round(ratio, 2), "reach": REACH, "ok": ratio <= REACH}
+    print(json.dumps(line))
+    return line
+
+
+def rounds(made: Installation) -> list[float]:
+    """Milliseconds each."""
+    clock = SystemClock()
+    gate = Gate(made.pool, made.application, Secrets([new_key()]), "https://mail.example.com")
+    gate.refresh(clock.now())
+    committer = Committer(made.url)
+    planner = Rounds(made.pool, gate, Reservations(made.pool, committer, "benchmark"), InHand(), clock)
+    rooms = {server: Room(ROOM) for server in gate.view.servers}
+    took = []
+    for _ in range(ROUNDS):
+        started = time.perf_counter()
+        sends = planner.plan(rooms)
+        took.append((time.perf_counter() - started) * 1000)
+        assert len(sends) == SERVERS * ROOM
+    committer.close()
+    return took
+
+
+if __name__ == "__main__":
+    run()
