@@ -204,7 +204,8 @@ class Dispatcher:
         """In an opener's thread."""
         try:
             settings, password = self._gate.login(lane.server)
-            connection = connect(settings, password)
+            patience = self._gate.view.servers[lane.server].settings.wait_timeout
+            connection = connect(settings, password, timeout=patience)
         except TransportError as error:
             self.call(partial(self._open_failed, lane, error))
         except OUTAGE as error:
