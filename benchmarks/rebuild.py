@@ -60,7 +60,6 @@ def run() -> dict[str, Any]:
     with installation() as made:
         head = write(made.pool, PEOPLE)
         baseline = BASELINE_EVENTS / seconds(lambda: with_the_library(made.pool, made.url))
-        print(head, baseline)
         value = head / min(seconds(lambda: rebuild(made.pool)) for _ in range(3))
         assert check(made.pool) == []
     ratio = value / baseline

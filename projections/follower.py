@@ -13,7 +13,7 @@ from storage.pool import PoolTimeout
 
 log = logging.getLogger(__name__)
 
-PAUSE = 0.1
+PAUSE = 0.2
 """Seconds between batches while mail is sent. An attempt and its outcome that lie in one batch cost one
 update of the queue's row, so a little patience spares the database."""
 

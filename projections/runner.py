@@ -27,10 +27,12 @@ LOOK_AGAIN = 0.005
 
 ADVISORY_LOCK = 0x72756E6E6572  # "runner"
 
-# The planner takes temporary tables for small, and is right to use the indexes of what is in memory.
+# A crash may take the last batches with their positions: they are folded again, so no commit waits for
+# the disk. Indexes are cheap, since what they lead to is in memory.
 SETTINGS = """
     SELECT set_config('work_mem', %(work_mem)s, true), set_config('jit', 'off', true),
-           set_config('random_page_cost', '1.1', true), set_config('client_min_messages', 'warning', true)
+           set_config('random_page_cost', '1.1', true), set_config('synchronous_commit', 'off', true),
+           set_config('client_min_messages', 'warning', true)
 """
 
 
