@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -27,6 +28,9 @@ class Schedule:
         self._scheduler = BackgroundScheduler(
             timezone=UTC, job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
         )
+        self._changed = threading.Condition()
+        self._running = 0
+        self._is_stopped = False
 
     def every(self, name: str, seconds: float, action: Callable[[], None]) -> None:
         self._scheduler.add_job(
@@ -34,11 +38,19 @@ class Schedule:
         )
 
     def _run(self, name: str, action: Callable[[], None]) -> None:
+        with self._changed:
+            if self._is_stopped:
+                return
+            self._running += 1
         try:
             action()
         except OUTAGE as error:
             log.warning("%s: waits for the database: %s", name, str(error).strip())
             self.next_in(name, AGAIN_SECONDS)
+        finally:
+            with self._changed:
+                self._running -= 1
+                self._changed.notify_all()
 
     def start(self) -> None:
         self._scheduler.start()
@@ -52,6 +64,10 @@ class Schedule:
             self._scheduler.modify_job(name, next_run_time=datetime.now(UTC) + timedelta(seconds=seconds))
 
     def stop(self) -> None:
-        """Waits for running jobs."""
+        """Waits for running jobs. Not by APScheduler's own means: it holds a lock meanwhile that a job needs
+        to say when it wants to run next."""
         if self._scheduler.running:
-            self._scheduler.shutdown(wait=True)
+            self._scheduler.shutdown(wait=False)
+        with self._changed:
+            self._is_stopped = True
+            self._changed.wait_for(lambda: not self._running)

@@ -1,0 +1,182 @@
+"""A world for scenarios of the processor: people, servers, campaigns, and processors that send."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+
+from domain.application import Postledger
+from domain.clock import Clock, SystemClock
+from postledger.sink import Sink
+from processor.processor import Processor
+from projections import queue
+from projections.runner import Runner
+from storage import content, directory
+from storage.log.factory import LogFactory
+from storage.numbers import next_campaign, next_server
+from storage.pool import Pool
+from storage.secrets import Secrets, new_key
+
+ROOT = Path(__file__).parents[2]
+PATIENCE = 60.0
+"""Seconds that a condition may take on a loaded machine: far more than it needs."""
+
+WITH_PATIENCE = """
+import os, sys
+from datetime import timedelta
+from pathlib import Path
+from postledger.config import load
+from postledger.processing import run_processor
+seconds = float(sys.argv[1])
+sys.exit(run_processor(load({}, os.environ, Path.cwd()), patience=timedelta(seconds=seconds)))
+"""
+"""`postledger processor`, but for how long others may be silent before it takes them for dead."""
+
+T = TypeVar("T")
+
+
+class MovingClock:
+    """Goes on as time does, and can be set forward."""
+
+    def __init__(self, start: datetime | None = None) -> None:
+        self._offset = (start - datetime.now(UTC)) if start else timedelta(0)
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + self._offset
+
+    def timestamp(self) -> float:
+        """What time a sink is to write down."""
+        return self.now().timestamp()
+
+    def advance_to(self, instant: datetime) -> None:
+        assert instant >= self.now(), "a clock does not go back"
+        self._offset = instant - datetime.now(UTC)
+
+
+class World:
+    """`clock` is what the application and processors in this process go by; a child process has the real
+    time. `close` it in the end."""
+
+    def __init__(self, url: str, clock: Clock | None = None) -> None:
+        self.url = url
+        self.clock = clock or SystemClock()
+        self.key = new_key()
+        self.pool = Pool(url, size=6)
+        self.application = Postledger(factory=LogFactory(pool=self.pool, clock=self.clock), clock=self.clock)
+        self.runner = Runner(self.pool)
+        self._people = 0
+
+    def close(self) -> None:
+        self.pool.close()
+
+    def add_server(self, name: str, sink: Sink | int, **settings: Any) -> int:
+        with self.pool.transaction() as cursor:
+            number = next_server(cursor)
+        given: dict[str, Any] = {
+            "name": name,
+            "host": "127.0.0.1",
+            "port": sink if isinstance(sink, int) else sink.port,
+            "tls_type": "none",
+            "from_email": f"news@{name}.example",
+            **settings,
+        }
+        return self.application.add_server(given, number=number, by="test")
+
+    def add_people(self, count: int, list_name: str = "Everybody") -> list[int]:
+        """Their addresses are p1@example.org, p2@example.org, …"""
+        with self.pool.transaction() as cursor:
+            chosen = directory.find_or_create_list(cursor, list_name)
+            numbers = []
+            for _ in range(count):
+                self._people += 1
+                number = directory.add_recipient(cursor, f"p{self._people}@example.org", f"P {self._people}")
+                directory.subscribe(cursor, chosen, number, "confirmed")
+                numbers.append(number)
+        return numbers
+
+    def create(self, list_name: str = "Everybody", *, text: str = "Hello", **options: Any) -> int:
+        with self.pool.transaction() as cursor:
+            number = next_campaign(cursor)
+            body = content.keep(cursor, text)
+            lists = [directory.find_or_create_list(cursor, list_name)]
+        given = {"name": f"Campaign {number}", "subject": "News", "text": body, "lists": lists, **options}
+        return self.application.create_campaign(number=number, by="test", **given)
+
+    def create_and_start(self, list_name: str = "Everybody", **options: Any) -> int:
+        number = self.create(list_name, **options)
+        self.application.start(number, by="test")
+        return number
+
+    def change_policy(self, **changes: Any) -> None:
+        self.application.change_policy(changes, by="test")
+
+    def counts(self) -> dict[str, int]:
+        """Deliveries by status, as the log says it now; statuses that none has are left out."""
+        self.runner.catch_up()
+        with self.pool.transaction() as cursor:
+            return {status: count for status, count in queue.counts(cursor).items() if count}
+
+    def state(self, campaign: int) -> str:
+        return str(self.application.campaign(campaign).state)
+
+    def wait_for(self, campaign: int, state: str = "finished", timeout: float = PATIENCE) -> None:
+        wait_until(lambda: self.state(campaign) == state, timeout)
+
+    @contextmanager
+    def processor(
+        self, *, ends: bool = True, patience: float | None = None, url: str | None = None
+    ) -> Iterator[subprocess.Popen[bytes]]:
+        """A process that sends; asked to end with the block, and killed when it does not, or with `ends`
+        off. `patience` is how many seconds others may be silent before it takes them for dead."""
+        with tempfile.TemporaryDirectory() as folder:
+            environment = {
+                **{name: value for name, value in os.environ.items() if not name.startswith("POSTLEDGER_")},
+                "PYTHONPATH": str(ROOT),
+                "POSTLEDGER_DATABASE_URL": url or self.url,
+                "POSTLEDGER_KEY": self.key,
+                "POSTLEDGER_DATA_FOLDER": folder,
+                "POSTLEDGER_LOG_LEVEL": "warning",
+            }
+            arguments = ["-m", "postledger", "processor"]
+            if patience is not None:
+                arguments = ["-c", WITH_PATIENCE, str(patience)]
+            process = subprocess.Popen([sys.executable, *arguments], cwd=folder, env=environment)
+            try:
+                yield process
+                if ends:
+                    process.terminate()
+                    assert process.wait(PATIENCE) == 0
+            finally:
+                if process.poll() is None:
+                    process.kill()
+                    process.wait()
+
+    @contextmanager
+    def sending(self, **options: Any) -> Iterator[Processor]:
+        """A processor in this process, by the clock of this world."""
+        processor = Processor(
+            self.url, self.pool, Secrets([self.key]), self.clock, "http://127.0.0.1:8025",
+            **options,
+        )  # fmt: skip
+        processor.start()
+        try:
+            yield processor
+        finally:
+            processor.stop()
+
+
+def wait_until(condition: Callable[[], T], timeout: float = PATIENCE) -> T:
+    """What the condition gives, once that is true; fails after `timeout` seconds."""
+    deadline = time.monotonic() + timeout
+    while not (found := condition()):
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.01)
+    return found
