@@ -13,6 +13,7 @@ from projections.runner import Runner
 from storage.log.append import Log
 from storage.pool import Pool
 from web import (
+    access,
     campaigns,
     dashboard,
     errors,
@@ -20,6 +21,8 @@ from web import (
     health,
     live,
     metrics,
+    navigation,
+    notices,
     page,
     queue,
     servers,
@@ -57,6 +60,9 @@ def create_app(
     errors.install(app)
     metrics.install(app)
     guard.install(app, settings.public_host)
+    access.install(app)
+    notices.install(app)
+    navigation.install(app)
     page.install(app)
     for resource in RESOURCES:
         app.register_blueprint(resource.blueprint)

@@ -11,10 +11,11 @@ from domain.campaign import State
 from domain.streams import campaign_stream, server_stream
 from projections import campaign_progress
 from projections.campaign_progress import Progress
+from web.access import actor, needs
 from web.answers import instant, listing
 from web.errors import Refusal
 from web.inputs import choice_arguments, instant_field, json_object, page_arguments, text_field
-from web.services import ACTOR, reading, services, wait_until_shown
+from web.services import reading, services, wait_until_shown
 
 blueprint = Blueprint("campaigns", __name__)
 
@@ -23,6 +24,7 @@ LONGEST_REASON = 500
 
 
 @blueprint.put("/api/campaigns/<int:number>/status")
+@needs("send")
 def set_status(number: int) -> Response:
     """`{"status": "running"|"paused"|"cancelled"|"scheduled"|"draft", "reason": …, "send_at": …}`.
     409 when the campaign's state does not allow it. Answers with the campaign as it is then."""
@@ -55,18 +57,19 @@ def change(number: int, status: str, reason: str, send_at: datetime | None) -> i
     application = services().application
     match status:
         case "running":
-            return application.start(number, by=ACTOR)
+            return application.start(number, by=actor())
         case "paused":
-            return application.pause(number, reason=reason, by=ACTOR)
+            return application.pause(number, reason=reason, by=actor())
         case "cancelled":
-            return application.cancel(number, reason=reason, by=ACTOR)
+            return application.cancel(number, reason=reason, by=actor())
         case "scheduled" if send_at is not None:
-            return application.schedule(number, send_at, by=ACTOR)
+            return application.schedule(number, send_at, by=actor())
         case _:
-            return application.unschedule(number, by=ACTOR)
+            return application.unschedule(number, by=actor())
 
 
 @blueprint.get("/api/campaigns/<int:number>")
+@needs("read")
 def one(number: int) -> Response:
     with reading() as cursor:
         found = campaign_progress.progress(cursor, number) if number < 2**31 else None
@@ -76,6 +79,7 @@ def one(number: int) -> Response:
 
 
 @blueprint.get("/api/campaigns")
+@needs("read")
 def listed() -> Response:
     """Newest first."""
     page, per_page = page_arguments()

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from flask import Blueprint, current_app, render_template
 
+from web.access import needs
 from web.live import broadcast
 from web.overview import COMMANDS, Overview
-from web.services import release, services
+from web.services import services
 
 blueprint = Blueprint("dashboard", __name__)
 
@@ -25,6 +26,7 @@ FRAGMENTS = {
 
 
 @blueprint.get("/")
+@needs("read")
 def page() -> str:
     return render_template(
         "dashboard.html",
@@ -32,7 +34,6 @@ def page() -> str:
         order=list(FRAGMENTS),
         classes=FRAGMENTS,
         now=services().clock.now(),
-        version=release(),
     )
 
 

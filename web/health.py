@@ -8,6 +8,7 @@ from psycopg2 import Error
 from projections import schema
 from projections.schema import log_head
 from storage.pool import PoolClosed, PoolTimeout
+from web.access import needs
 from web.services import reading
 
 blueprint = Blueprint("health", __name__)
@@ -17,11 +18,13 @@ FAR_BEHIND = 200_000
 
 
 @blueprint.get("/healthz")
+@needs("public")
 def alive() -> Response:
     return jsonify(data={"status": "ok"})
 
 
 @blueprint.get("/readyz")
+@needs("public")
 def ready() -> Response:
     """503 with the reason in `message` when the database, its tables or the projections are not ready."""
     try:

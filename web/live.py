@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from flask import Blueprint, Response, current_app, jsonify, request
 
+from web.access import needs
 from web.broadcast import Broadcast, Stream, TooManyStreams
 from web.errors import Refusal
 
@@ -20,6 +21,7 @@ def broadcast() -> Broadcast:
 
 
 @blueprint.get("/live")
+@needs("read")
 def stream() -> Response:
     """`Last-Event-ID`, or `after` on the first connection, names the last edition that was seen.
     503 when too many pages are open: the page then polls."""
@@ -45,6 +47,7 @@ def messages(viewer: Stream) -> Iterator[str]:
 
 
 @blueprint.get("/live/fragments")
+@needs("read")
 def fragments() -> Response:
     """All fragments at once; 304 when If-None-Match names the newest edition."""
     edition = broadcast().edition()

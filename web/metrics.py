@@ -14,6 +14,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_late
 from projections import availability, queue, schema
 from projections.availability import Availability
 from projections.schema import log_head
+from web.access import needs
 from web.services import reading, services
 
 blueprint = Blueprint("metrics", __name__)
@@ -51,6 +52,7 @@ def install(app: Flask) -> None:
 
 
 @blueprint.get("/metrics")
+@needs("read")
 def metrics() -> Response:
     registry = CollectorRegistry(auto_describe=False)
     registry.register(Figures())

@@ -20,11 +20,12 @@ from projections.queue_items import Item, Wanted, item, items, people_like
 from projections.schema import log_head
 from storage import directory
 from storage.log.append import Conflict
+from web.access import actor, needs
 from web.answers import instant, listing
 from web.errors import Refusal
 from web.inputs import choice_arguments, number_argument, page_arguments, text_argument, uuid_argument
 from web.readings import state_of
-from web.services import ACTOR, reading, services, wait_until_shown
+from web.services import reading, services, wait_until_shown
 
 blueprint = Blueprint("queue", __name__)
 
@@ -34,6 +35,7 @@ LONGEST_SEARCH = 200
 
 
 @blueprint.get("/api/queue/stats")
+@needs("read")
 def stats() -> Response:
     """From counters alone, so that the size of the queue makes no difference."""
     with reading() as cursor:
@@ -43,6 +45,7 @@ def stats() -> Response:
 
 
 @blueprint.get("/api/queue/servers")
+@needs("read")
 def servers() -> Response:
     with reading() as cursor:
         capacity = availability.capacity(cursor, services().clock.now())
@@ -64,6 +67,7 @@ def server_row(server: availability.Availability) -> dict[str, Any]:
 
 
 @blueprint.get("/api/queue/items")
+@needs("read")
 def listed() -> Response:
     page, per_page = page_arguments()
     search = text_argument("subscriber", LONGEST_SEARCH)
@@ -158,14 +162,16 @@ def described_one(one: Item, campaign: Progress, waiting: Waiting | None) -> dic
 
 
 @blueprint.put("/api/queue/<int:number>/cancel")
+@needs("send")
 def cancel(number: int) -> Response:
     one, _ = current(number)
     if STATUSES[one.status] != Status.QUEUED:
         raise Refusal(409, f"Only a queued e-mail can be cancelled; this one is {STATUSES[one.status]}.")
-    return change(number, Cancelled(**origin(one), by=ACTOR, reason="asked for"))
+    return change(number, Cancelled(**origin(one), by=actor(), reason="asked for"))
 
 
 @blueprint.put("/api/queue/<int:number>/retry")
+@needs("send")
 def retry(number: int) -> Response:
     one, campaign = current(number)
     if STATUSES[one.status] not in RETRIED:
@@ -176,7 +182,7 @@ def retry(number: int) -> Response:
         )
     if campaign.state == "cancelled":
         raise Refusal(409, "Its campaign is cancelled, so it would not be sent.")
-    return change(number, Requeued(**origin(one), by=ACTOR, reason="asked for"))
+    return change(number, Requeued(**origin(one), by=actor(), reason="asked for"))
 
 
 def current(number: int) -> tuple[Item, Progress]:

@@ -10,6 +10,7 @@ from projections import availability
 from projections.availability import Availability
 from projections.servers import Server
 from projections.servers import servers as all_servers
+from web.access import needs
 from web.answers import instant
 from web.services import reading, services
 
@@ -17,6 +18,7 @@ blueprint = Blueprint("servers", __name__)
 
 
 @blueprint.get("/api/servers")
+@needs("read")
 def listed() -> Response:
     """By name. Passwords are never told."""
     with reading() as cursor:

@@ -18,10 +18,6 @@ from storage.pool import Pool
 from web.errors import Refusal
 from web.settings import WebSettings
 
-ACTOR = "api"
-"""Who made a change, in its event."""
-
-
 PATIENCE = 10.0
 """Seconds to wait for the projections, so that an answer shows what the request did."""
 

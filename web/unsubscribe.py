@@ -6,6 +6,7 @@ from flask import Blueprint, Response, make_response, render_template, request
 
 from domain import unsubscribe_token
 from storage import directory
+from web.access import needs
 from web.errors import Refusal
 from web.services import services
 
@@ -13,12 +14,14 @@ blueprint = Blueprint("unsubscribe", __name__)
 
 
 @blueprint.get("/unsubscribe/<token>")
+@needs("public")
 def ask(token: str) -> Response:
     delivery_of(token)
     return shown(done=False)
 
 
 @blueprint.post("/unsubscribe/<token>")
+@needs("public")
 def unsubscribe(token: str) -> Response:
     """Takes the one-click body of RFC 8058 (section 3.1) and the page's own form, which posts the
     same, urlencoded or multipart. Doing it again changes nothing and answers the same."""

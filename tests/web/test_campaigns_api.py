@@ -33,7 +33,7 @@ def test_a_campaign_goes_through_its_life(client: FlaskClient, world: World) -> 
     ]:
         code, answer = put_status(client, campaign, status, **others)
         assert (code, answer["data"]["status"]) == (200, becomes)
-    assert (answer["data"]["reason"], answer["data"]["updated_by"]) == ("moved", "api")
+    assert (answer["data"]["reason"], answer["data"]["updated_by"]) == ("moved", "local")
 
 
 def test_a_scheduled_campaign_tells_its_time_in_utc(client: FlaskClient, world: World) -> None:

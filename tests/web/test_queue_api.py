@@ -236,7 +236,7 @@ def test_cancelling_and_retrying_an_item(client: FlaskClient, world: World) -> N
     assert data(client, "/api/queue/stats")["queued"] == 2
     with world.pool.transaction() as cursor:
         cursor.execute("SELECT topic, state->>'by' FROM event_log ORDER BY position DESC LIMIT 2")
-        assert cursor.fetchall() == [("delivery.requeued", "api"), ("delivery.cancelled", "api")]
+        assert cursor.fetchall() == [("delivery.requeued", "local"), ("delivery.cancelled", "local")]
 
 
 def test_the_answer_shows_what_the_log_says_even_when_the_projections_were_behind(

@@ -1,6 +1,8 @@
 // Keeps the page current: fragments of HTML come over server-sent events, or are polled for when
 // those fail, and are worked into the page with as little change as possible.
 
+import { clock, localise } from "./times.js";
+
 const POLL_EVERY = 2000;
 const TRY_AGAIN_AFTER = 30000;
 const SPEAK_AT_MOST_EVERY = 30000;
@@ -110,30 +112,6 @@ function match(present, wanted) {
   matchChildren(present, wanted);
 }
 
-// Times: the server writes UTC; here they get the viewer's own zone and way of writing.
-
-const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
-const day = new Intl.DateTimeFormat(undefined, { weekday: "short", day: "numeric", month: "short" });
-const distance = new Intl.RelativeTimeFormat(undefined, { numeric: "always", style: "long" });
-const UNITS = [["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
-
-function localise(root) {
-  for (const time of root.querySelectorAll("time")) {
-    const at = new Date(time.dateTime);
-    time.textContent = FORMS[time.dataset.form](at);
-  }
-}
-
-const FORMS = {
-  clock: (at) => clock.format(at),
-  day: (at) => (at.toDateString() === new Date().toDateString() ? clock.format(at) : `${day.format(at)}, ${clock.format(at)}`),
-  distance: (at) => {
-    const seconds = Math.round((at - Date.now()) / 1000);
-    const [unit, length] = UNITS.find(([, length]) => Math.abs(seconds) >= length) ?? UNITS.at(-1);
-    return distance.format(Math.trunc(seconds / length), unit);
-  },
-};
-
 // The chart tells the figures of the bar under the pointer.
 
 document.addEventListener("pointerover", (event) => {
@@ -146,6 +124,4 @@ document.addEventListener("pointerover", (event) => {
 document.addEventListener("visibilitychange", () => (document.hidden ? stop() : listen()));
 addEventListener("pagehide", stop);
 addEventListener("pageshow", (event) => event.persisted && listen());
-setInterval(() => localise(document), 10000);
-localise(document);
 listen();
