@@ -33,7 +33,7 @@ OPENERS = 16
 
 
 class Dispatcher:
-    """`hungry` is called, in the loop's thread, when a lane could take more than it has.
+    """`wake` is to be called after each commit. `hungry` is called, in the loop's thread, when a lane could take more than it has.
 
     Public methods may be called from any thread.
     """
@@ -109,6 +109,10 @@ class Dispatcher:
     def call(self, action: Callable[[], None]) -> None:
         """Runs `action` in the loop's thread, soon."""
         self._inbox.append(action)
+        self.wake()
+
+    def wake(self) -> None:
+        """Makes the loop look into its inbox."""
         if not self._is_awake:
             self._is_awake = True
             with suppress(BlockingIOError):  # the pipe is full of wake-ups already
@@ -251,8 +255,10 @@ class Dispatcher:
             line.attempt = attempt
 
     def _on_committed(self, line: Line, error: Exception | None) -> None:
-        """In the committer's thread."""
-        self.call(partial(self._committed, line, error))
+        """In the committer's thread, which wakes the loop once for all that it has committed."""
+        self._inbox.append(partial(self._committed, line, error))
+        if error is not None:
+            self.wake()
 
     def _committed(self, line: Line, error: Exception | None) -> None:
         attempt = line.attempt

@@ -57,7 +57,7 @@ class Processor:
         actor = f"processor:{self.number}"
         self._runner = Runner(pool)
         self._follower = Follower(self._runner)
-        self._committer = Committer(url, clock, processor=self.number, on_commit=self._follower.wake)
+        self._committer = Committer(url, clock, processor=self.number, on_commit=self._on_commit)
         factory: InfrastructureFactory[Any] = LogFactory(pool=pool, log=self._committer, clock=clock)
         self._application = application = Postledger(factory=factory, clock=clock)
         self._gate = Gate(pool, application, secrets, public_url)
@@ -188,7 +188,15 @@ class Processor:
         return max(IDLE_ROUND_SECONDS, min(poll, frees_at - self._clock.now().timestamp()))
 
     def _look_again(self) -> None:
+        were_open = self._gate.view.open_until.keys()
         self._gate.refresh(self._clock.now())
+        if self._gate.view.open_until.keys() - were_open:
+            self._wake()
+
+    def _on_commit(self, head: int) -> None:
+        """In the committer's thread."""
+        self._follower.wake(head)
+        self._dispatcher.wake()
 
     def _on_log(self) -> None:
         self._follower.wake()
@@ -219,6 +227,8 @@ class Processor:
     def _suspend(self, server: int, reason: str, until: datetime) -> None:
         try:
             self._application.suspend_server(server, reason=reason, until=until, by=self._actor)
+            self._look_again()
+            self._gate.rests_by_the_log(server, until)
         except (Refused, Fenced) as refusal:
             log.info("server %d was not suspended: %s", server, refusal)
         except OUTAGE as error:

@@ -220,6 +220,7 @@ class Session(smtplib.SMTP):
 
 
 @cache
+@cache
 def tls_context(skip_verify: bool) -> ssl.SSLContext:
     """The system's trust (or SSL_CERT_FILE's), host names checked, TLS 1.2 at least."""
     context = ssl.create_default_context()
