@@ -1,8 +1,14 @@
-"""Refusals, and how every error is told: `{"message": …}` to programs, a page to people."""
+"""Refusals, and how every error is told: problem+json (RFC 9457) to programs, a page to people.
+
+A problem also carries `message`, the same as `detail`, which is what listmonk's clients read.
+"""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
 
 from flask import Flask, Response, jsonify, render_template, request
 from psycopg2 import InterfaceError, OperationalError
@@ -16,19 +22,34 @@ log = logging.getLogger(__name__)
 
 
 class Refusal(Exception):
-    """A request that is answered with `status` and `message`; nothing was changed."""
+    """A request that is answered with `status` and `message`; nothing was changed. `fields` has a message
+    for each field that was at fault, of the `part` of the request: body or query. `more` are further members
+    of the problem."""
 
-    def __init__(self, status: int, message: str, headers: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        headers: dict[str, str] | None = None,
+        *,
+        fields: Mapping[str, str] | None = None,
+        part: str = "body",
+        more: Mapping[str, Any] | None = None,
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.message = message
         self.headers = headers or {}
+        self.fields = fields or {}
+        self.part = part
+        self.more = more or {}
 
 
 def install(app: Flask) -> None:
     @app.errorhandler(Refusal)
     def refused(error: Refusal) -> Response:
-        return told(error.status, error.message, error.headers)
+        more = {**errors_of(error.fields, error.part), **error.more}
+        return told(error.status, error.message, error.headers, more)
 
     @app.errorhandler(HTTPException)
     def http_error(error: HTTPException) -> Response:
@@ -42,7 +63,7 @@ def install(app: Flask) -> None:
 
     @app.errorhandler(domain.Refused)
     def against_the_rules(error: domain.Refused) -> Response:
-        return told(status_of(error), error.message)
+        return told(status_of(error), error.message, more=errors_of(error.fields, "body"))
 
     @app.errorhandler(OperationalError)
     @app.errorhandler(InterfaceError)
@@ -73,16 +94,59 @@ SAYINGS = {
 }
 
 
-def told(status: int, message: str, headers: dict[str, str] | None = None) -> Response:
+KINDS = {
+    400: "invalid",
+    401: "not-signed-in",
+    403: "not-allowed",
+    404: "not-found",
+    409: "conflict",
+    412: "changed-meanwhile",
+    422: "key-reused",
+    429: "too-many-requests",
+    503: "not-now",
+}
+"""The kinds of problems that are worth a name of their own; /api/docs says what to do about each."""
+
+
+def told(
+    status: int, message: str, headers: dict[str, str] | None = None, more: Mapping[str, Any] | None = None
+) -> Response:
     if wants_page():
         response = Response(
             render_template("error.html", status=status, message=message), mimetype="text/html"
         )
     else:
-        response = jsonify(message=message)
+        response = jsonify(problem(status, message) | dict(more or {}))
+        response.content_type = "application/problem+json"
     response.status_code = status
     response.headers.extend(headers or {})
     return response
+
+
+def problem(status: int, message: str) -> dict[str, Any]:
+    kind = KINDS.get(status)
+    return {
+        "type": f"/api/docs#problem-{kind}" if kind else "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": message,
+        "instance": request.path,
+        "message": message,
+    }
+
+
+def errors_of(fields: Mapping[str, str], part: str) -> dict[str, Any]:
+    """`errors`: for each field where it is (a JSON pointer into the body, or the parameter), and what is
+    wrong with it."""
+    if not fields:
+        return {}
+    return {
+        "errors": [
+            ({"pointer": "/" + name.replace(".", "/")} if part == "body" else {"parameter": name})
+            | {"detail": message.removeprefix(f"{name}: ")}
+            for name, message in fields.items()
+        ]
+    }
 
 
 def wants_page() -> bool:

@@ -31,7 +31,8 @@ def test_every_answer_has_the_security_headers(app: Flask, client: FlaskClient, 
         assert "camera=()" in answer.headers["Permissions-Policy"], path
         assert answer.headers["Cache-Control"], path
         if answer.status_code >= 400:
-            assert answer.is_json and answer.json["message"], path
+            assert answer.is_json, path
+            assert answer.json["message"], path
         assert answer.status_code != 500, path
         answer.close()
 
