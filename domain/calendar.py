@@ -1,7 +1,7 @@
 """When e-mail may go out: windows of local wall-clock time on chosen weekdays, as instants in UTC.
 
-Windows are half-open. A wall time that the clock jumps over means the instant of the jump; of one
-that occurs twice, a window opens at the first and closes at the last.
+Windows are half-open; on a holiday none opens. A wall time that the clock jumps over means the instant
+of the jump; of one that occurs twice, a window opens at the first and closes at the last.
 """
 
 from __future__ import annotations
@@ -46,6 +46,9 @@ class Hours(Protocol):
     def midnight_after(self, at: datetime) -> datetime:
         """The start of the next local day."""
 
+    def repeats_from(self, at: datetime) -> datetime:
+        """From when on, `at` or later, every week is like any other: no holiday follows."""
+
 
 def parse_windows(text: str, field: str = "windows") -> tuple[Window, ...]:
     """Reads `08:00-20:00,22:00-06:00`; nothing for an empty text, which means always.
@@ -80,18 +83,26 @@ def parse_timezone(name: str, field: str = "timezone") -> ZoneInfo:
 
 @dataclass(frozen=True)
 class Calendar:
-    """`weekdays` are ISO numbers, 1 is Monday; an overnight window belongs to the day it opens on.
-    Without windows every chosen day is open from midnight to midnight."""
+    """`weekdays` are ISO numbers, 1 is Monday; an overnight window belongs to the day it opens on, so one
+    that opened the evening before a holiday ends as usual. Without windows every chosen day is open from
+    midnight to midnight."""
 
     timezone: str
     windows: tuple[Window, ...] = ()
     weekdays: frozenset[int] = EVERY_DAY
+    holidays: frozenset[date] = frozenset()
 
     @classmethod
-    def of(cls, timezone: str, windows: str = "", weekdays: frozenset[int] = EVERY_DAY) -> Calendar:
+    def of(
+        cls,
+        timezone: str,
+        windows: str = "",
+        weekdays: frozenset[int] = EVERY_DAY,
+        holidays: frozenset[date] = frozenset(),
+    ) -> Calendar:
         """From the texts of a policy or a server. Raises Refused."""
         parse_timezone(timezone)
-        return cls(timezone, parse_windows(windows), frozenset(weekdays))
+        return cls(timezone, parse_windows(windows), frozenset(weekdays), frozenset(holidays))
 
     def is_open(self, at: datetime) -> bool:
         today = self.local_date(at)
@@ -119,11 +130,21 @@ class Calendar:
         first = _instant(self.timezone, tomorrow, last=False)
         return first if first > at else _instant(self.timezone, tomorrow, last=True)
 
+    def repeats_from(self, at: datetime) -> datetime:
+        last = max(self.holidays, default=date.min)
+        if last < self.local_date(at):
+            return at.astimezone(UTC)
+        tomorrow = datetime.combine(last + timedelta(1), datetime.min.time())
+        return _instant(self.timezone, tomorrow, last=False)
+
     def _stretches_after(self, at: datetime) -> Iterator[tuple[datetime, datetime]]:
         """Open stretches that end after `at`, in order, with adjoining windows made one."""
         today = self.local_date(at)
         current: tuple[datetime, datetime] | None = None
-        for days in range(-2, _HORIZON.days + 3):
+        span = (self.local_date(self.repeats_from(at)) - today).days + _HORIZON.days + 3
+        for days in range(-2, span):
+            if current is not None and days >= _HORIZON.days + 3:
+                break
             for opens, closes in _stretches_of(self, today + timedelta(days)):
                 if closes <= at:
                     continue
@@ -149,7 +170,7 @@ class _Both:
         return self.one.is_open(at) and self.other.is_open(at)
 
     def opens_at(self, at: datetime) -> datetime | None:
-        instant, horizon = at.astimezone(UTC), at + _HORIZON
+        instant, horizon = at.astimezone(UTC), self.repeats_from(at) + _HORIZON
         while instant < horizon:
             one, other = self.one.opens_at(instant), self.other.opens_at(instant)
             if one is None or other is None:
@@ -171,6 +192,9 @@ class _Both:
     def midnight_after(self, at: datetime) -> datetime:
         return self.one.midnight_after(at)
 
+    def repeats_from(self, at: datetime) -> datetime:
+        return max(self.one.repeats_from(at), self.other.repeats_from(at))
+
 
 def both(one: Hours, other: Hours) -> Hours:
     """The hours in which both are open: the policy's and a server's, in the policy's time zone."""
@@ -180,7 +204,7 @@ def both(one: Hours, other: Hours) -> Hours:
 @lru_cache(maxsize=4096)
 def _stretches_of(calendar: Calendar, day: date) -> tuple[tuple[datetime, datetime], ...]:
     """What the windows that open on one local day come to, in order of opening."""
-    if day.isoweekday() not in calendar.weekdays:
+    if day.isoweekday() not in calendar.weekdays or day in calendar.holidays:
         return ()
     midnight = datetime.combine(day, datetime.min.time())
     stretches = []

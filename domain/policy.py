@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from dataclasses import fields as fields_of
+from datetime import date
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -16,6 +17,7 @@ from domain.streams import policy_stream
 
 _WEEK = (1, 2, 3, 4, 5, 6, 7)
 _DAY = 86_400
+_MOST_HOLIDAYS = 500
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,13 +28,15 @@ class PolicyChanged(Fact):
 
 @dataclass(frozen=True, kw_only=True)
 class SendingPolicy:
-    """`windows` "" is always; `weekdays` are ISO numbers, 1 is Monday. Seconds: `retry_first`,
+    """`windows` "" is always; `weekdays` are ISO numbers, 1 is Monday; `holidays` are ISO dates on which
+    no window opens. Seconds: `retry_first`,
     `retry_cap`, `poll_interval`, `first_suspension`, `max_suspension`. `batch` is how many deliveries a
     planning round looks at; `resend_unknown` whether an attempt of unknown outcome is made again."""
 
     timezone: str = "UTC"
     windows: str = ""
     weekdays: tuple[int, ...] = _WEEK
+    holidays: tuple[str, ...] = ()
     retry_first: int = 60
     retry_cap: int = 14_400
     retry_attempts: int = 10
@@ -47,7 +51,8 @@ class SendingPolicy:
 
     @cached_property
     def calendar(self) -> Calendar:
-        return Calendar.of(self.timezone, self.windows, frozenset(self.weekdays))
+        holidays = frozenset(date.fromisoformat(day) for day in self.holidays)
+        return Calendar.of(self.timezone, self.windows, frozenset(self.weekdays), holidays)
 
     def change(self, changes: Mapping[str, Any], *, by: str) -> PolicyChanged | None:
         """The fact of what differs, None when nothing does. Raises Refused with a message for each
@@ -100,6 +105,25 @@ def _weekdays(value: object, field: str) -> list[int]:
     return sorted({fields.whole(day, field, 1, 7) for day in value})
 
 
+def _holidays(value: object, field: str) -> list[str]:
+    if not isinstance(value, list | tuple | set | frozenset):
+        fields.refuse(field, "a list of dates like 2026-12-25 is expected")
+    if len(value) > _MOST_HOLIDAYS:
+        fields.refuse(field, f"at most {_MOST_HOLIDAYS} dates, these are {len(value)}")
+    return sorted({_date(day, field) for day in value})
+
+
+def _date(value: object, field: str) -> str:
+    text = fields.text(value, field, longest=100)
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        fields.refuse(field, f"'{text}' is not a date like 2026-12-25")
+    if not 2000 <= day.year <= 2200:
+        fields.refuse(field, f"'{text}' is too far away")
+    return day.isoformat()
+
+
 def _between(least: int, most: int) -> Any:
     return lambda value, field: fields.whole(value, field, least, most)
 
@@ -108,6 +132,7 @@ _CHECKS: dict[str, Any] = {
     "timezone": _timezone,
     "windows": _windows,
     "weekdays": _weekdays,
+    "holidays": _holidays,
     "retry_first": _between(1, _DAY),
     "retry_cap": _between(1, _DAY),
     "retry_attempts": _between(1, 100),

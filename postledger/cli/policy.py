@@ -43,6 +43,11 @@ class Weekdays(click.ParamType[list[int]]):
         return _DAYS.index(text[:3]) + 1
 
 
+def dates(_context: click.Context, _option: click.Parameter, value: str | None) -> list[str] | None:
+    """Texts alone: whether they are dates is for the policy to say."""
+    return None if value is None else [day.strip() for day in value.split(",") if day.strip()]
+
+
 @click.group("policy")
 def policy() -> None:
     """The sending policy, for all campaigns and servers."""
@@ -61,6 +66,7 @@ def show(settings: Settings, /, as_json: bool) -> None:
 @click.option("--timezone", help="Whose midnight and windows count, such as Europe/Berlin.")
 @click.option("--windows", help="HH:MM-HH:MM[,…]; overnight is fine; '' for always.")
 @click.option("--weekdays", type=Weekdays(), help="mon-fri, or 1-5.")
+@click.option("--holidays", callback=dates, help="2026-12-25[,…] on which nothing is begun; '' for none.")
 @click.option("--retry-first", type=Seconds(), help="The first delay after a temporary failure; it doubles.")
 @click.option("--retry-cap", type=Seconds(), help="The longest delay.")
 @click.option("--retry-attempts", type=int)
@@ -93,5 +99,6 @@ def _print(session: Session, as_json: bool) -> None:
         print_json(values)
         return
     shown = {**values, "windows": values["windows"] or "always"}
+    shown["holidays"] = ", ".join(values["holidays"]) or "none"
     shown["weekdays"] = ", ".join(_DAYS[day - 1] for day in values["weekdays"])
     print_fields(shown)

@@ -61,7 +61,7 @@ class WallClock:
     def _stretches(self, calendar: Calendar) -> list[tuple[datetime, datetime]]:
         stretches = []
         for day in sorted({wall.date() for wall in self.walls}):
-            if day.isoweekday() in calendar.weekdays:
+            if day.isoweekday() in calendar.weekdays and day not in calendar.holidays:
                 midnight = datetime(day.year, day.month, day.day)
                 for window in calendar.windows or [Window(0, 1440)]:
                     night = 1440 if window.closes <= window.opens else 0
@@ -79,9 +79,12 @@ windows = st.builds(Window, minutes, minutes | st.just(1440)).filter(lambda wind
 
 
 @st.composite
-def calendars(draw: st.DrawFn, timezone: str) -> Calendar:
+def calendars(draw: st.DrawFn, place: tuple[str, date]) -> Calendar:
+    timezone, day = place
     weekdays = draw(st.frozensets(st.integers(1, 7), min_size=1))
-    return Calendar(timezone, tuple(draw(st.lists(windows, max_size=3))), weekdays)
+    nearby = [day + timedelta(distance) for distance in range(-4, 5)]
+    holidays = draw(st.frozensets(st.sampled_from(nearby), max_size=3))
+    return Calendar(timezone, tuple(draw(st.lists(windows, max_size=3))), weekdays, holidays)
 
 
 def middle_of(clock: WallClock) -> list[datetime]:
@@ -94,7 +97,7 @@ def middle_of(clock: WallClock) -> list[datetime]:
 def test_is_open_in_exactly_the_minutes_that_the_wall_clock_allows(
     data: st.DataObject, place: tuple[str, date]
 ) -> None:
-    calendar, clock = data.draw(calendars(place[0])), WALL_CLOCKS[place]
+    calendar, clock = data.draw(calendars(place)), WALL_CLOCKS[place]
     expected = clock.open_minutes(calendar)
     for instant in middle_of(clock)[::7]:
         assert calendar.is_open(instant) == (instant in expected), instant
@@ -104,7 +107,7 @@ def test_is_open_in_exactly_the_minutes_that_the_wall_clock_allows(
 @settings(deadline=None, max_examples=60)
 @given(st.data(), st.sampled_from(sorted(WALL_CLOCKS)))
 def test_opens_and_closes_at_the_next_change(data: st.DataObject, place: tuple[str, date]) -> None:
-    calendar, clock = data.draw(calendars(place[0])), WALL_CLOCKS[place]
+    calendar, clock = data.draw(calendars(place)), WALL_CLOCKS[place]
     expected = clock.open_minutes(calendar)
     reach = clock.instants[-24 * 60]
     at = data.draw(st.sampled_from(middle_of(clock)))
@@ -125,7 +128,7 @@ def test_opens_and_closes_at_the_next_change(data: st.DataObject, place: tuple[s
 @settings(deadline=None, max_examples=40)
 @given(st.data(), st.sampled_from(sorted(WALL_CLOCKS)))
 def test_both_are_open_when_each_is(data: st.DataObject, place: tuple[str, date]) -> None:
-    one, other = data.draw(calendars(place[0])), data.draw(calendars(place[0]))
+    one, other = data.draw(calendars(place)), data.draw(calendars(place))
     clock = WALL_CLOCKS[place]
     expected = clock.open_minutes(one) & clock.open_minutes(other)
     hours, reach = both(one, other), clock.instants[-24 * 60]
@@ -185,6 +188,35 @@ def test_of_a_time_that_occurs_twice_opening_takes_the_first_and_closing_the_las
     calendar = Calendar.of(NEW_YORK, "01:15-01:45", frozenset({7}))
     assert calendar.opens_at(utc("2026-11-01T00:00")) == utc("2026-11-01T05:15")
     assert calendar.closes_at(utc("2026-11-01T05:15")) == utc("2026-11-01T06:45")
+
+
+def test_the_night_before_a_holiday_ends_as_usual_and_none_opens_on_it() -> None:
+    nights = Calendar.of("UTC", "22:00-06:00", holidays=frozenset({date(2026, 12, 25)}))
+    assert nights.closes_at(utc("2026-12-24T23:00")) == utc("2026-12-25T06:00")
+    assert not nights.is_open(utc("2026-12-25T22:00"))
+    assert nights.opens_at(utc("2026-12-25T06:00")) == utc("2026-12-26T22:00")
+
+
+def test_without_windows_a_holiday_is_closed_from_midnight_to_midnight() -> None:
+    calendar = Calendar.of(BERLIN, holidays=frozenset({date(2026, 12, 25)}))
+    assert calendar.closes_at(utc("2026-12-24T12:00")) == utc("2026-12-24T23:00")
+    assert calendar.opens_at(utc("2026-12-24T23:00")) == utc("2026-12-25T23:00")
+    assert calendar.closes_at(utc("2026-12-26T12:00")) is None
+
+
+def test_sending_goes_on_after_weeks_of_holidays() -> None:
+    closed = frozenset(date(2026, 7, 1) + timedelta(days) for days in range(92))
+    calendar = Calendar.of("UTC", "08:00-20:00", frozenset({1, 2, 3, 4, 5}), closed)
+    assert calendar.opens_at(utc("2026-07-01T12:00")) == utc("2026-10-01T08:00")
+    afternoons = both(calendar, Calendar.of("UTC", "14:00-16:00"))
+    assert afternoons.opens_at(utc("2026-07-01T12:00")) == utc("2026-10-01T14:00")
+    assert both(afternoons, Calendar.of("UTC", "09:00-10:00")).opens_at(utc("2026-07-01T12:00")) is None
+
+
+def test_a_holiday_far_away_does_not_close_what_is_always_open() -> None:
+    calendar = Calendar.of("UTC", holidays=frozenset({date(2026, 12, 25)}))
+    assert calendar.closes_at(utc("2026-03-01T12:00")) is None
+    assert calendar.opens_at(utc("2026-03-01T12:00")) == utc("2026-03-01T12:00")
 
 
 def test_adjoining_windows_are_one_stretch() -> None:

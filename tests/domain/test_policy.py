@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -28,6 +29,15 @@ def test_changes_add_up() -> None:
     assert (policy.batch, policy.version) == (50, 2)
 
 
+def test_on_holidays_nothing_is_begun() -> None:
+    policy = changed(SendingPolicy(), holidays=["2026-12-26", "2026-12-25", "2026-12-25"])
+    assert policy.holidays == ("2026-12-25", "2026-12-26")
+    assert not policy.calendar.is_open(datetime(2026, 12, 25, 12, tzinfo=UTC))
+    assert policy.calendar.opens_at(datetime(2026, 12, 25, tzinfo=UTC)) == datetime(2026, 12, 27, tzinfo=UTC)
+    assert policy.change({"holidays": ["2026-12-25", "2026-12-26"]}, by="test") is None
+    assert changed(policy, holidays=[]).calendar == SendingPolicy().calendar
+
+
 def test_only_what_differs_is_recorded() -> None:
     policy = changed(SendingPolicy(), batch=50, weekdays=[1, 2])
     fact = policy.change({"batch": 50, "weekdays": [2, 1], "poll_interval": 1}, by="test")
@@ -45,6 +55,10 @@ def test_only_what_differs_is_recorded() -> None:
         ("weekdays", [0], "from 1 to 7"),
         ("weekdays", [8], "from 1 to 7"),
         ("weekdays", "12", "at least one weekday"),
+        ("holidays", "2026-12-25", "a list of dates"),
+        ("holidays", ["25.12."], "not a date like"),
+        ("holidays", ["1026-12-25"], "too far away"),
+        ("holidays", ["2026-12-25"] * 501, "at most 500"),
         ("retry_first", 0, "from 1"),
         ("retry_attempts", 101, "to 100"),
         ("retry_hours", 0, "from 1"),
