@@ -98,8 +98,11 @@ class Cancelled(Fact):
 
 @dataclass(frozen=True, kw_only=True)
 class Requeued(Fact):
+    """To be tried anew, at `again` or at once; what was counted before counts no more."""
+
     TOPIC: ClassVar[str] = "delivery.requeued"
     reason: str
+    again: float | None = None
 
 
 _TRANSITIONS: dict[tuple[Status, type[Fact]], Status] = {
@@ -168,7 +171,7 @@ class Delivery:
         elif isinstance(fact, Deferred):
             self._defer(fact, recorded_at)
         elif isinstance(fact, Requeued):
-            self.attempts, self.first_failed_at = 0, None
+            self.attempts, self.first_failed_at, self.again = 0, None, fact.again
         if isinstance(fact, Accepted | Deferred | Failed):
             self.reply = fact.reply
 

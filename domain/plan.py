@@ -21,12 +21,14 @@ class Strategy(StrEnum):
 
 class Candidate(NamedTuple):
     """A delivery that is due. `server` is the only one it may go through (direct sending), `avoid`
-    the one that its last transient failure was on; `key` is the caller's own and comes back."""
+    the one that its last transient failure was on, `unfit` those that cannot take it; `key` is the
+    caller's own and comes back."""
 
     campaign: int
     recipient: int
     server: int | None = None
     avoid: int | None = None
+    unfit: frozenset[int] = frozenset()
     key: Any = None
 
 
@@ -103,6 +105,8 @@ def plan(
     for candidate in deliveries:
         if candidate.server is not None:
             taken = chosen.take(candidate.server)
+        elif candidate.unfit:
+            taken = chosen.take_fit(candidate.unfit, candidate.avoid)
         else:
             taken = chosen.take_best(candidate.avoid)
         if taken is not None:
@@ -186,6 +190,13 @@ class _MostRemaining:
         heapq.heappush(self._heap, avoided)
         return taken or self._take_top(room)
 
+    def take_fit(self, unfit: frozenset[int], avoid: int | None) -> tuple[int, int | None] | None:
+        fit = [room for number, room in self._rooms.items() if number not in unfit]
+        if not fit:
+            return None
+        best = min(fit, key=lambda room: (room.number == avoid, -room.weight, room.taken, room.number))
+        return self.take(best.number)
+
     def _best(self) -> _Room | None:
         heap, rooms = self._heap, self._rooms
         while heap:
@@ -232,7 +243,11 @@ class _WeightedRoundRobin:
         return taken
 
     def take_best(self, avoid: int | None) -> tuple[int, int | None] | None:
-        eligible = [number for number in self._rooms if number != avoid] or list(self._rooms)
+        return self.take_fit(frozenset(), avoid)
+
+    def take_fit(self, unfit: frozenset[int], avoid: int | None) -> tuple[int, int | None] | None:
+        fit = [number for number in self._rooms if number not in unfit]
+        eligible = [number for number in fit if number != avoid] or fit
         if not eligible:
             return None
         current, weights = self._current, self._weights

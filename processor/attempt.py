@@ -5,7 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from uuid import UUID
 
-from domain.delivery import About, Accepted, AttemptStarted, Deferred, Failed, OutcomeUnknown, Suppressed
+from domain.delivery import (
+    About,
+    Accepted,
+    AttemptStarted,
+    Deferred,
+    Failed,
+    OutcomeUnknown,
+    Requeued,
+    Suppressed,
+)
 from domain.fact import Fact
 from domain.reply import Verdict, sanitise
 from domain.retry import RetryPolicy, next_try
@@ -13,6 +22,9 @@ from domain.streams import delivery_stream
 from processor.reservations import Reservation
 from processor.send import Send
 from processor.transaction import Transaction
+
+EVENTS_A_RESENDING = 3
+"""AttemptStarted, OutcomeUnknown, Requeued."""
 
 
 @dataclass(eq=False, slots=True)
@@ -63,6 +75,22 @@ def unknown(attempt: Attempt, reason: str, by: str) -> OutcomeUnknown:
         by=by,
         server=attempt.send.server,
         reason=sanitise(reason, attempt.address),
+    )
+
+
+def resent(attempt: Attempt, now: float, retry: RetryPolicy, jitter: float, by: str) -> Requeued | None:
+    """To follow `unknown`, as the policy has it: later each time, and no more often than any retry."""
+    send = attempt.send
+    times = send.version // EVENTS_A_RESENDING + 1
+    again = next_try(times, send.first_failed_at or now, now, retry, jitter)
+    if again is None:
+        return None
+    return Requeued(
+        originator_id=attempt.stream,
+        originator_version=attempt.version + 2,
+        by=by,
+        reason="policy",
+        again=round(again, 3),
     )
 
 

@@ -58,7 +58,7 @@ class Attempts:
         now = self._clock.now()
         view = self._gate.view
         may_start = not self.are_over and view.may_start(send.campaign, send.server, now.timestamp())
-        if not may_start or self._gate.is_stale(send.recipient):
+        if not may_start or self._gate.is_stale(send.recipient, send.read_at):
             self.in_hand.release(send.key)
             return None
         if send.not_mailable is not None:
@@ -77,9 +77,21 @@ class Attempts:
             self._record(facts.unmakeable(send, str(error), self._actor), send)
             return None
         transaction = connection.transaction(skeleton.envelope_from, address, message)
+        if transaction.outcome is not None:
+            self._reservations.give_back(reservation)
+            self._not_through_here(send, transaction.outcome)
+            return None
         attempt = Attempt(send, delivery_stream(send.campaign, send.recipient), reservation, transaction)
         self._submit(facts.started(attempt, self._actor), partial(self._started, attempt, on_committed))
         return attempt
+
+    def _not_through_here(self, send: Send, obstacle: Outcome) -> None:
+        """The server cannot take this message, as it said itself: another one shall, if there is one."""
+        self.in_hand.cannot_take(send.server, send.key)
+        if self._gate.servers_for(send.campaign) <= self.in_hand.unfit(send.key):
+            self._record(facts.unmakeable(send, obstacle.text, self._actor), send)
+        else:
+            self.in_hand.release(send.key)
 
     def _started(self, attempt: Attempt, on_committed: Callable[[Exception | None], None],
                  result: Committed | Refused) -> None:  # fmt: skip
@@ -98,6 +110,7 @@ class Attempts:
             not self.are_over
             and now < attempt.reservation.usable_until
             and self._gate.view.may_start(send.campaign, send.server, now)
+            and not self._gate.is_stale(send.recipient, send.read_at)
         )
 
     def not_offered(self, attempt: Attempt, now: float) -> None:
@@ -115,15 +128,14 @@ class Attempts:
             self._record(facts.accepted(attempt, outcome.text, self._actor), attempt.send)
         elif outcome.is_unknown:
             lane.narrow()
-            self._record(facts.unknown(attempt, outcome.text, self._actor), attempt.send)
+            self._unknown(attempt, outcome.text, now)
         else:
             self._refused(attempt, lane, outcome, is_first, now)
         return outcome.connection_usable
 
     def _refused(self, attempt: Attempt, lane: Lane, outcome: Outcome, is_first: bool, now: float) -> None:
         verdict = _verdict(outcome.code, outcome.text, outcome.stage)
-        if outcome.code is None and not is_first and not outcome.replied:
-            # A reused connection that was dead already: the server never saw this e-mail.
+        if not is_first and _was_given_up(outcome):
             fact: Fact = facts.put_back(attempt, outcome.text, now, self._actor)
         elif verdict.about is About.SERVER:
             fact = facts.put_back(attempt, outcome.text, now, self._actor)
@@ -133,22 +145,33 @@ class Attempts:
             fact = facts.refused(attempt.send, verdict, outcome.text, now, policy, jitter, self._actor)
         self._record(fact, attempt.send)
 
+    def _unknown(self, attempt: Attempt, reason: str, now: float) -> None:
+        send, policy = attempt.send, self._gate.view.policy
+        told: list[Fact] = [facts.unknown(attempt, reason, self._actor)]
+        if policy.resend_unknown and not self._gate.is_cancelled(send.campaign):
+            again = facts.resent(attempt, now, policy, random.random(), self._actor)  # noqa: S311
+            told += [again] if again else []
+        self._record(told, send)
+
     def suspend_for_connect(self, lane: Lane, error: TransportError) -> None:
         verdict = _verdict(error.code, error.text, error.stage)
         self._trouble(lane, verdict._replace(transient=error.transient), sanitise(error.text, ""))
 
     def _trouble(self, lane: Lane, verdict: Verdict, reason: str) -> None:
-        """A server in trouble rests longer each time in a row; one that wants a person, as long as may be."""
-        lane.narrow()
+        """A server in trouble rests longer each time in a row; one that wants a person, as long as may be.
+        What several connections say at the same time is one trouble."""
         now, policy = self._clock.now(), self._gate.view.policy
+        if not self._gate.view.is_open(lane.server, now.timestamp()):
+            return
+        lane.narrow()
         if verdict.transient:
             until = suspend_until(lane.failures, now.timestamp(), policy, random.random())  # noqa: S311
         else:
             until = now.timestamp() + policy.max_suspension
         self._suspend(lane.server, reason, datetime.fromtimestamp(until, UTC))
 
-    def _record(self, fact: Fact, send: Send) -> None:
-        self._submit(fact, partial(self._recorded, send))
+    def _record(self, told: Fact | list[Fact], send: Send) -> None:
+        self._submit(told, partial(self._recorded, send))
 
     def _recorded(self, send: Send, result: Committed | Refused) -> None:
         if isinstance(result, Committed):
@@ -158,13 +181,21 @@ class Attempts:
             log.warning("outcome of %s:%s not recorded: %s", *send.key, type(result.error).__name__)
             self.in_hand.release(send.key)
 
-    def _submit(self, fact: Fact, done: Callable[[Committed | Refused], None]) -> None:
+    def _submit(self, told: Fact | list[Fact], done: Callable[[Committed | Refused], None]) -> None:
         self._submitted += 1
-        self._committer.submit([fact.stored()], partial(self._done, done), notify=False)
+        events = [fact.stored() for fact in told] if isinstance(told, list) else [told.stored()]
+        self._committer.submit(events, partial(self._done, done), notify=False)
 
     def _done(self, done: Callable[[Committed | Refused], None], result: Committed | Refused) -> None:
         done(result)
         self._completed += 1
+
+
+def _was_given_up(outcome: Outcome) -> bool:
+    """Of a reused connection: the server had closed it or says so now, and never saw this e-mail. When
+    it is in trouble indeed, it will tell the next connection so."""
+    is_closing = outcome.code == 421 and outcome.stage is Stage.MAIL
+    return is_closing or (outcome.code is None and not outcome.replied)
 
 
 def _verdict(code: int | None, text: str, stage: Stage) -> Verdict:

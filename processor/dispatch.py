@@ -21,8 +21,9 @@ from domain.clock import Clock
 from processor.attempt import Attempt
 from processor.attempts import Attempts
 from processor.gate import Gate
-from processor.lane import Lane, Line
+from processor.lane import Lane, Line, Wanted
 from processor.send import Room, Send
+from processor.smtp_settings import SmtpSettings
 from processor.transport import Connection, TransportError, connect
 from storage.outage import OUTAGE
 
@@ -33,7 +34,8 @@ OPENERS = 16
 
 
 class Dispatcher:
-    """`wake` is to be called after each commit. `hungry` is called, in the loop's thread, when a lane could take more than it has.
+    """`wake` is to be called after each commit. `hungry` is called, in the loop's thread, when a lane could
+    take more than it has.
 
     Public methods may be called from any thread.
     """
@@ -102,9 +104,9 @@ class Dispatcher:
         if by_server:
             self.call(partial(self._hand, by_server))
 
-    def open_lanes(self, widths: Mapping[int, tuple[int, float]]) -> None:
-        """Makes the lanes known, by server: how many connections and idle seconds they may have."""
-        self.call(partial(self._open_lanes, dict(widths)))
+    def open_lanes(self, wanted: Mapping[int, Wanted]) -> None:
+        """Makes the lanes known, by server, and what their settings have come to be."""
+        self.call(partial(self._open_lanes, dict(wanted)))
 
     def call(self, action: Callable[[], None]) -> None:
         """Runs `action` in the loop's thread, soon."""
@@ -170,10 +172,14 @@ class Dispatcher:
                 if line.attempt is not None:
                     self._lost(line, "the processor was stopped before the server answered")
 
-    def _open_lanes(self, widths: dict[int, tuple[int, float]]) -> None:
-        for server, (max_conns, idle_timeout) in widths.items():
+    def _open_lanes(self, wanted: dict[int, Wanted]) -> None:
+        for server, settings in wanted.items():
             lane = self._lanes.setdefault(server, Lane(server))
-            lane.max_conns, lane.idle_timeout = max_conns, idle_timeout
+            lane.max_conns, lane.idle_timeout = settings.max_conns, settings.idle_timeout
+            lane.smtp = settings.smtp
+            for line in list(lane.idle):
+                if not lane.keeps(line):
+                    self._drop(line)
 
     def _hand(self, by_server: dict[int, list[Send]]) -> None:
         for server, sends in by_server.items():
@@ -219,11 +225,11 @@ class Dispatcher:
             log.exception("a connection to server %d could not be opened", lane.server)
             self.crashed = error
         else:
-            self.call(partial(self._opened, lane, connection))
+            self.call(partial(self._opened, lane, connection, settings))
 
-    def _opened(self, lane: Lane, connection: Connection) -> None:
+    def _opened(self, lane: Lane, connection: Connection, settings: SmtpSettings) -> None:
         lane.opening -= 1
-        line = Line(lane, connection, idle_since=self._now())
+        line = Line(lane, connection, settings, idle_since=self._now())
         if self._is_stopping:
             connection.close()
             return
@@ -239,13 +245,12 @@ class Dispatcher:
 
     def _open_failed(self, lane: Lane, error: TransportError) -> None:
         lane.opening -= 1
-        if lane.lines and lane.failures == 0:
-            # Some servers take fewer connections than they are configured for: go on with what is open.
-            lane.max_conns = max(1, len(lane.lines))
-            return
-        lane.narrow()
-        self._release(lane)
-        self._attempts.suspend_for_connect(lane, error)
+        if lane.lines:
+            lane.cap(self._now())
+        elif not lane.opening:
+            # The last one of several that were opened at once: none got through.
+            self._release(lane)
+            self._attempts.suspend_for_connect(lane, error)
 
     def _begin(self, line: Line, send: Send) -> None:
         attempt = self._attempts.begin(send, line.connection, partial(self._on_committed, line))
@@ -285,8 +290,11 @@ class Dispatcher:
         """The line is free for the next send."""
         if line not in line.lane.lines:
             return
-        line.idle_since = self._now()
-        line.lane.idle.append(line)
+        if line.lane.keeps(line):
+            line.idle_since = self._now()
+            line.lane.idle.append(line)
+        else:
+            self._drop(line)
         self._pump(line.lane)
 
     def _on_socket(self, line: Line, events: int) -> None:
@@ -354,6 +362,7 @@ class Dispatcher:
         now = self._now()
         for lane in self._lanes.values():
             lane.measure(1.0)
+            lane.uncap(now)
             for line in list(lane.lines):
                 if line.attempt is not None and line.attempt.deadline and now > line.attempt.deadline:
                     self._lost(line, "the server did not answer in time")

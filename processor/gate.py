@@ -7,14 +7,14 @@ attempt looks at the resulting view, so a pause is in force within the time of o
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
 from domain.application import Postledger
 from domain.calendar import Calendar, Hours, both
-from domain.campaign import Campaign
+from domain.campaign import Campaign, State
 from domain.capacity import Limits
 from domain.policy import SendingPolicy
 from domain.reply import Stage
@@ -25,20 +25,20 @@ from processor.render import MessageError
 from processor.smtp_settings import SmtpSettings
 from processor.transport_errors import LoginError
 from projections import servers
-from projections.schema import log_head
+from projections.schema import log_head, positions
 from storage import content
 from storage.pool import Pool
 from storage.secrets import Secrets, SecretsError
 
 CHANGES = """
-    SELECT position, stream_id FROM events
-    WHERE position > %s AND topic NOT LIKE 'delivery.%%' AND topic NOT LIKE 'capacity.%%'
-      AND topic NOT LIKE 'audience.%%'
-    ORDER BY position
+    SELECT DISTINCT stream_id FROM events
+    WHERE position > %s AND position <= %s AND topic NOT LIKE 'delivery.%%'
+      AND topic NOT LIKE 'capacity.%%' AND topic NOT LIKE 'audience.%%'
 """
 
-
 MOST_CAMPAIGNS = 100
+MOST_STALE = 10_000
+"""People to remember by number as no longer mailable; when there are more, everybody counts as such."""
 
 
 @dataclass(frozen=True)
@@ -64,8 +64,7 @@ class View:
 
 
 class Gate:
-    """`view` is replaced whole, so any thread may read it without a lock. `epoch` counts the changes of
-    the directory that concern more than one person: what was planned in an earlier epoch is stale."""
+    """`view` is replaced whole, so any thread may read it without a lock."""
 
     def __init__(self, pool: Pool, application: Postledger, secrets: Secrets, public_url: str) -> None:
         self._pool = pool
@@ -76,11 +75,12 @@ class Gate:
         self._servers: dict[int, SmtpServer] = {}
         self._campaigns: dict[int, Campaign] = {}
         self._composers: dict[int, Composer] = {}
-        self._for_server: dict[tuple[int, int], Skeleton] = {}
-        self._stale: set[int] = set()
+        self._skeletons: dict[tuple[int, str], Skeleton] = {}
+        self._news = 0
+        self._stale: dict[int, int] = {}
+        self._all_stale = 0
         self.broken: dict[int, str] = {}
         self._resting: dict[int, datetime] = {}
-        self.epoch = 0
         self._lock = threading.Lock()
         self._policy = application.policy()
         self.view = View(self._policy)
@@ -114,11 +114,10 @@ class Gate:
 
     def skeleton(self, campaign: int, server: int) -> Skeleton | None:
         """None when the campaign is not tracked any more; never touches the database."""
-        key = (campaign, server)
-        skeleton = self._for_server.get(key)
+        key = (campaign, self.view.servers[server].settings.from_email)
+        skeleton = self._skeletons.get(key)
         if skeleton is None and (composer := self._composers.get(campaign)) is not None:
-            from_email = self.view.servers[server].settings.from_email
-            skeleton = self._for_server[key] = composer.for_server(from_email)
+            skeleton = self._skeletons[key] = composer.for_server(key[1])
         return skeleton
 
     def login(self, server: int) -> tuple[SmtpSettings, str]:
@@ -136,44 +135,58 @@ class Gate:
             self._resting[server] = until
             self.view = self._view(now)
 
+    def rests_by_the_log(self, server: int, until: datetime) -> None:
+        """The event has been read: from now on the log alone says how long, and that somebody resumes it."""
+        with self._lock:
+            if self._resting.get(server) == until:
+                del self._resting[server]
+
+    def is_cancelled(self, campaign: int) -> bool:
+        return self._campaigns[campaign].state is State.CANCELLED
+
+    def servers_for(self, campaign: int) -> set[int]:
+        """Those that may send it, now or at another time."""
+        direct = self._campaigns[campaign].messenger
+        enabled = {number for number, server in self.view.servers.items() if server.is_enabled()}
+        return enabled if direct is None else {direct}
+
     def lists(self, campaign: int) -> list[int]:
         return list(self._campaigns[campaign].lists)
 
     def became_stale(self, recipient: int | None) -> None:
         """The directory says that a person (None: anybody) may have stopped being mailable."""
-        if recipient is None:
-            self.epoch += 1
+        self._news += 1
+        if recipient is None or len(self._stale) >= MOST_STALE:
+            self._all_stale = self._news
+            self._stale.clear()
         else:
-            self._stale.add(recipient)
+            self._stale[recipient] = self._news
 
-    def is_stale(self, recipient: int) -> bool:
-        return recipient in self._stale
+    def about_to_read(self) -> int:
+        """Call before reading people from the directory; `is_stale` asks for the number."""
+        return self._news
 
-    def about_to_read(self, recipients: Iterable[int]) -> None:
-        """Call before reading these people from the directory: what is read then is fresh."""
-        if self._stale:
-            self._stale.difference_update(recipients)
+    def is_stale(self, recipient: int, read_at: int) -> bool:
+        """Whether the directory has had news of a person since it was read."""
+        return read_at < self._all_stale or read_at < self._stale.get(recipient, 0)
 
     def _changes(self) -> tuple[list[UUID], int]:
         """The streams that changed, and up to which position: what is not reloaded is looked for again."""
         position = self._position
         with self._pool.transaction() as cursor:
             if position < 0:
-                position = log_head(cursor)
+                position = min(positions(cursor).values())
                 numbers = servers.numbers(cursor)
                 self._servers = {number: self._application.server(number) for number in numbers}
-            cursor.execute(CHANGES, (position,))
-            rows = cursor.fetchall()
-        if rows:
-            position = rows[-1][0]
-        return list(dict.fromkeys(UUID(str(stream)) for _, stream in rows)), position
+            head = log_head(cursor)
+            cursor.execute(CHANGES, (position, head))
+            return [UUID(str(stream)) for (stream,) in cursor.fetchall()], head
 
     def _reload(self, stream: UUID) -> None:
         kind = kind_of(stream)
         if kind is Kind.SERVER:
             number = number_of(stream)
             self._servers[number] = self._application.server(number)
-            self._for_server = {key: c for key, c in self._for_server.items() if key[1] != number}
         elif kind is Kind.CAMPAIGN:
             number = campaign_of(stream)
             self._campaigns[number] = self._application.campaign(number)
@@ -204,7 +217,7 @@ class Gate:
             del self._campaigns[number]
             self._composers.pop(number, None)
             self.broken.pop(number, None)
-        self._for_server = {key: kept for key, kept in self._for_server.items() if key[0] in campaigns}
+        self._skeletons = {key: kept for key, kept in self._skeletons.items() if key[0] in campaigns}
 
     def _view(self, now: datetime) -> View:
         policy = self._policy

@@ -1,4 +1,4 @@
-"""Deliveries that this processor has planned or written, until the projection shows it.
+"""What this processor knows of deliveries that the projection does not show.
 
 The queue projection lags the log a little. A delivery that is planned, or whose last event the
 projection has not seen, must not be planned again: the append would be refused, so it would be no
@@ -15,6 +15,8 @@ class InHand:
 
     def __init__(self) -> None:
         self._written: dict[Key, int] = {}
+        self._released: dict[int, None] = {}
+        self._unfit: dict[Key, frozenset[int]] = {}
 
     def __contains__(self, key: Key) -> bool:
         return key in self._written
@@ -27,12 +29,32 @@ class InHand:
 
     def wrote(self, key: Key, position: int) -> None:
         self._written[key] = position
+        if self._unfit:
+            self._unfit.pop(key, None)
 
     def release(self, key: Key) -> None:
+        """It was planned in vain and is free to be planned again."""
         self._written.pop(key, None)
+        self._released[key[0]] = None
+
+    def campaigns_released(self) -> list[int]:
+        """Campaigns of which something was released since the last call."""
+        released, self._released = self._released, {}
+        return list(released)
+
+    def cannot_take(self, server: int, key: Key) -> None:
+        """What the server offers is not enough for this e-mail. Known until it goes another way."""
+        self._unfit[key] = self.unfit(key) | {server}
+
+    def unfit(self, key: Key) -> frozenset[int]:
+        """Servers that cannot take it."""
+        return self._unfit.get(key, NONE) if self._unfit else NONE
 
     def forget(self, projected: int) -> None:
         """Drops what the projection shows by now, up to the log position `projected`."""
         for key, position in list(self._written.items()):
             if 0 < position <= projected:
                 self._written.pop(key, None)
+
+
+NONE: frozenset[int] = frozenset()

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from processor.attempt import Attempt
 from processor.send import Send
+from processor.smtp_settings import SmtpSettings
 from processor.transport import Connection
 
 CONNECTIONS_AT_FIRST = 2
@@ -16,11 +17,24 @@ server that has just been in trouble is probed by few."""
 LOOKAHEAD_SECONDS = 1.0
 """How long the sends handed to a lane should last: short enough that a choice of server is never old."""
 
+CAP_SECONDS = 60.0
+"""How long to make do with the connections that a server took, before it is asked for more again."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a server's settings say of its connections; `idle_timeout` in seconds."""
+
+    max_conns: int
+    idle_timeout: float
+    smtp: SmtpSettings
+
 
 @dataclass(eq=False)
 class Line:
     lane: Lane
     connection: Connection
+    smtp: SmtpSettings | None = None
     attempt: Attempt | None = None
     idle_since: float = 0.0
     has_served: bool = False
@@ -35,6 +49,7 @@ class Lane:
     server: int
     max_conns: int = 1
     idle_timeout: float = 15.0
+    smtp: SmtpSettings | None = None
     waiting: deque[Send] = field(default_factory=deque)
     lines: set[Line] = field(default_factory=set)
     idle: list[Line] = field(default_factory=list)
@@ -45,11 +60,32 @@ class Lane:
     handed: int = 0
     arrived: int = 0
     _ended: int = 0
+    _cap: int | None = None
+    _capped_until: float = 0.0
+
+    @property
+    def most(self) -> int:
+        """How many connections it may have now."""
+        allowed = min(self.width, self.max_conns)
+        return allowed if self._cap is None else min(allowed, self._cap)
 
     def connections_wanted(self) -> int:
         """How many more connections to open now."""
-        room = min(self.width, self.max_conns) - len(self.lines) - self.opening
+        room = self.most - len(self.lines) - self.opening
         return max(0, min(room, len(self.waiting) - len(self.idle) - self.opening))
+
+    def cap(self, now: float) -> None:
+        """The server takes no more connections than are open: some take fewer than they are set up for."""
+        self._cap, self._capped_until = max(1, len(self.lines)), now + CAP_SECONDS
+
+    def uncap(self, now: float) -> None:
+        """Once the time has come to ask for more."""
+        if now >= self._capped_until:
+            self._cap = None
+
+    def keeps(self, line: Line) -> bool:
+        """Whether a free line is one that the settings still allow."""
+        return line.smtp == self.smtp and len(self.lines) <= self.max_conns
 
     def backlog(self) -> int:
         """Sends that were given to the lane and have not begun."""
@@ -57,7 +93,7 @@ class Lane:
 
     def room(self) -> int:
         """How many more sends the lane can take: what it ends in LOOKAHEAD_SECONDS, and two a connection."""
-        depth = max(2 * min(self.width, self.max_conns), int(self.rate * LOOKAHEAD_SECONDS))
+        depth = max(2 * self.most, int(self.rate * LOOKAHEAD_SECONDS))
         return max(0, depth - self.backlog())
 
     def widen(self) -> None:

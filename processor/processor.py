@@ -15,11 +15,13 @@ from domain.application import Postledger
 from domain.campaign import State
 from domain.clock import Clock
 from domain.errors import Refused
+from domain.server_settings import ServerSettings
 from processor.attempts import Attempts
 from processor.campaigns import Campaigns
 from processor.dispatch import Dispatcher
 from processor.gate import Gate
 from processor.heartbeat import PATIENCE, Heartbeat
+from processor.lane import Wanted
 from processor.listener import Listener
 from processor.queueing import Queueing
 from processor.recovery import Recovery, host_name
@@ -27,6 +29,7 @@ from processor.reservations import Reservations
 from processor.rounds import Rounds
 from processor.schedule import Schedule
 from processor.send import Room
+from processor.smtp_settings import SmtpSettings
 from projections.follower import Follower
 from projections.runner import Runner
 from storage import processors
@@ -173,9 +176,7 @@ class Processor:
 
     def _rooms(self) -> dict[int, Room]:
         servers = self._gate.view.servers
-        self._dispatcher.open_lanes(
-            {number: (s.settings.max_conns, float(s.settings.idle_timeout)) for number, s in servers.items()}
-        )
+        self._dispatcher.open_lanes({number: _wanted(s.settings) for number, s in servers.items()})
         return self._dispatcher.rooms(servers)
 
     def _seconds_to_next_round(self) -> float:
@@ -234,3 +235,8 @@ class Processor:
         except OUTAGE as error:
             # It rests here all the same; who tries it again afterwards will find out anew.
             log.warning("the suspension of server %d was not recorded: %s", server, str(error).strip())
+
+
+def _wanted(settings: ServerSettings) -> Wanted:
+    smtp = SmtpSettings.of(settings.as_dict())
+    return Wanted(settings.max_conns, float(settings.idle_timeout), smtp)

@@ -7,15 +7,18 @@ after a crash, and the expected version of the stream keeps two processors from 
 from __future__ import annotations
 
 import json
+import logging
 from typing import Any
-
-from storage.audience_selection import next_ranges
 
 from domain.application import Postledger
 from domain.audience import LARGEST_CHUNK, RecipientsQueued
+from domain.errors import Refused
 from domain.streams import audience_stream
+from storage.audience_selection import next_ranges
 from storage.log.committer import Committer, Conflict
 from storage.pool import Pool
+
+log = logging.getLogger(__name__)
 
 CHUNKS_A_COMMIT = 100
 
@@ -66,7 +69,10 @@ class Queueing:
     def _finish(self, campaign: int) -> bool:
         with self._pool.transaction() as cursor:
             recipients = _queued(cursor, campaign)
-        self._application.finish_queueing(campaign, recipients=recipients, by=self._actor)
+        try:
+            self._application.finish_queueing(campaign, recipients=recipients, by=self._actor)
+        except Refused as refusal:
+            log.info("campaign %d did not finish queueing: %s", campaign, refusal)
         return False
 
 

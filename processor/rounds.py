@@ -6,9 +6,9 @@ The same round serves the dispatcher and the simulation.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from domain.clock import Clock
@@ -40,6 +40,13 @@ FIRST_SERVER = """
 """
 
 
+class _Found(NamedTuple):
+    """Due deliveries of a campaign, and where the search for them began."""
+
+    batch: Batch
+    after: tuple[datetime, int] | None
+
+
 class Rounds:
     def __init__(
         self, pool: Pool, gate: Gate, reservations: Reservations, in_hand: InHand, clock: Clock
@@ -68,10 +75,12 @@ class Rounds:
         total = min(sum(offer.slots for offer in offers), view.policy.batch)
         if not total:
             return []
-        candidates = self._candidates(total, {offer.server for offer in offers}, now)
+        found = self._search(total, {offer.server for offer in offers}, now)
+        candidates = interleave([each.batch for each in found], self._last_campaign)
         assignments = plan(candidates, offers, view.policy.strategy, self._weights)
         if assignments:
             self._last_campaign = assignments[-1].candidate.campaign
+        self._go_on_from(found, assignments)
         self._reserve(assignments, rooms, view, now)
         return self._sends(assignments)
 
@@ -90,23 +99,52 @@ class Rounds:
                 )
         return offers
 
-    def _candidates(self, total: int, servers: set[int], now: datetime) -> Iterator[Candidate]:
+    def _search(self, total: int, servers: set[int], now: datetime) -> list[_Found]:
         if now.timestamp() >= self._restart_at:
             self._after.clear()
             self._restart_at = now.timestamp() + CURSOR_LIFE
+        for campaign in self._in_hand.campaigns_released():
+            self._after.pop(campaign, None)
         with self._pool.transaction() as cursor:
             works = [w for w in queue.campaigns_with_work(cursor) if w.server is None or w.server in servers]
             self._gate.track([work.campaign for work in works], now)
             works = [work for work in works if work.campaign in self._gate.view.campaigns]
             peers = Counter(work.priority for work in works)
-            batches = []
+            found = []
             for work in works:
                 limit = min(total, max(LEAST_EACH, 2 * total // peers[work.priority]))
+                after = self._after.get(work.campaign)
                 rows = self._due(cursor, work.campaign, limit, now)
-                batches.append(
-                    Batch(work.campaign, work.priority, [_candidate(row, work.server) for row in rows])
-                )
-        return interleave(batches, self._last_campaign)
+                candidates = [self._candidate(row, work.server) for row in rows]
+                found.append(_Found(Batch(work.campaign, work.priority, candidates), after))
+        return found
+
+    def _candidate(self, row: Due, direct: int | None) -> Candidate:
+        return Candidate(
+            campaign=row.campaign,
+            recipient=row.recipient,
+            server=direct,
+            avoid=row.server if row.attempts else None,
+            unfit=self._in_hand.unfit((row.campaign, row.recipient)),
+            key=row,
+        )
+
+    def _go_on_from(self, found: list[_Found], assignments: list[Assignment]) -> None:
+        """What was found and got no server is found again in the next round, before what is behind it."""
+        assigned = {(a.candidate.campaign, a.candidate.recipient) for a in assignments}
+        for (campaign, _, candidates), after in found:
+            before = after
+            for candidate in candidates:
+                if (campaign, candidate.recipient) not in assigned and not candidate.unfit:
+                    self._continue(campaign, before)
+                    break
+                before = (candidate.key.due, candidate.recipient)
+
+    def _continue(self, campaign: int, after: tuple[datetime, int] | None) -> None:
+        if after is None:
+            self._after.pop(campaign, None)
+        else:
+            self._after[campaign] = after
 
     def _due(self, cursor: Any, campaign: int, limit: int, now: datetime) -> list[Due]:
         fresh: list[Due] = []
@@ -133,24 +171,21 @@ class Rounds:
         self._reservations.reserve(wanted, view.limits, view.calendar, now)
 
     def _sends(self, assignments: list[Assignment]) -> list[Send]:
-        epoch = self._gate.epoch
+        read_at = self._gate.about_to_read()
         by_campaign: dict[int, list[int]] = {}
         for a in assignments:
             by_campaign.setdefault(a.candidate.campaign, []).append(a.candidate.recipient)
         people: dict[tuple[int, int], Addressee] = {}
         with self._pool.transaction() as cursor:
             for campaign, numbers in by_campaign.items():
-                self._gate.about_to_read(numbers)
                 for person in directory.mailable(cursor, self._gate.lists(campaign), numbers):
                     people[campaign, person.number] = person
             domains = self._id_domains(cursor, [a.candidate.key for a in assignments])
-        if epoch != self._gate.epoch:
-            return []
         sends = []
         for a in assignments:
             key = (a.candidate.campaign, a.candidate.recipient)
             self._in_hand.take(key)
-            sends.append(_send(a, people[key], domains.get(key)))
+            sends.append(_send(a, people[key], domains.get(key), read_at))
         return sends
 
     def _id_domains(self, cursor: Any, rows: list[Due]) -> dict[tuple[int, int], str]:
@@ -167,17 +202,7 @@ class Rounds:
         }
 
 
-def _candidate(row: Due, direct: int | None) -> Candidate:
-    return Candidate(
-        campaign=row.campaign,
-        recipient=row.recipient,
-        server=direct,
-        avoid=row.server if row.attempts else None,
-        key=row,
-    )
-
-
-def _send(assignment: Assignment, person: Addressee, id_domain: str | None) -> Send:
+def _send(assignment: Assignment, person: Addressee, id_domain: str | None, read_at: int) -> Send:
     row: Due = assignment.candidate.key
     return Send(
         campaign=row.campaign,
@@ -192,4 +217,5 @@ def _send(assignment: Assignment, person: Addressee, id_domain: str | None) -> S
         ),
         not_mailable=person.reason,
         id_domain=id_domain,
+        read_at=read_at,
     )

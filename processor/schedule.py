@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
+from apscheduler.events import EVENT_JOB_MAX_INSTANCES, JobSubmissionEvent
 from apscheduler.jobstores.base import JobLookupError
 from apscheduler.schedulers.background import BackgroundScheduler
 
@@ -18,7 +19,10 @@ log = logging.getLogger(__name__)
 AGAIN_SECONDS = 1.0
 """When a job that the database was away for runs again."""
 
-# A wake-up for a job that is running is no problem worth a line: the job looks again before it ends.
+RUNNING_SECONDS = 0.2
+"""When a job that was to run while it was running runs again: what woke it may have come too late for it."""
+
+# A wake-up for a job that is running is no problem worth a line.
 logging.getLogger("apscheduler.scheduler").setLevel(logging.ERROR)
 logging.getLogger("apscheduler.executors.default").setLevel(logging.ERROR)
 
@@ -28,7 +32,9 @@ class Schedule:
         self._scheduler = BackgroundScheduler(
             timezone=UTC, job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
         )
+        self._scheduler.add_listener(self._was_running, EVENT_JOB_MAX_INSTANCES)
         self._changed = threading.Condition()
+        self._bringing_forward = threading.Lock()
         self._running = 0
         self._is_stopped = False
 
@@ -59,9 +65,15 @@ class Schedule:
         self.next_in(name, 0.0)
 
     def next_in(self, name: str, seconds: float) -> None:
-        """Brings the next run of a job forward (or puts it off); its interval counts from there."""
-        with suppress(JobLookupError):  # not started yet, or stopped
-            self._scheduler.modify_job(name, next_run_time=datetime.now(UTC) + timedelta(seconds=seconds))
+        """Brings the next run of a job forward, never puts it off; its interval counts from there."""
+        at = datetime.now(UTC) + timedelta(seconds=seconds)
+        with suppress(JobLookupError), self._bringing_forward:  # not started yet, or stopped
+            job = self._scheduler.get_job(name)
+            if job is not None and job.next_run_time > at:
+                job.modify(next_run_time=at)
+
+    def _was_running(self, event: JobSubmissionEvent) -> None:
+        self.next_in(event.job_id, RUNNING_SECONDS)
 
     def stop(self) -> None:
         """Waits for running jobs. Not by APScheduler's own means: it holds a lock meanwhile that a job needs

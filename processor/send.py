@@ -11,8 +11,9 @@ from processor.compose import Recipient
 class Send:
     """`version` is that of the delivery's last event; `remaining` the server's capacity when chosen;
     `attempts` those that counted so far; `first_failed_at` epoch seconds or None; `not_mailable` why the
-    person must not be mailed, as the directory said when this was planned; `id_domain` the Message-ID's
-    domain that an earlier attempt through another server has given it."""
+    person must not be mailed, as the directory said when it was read for this; `read_at` is when that was,
+    as the gate counts; `id_domain` the Message-ID's domain that an earlier attempt through another server
+    has given it."""
 
     campaign: int
     recipient: int
@@ -24,6 +25,7 @@ class Send:
     person: Recipient
     not_mailable: str | None = None
     id_domain: str | None = None
+    read_at: int = 0
 
     @property
     def key(self) -> tuple[int, int]:

@@ -40,7 +40,7 @@ delivery.cancelled by reason
 delivery.deferred about again by reply server
 delivery.failed about by reply server
 delivery.outcome_unknown by reason server
-delivery.requeued by reason
+delivery.requeued again by reason
 delivery.suppressed by reason
 policy.changed by changes
 server.added by number originator_topic settings timestamp
@@ -61,6 +61,7 @@ SAMPLES: dict[str, Any] = {
     "dict[str, Any]": {"name": "ü", "lists": [1], "window": None, "enabled": True},
     "str | None": "x",
     "int | None": 3,
+    "float | None": 4.5,
 }
 
 every_event = pytest.mark.parametrize("kind", EVENT_CLASSES, ids=get_topic)
