@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.resources import files
@@ -62,6 +63,7 @@ def run_demo(config: Config, *, once: bool) -> int:
     stopping = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopping.set())
+    config = _with_free_port(config)
     with ExitStack() as stack:
         demo = stack.enter_context(_installation(config, once))
         click.echo(f"Postledger sends a campaign to {demo.recipients} people through {len(SERVERS)} servers.")
@@ -76,6 +78,15 @@ def run_demo(config: Config, *, once: bool) -> int:
         click.echo(json.dumps(summary))
         return 0
     return 1 if once else 0
+
+
+def _with_free_port(config: Config) -> Config:
+    """The configured port, or any other when something listens there already."""
+    for port in (config.port, 0):
+        with suppress(OSError), socket.create_server((config.bind, port)) as probe:
+            taken = probe.getsockname()[1]
+            return replace(config, port=taken, public_url=f"http://{config.bind}:{taken}")
+    raise click.ClickException(f"there is no free port on {config.bind}")
 
 
 @contextmanager
