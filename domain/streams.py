@@ -24,6 +24,8 @@ class Kind(IntEnum):
     SERVER = 4
     CAPACITY = 5
     POLICY = 6
+    USER = 7
+    KEY = 8
 
 
 def _pack(kind: Kind, campaign: int = 0, number: int = 0) -> UUID:
@@ -54,6 +56,14 @@ def capacity_stream(server: int) -> UUID:
 
 def policy_stream() -> UUID:
     return _pack(Kind.POLICY)
+
+
+def user_stream(user: int) -> UUID:
+    return _pack(Kind.USER, number=user)
+
+
+def key_stream(key: int) -> UUID:
+    return _pack(Kind.KEY, number=key)
 
 
 def kind_of(stream: UUID) -> Kind:

@@ -3,6 +3,17 @@ module of its class has been imported."""
 
 from __future__ import annotations
 
+from domain.accounts import (
+    KeyCreated,
+    KeyRevoked,
+    UserAdded,
+    UserDisabled,
+    UserEnabled,
+    UserPasswordChanged,
+    UserRoleChanged,
+    UserSecondFactorRemoved,
+    UserSecondFactorSet,
+)
 from domain.audience import RecipientsQueued
 from domain.campaign import Campaign
 from domain.capacity import Reserved, Returned
@@ -49,4 +60,13 @@ EVENT_CLASSES: tuple[type, ...] = (
     Reserved,
     Returned,
     PolicyChanged,
+    UserAdded,
+    UserRoleChanged,
+    UserPasswordChanged,
+    UserSecondFactorSet,
+    UserSecondFactorRemoved,
+    UserDisabled,
+    UserEnabled,
+    KeyCreated,
+    KeyRevoked,
 )

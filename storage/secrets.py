@@ -134,8 +134,24 @@ class Secrets:
         row = cursor.fetchone()
         return None if row is None else self.decrypt(server, bytes(row[0]))
 
+    def seal(self, owner: str, text: str) -> bytes:
+        """The token holds its owner, so it opens nothing when copied to another's row."""
+        return self._fernet.encrypt(f"{owner}\0{text}".encode())
+
+    def unseal(self, owner: str, token: bytes) -> str:
+        """Raises SecretsError."""
+        try:
+            sealed_for, _, text = self._fernet.decrypt(token).decode().partition("\0")
+        except InvalidToken:
+            raise SecretsError(f"none of the keys opens the secret of {owner}") from None
+        if sealed_for != owner:
+            raise SecretsError(f"the secret kept for {owner} was stored for another")
+        return text
+
     def rotate(self, cursor: Any) -> int:
-        """Encrypts every stored password anew with the first key; how many. All or, on SecretsError, none."""
+        """Encrypts every stored password, and users' second factors, anew with the first key; how many
+        passwords. All or, on SecretsError, none."""
+        self._rotate_second_factors(cursor)
         cursor.execute("SELECT server, token FROM server_secrets ORDER BY server FOR UPDATE")
         stored = cursor.fetchall()
         renewed = [
@@ -146,6 +162,13 @@ class Secrets:
                 "UPDATE server_secrets SET token = %s, updated_at = now() WHERE server = %s", (token, server)
             )
         return len(renewed)
+
+    def _rotate_second_factors(self, cursor: Any) -> None:
+        cursor.execute("SELECT number, second_factor FROM users WHERE second_factor IS NOT NULL FOR UPDATE")
+        for number, token in cursor.fetchall():
+            owner = second_factor_owner(number)
+            sealed = self.seal(owner, self.unseal(owner, bytes(token)))
+            cursor.execute("UPDATE users SET second_factor = %s WHERE number = %s", (sealed, number))
 
     def unreadable(self, cursor: Any) -> list[int]:
         """Servers whose stored password none of the keys opens."""
@@ -167,6 +190,10 @@ class Secrets:
         """32 bytes each, newest first: sign unsubscribe links with the first, accept any. Links in mails
         that are out keep working as long as the key of their day is still among the keys."""
         return [_derived(key, b"postledger unsubscribe link") for key in self.keys]
+
+
+def second_factor_owner(user: int) -> str:
+    return f"user {user}"
 
 
 def _derived(key: str, purpose: bytes) -> bytes:

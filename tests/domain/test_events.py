@@ -42,6 +42,8 @@ delivery.failed about by reply server
 delivery.outcome_unknown by reason server
 delivery.requeued again by reason
 delivery.suppressed by reason
+key.created by expires name scopes
+key.revoked by
 policy.changed by changes
 server.added by number originator_topic settings timestamp
 server.changed by changes timestamp
@@ -49,6 +51,13 @@ server.disabled by timestamp
 server.enabled by timestamp
 server.resumed by timestamp
 server.suspended by reason timestamp until
+user.added by name role
+user.disabled by
+user.enabled by
+user.password_changed by
+user.role_changed by role
+user.second_factor_removed by
+user.second_factor_set by
 """
 SAMPLES: dict[str, Any] = {
     "str": "ünï",
@@ -58,6 +67,7 @@ SAMPLES: dict[str, Any] = {
     "list[list[int]]": [[1, 4], [9, 9]],
     "list[list[str]]": [["X-A", "b"]],
     "list[int]": [1, 2],
+    "list[str]": ["a", "b"],
     "dict[str, Any]": {"name": "ü", "lists": [1], "window": None, "enabled": True},
     "str | None": "x",
     "int | None": 3,

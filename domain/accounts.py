@@ -1,0 +1,119 @@
+"""Who may work with an installation: people with a role, programs with a key. The facts say who gave or
+took which right; passwords, keys and second factors are never in the log."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import ClassVar
+
+from domain.errors import Refused
+from domain.fact import Fact
+
+SCOPES = ("read", "write", "send", "configure", "administer")
+ROLES: dict[str, tuple[str, ...]] = {
+    "auditor": ("read",),
+    "operator": ("read", "write", "send", "configure"),
+    "admin": SCOPES,
+}
+SHORTEST_PASSWORD = 12
+LONGEST_PASSWORD = 200
+LONGEST_KEY = timedelta(days=3660)
+
+
+@dataclass(frozen=True, kw_only=True)
+class UserAdded(Fact):
+    TOPIC: ClassVar[str] = "user.added"
+    name: str
+    role: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class UserRoleChanged(Fact):
+    TOPIC: ClassVar[str] = "user.role_changed"
+    role: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class UserPasswordChanged(Fact):
+    TOPIC: ClassVar[str] = "user.password_changed"
+
+
+@dataclass(frozen=True, kw_only=True)
+class UserSecondFactorSet(Fact):
+    TOPIC: ClassVar[str] = "user.second_factor_set"
+
+
+@dataclass(frozen=True, kw_only=True)
+class UserSecondFactorRemoved(Fact):
+    TOPIC: ClassVar[str] = "user.second_factor_removed"
+
+
+@dataclass(frozen=True, kw_only=True)
+class UserDisabled(Fact):
+    TOPIC: ClassVar[str] = "user.disabled"
+
+
+@dataclass(frozen=True, kw_only=True)
+class UserEnabled(Fact):
+    TOPIC: ClassVar[str] = "user.enabled"
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeyCreated(Fact):
+    """`expires` is in epoch seconds, None for never."""
+
+    TOPIC: ClassVar[str] = "key.created"
+    name: str
+    scopes: list[str]
+    expires: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeyRevoked(Fact):
+    TOPIC: ClassVar[str] = "key.revoked"
+
+
+def checked_name(name: str) -> str:
+    """The name of a user or a key, in lower case. Raises Refused."""
+    name = name.strip().lower()
+    if not re.fullmatch("[a-z0-9][a-z0-9._-]{0,39}", name):
+        raise Refused(
+            "name: up to 40 letters a to z, digits, dots, hyphens and underscores, a letter or digit first",
+            "name",
+        )
+    return name
+
+
+def checked_role(role: str) -> str:
+    if role not in ROLES:
+        raise Refused(f"role: one of {', '.join(ROLES)} is expected", "role")
+    return role
+
+
+def checked_scopes(scopes: Sequence[str]) -> list[str]:
+    """In a fixed order. Raises Refused for none at all, and for one that is not there."""
+    if not scopes or not set(scopes) <= set(SCOPES):
+        raise Refused(f"scopes: one or more of {', '.join(SCOPES)} are expected", "scopes")
+    return [scope for scope in SCOPES if scope in scopes]
+
+
+def checked_password(password: str, name: str) -> str:
+    """Length is what counts (NIST SP 800-63B, section 5.1.1.2). Raises Refused, without the password."""
+    if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
+        raise Refused(
+            f"password: from {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters are expected", "password"
+        )
+    if name in password.lower() and len(password) - len(name) < SHORTEST_PASSWORD:
+        raise Refused("password: too much of it is the name", "password")
+    if len(set(password)) < 5:
+        raise Refused("password: too few different characters", "password")
+    return password
+
+
+def checked_expiry(expires: datetime | None, now: datetime) -> datetime | None:
+    if expires is not None and not now < expires <= now + LONGEST_KEY:
+        raise Refused("expires: a moment in the next ten years is expected", "expires")
+    return expires
