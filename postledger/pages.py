@@ -16,6 +16,8 @@ def run_web(config: Config) -> int:
     set_up_logs(config, "web")
     with open_session(config, connections=CONNECTIONS) as session:
         settings = WebSettings(public_url=config.public_url, token_keys=session.secrets.token_keys())
-        app = create_app(session.pool, session.application, session.clock, settings=settings)
+        app = create_app(
+            session.pool, session.application, session.clock, settings=settings, secrets=session.secrets
+        )
         serve_pages(app, config.bind, config.port)
     return 0

@@ -12,6 +12,7 @@ from domain.clock import Clock
 from projections.runner import Runner
 from storage.log.append import Log
 from storage.pool import Pool
+from storage.secrets import Secrets
 from web import (
     access,
     campaigns,
@@ -44,17 +45,19 @@ def create_app(
     *,
     settings: WebSettings,
     preflight: Callable[[int], Sequence[str]] | None = None,
+    secrets: Secrets | None = None,
 ) -> Flask:
     """A WSGI application. It starts no thread before somebody watches the dashboard.
 
     `preflight` says what is wrong with a campaign's texts, before it is started for the first time.
+    `secrets` opens SMTP passwords and second factors; without it neither can be set or used.
     """
     app = Flask("web")
     app.config["MAX_CONTENT_LENGTH"] = settings.largest_body
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.extensions["postledger"] = Services(
-        pool, application, clock, Runner(pool), Log(pool, clock), settings, preflight
+        pool, application, clock, Runner(pool), Log(pool, clock), settings, preflight, secrets
     )
     app.extensions["postledger.broadcast"] = Broadcast(composer(app), largest=settings.streams)
     errors.install(app)

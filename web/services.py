@@ -15,6 +15,7 @@ from domain.clock import Clock
 from projections.runner import Runner
 from storage.log.append import Log
 from storage.pool import Pool
+from storage.secrets import Secrets
 from web.errors import Refusal
 from web.settings import WebSettings
 
@@ -31,6 +32,7 @@ class Services:
     log: Log
     settings: WebSettings
     preflight: Callable[[int], Sequence[str]] | None
+    secrets: Secrets | None = None
 
 
 def services() -> Services:
