@@ -98,7 +98,8 @@ class Cancelled(Fact):
 
 @dataclass(frozen=True, kw_only=True)
 class Requeued(Fact):
-    """To be tried anew, at `again` or at once; what was counted before counts no more."""
+    """To be tried anew, at `again` or at once, also when it waits for another try already; what was counted
+    before counts no more."""
 
     TOPIC: ClassVar[str] = "delivery.requeued"
     reason: str
@@ -110,6 +111,7 @@ _TRANSITIONS: dict[tuple[Status, type[Fact]], Status] = {
     (Status.QUEUED, Failed): Status.FAILED,
     (Status.QUEUED, Suppressed): Status.SUPPRESSED,
     (Status.QUEUED, Cancelled): Status.CANCELLED,
+    (Status.QUEUED, Requeued): Status.QUEUED,
     (Status.SENDING, Accepted): Status.SENT,
     (Status.SENDING, Deferred): Status.QUEUED,
     (Status.SENDING, Failed): Status.FAILED,

@@ -31,6 +31,7 @@ CELLS = """
     FROM queue_counts c JOIN queue_campaigns q ON q.campaign = c.campaign
     WHERE c.n > 0 AND (%(campaign)s::integer IS NULL OR c.campaign = %(campaign)s)
       AND (%(server)s::integer IS NULL OR c.server = %(server)s)
+      AND (%(in_cancelled)s OR q.state <> 'cancelled')
 """
 
 # Rows are picked before anything is joined to them: only those of the page are looked up.
@@ -49,9 +50,24 @@ BEGUN = """
     ORDER BY q.recipient
 """
 
+RETRIES = """
+    FROM queue JOIN queue_campaigns USING (campaign)
+    WHERE queue.status = 0 AND due > %(due_after)s AND state <> 'cancelled'
+      AND (%(campaign)s::integer IS NULL OR campaign = %(campaign)s)
+      AND (%(server)s::integer IS NULL OR server = %(server)s)
+"""
+HOW_MANY_RETRIES = "SELECT count(*)" + RETRIES
+OF_RETRIES = (
+    "WHERE (q.campaign, q.recipient) IN (SELECT campaign, recipient"
+    + RETRIES
+    + "ORDER BY due, campaign, recipient OFFSET %(offset)s LIMIT %(limit)s)"
+    + " ORDER BY q.due, q.campaign, q.recipient"
+)
+
 OF_PEOPLE = """
     WHERE q.campaign IN (SELECT campaign FROM queue_campaigns
-                         WHERE %(campaign)s::integer IS NULL OR campaign = %(campaign)s)
+                         WHERE (%(campaign)s::integer IS NULL OR campaign = %(campaign)s)
+                           AND (%(in_cancelled)s OR state <> 'cancelled'))
       AND q.recipient = ANY (%(recipients)s) AND (%(server)s::integer IS NULL OR q.server = %(server)s)
     ORDER BY q.campaign DESC, q.recipient
 """
@@ -78,12 +94,15 @@ class Item(NamedTuple):
 
 
 class Wanted(NamedTuple):
-    """Filters; None and an empty `statuses` filter nothing."""
+    """Filters; None and an empty `statuses` filter nothing. `in_cancelled` False leaves out cancelled
+    campaigns; `due_after` is for what waits and is due only later."""
 
     campaign: int | None = None
     statuses: Sequence[int] = ()
     server: int | None = None
     recipients: Sequence[int] | None = None
+    in_cancelled: bool = True
+    due_after: datetime | None = None
 
 
 class _Cell(NamedTuple):
@@ -99,6 +118,8 @@ def items(cursor: Any, wanted: Wanted, offset: int, limit: int) -> tuple[list[It
     """The page, and how many there are in all."""
     if wanted.recipients is not None:
         return _of_people(cursor, wanted, offset, limit)
+    if wanted.due_after is not None:
+        return _of_retries(cursor, wanted, offset, limit)
     cells = _cells(cursor, wanted)
     found: list[Item] = []
     for cell, skipped in _from(cells, offset):
@@ -123,7 +144,7 @@ def people_like(cursor: Any, part: str) -> list[int]:
 
 def _cells(cursor: Any, wanted: Wanted) -> list[_Cell]:
     """In the order of the list. What waits is one cell per campaign, since its index has no server."""
-    cursor.execute(CELLS, {"campaign": wanted.campaign, "server": wanted.server})
+    cursor.execute(CELLS, wanted._asdict())
     cells: list[_Cell] = []
     waiting: dict[int, int] = {}
     for campaign, status, server, n, is_cancelled in cursor.fetchall():
@@ -152,9 +173,19 @@ def _of_cell(cursor: Any, cell: _Cell, offset: int, limit: int) -> list[Item]:
     return [Item(*row) for row in cursor.fetchall()]
 
 
+def _of_retries(cursor: Any, wanted: Wanted, offset: int, limit: int) -> tuple[list[Item], int]:
+    about = {**wanted._asdict(), "offset": offset, "limit": limit}
+    cursor.execute(HOW_MANY_RETRIES, about)
+    total = int(cursor.fetchone()[0])
+    cursor.execute(COLUMNS + OF_RETRIES, about)
+    return [Item(*row) for row in cursor.fetchall()], total
+
+
 def _of_people(cursor: Any, wanted: Wanted, offset: int, limit: int) -> tuple[list[Item], int]:
     cursor.execute(COLUMNS + OF_PEOPLE, {**wanted._asdict(), "recipients": list(wanted.recipients or ())})
     found = [Item(*row) for row in cursor.fetchall()]
     if wanted.statuses:
         found = [one for one in found if one.status in wanted.statuses]
+    if wanted.due_after is not None:
+        found = [one for one in found if one.status == QUEUED and one.due > wanted.due_after]
     return found[offset : offset + limit], len(found)

@@ -40,6 +40,7 @@ ALLOWED = {
         "Failed": "failed",
         "Suppressed": "suppressed",
         "Cancelled": "cancelled",
+        "Requeued": "queued",
     },
     "sending": {
         "Accepted": "sent",
