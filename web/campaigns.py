@@ -3,43 +3,92 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any, Literal
+from uuid import UUID
 
-from flask import Blueprint, Response, jsonify
+from flask import Blueprint
+from pydantic import Field
 
 from domain.campaign import State
 from domain.streams import campaign_stream, server_stream
 from projections import campaign_progress
 from projections.campaign_progress import Progress
-from web.access import actor, needs
+from web.access import actor
 from web.answers import instant, listing
+from web.contract import endpoint
 from web.errors import Refusal
-from web.inputs import choice_arguments, instant_field, json_object, page_arguments, text_field
 from web.services import reading, services, wait_until_shown
+from web.shapes import Answer, Body, Instant, Line, Paged, Told, page_of
 
 blueprint = Blueprint("campaigns", __name__)
 
-STATES = ("running", "paused", "cancelled", "scheduled", "draft")
 LONGEST_REASON = 500
 
+StateName = Literal["draft", "scheduled", "running", "paused", "finished", "cancelled"]
 
-@blueprint.put("/api/campaigns/<int:number>/status")
-@needs("send")
-def set_status(number: int) -> Response:
-    """`{"status": "running"|"paused"|"cancelled"|"scheduled"|"draft", "reason": …, "send_at": …}`.
-    409 when the campaign's state does not allow it. Answers with the campaign as it is then."""
-    body = json_object()
-    status = text_field(body, "status", 20)
-    if status not in STATES:
-        raise Refusal(400, f"status: one of {', '.join(STATES)} is expected.")
-    reason = text_field(body, "reason", LONGEST_REASON) or ""
-    send_at = instant_field(body, "send_at")
-    if (status == "scheduled") != (send_at is not None):
-        raise Refusal(400, "send_at: needed with the status scheduled, and with no other.")
-    if status == "running":
+
+class NewStatus(Body):
+    status: Literal["running", "paused", "cancelled", "scheduled", "draft"]
+    reason: Annotated[str, Line(LONGEST_REASON)] | None = None
+    send_at: Instant | None = None
+
+
+class CampaignQuery(Paged):
+    status: list[StateName] = Field(default_factory=list)
+
+
+class CampaignCounts(Answer):
+    queued: int
+    sending: int
+    sent: int
+    failed: int
+    cancelled: int
+    unknown: int
+    suppressed: int
+
+
+class CampaignAnswer(Answer):
+    """`to_send` and `sent` as listmonk has them; `counts` has a number for each status; `messenger` is
+    `automatic` or a server's UUID."""
+
+    id: int
+    uuid: UUID
+    name: str
+    subject: str
+    status: StateName
+    reason: str | None
+    priority: Literal["high", "normal", "low"]
+    messenger: str
+    lists: list[int]
+    send_at: Told | None
+    created_at: Told
+    started_at: Told | None
+    queueing_finished_at: Told | None
+    ended_at: Told | None
+    updated_at: Told
+    updated_by: str
+    to_send: int
+    sent: int
+    counts: CampaignCounts
+
+
+@endpoint(
+    blueprint, "PUT", "/api/campaigns/<int:number>/status",
+    needs="send", body=NewStatus, answer=CampaignAnswer, errors=(404, 409),
+)  # fmt: skip
+def set_status(number: int, body: NewStatus) -> dict[str, Any]:
+    """Start, pause, resume, cancel, schedule a campaign, or take its schedule back.
+
+    `scheduled` needs `send_at`. 409 when the campaign's state does not allow it, or when its texts are
+    faulty. Answers with the campaign as it is then.
+    """
+    if (body.status == "scheduled") != (body.send_at is not None):
+        message = "send_at: needed with the status scheduled, and with no other."
+        raise Refusal(400, message, fields={"send_at": message})
+    if body.status == "running":
         check_texts(number)
-    wait_until_shown(change(number, status, reason, send_at))
-    return one(number)
+    wait_until_shown(change(number, body.status, body.reason or "", body.send_at))
+    return shown(number)
 
 
 def check_texts(number: int) -> None:
@@ -68,30 +117,35 @@ def change(number: int, status: str, reason: str, send_at: datetime | None) -> i
             return application.unschedule(number, by=actor())
 
 
-@blueprint.get("/api/campaigns/<int:number>")
-@needs("read")
-def one(number: int) -> Response:
+@endpoint(blueprint, "GET", "/api/campaigns/<int:number>", needs="read", answer=CampaignAnswer, errors=(404,))
+def one(number: int) -> dict[str, Any]:
+    """One campaign."""
+    return shown(number)
+
+
+def shown(number: int) -> dict[str, Any]:
+    """As the projections have it. Raises Refusal 404."""
     with reading() as cursor:
         found = campaign_progress.progress(cursor, number) if number < 2**31 else None
     if found is None:
         raise Refusal(404, f"There is no campaign {number}.")
-    return jsonify(data=described(found))
+    return described(found)
 
 
-@blueprint.get("/api/campaigns")
-@needs("read")
-def listed() -> Response:
-    """Newest first."""
-    page, per_page = page_arguments()
-    states = choice_arguments("status", list(State)) or None
+@endpoint(
+    blueprint, "GET", "/api/campaigns", needs="read", query=CampaignQuery, answer=page_of(CampaignAnswer)
+)
+def listed(query: CampaignQuery) -> dict[str, Any]:
+    """Campaigns, newest first."""
+    page, per_page = query.window()
+    states = [str(state) for state in sorted(set(query.status))] or None
     with reading() as cursor:
         total = campaign_progress.count(cursor, states)
         found = campaign_progress.campaigns(cursor, states, per_page, offset=(page - 1) * per_page)
-    return jsonify(data=listing([described(one) for one in found], total, page, per_page))
+    return listing([described(one) for one in found], total, page, per_page)
 
 
 def described(campaign: Progress) -> dict[str, Any]:
-    """`to_send` and `sent` as listmonk has them; `counts` has a number for each status."""
     messenger = campaign.messenger
     return {
         "id": campaign.campaign,

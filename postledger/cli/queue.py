@@ -19,7 +19,7 @@ from projections import queue as projection
 from projections.queue import STATUSES
 from projections.queue_items import Item, Wanted, item, items
 from storage.log.append import Conflict, Log
-from web.queue import described
+from web.queue_items import described
 
 PAGE = 1000
 RETRIED = (Status.FAILED, Status.UNKNOWN, Status.SUPPRESSED, Status.CANCELLED)

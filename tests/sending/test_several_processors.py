@@ -13,7 +13,7 @@ from postledger.sink import Sink
 from projections.queue_items import Wanted, items
 from tests.sending import ledger
 from tests.sending.world import World, wait_until
-from web.queue import described
+from web.queue_items import described
 
 PROCESSORS = 4
 

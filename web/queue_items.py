@@ -1,0 +1,147 @@
+"""How one e-mail of the queue is told, to programs and on the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+from domain.delivery import Status
+from domain.streams import Kind, campaign_stream, kind_of, number_of, server_stream
+from domain.waiting import Waiting, why_it_waits
+from projections import availability, campaign_progress
+from projections.availability import Capacity
+from projections.campaign_progress import Progress
+from projections.queue import STATUSES
+from projections.queue_items import Item, Wanted, people_like
+from storage import directory
+from web.answers import instant
+from web.errors import Refusal
+from web.readings import state_of
+from web.shapes import Answer, Digits, Line, Query, Told
+
+StatusName = Literal["queued", "sending", "sent", "failed", "cancelled", "unknown", "suppressed"]
+WaitingCode = Literal[
+    "next_in_line", "retry", "campaign_paused", "campaign_scheduled", "campaign_draft", "calendar",
+    "queue_paused", "no_capacity", "no_server", "disabled", "suspended", "window_closed", "daily_limit",
+    "rolling_limit",
+]  # fmt: skip
+
+
+class ItemFilter(Query):
+    """Which e-mails are meant: those to which everything that is given applies."""
+
+    campaign_id: Annotated[int, Digits(), Field(description="Of this campaign.")] | None = None
+    status: Annotated[list[StatusName], Field(description="In one of these states.")] = Field(
+        default_factory=list
+    )
+    smtp_server_uuid: Annotated[UUID, Field(description="Last tried through this server.")] | None = None
+    subscriber: Annotated[
+        str,
+        Line(200),
+        Field(description="To this person: address, UUID, number; else a part of addresses."),
+    ] | None = None  # fmt: skip
+
+    def wanted(self, cursor: Any) -> Wanted:
+        return Wanted(
+            campaign=self.campaign_id,
+            statuses=[STATUSES.index(status) for status in sorted(set(self.status))],
+            server=None if self.smtp_server_uuid is None else server_of(self.smtp_server_uuid),
+            recipients=None if self.subscriber is None else people(cursor, self.subscriber),
+        )
+
+
+class QueueItem(Answer):
+    model_config = ConfigDict(alias_generator=to_camel)
+
+    id: int
+    campaign_id: int
+    campaign_name: str
+    campaign_uuid: UUID
+    subscriber_id: int
+    subscriber_email: str | None
+    subscriber_uuid: UUID | None
+    status: StatusName
+    priority: Literal["high", "normal", "low"]
+    scheduled_at: Told
+    sent_at: Told | None
+    assigned_smtp_server_uuid: UUID | None
+    attempts: int
+    retry_count: int
+    error_message: str | None
+    waiting_for: str | None
+    waiting_code: WaitingCode | None
+    waiting_until: Told | None
+    created_at: Told
+    updated_at: Told
+
+
+def server_of(uuid: UUID) -> int:
+    """The number of a server; -1, which none has, for a UUID that is no server's."""
+    try:
+        return number_of(uuid) if kind_of(uuid) is Kind.SERVER else -1
+    except ValueError:
+        return -1
+
+
+def people(cursor: Any, search: str) -> list[int]:
+    """Who is meant: the one with that address, UUID or number, else those whose address has it in it."""
+    found = directory.find_recipient(cursor, search)
+    return [found.number] if found else people_like(cursor, search)
+
+
+def described(cursor: Any, found: Sequence[Item], now: datetime) -> list[dict[str, Any]]:
+    campaigns = {number: progress_of(cursor, number) for number in {one.campaign for one in found}}
+    capacity = availability.capacity(cursor, now) if any(i.status == 0 for i in found) else None
+    return [
+        described_one(one, campaigns[one.campaign], waiting_for(one, campaigns[one.campaign], capacity))
+        for one in found
+    ]
+
+
+def progress_of(cursor: Any, campaign: int) -> Progress:
+    found = campaign_progress.progress(cursor, campaign)
+    if found is None:
+        raise Refusal(404, f"There is no campaign {campaign}.")
+    return found
+
+
+def waiting_for(one: Item, campaign: Progress, capacity: Capacity | None) -> Waiting | None:
+    if one.status != 0 or capacity is None:
+        return None
+    return why_it_waits(
+        state_of(campaign),
+        now=capacity.now,
+        again=one.due if one.attempts else None,
+        opens=capacity.opens,
+        gates=[server.gate for server in capacity.servers],
+    )
+
+
+def described_one(one: Item, campaign: Progress, waiting: Waiting | None) -> dict[str, Any]:
+    return {
+        "id": (one.campaign << 32) | one.recipient,
+        "campaignId": one.campaign,
+        "campaignName": campaign.name,
+        "campaignUuid": str(campaign_stream(one.campaign)),
+        "subscriberId": one.recipient,
+        "subscriberEmail": one.email,
+        "subscriberUuid": one.uuid,
+        "status": STATUSES[one.status],
+        "priority": campaign.priority,
+        "scheduledAt": instant(one.due),
+        "sentAt": instant(one.changed_at) if STATUSES[one.status] == Status.SENT else None,
+        "assignedSmtpServerUuid": str(server_stream(one.server)) if one.server else None,
+        "attempts": one.attempts,
+        "retryCount": max(0, one.attempts - 1),
+        "errorMessage": one.error,
+        "waitingFor": str(waiting) if waiting else None,
+        "waitingCode": waiting.code if waiting else None,
+        "waitingUntil": instant(waiting.until) if waiting else None,
+        "createdAt": instant(one.queued_at),
+        "updatedAt": instant(one.changed_at),
+    }
