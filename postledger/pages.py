@@ -5,6 +5,7 @@ from __future__ import annotations
 from postledger.config import Config
 from postledger.logs import set_up_logs
 from postledger.session import open_session
+from processor.probe import probe
 from web.app import create_app
 from web.server import serve as serve_pages
 from web.settings import WebSettings
@@ -17,7 +18,12 @@ def run_web(config: Config) -> int:
     with open_session(config, connections=CONNECTIONS) as session:
         settings = WebSettings(public_url=config.public_url, token_keys=session.secrets.token_keys())
         app = create_app(
-            session.pool, session.application, session.clock, settings=settings, secrets=session.secrets
+            session.pool,
+            session.application,
+            session.clock,
+            settings=settings,
+            secrets=session.secrets,
+            probe=probe,
         )
         serve_pages(app, config.bind, config.port)
     return 0

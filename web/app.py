@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import cast
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, cast
 
 from flask import Flask
 
@@ -46,18 +46,20 @@ def create_app(
     settings: WebSettings,
     preflight: Callable[[int], Sequence[str]] | None = None,
     secrets: Secrets | None = None,
+    probe: Callable[[Mapping[str, Any], str], Any] | None = None,
 ) -> Flask:
     """A WSGI application. It starts no thread before somebody watches the dashboard.
 
     `preflight` says what is wrong with a campaign's texts, before it is started for the first time.
     `secrets` opens SMTP passwords and second factors; without it neither can be set or used.
+    `probe` tries the settings of a server with a password and answers with the dialogue.
     """
     app = Flask("web")
     app.config["MAX_CONTENT_LENGTH"] = settings.largest_body
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.extensions["postledger"] = Services(
-        pool, application, clock, Runner(pool), Log(pool, clock), settings, preflight, secrets
+        pool, application, clock, Runner(pool), Log(pool, clock), settings, preflight, secrets, probe
     )
     app.extensions["postledger.broadcast"] = Broadcast(composer(app), largest=settings.streams)
     errors.install(app)

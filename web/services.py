@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
+from typing import Any
 
 from flask import current_app
 from psycopg2.extensions import cursor
@@ -33,6 +34,7 @@ class Services:
     settings: WebSettings
     preflight: Callable[[int], Sequence[str]] | None
     secrets: Secrets | None = None
+    probe: Callable[[Mapping[str, Any], str], Any] | None = None
 
 
 def services() -> Services:
