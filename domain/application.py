@@ -154,6 +154,10 @@ class Postledger(Application[UUID]):
     def resume_server(self, number: int, *, by: str) -> int | None:
         return self._on_server(number, lambda server, at: server.resume(by=by, at=at))
 
+    def note_password(self, number: int, *, removed: bool = False, by: str) -> int | None:
+        """That the server's password, which is no part of the log, was set, replaced or removed."""
+        return self._on_server(number, lambda server, at: server.note_password(removed=removed, by=by, at=at))
+
     # The policy
 
     def policy(self) -> SendingPolicy:

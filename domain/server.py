@@ -56,6 +56,12 @@ class SmtpServer(Aggregate):
     class Resumed(Event):
         TOPIC: ClassVar[str] = "server.resumed"
 
+    class PasswordChanged(Event):
+        """That it changed: the password itself is kept, encrypted, outside the log."""
+
+        TOPIC: ClassVar[str] = "server.password_changed"
+        removed: bool
+
     @staticmethod
     def create_id(number: int) -> UUID:
         return server_stream(number)
@@ -152,3 +158,11 @@ class SmtpServer(Aggregate):
     @event(Resumed)
     def _resumed(self) -> None:
         self.suspension = None
+
+    def note_password(self, *, removed: bool, by: str, at: datetime) -> None:
+        """That its password was set, replaced or removed."""
+        self.trigger_event(self.PasswordChanged, removed=removed, by=by, timestamp=at)
+
+    @event(PasswordChanged)
+    def _password_changed(self, removed: bool) -> None:
+        """Nothing of it is kept here."""

@@ -57,6 +57,7 @@ EVENT_CLASSES: tuple[type, ...] = (
     SmtpServer.Disabled,
     SmtpServer.Suspended,
     SmtpServer.Resumed,
+    SmtpServer.PasswordChanged,
     Reserved,
     Returned,
     PolicyChanged,

@@ -56,6 +56,7 @@ TOPICS = frozenset(
         "server.disabled",
         "server.suspended",
         "server.resumed",
+        "server.password_changed",
     }
 )
 
@@ -78,6 +79,8 @@ def _apply(cursor: Any, event: Event) -> None:
         cursor.execute(ADDED, {**about, "settings": json.dumps({"enabled": True, **state["settings"]})})
     elif event.topic == "server.changed":
         cursor.execute(CHANGED, {**about, "settings": json.dumps(state["changes"])})
+    elif event.topic == "server.password_changed":
+        cursor.execute(CHANGED, {**about, "settings": "{}"})
     elif event.topic in ("server.enabled", "server.disabled"):
         settings = {"enabled": event.topic == "server.enabled"}
         cursor.execute(CHANGED, {**about, "settings": json.dumps(settings)})

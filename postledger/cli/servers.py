@@ -98,6 +98,8 @@ def add(
         def add_it() -> None:
             with _name_reserved(session, name):
                 session.application.add_server(values, by=ACTOR, number=number)
+            if password:
+                session.application.note_password(number, by=ACTOR)
 
         _with_password(session, number, password, add_it)
         session.catch_up()
@@ -167,6 +169,8 @@ def edit(
         def change_it() -> None:
             with _name_reserved(session, changes.get("name"), number):
                 session.application.change_server(number, changes, by=ACTOR)
+            if new_password is not None:
+                session.application.note_password(number, removed=not new_password, by=ACTOR)
 
         _with_password(session, number, new_password, change_it)
         session.catch_up()

@@ -49,6 +49,7 @@ server.added by number originator_topic settings timestamp
 server.changed by changes timestamp
 server.disabled by timestamp
 server.enabled by timestamp
+server.password_changed by removed timestamp
 server.resumed by timestamp
 server.suspended by reason timestamp until
 user.added by name role
@@ -62,6 +63,7 @@ user.second_factor_set by
 SAMPLES: dict[str, Any] = {
     "str": "ünï",
     "int": 3,
+    "bool": True,
     "float": 4.5,
     "datetime": datetime(2026, 11, 24, 12, 0, 0, 5, tzinfo=UTC),
     "list[list[int]]": [[1, 4], [9, 9]],

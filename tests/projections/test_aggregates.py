@@ -110,3 +110,15 @@ def test_there_is_nothing_to_show_of_what_there_is_not(writing: Writing) -> None
     writing.runner.catch_up()
     assert writing.ask(servers.server, 1) is None
     assert writing.ask(campaign_progress.progress, 1) is None
+
+
+def test_a_new_password_is_told_without_the_password(
+    writing: Writing, application: Postledger, pool: Pool
+) -> None:
+    application.add_server(SETTINGS, number=1, by="cli")
+    writing.clock.advance_to(START + timedelta(minutes=1))
+    application.note_password(1, by="user:ada")
+    writing.runner.catch_up()
+    shown = writing.ask(servers.server, 1)
+    assert (shown.changed_by, shown.changed_at) == ("user:ada", START + timedelta(minutes=1))
+    assert shown.settings["name"] == "alpha"
