@@ -17,6 +17,7 @@ from web import (
     access,
     campaigns,
     dashboard,
+    docs,
     errors,
     guard,
     health,
@@ -31,11 +32,25 @@ from web import (
 )
 from web.broadcast import Broadcast
 from web.overview import overview
+from web.pages import own_account, sign_in, users
 from web.readings import Reader
 from web.services import Services, reading
 from web.settings import WebSettings
 
-RESOURCES = (queue, campaigns, servers, dashboard, live, health, metrics, unsubscribe)
+RESOURCES = (
+    queue,
+    campaigns,
+    servers,
+    dashboard,
+    live,
+    health,
+    metrics,
+    docs,
+    unsubscribe,
+    sign_in,
+    own_account,
+    users,
+)
 
 
 def create_app(

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import wraps
+from inspect import cleandoc
 from typing import Any, TypeVar, get_origin
 
 from flask import Blueprint, Response, jsonify, request
@@ -87,10 +88,10 @@ def endpoint(
     with `blueprint.get`."""
 
     def declare(view: View) -> View:
-        words = (view.__doc__ or "").strip()
+        first, _, words = cleandoc(view.__doc__ or "").partition("\n")
         contract = Contract(
-            method=method, rule=rule, needs=needs, description=words,
-            summary=summary or words.split("\n", maxsplit=1)[0], **declared,
+            method=method, rule=rule, needs=needs, description=words.strip(),
+            summary=summary or first.removesuffix("."), **declared,
         )  # fmt: skip
 
         @wraps(view)

@@ -16,6 +16,7 @@ from pydantic import (
     Field,
     GetCoreSchemaHandler,
     WithJsonSchema,
+    create_model,
 )
 from pydantic_core import CoreSchema, core_schema
 
@@ -136,16 +137,15 @@ class Paged(Query):
         return (1, ALL) if self.per_page == "all" else (self.page, self.per_page)
 
 
-def page_of(one: Any) -> Any:
+def page_of(one: type[BaseModel]) -> Any:
     """The type of a page of a list, as listmonk has it."""
-
-    class Page(Answer):
-        results: list[one]
-        search: str
-        query: str
-        total: int
-        per_page: int
-        page: int
-
-    Page.__name__ = Page.__qualname__ = f"PageOf{one.__name__}"
-    return Page
+    return create_model(
+        f"{one.__name__}Page",
+        __base__=Answer,
+        results=(list[one], ...),  # type: ignore[valid-type]
+        search=(str, ...),
+        query=(str, ...),
+        total=(int, ...),
+        per_page=(int, ...),
+        page=(int, ...),
+    )
