@@ -1,43 +1,34 @@
 """Who asks, and what they may do. Every view says what it needs; a view that says nothing is not run.
 
-Sign-in by cookie is for pages, and for the API where our own pages ask; programs have keys.
+A person is signed in by a cookie, on pages and where our own pages ask the API; programs have keys.
 """
 
 from __future__ import annotations
 
 import hmac
+import logging
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
-from flask import Flask, current_app, g, request
+from flask import Flask, current_app, g, redirect, request, url_for
 from markupsafe import Markup
+from werkzeug.wrappers import Response
 
-from web.errors import Refusal
+from web.errors import Refusal, wants_page
+from web.identity import NOBODY, Identity, by_key, by_session, is_open, local
+from web.services import reading, services
 
 Permission = Literal["public", "read", "write", "send", "configure", "administer", "self"]
 """`self` is for what concerns nobody but the person who is signed in, such as their password."""
 
-ROLES: dict[str, frozenset[str]] = {
-    "auditor": frozenset({"read"}),
-    "operator": frozenset({"read", "write", "send", "configure"}),
-    "admin": frozenset({"read", "write", "send", "configure", "administer"}),
-}
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 CSRF_FIELD = "csrf"
 CSRF_HEADER = "X-CSRF-Token"
 
 View = TypeVar("View", bound=Callable[..., Any])
 
-
-@dataclass(frozen=True)
-class Identity:
-    """`form_key` is what the tokens of forms are made from; None where no form is expected."""
-
-    actor: str
-    permissions: frozenset[str]
-    form_key: bytes | None = None
+log = logging.getLogger(__name__)
 
 
 def needs(permission: Permission, *, largest_body: int | None = None) -> Callable[[View], View]:
@@ -53,26 +44,46 @@ def needs(permission: Permission, *, largest_body: int | None = None) -> Callabl
 
 def install(app: Flask) -> None:
     app.extensions["postledger.form_key"] = secrets.token_bytes(32)
-    app.jinja_env.globals.update(csrf=csrf, csrf_token=csrf_token, may=may, actor=actor)
+    app.jinja_env.globals.update(csrf=csrf, csrf_token=csrf_token, may=may, actor=actor, signed_in=signed_in)
     needs("public")(app.view_functions["static"])
 
     @app.before_request
-    def check() -> None:
-        if request.endpoint is not None:
-            check_request(app.view_functions[request.endpoint])
+    def check() -> Response | None:
+        if request.endpoint is None:
+            return None
+        return check_request(app.view_functions[request.endpoint])
 
 
-def check_request(view: Callable[..., Any]) -> None:
+def check_request(view: Callable[..., Any]) -> Response | None:
+    """None lets the request through; an answer sends a person to where they can sign in."""
     permission = getattr(view, "needs", None)
     if permission is None:
         raise Refusal(500, "Nobody has decided who may ask for this.")
     if permission == "public":
-        return
+        return None
     if getattr(view, "largest_body", None):
         request.max_content_length = view.largest_body  # type: ignore[attr-defined]
     if not may(permission):
-        raise Refusal(403, "Your role does not allow this.")
+        return turned_away(permission)
     check_csrf()
+    return None
+
+
+def turned_away(permission: str) -> Response:
+    """Raises Refusal where there is nowhere to send to. The API answers 403 in every case, as listmonk
+    does; RFC 9110, section 15.5.2, would have 401 for those who are nobody."""
+    log.warning("refused %s %s to %s: needs %s", request.method, request.path, actor(), permission)
+    if request.path.startswith("/api/"):
+        nobody = "Sign in, or send a valid API key: Authorization: Bearer KEY."
+        raise Refusal(403, nobody if actor() == NOBODY.actor else "This is not allowed to you.")
+    if actor() == "local":
+        return redirect(url_for("users.listed"), 303)
+    if actor() != NOBODY.actor:
+        raise Refusal(403, "Your role does not allow this.")
+    if wants_page() and request.method in SAFE_METHODS:
+        wanted = request.full_path.removesuffix("?")
+        return redirect(url_for("sign_in.page", next=None if wanted == "/" else wanted), 303)
+    raise Refusal(401, "You are not signed in, or no longer.", {"WWW-Authenticate": "Bearer"})
 
 
 def identity() -> Identity:
@@ -83,7 +94,13 @@ def identity() -> Identity:
 
 
 def identified() -> Identity:
-    return Identity("local", ROLES["admin"] | {"self"}, current_app.extensions["postledger.form_key"])
+    """While there is no user at all, whoever can reach the pages may do everything."""
+    now = services().clock.now()
+    with reading() as cursor:
+        found = by_key(cursor, now) if "Authorization" in request.headers else by_session(cursor, now)
+        if found is NOBODY and is_open(cursor):
+            return local()
+    return found
 
 
 def actor() -> str:
@@ -95,25 +112,45 @@ def may(permission: str) -> bool:
     return permission == "public" or permission in identity().permissions
 
 
+def signed_in() -> str | None:
+    """The name of the user who is signed in."""
+    return identity().user_name
+
+
 def csrf_token() -> str:
     key = identity().form_key
-    return "" if key is None else hmac.digest(key, b"form", "sha256").hex()
+    return "" if key is None else token_from(key)
+
+
+def token_from(key: bytes) -> str:
+    return hmac.digest(key, b"form", "sha256").hex()
 
 
 def csrf() -> Markup:
     """The hidden field that every form must have."""
-    return Markup('<input type="hidden" name="{}" value="{}">').format(CSRF_FIELD, csrf_token())
+    return hidden_token(csrf_token())
+
+
+def hidden_token(token: str) -> Markup:
+    return Markup('<input type="hidden" name="{}" value="{}">').format(CSRF_FIELD, token)
 
 
 def check_csrf() -> None:
     """Forms, and scripts of our pages, bring the token; programs with a key, or alone on this machine,
     need none, since no browser speaks for them without being asked."""
-    if request.method in SAFE_METHODS or (request.path.startswith("/api/") and not signed_in()):
+    if request.method in SAFE_METHODS or (request.path.startswith("/api/") and signed_in() is None):
         return
+    check_token(csrf_token())
+
+
+def check_token(expected: str) -> None:
     given = request.headers.get(CSRF_HEADER) or request.form.get(CSRF_FIELD, "")
-    if not (csrf_token() and hmac.compare_digest(given.encode(), csrf_token().encode())):
+    if not (expected and hmac.compare_digest(given.encode(), expected.encode())):
+        log.warning("refused %s %s to %s: no valid form token", request.method, request.path, actor())
         raise Refusal(403, "This form is out of date. Go back, load the page again and send it once more.")
 
 
-def signed_in() -> bool:
-    return identity().actor.startswith("user:")
+def form_key() -> bytes:
+    """Of this process: for forms of those who are not signed in by a session of their own."""
+    key: bytes = current_app.extensions["postledger.form_key"]
+    return key

@@ -10,6 +10,8 @@ from typing import Literal
 
 from flask import Flask, Response, current_app, g, request
 
+from web.cookies import is_secure
+
 COOKIE = "postledger-notices"
 LONGEST = 500
 MOST = 5
@@ -50,10 +52,10 @@ def install(app: Flask) -> None:
                 max_age=60,
                 httponly=True,
                 samesite="Lax",
-                secure=request.is_secure,
+                secure=is_secure(),
             )
         elif g.get("notices_told"):
-            response.delete_cookie(COOKIE, httponly=True, samesite="Lax", secure=request.is_secure)
+            response.delete_cookie(COOKIE, httponly=True, samesite="Lax", secure=is_secure())
         return response
 
 

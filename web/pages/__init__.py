@@ -1,0 +1,1 @@
+"""Pages for people; what they do is shared with the API."""
