@@ -26,6 +26,8 @@ class Kind(IntEnum):
     POLICY = 6
     USER = 7
     KEY = 8
+    ESTIMATE = 12
+    TRIAL = 13
 
 
 def _pack(kind: Kind, campaign: int = 0, number: int = 0) -> UUID:
@@ -44,6 +46,14 @@ def audience_stream(campaign: int) -> UUID:
 
 def delivery_stream(campaign: int, recipient: int) -> UUID:
     return _pack(Kind.DELIVERY, campaign, recipient)
+
+
+def estimate_stream(campaign: int) -> UUID:
+    return _pack(Kind.ESTIMATE, campaign)
+
+
+def trial_stream(campaign: int) -> UUID:
+    return _pack(Kind.TRIAL, campaign)
 
 
 def server_stream(server: int) -> UUID:

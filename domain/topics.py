@@ -27,8 +27,10 @@ from domain.delivery import (
     Requeued,
     Suppressed,
 )
+from domain.estimate import Estimated
 from domain.policy import PolicyChanged
 from domain.server import SmtpServer
+from domain.trial import Tried
 
 EVENT_CLASSES: tuple[type, ...] = (
     Campaign.Created,
@@ -42,6 +44,8 @@ EVENT_CLASSES: tuple[type, ...] = (
     Campaign.Cancelled,
     Campaign.Finished,
     Campaign.PriorityChanged,
+    Estimated,
+    Tried,
     RecipientsQueued,
     AttemptStarted,
     Accepted,

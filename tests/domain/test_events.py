@@ -24,6 +24,7 @@ audience.recipients_queued by count ranges
 campaign.cancelled by reason timestamp
 campaign.created by headers html lists messenger name number originator_topic priority subject text timestamp
 campaign.edited by changes timestamp
+campaign.estimated by days finish first recipients
 campaign.finished by timestamp
 campaign.paused by reason timestamp
 campaign.priority_changed by priority timestamp
@@ -31,6 +32,7 @@ campaign.queueing_finished by recipients timestamp
 campaign.resumed by timestamp
 campaign.scheduled by send_at timestamp
 campaign.started by timestamp
+campaign.tried by outcome recipient reply reservation server
 campaign.unscheduled by timestamp
 capacity.reserved by day n until
 capacity.returned at by refused reservation unused
