@@ -59,7 +59,7 @@ class Processor:
             self.number = processors.register(cursor, host_name(), os.getpid(), now)
         actor = f"processor:{self.number}"
         self._runner = Runner(pool)
-        self._follower = Follower(self._runner)
+        self._follower = Follower(self._runner, on_change=self._plan_when_idle)
         self._committer = Committer(url, clock, processor=self.number, on_commit=self._on_commit)
         factory: InfrastructureFactory[Any] = LogFactory(pool=pool, log=self._committer, clock=clock)
         self._application = application = Postledger(factory=factory, clock=clock)
@@ -78,6 +78,7 @@ class Processor:
         self._recovery = Recovery(pool, self._runner, self._committer, clock, self._heartbeat, self.number)
         self._listener = Listener(url, self._on_log, self._on_directory)
         self._schedule = Schedule()
+        self._is_planning = False
         self._is_stopping = threading.Event()
         self._actor = actor
 
@@ -155,17 +156,35 @@ class Processor:
 
     def _send(self) -> None:
         """The APScheduler job: rounds, as long as there is something to send and somebody to take it."""
+        self._is_planning = True
+        try:
+            shown = self._plan_and_hand()
+            self._schedule.next_in("send", self._seconds_to_next_round())
+        finally:
+            self._is_planning = False
+        # Whoever called for a round in the meantime was not heard.
+        if self._hungry.is_set() or self._runner.position > shown:
+            self._schedule.now("send")
+
+    def _plan_and_hand(self) -> int:
+        """How much of the log the projections showed in the last round."""
+        shown = self._runner.position
         while not self._is_stopping.is_set():
             self._hungry.clear()
-            self._attempts.in_hand.forget(self._runner.position)
+            shown = self._runner.position
+            self._attempts.in_hand.forget(shown)
             sends = self._rounds.plan(self._rooms())
             self._dispatcher.hand(sends)
             self._pause_broken()
-            if not sends and not self._dispatcher.is_busy:
+            if not sends and not self._dispatcher.is_busy and not self._hungry.is_set():
                 break
             self._hungry.wait(self._seconds_to_next_round())
             self._is_stopping.wait(IDLE_ROUND_SECONDS)
-        self._schedule.next_in("send", self._seconds_to_next_round())
+        return shown
+
+    def _plan_when_idle(self) -> None:
+        if not self._is_planning:
+            self._schedule.now("send")
 
     def _pause_broken(self) -> None:
         """A campaign that no message can be made of waits for a person instead of failing for everybody."""
@@ -213,6 +232,7 @@ class Processor:
         self._gate.became_stale(recipient)
         if recipient is None:
             self._dispatcher.release_all()
+            self._wake()
 
     def _beat(self) -> None:
         self._heartbeat.beat()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import psycopg2
@@ -24,8 +25,11 @@ RECONNECT = 2.0
 
 
 class Follower:
-    def __init__(self, runner: Runner) -> None:
+    """`on_change` is called in the thread, each time that the projections have come further."""
+
+    def __init__(self, runner: Runner, on_change: Callable[[], None] | None = None) -> None:
         self._runner = runner
+        self._on_change = on_change
         self._woken = threading.Event()
         self._is_stopping = threading.Event()
         self._thread = threading.Thread(target=self._follow, name="projections", daemon=True)
@@ -52,9 +56,18 @@ class Follower:
             self._woken.wait(IDLE)
             self._woken.clear()
             try:
-                while (applied := self._runner.step()) != 0 and not self._is_stopping.is_set():
-                    if applied is None or self._runner.position >= self._runner.head:
-                        self._is_stopping.wait(PAUSE)
+                while self._step() and not self._is_stopping.is_set():
+                    pass
             except (psycopg2.OperationalError, psycopg2.InterfaceError, PoolTimeout) as error:
                 log.warning("the projections wait for the database: %s", str(error).strip())
                 self._is_stopping.wait(RECONNECT)
+
+    def _step(self) -> bool:
+        """Whether there may be more."""
+        before = self._runner.position
+        applied = self._runner.step()
+        if self._on_change is not None and self._runner.position > before:
+            self._on_change()
+        if applied is None or (applied and self._runner.position >= self._runner.head):
+            self._is_stopping.wait(PAUSE)
+        return applied != 0

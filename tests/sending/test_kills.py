@@ -1,0 +1,177 @@
+"""Processors, connections and the database die at random moments; nothing is lost, nothing sent twice."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import psycopg2
+import pytest
+from click.testing import CliRunner
+from psycopg2.extensions import make_dsn
+
+from postledger.cli import main
+from postledger.session import prepare
+from postledger.sink import Sink
+from storage.embedded import EmbeddedServer
+from tests.sending import ledger
+from tests.sending.nursery import Nursery
+from tests.sending.world import World, wait_until
+
+KILLS = 20
+SEED = 20
+CONNECTIONS = 4
+LATENCY = 0.004
+END_BACKENDS = """
+    SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+    WHERE application_name = %s AND datname = current_database()
+"""
+
+
+@pytest.fixture
+def sinks(world: World) -> Iterator[list[Sink]]:
+    with ExitStack() as stack:
+        yield [connected(stack, world, name) for name in ("alpha", "beta", "gamma")]
+
+
+def connected(stack: ExitStack, world: World, name: str) -> Sink:
+    sink = stack.enter_context(Sink(latency=LATENCY))
+    world.add_server(name, sink, max_conns=CONNECTIONS, daily_limit=1000)
+    return sink
+
+
+def test_a_processor_killed_again_and_again_loses_nothing_and_doubles_nothing(
+    world: World, sinks: list[Sink], tmp_path: Path
+) -> None:
+    people = world.add_people(900)
+    campaign = world.create_and_start()
+    chance = random.Random(SEED)
+    with Nursery(world, tmp_path) as nursery:
+        connections = dict(killed(world, nursery, sinks, chance) for _ in range(KILLS))
+    with world.processor():
+        world.wait_for(campaign)
+    found = ledger.events(world.pool)
+    unknown = ledger.unknown_of(found)
+    for processor, process in processes(world).items():
+        assert unknown[processor] <= connections.get(process, 0)
+    assert unknown.total() > 0, "no kill was in the middle of anything"
+    counts = world.counts()
+    assert counts == {"sent": len(people) - unknown.total(), "unknown": unknown.total()}
+    nothing_is_lost_or_doubled(found, sinks)
+
+    world_says(world, "queue", "retry", "--campaign", str(campaign), "--status", "unknown")
+    with world.processor():
+        wait_until(lambda: world.counts() == {"sent": len(people)})
+    arrived = Counter(message.rcpt_to[0] for sink in sinks for message in sink.messages)
+    assert len(arrived) == len(people)
+    assert sum(arrived.values()) <= len(people) + unknown.total()
+
+
+def killed(world: World, nursery: Nursery, sinks: list[Sink], chance: random.Random) -> tuple[int, int]:
+    """Kills a processor at a random moment, told by the sinks (so in the middle of the dialogues) or by the
+    log (before them, too). The process's number, and how many connections were open then."""
+    if chance.random() < 0.7:
+        wanted = seen_by(sinks) + chance.randint(1, 60)
+        number = nursery.born()
+        wait_until(lambda: seen_by(sinks) >= wanted)
+    else:
+        head = ledger.head(world.pool) + chance.randint(0, 20)
+        number = nursery.born()
+        wait_until(lambda: ledger.head(world.pool) >= head)
+    nursery.stop(number)
+    open_connections = sum(sink.open_connections for sink in sinks)
+    nursery.kill(number)
+    return number, open_connections
+
+
+def processes(world: World) -> dict[str, int]:
+    """By processor, as the log names them: the number of its process."""
+    with world.pool.transaction() as cursor:
+        cursor.execute("SELECT 'processor:' || number, pid FROM processors")
+        return dict(cursor.fetchall())
+
+
+def seen_by(sinks: list[Sink]) -> int:
+    return sum(len(sink.attempts) for sink in sinks)
+
+
+def nothing_is_lost_or_doubled(found: list[ledger.Event], sinks: list[Sink]) -> None:
+    arrived = Counter(message.rcpt_to[0] for sink in sinks for message in sink.messages)
+    assert not [recipient for recipient, copies in arrived.items() if copies > 1]
+    outcomes = {recipient: topic for (_, recipient), topic in ledger.deliveries(found).items()}
+    sent = {f"p{n}@example.org" for n, topic in outcomes.items() if topic == "delivery.accepted"}
+    unknown = {f"p{n}@example.org" for n, topic in outcomes.items() if topic == "delivery.outcome_unknown"}
+    assert sent <= arrived.keys() <= sent | unknown
+    assert ledger.left_open(found) == []
+    assert ledger.returned_twice(found) == []
+
+
+def world_says(world: World, *arguments: str) -> None:
+    result = CliRunner().invoke(main, list(arguments), env=environment(world))
+    assert result.exit_code == 0, result.output
+
+
+def environment(world: World) -> dict[str, str]:
+    return {"POSTLEDGER_DATABASE_URL": world.url, "POSTLEDGER_KEY": world.key}
+
+
+def test_a_processor_survives_the_loss_of_all_its_connections_to_the_database(
+    world: World, sinks: list[Sink]
+) -> None:
+    people = world.add_people(900)
+    campaign = world.create_and_start()
+    victim = make_dsn(world.url, application_name="victim")
+    with world.processor(url=victim):
+        for wanted in (50, 200, 400, 600):
+            wait_until(lambda wanted=wanted: seen_by(sinks) >= wanted)
+            assert connections_ended(world, "victim") > 1
+        world.wait_for(campaign)
+    assert world.counts() == {"sent": len(people)}
+    nothing_is_lost_or_doubled(ledger.events(world.pool), sinks)
+
+
+def connections_ended(world: World, name: str) -> int:
+    with world.pool.transaction() as cursor:
+        cursor.execute("RESET ROLE")
+        cursor.execute(END_BACKENDS, (name,))
+        return int(cursor.fetchone()[0])
+
+
+def test_a_processor_survives_the_loss_of_the_database_server(tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        server = stack.enter_context(EmbeddedServer(tmp_path / "postgresql"))
+        prepare(server.url)
+        world = World(server.url)
+        stack.callback(world.close)
+        sinks = [connected(stack, world, name) for name in ("alpha", "beta")]
+        people = world.add_people(600)
+        campaign = world.create_and_start()
+        with world.processor():
+            wait_until(lambda: seen_by(sinks) >= 150)
+            crashed(server)
+            server.close()
+            server.start()
+            assert server.url == world.url
+            wait_until(lambda: answers(world.url))
+            world.wait_for(campaign)
+        assert world.counts() == {"sent": len(people)}
+        nothing_is_lost_or_doubled(ledger.events(world.pool), sinks)
+
+
+def crashed(server: EmbeddedServer) -> None:
+    postmaster = int((server.data / "postmaster.pid").read_text().split()[0])
+    os.kill(postmaster, signal.SIGKILL)
+    wait_until(lambda: not server.running)
+
+
+def answers(url: str) -> bool:
+    try:
+        psycopg2.connect(url).close()
+    except psycopg2.OperationalError:
+        return False
+    return True
