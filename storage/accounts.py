@@ -12,6 +12,9 @@ from argon2.exceptions import InvalidHashError, VerificationError
 HASHER = PasswordHasher(time_cost=3, memory_cost=32_768, parallelism=1)
 """argon2id, 32 MiB: above the least that OWASP asks for, some 50 ms."""
 
+DECOY = "$argon2id$v=19$m=32768,t=3,p=1$oOke8B0MSTHZSmgLiHHu8g$VtBZD/2OXt9Fk2mtjSAnYGUf/CKaZKQyzGT5zbAi57c"
+"""The hash of a password that nobody has: checking it takes as long as checking anybody's."""
+
 _AT_ONCE = BoundedSemaphore(4)
 """Hashing takes memory: nobody's sign-in attempts may take all there is."""
 
@@ -48,6 +51,11 @@ def is_right(stored: str, password: str) -> bool:
             return HASHER.verify(stored, password)
         except (VerificationError, InvalidHashError):
             return False
+
+
+def is_outdated(stored: str) -> bool:
+    """Whether it was hashed with less effort than is asked for now."""
+    return HASHER.check_needs_rehash(stored)
 
 
 def exist(cursor: Any) -> bool:
