@@ -29,9 +29,9 @@ class PolicyChanged(Fact):
 @dataclass(frozen=True, kw_only=True)
 class SendingPolicy:
     """`windows` "" is always; `weekdays` are ISO numbers, 1 is Monday; `holidays` are ISO dates on which
-    no window opens. Seconds: `retry_first`,
-    `retry_cap`, `poll_interval`, `first_suspension`, `max_suspension`. `batch` is how many deliveries a
-    planning round looks at; `resend_unknown` whether an attempt of unknown outcome is made again."""
+    no window opens. Seconds: `retry_first`, `retry_cap`, `poll_interval`, `first_suspension`,
+    `max_suspension`. `batch` is how many deliveries a planning round looks at; `resend_unknown` whether an
+    attempt of unknown outcome is made again. While `queue_paused`, no attempt is begun in any campaign."""
 
     timezone: str = "UTC"
     windows: str = ""
@@ -47,6 +47,7 @@ class SendingPolicy:
     resend_unknown: bool = False
     first_suspension: int = 60
     max_suspension: int = 3600
+    queue_paused: bool = False
     version: int = 0
 
     @cached_property
@@ -143,4 +144,5 @@ _CHECKS: dict[str, Any] = {
     "resend_unknown": fields.flag,
     "first_suspension": _between(1, _DAY),
     "max_suspension": _between(1, 7 * _DAY),
+    "queue_paused": fields.flag,
 }

@@ -53,12 +53,15 @@ def why_it_waits(
     again: datetime | None,
     opens: datetime | None,
     gates: Sequence[Gate],
+    queue_paused: bool = False,
 ) -> Waiting:
     """Of a queued delivery. `again` is its next try, None when it never was tried; `opens` is when
     the sending calendar next allows an attempt: `now` or earlier when it does, None for never."""
     held = held_by_campaign(campaign)
     if held is not None:
         return held
+    if queue_paused:
+        return Waiting("queue_paused", "the queue is paused")
     if again is not None and again > now:
         return Waiting("retry", "retry", again, "at")
     if opens is None:

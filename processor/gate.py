@@ -235,7 +235,7 @@ class Gate:
             campaigns=frozenset(
                 number
                 for number, campaign in self._campaigns.items()
-                if campaign.may_send() and number not in self.broken
+                if campaign.may_send() and number not in self.broken and not policy.queue_paused
             ),
             open_until=open_until,
             servers=dict(self._servers),

@@ -70,12 +70,14 @@ class Availability:
 
 @dataclass(frozen=True, kw_only=True)
 class Capacity:
-    """`opens` is when the sending calendar next allows an attempt: `now` when it does, None for never."""
+    """`opens` is when the sending calendar next allows an attempt: `now` when it does, None for never.
+    While `queue_paused` nothing is begun, until somebody resumes the queue."""
 
     now: datetime
     timezone: str
     opens: datetime | None
     servers: list[Availability]
+    queue_paused: bool = False
 
 
 def capacity(cursor: Any, now: datetime) -> Capacity:
@@ -95,6 +97,7 @@ def capacity(cursor: Any, now: datetime) -> Capacity:
         timezone=policy.timezone,
         opens=moment.opens(None),
         servers=[_available(cursor, moment, one, settings) for one, settings in found],
+        queue_paused=policy.queue_paused,
     )
 
 

@@ -116,9 +116,10 @@ def waiting_for(one: Item, campaign: Progress, capacity: Capacity | None) -> Wai
     return why_it_waits(
         state_of(campaign),
         now=capacity.now,
-        again=one.due if one.attempts else None,
+        again=one.due,
         opens=capacity.opens,
         gates=[server.gate for server in capacity.servers],
+        queue_paused=capacity.queue_paused,
     )
 
 

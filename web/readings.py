@@ -132,6 +132,7 @@ def oldest(cursor: Any, capacity: Capacity) -> Oldest | None:
         again=due if attempts else None,
         opens=capacity.opens,
         gates=[server.gate for server in capacity.servers],
+        queue_paused=capacity.queue_paused,
     )
     return Oldest(campaign=campaign.name, since=queued_at, waiting=waiting)
 

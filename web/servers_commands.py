@@ -82,7 +82,7 @@ def disable_server(number: int, *, by: str) -> None:
 
 def try_server(settings: Mapping[str, Any], password: str | None, number: int | None = None) -> Probed:
     """Connects, encrypts and signs in, and sends nothing. `password` None is the one that is kept for the
-    server `number`. Raises Refused for settings that could not be kept either, Refusal 503 without a probe."""
+    server `number`. Raises Refused for settings that could not be kept, Refusal 503 without a probe."""
     probe = services().probe
     if probe is None:
         raise Refusal(503, "Servers cannot be tried from here.")

@@ -80,6 +80,7 @@ def show(settings: Settings, /, as_json: bool) -> None:
 )  # fmt: skip
 @click.option("--first-suspension", type=Seconds(), help="How long a server rests after it asked for it.")
 @click.option("--max-suspension", type=Seconds(), help="The longest such rest; it doubles each time.")
+@click.option("--pause-queue/--resume-queue", "queue_paused", default=None, help="Begin nothing at all.")
 @json_option
 @pass_settings
 def set_(settings: Settings, /, as_json: bool, **options: Any) -> None:

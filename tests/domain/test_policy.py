@@ -66,6 +66,7 @@ def test_only_what_differs_is_recorded() -> None:
         ("batch", 0, "from 1"),
         ("strategy", "random", "most_remaining, weighted_round_robin"),
         ("resend_unknown", "no", "neither true nor false"),
+        ("queue_paused", 1, "neither true nor false"),
         ("version", 5, "no such field"),
         ("colour", "red", "no such field"),
     ],

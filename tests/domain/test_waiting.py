@@ -32,6 +32,8 @@ def why(state: str = "running", *gates: Gate, **others: Any) -> Waiting:
         (why("scheduled"), "the campaign starts at 2026-03-04T13:00:00Z"),
         (why("paused"), "the campaign is paused: typo"),
         (why("cancelled"), "the campaign is cancelled: typo"),
+        (why(queue_paused=True, again=LATER), "the queue is paused"),
+        (why("paused", queue_paused=True), "the campaign is paused: typo"),
         (why(again=LATER), "retry at 2026-03-04T13:00:00Z"),
         (why(again=NOW), "next in line"),
         (why(opens=LATER), "outside the sending window until 2026-03-04T13:00:00Z"),
