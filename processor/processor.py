@@ -59,7 +59,7 @@ class Processor:
             self.number = processors.register(cursor, host_name(), os.getpid(), now)
         actor = f"processor:{self.number}"
         self._runner = Runner(pool)
-        self._follower = Follower(self._runner, on_change=self._plan_when_idle)
+        self._follower = Follower(self._runner, on_change=self._on_projected)
         self._committer = Committer(url, clock, processor=self.number, on_commit=self._on_commit)
         factory: InfrastructureFactory[Any] = LogFactory(pool=pool, log=self._committer, clock=clock)
         self._application = application = Postledger(factory=factory, clock=clock)
@@ -79,6 +79,7 @@ class Processor:
         self._listener = Listener(url, self._on_log, self._on_directory)
         self._schedule = Schedule()
         self._is_planning = False
+        self._has_news = False
         self._is_stopping = threading.Event()
         self._actor = actor
 
@@ -182,7 +183,11 @@ class Processor:
             self._is_stopping.wait(IDLE_ROUND_SECONDS)
         return shown
 
-    def _plan_when_idle(self) -> None:
+    def _on_projected(self) -> None:
+        """What was news a moment ago is shown by now: there may be something to queue, to send, to finish."""
+        if self._has_news:
+            self._has_news = False
+            self._schedule.now("campaigns")
         if not self._is_planning:
             self._schedule.now("send")
 
@@ -219,9 +224,9 @@ class Processor:
         self._dispatcher.wake()
 
     def _on_log(self) -> None:
+        self._has_news = True
         self._follower.wake()
         self._look_again()
-        self._schedule.now("campaigns")
         self._wake()
 
     def _wake(self) -> None:
@@ -236,10 +241,14 @@ class Processor:
 
     def _beat(self) -> None:
         self._heartbeat.beat()
-        self._rounds.share = self._heartbeat.share
+        if self._rounds.share != self._heartbeat.share:
+            self._rounds.share = self._heartbeat.share
+            self._wake()
 
     def _recover(self) -> None:
         self._recovery.run(resend_unknown=self._gate.view.policy.resend_unknown)
+        # What was the share of the dead is somebody's from now on.
+        self._beat()
 
     def _suspend_soon(self, server: int, reason: str, until: datetime) -> None:
         self._gate.rest(server, until, self._clock.now())

@@ -237,7 +237,9 @@ class Reservations:
     def _append(self, facts: Mapping[int, Reserved | Returned], written: Callable[[int], None]) -> None:
         """Calls `written` for each server whose fact is in the log now, whatever became of the others; a
         conflict is no error."""
-        waits = {server: self._committer.promise([fact.stored()]) for server, fact in facts.items()}
+        waits = {
+            server: self._committer.promise([fact.stored()], notify=False) for server, fact in facts.items()
+        }
         failure: Exception | None = None
         for server, wait in waits.items():
             try:
