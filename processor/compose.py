@@ -10,9 +10,10 @@ Everything here is safe to share among threads.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import NamedTuple
+from types import MappingProxyType
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from domain.unsubscribe_token import SHORTEST_KEY
@@ -27,7 +28,8 @@ _url_text = re.compile(r"https?://[!-~]+").fullmatch
 
 
 class CampaignContent(NamedTuple):
-    """`text` or `html` may be None or empty, not both. Subject, bodies and header values are templates."""
+    """`text` or `html` may be None or empty, not both. Subject, bodies and header values are templates, which
+    see `attributes` as `campaign.attributes`."""
 
     number: int
     uuid: str
@@ -36,6 +38,7 @@ class CampaignContent(NamedTuple):
     text: str | None
     html: str | None
     headers: Sequence[tuple[str, str]] = ()
+    attributes: Mapping[str, Any] = MappingProxyType({})
 
 
 class Composer:
@@ -51,7 +54,12 @@ class Composer:
         headers = Headers(campaign.headers)
         self._compiled = Compiled(
             campaign=campaign.number,
-            names={"name": campaign.name, "subject": campaign.subject, "uuid": campaign.uuid},
+            names={
+                "name": campaign.name,
+                "subject": campaign.subject,
+                "uuid": campaign.uuid,
+                "attributes": dict(campaign.attributes),
+            },
             subject=Template("subject", campaign.subject, limits=limits),
             parts=_parts(campaign, limits),
             headers=headers,

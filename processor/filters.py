@@ -87,6 +87,15 @@ def formatted(context: Rendering, pattern: Any, *values: Any) -> Any:
     return pattern % values
 
 
+def _as_go(value: Any) -> Any:
+    """As Go prints it: true and false in lower case, a whole number without its point."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e21:
+        return str(int(value))
+    return value
+
+
 def _rounded(value: float, precision: int = 0, method: str = "common") -> float:
     if abs(precision) > 15:
         raise Refused("rounding has at most 15 digits")
@@ -147,6 +156,7 @@ _UNCHANGED = (
 )
 OFFERED: Mapping[str, Callable[..., Any]] = {
     **{name: _charged(FILTERS[name]) for name in _UNCHANGED},
+    "as_go": _charged(_as_go),
     "format": _charged(formatted),
     "join": _charged(_joined),
     "map": _charged(pass_context(_mapped)),

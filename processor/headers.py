@@ -64,7 +64,7 @@ class Headers:
             _check(name, value)
             template = Template(f"header {name}", value)
             if template.is_fixed:
-                self.fixed += _fixed_field(checked, name, value)
+                self.fixed += _fixed_field(checked, name, template.source)
             else:
                 self._templates.append((name, template))
 

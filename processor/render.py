@@ -12,6 +12,7 @@ from jinja2.meta import find_undeclared_variables
 from jinja2.nodes import EvalContext
 
 from processor.bounds import Budget, Refused, Rendering
+from processor.go_templates import GoTemplateError, translated
 from processor.rewriting import rewrite
 from processor.sandbox import Sandbox
 
@@ -47,14 +48,18 @@ class TemplateError(MessageError):
 class Template:
     """Compiled once, rendered for each recipient, from any thread. Raises TemplateError.
 
-    `html` escapes what is put in. `is_fixed` when the text is the same for everybody."""
+    `html` escapes what is put in. `is_fixed` when the text is the same for everybody. `source` is in Jinja:
+    what is listmonk's in the source that is given has been translated."""
 
     def __init__(self, part: str, source: str, *, html: bool = False, limits: Limits = LIMITS) -> None:
         self.part = part
-        self.source = source
         self._limits = limits
         if len(source) > limits.source:
             raise TemplateError(part, None, f"it is longer than {limits.source:,} characters")
+        try:
+            source = self.source = translated(source)
+        except GoTemplateError as error:
+            raise TemplateError(part, error.line, error.reason) from None
         self.is_fixed = not any(opening in source for opening in ("{{", "{%", "{#"))
         if not self.is_fixed:
             self._sandbox = _SANDBOXES[html]

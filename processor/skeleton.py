@@ -49,8 +49,8 @@ class Part:
 
 
 class Compiled(NamedTuple):
-    """`names` is what templates see as `campaign`; `list_fields` and `unsubscribe_url` are the same for all
-    recipients, the latter to be followed by a token."""
+    """`names` is what templates see as `campaign`, but for the sender; `list_fields` and `unsubscribe_url` are
+    the same for all recipients, the latter to be followed by a token."""
 
     campaign: int
     names: dict[str, Any]
@@ -68,6 +68,7 @@ class Skeleton:
 
     def __init__(self, compiled: Compiled, sender: Sender) -> None:
         self._compiled = compiled
+        self._campaign = {**compiled.names, "from_email": _written(sender)}
         self.envelope_from = sender.address
         self.from_domain = sender.domain
         self._from_field = mailbox_field("From", sender.name, sender.address)
@@ -161,7 +162,11 @@ class Skeleton:
             "attributes": recipient.attributes,
             "attribs": recipient.attributes,
         }
-        return names_for(subscriber, self._compiled.names, unsubscribe_url=unsubscribe_url, today=today)
+        return names_for(subscriber, self._campaign, unsubscribe_url=unsubscribe_url, today=today)
+
+
+def _written(sender: Sender) -> str:
+    return f"{sender.name} <{sender.address}>" if sender.name else sender.address
 
 
 def _closing_fields(compiled: Compiled) -> str:
