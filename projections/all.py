@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from projections import (
     campaign_progress,
+    campaign_refusals,
     daily_usage,
     queue_fold,
     refusals,
@@ -21,5 +22,6 @@ PROJECTIONS: tuple[Projection, ...] = (
     daily_usage.PROJECTION,
     server_health.PROJECTION,
     refusals.PROJECTION,
+    campaign_refusals.PROJECTION,
 )
 TOPICS: frozenset[str] = frozenset().union(*(projection.topics for projection in PROJECTIONS))

@@ -100,6 +100,12 @@ PROGRESS = """
 """
 
 
+FILTER = """
+    WHERE (%(states)s::text[] IS NULL OR c.state = ANY (%(states)s))
+      AND (%(like)s::text IS NULL OR c.name ILIKE %(like)s OR c.subject ILIKE %(like)s)
+"""
+
+
 def fold(cursor: Any, batch: Batch) -> None:
     for event in batch.events(cursor, TOPICS):
         _apply(cursor, event)
@@ -175,24 +181,30 @@ def campaigns(
     limit: int = 1000,
     before: int | None = None,
     offset: int = 0,
+    search: str | None = None,
 ) -> list[Progress]:
-    """Newest first; of these states, with numbers below `before`."""
+    """Newest first; of these states, with numbers below `before`, with `search` in name or subject."""
     cursor.execute(
-        PROGRESS + "WHERE (%(states)s::text[] IS NULL OR c.state = ANY (%(states)s))"
-        " AND (%(before)s::integer IS NULL OR c.campaign < %(before)s)"
+        PROGRESS + FILTER + " AND (%(before)s::integer IS NULL OR c.campaign < %(before)s)"
         " ORDER BY c.campaign DESC LIMIT %(limit)s OFFSET %(offset)s",
-        {"states": states, "before": before, "limit": limit, "offset": offset},
+        {"states": states, "like": _like(search), "before": before, "limit": limit, "offset": offset},
     )
     return list(_progress(cursor))
 
 
-def count(cursor: Any, states: list[str] | None = None) -> int:
-    """Campaigns of these states."""
+def count(cursor: Any, states: list[str] | None = None, search: str | None = None) -> int:
+    """Campaigns of these states, with `search` in name or subject."""
     cursor.execute(
-        "SELECT count(*) FROM campaign_progress WHERE %(states)s::text[] IS NULL OR state = ANY (%(states)s)",
-        {"states": states},
+        "SELECT count(*) FROM campaign_progress c " + FILTER, {"states": states, "like": _like(search)}
     )
     return int(cursor.fetchone()[0])
+
+
+def _like(part: str | None) -> str | None:
+    if part is None:
+        return None
+    escaped = part.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    return f"%{escaped}%"
 
 
 def scheduled_until(cursor: Any, now: datetime) -> list[int]:

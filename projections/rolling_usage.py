@@ -71,6 +71,19 @@ IN_WINDOW = """
     GROUP BY w.server
 """
 
+# A twentieth of the window is told as one, by its last moment.
+USES = """
+    SELECT w.server, extract(epoch FROM max(least(r.until, r.returned_at)))::float8,
+           sum(r.n - r.unused)::integer
+    FROM unnest(%s::integer[], %s::float8[]) AS w (server, seconds)
+    JOIN reservations r ON r.server = w.server
+     AND r.until > %s - make_interval(secs => w.seconds)
+     AND least(r.until, r.returned_at) > %s - make_interval(secs => w.seconds)
+    GROUP BY w.server, floor(extract(epoch FROM least(r.until, r.returned_at)) / (w.seconds / 20))
+    HAVING sum(r.n - r.unused) > 0
+    ORDER BY 1, 2
+"""
+
 LEFT_OPEN = """
     SELECT server, reservation, n, used FROM reservations
     WHERE by = ANY (%s) AND returned_at IS NULL AND used < n
@@ -107,6 +120,15 @@ def in_window(cursor: Any, windows: Mapping[int, float], now: datetime) -> dict[
     Windows of up to a week; servers without anything are left out."""
     cursor.execute(IN_WINDOW, (list(windows), [float(seconds) for seconds in windows.values()], now, now))
     return {server: int(units) for server, units in cursor.fetchall()}
+
+
+def uses(cursor: Any, windows: Mapping[int, float], now: datetime) -> dict[int, list[tuple[float, int]]]:
+    """What is in each server's window: (epoch second of the last use, units), oldest first."""
+    cursor.execute(USES, (list(windows), [float(seconds) for seconds in windows.values()], now, now))
+    found: dict[int, list[tuple[float, int]]] = {}
+    for server, at, units in cursor.fetchall():
+        found.setdefault(server, []).append((at, units))
+    return found
 
 
 def left_open_by(cursor: Any, processors: Sequence[int]) -> list[LeftOpen]:

@@ -99,6 +99,12 @@ JUDGE = """
         last_error_at = coalesce(excluded.last_error_at, h.last_error_at)
 """
 
+BUSIEST = """
+    SELECT server, max(accepted + failed) / 10.0 FROM throughput
+    WHERE start > (SELECT max(start) FROM throughput) - interval '1 hour'
+    GROUP BY server HAVING sum(accepted + failed) >= 100
+"""
+
 TOPICS = frozenset(
     {
         "delivery.attempt_started",
@@ -163,6 +169,13 @@ def throughput(cursor: Any, since: datetime, server: int | None = None) -> list[
         {"since": since, "server": server},
     )
     return [Answers(*row) for row in cursor.fetchall()]
+
+
+def busiest(cursor: Any) -> dict[int, float]:
+    """The most e-mails a second that each server took over ten seconds of the last hour in which anything
+    was sent; servers that took fewer than a hundred are left out."""
+    cursor.execute(BUSIEST)
+    return {server: float(rate) for server, rate in cursor.fetchall()}
 
 
 def hours(cursor: Any, since: datetime) -> dict[int, list[Answers]]:

@@ -1,0 +1,62 @@
+"""What was done with a campaign and by whom, read from its streams."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from domain.estimate import Estimated
+from domain.streams import campaign_stream, estimate_stream, trial_stream
+
+HISTORY = """
+    SELECT topic, recorded_at, convert_from(state, 'UTF8')::jsonb FROM events
+    WHERE stream_id = ANY (%s::uuid[]) ORDER BY position DESC LIMIT %s
+"""
+
+LAST = """
+    SELECT version, convert_from(state, 'UTF8')::jsonb FROM events
+    WHERE stream_id = %s ORDER BY version DESC LIMIT 1
+"""
+
+SPLIT = """
+    SELECT server, status, n FROM queue_counts WHERE campaign = %s AND n > 0 AND server > 0
+    ORDER BY server, status
+"""
+
+
+class Event(NamedTuple):
+    topic: str
+    at: datetime
+    state: dict[str, Any]
+
+    @property
+    def by(self) -> str:
+        return str(self.state.get("by", ""))
+
+
+def history(cursor: Any, campaign: int, limit: int = 100) -> list[Event]:
+    """Newest first."""
+    streams = [str(campaign_stream(campaign)), str(trial_stream(campaign))]
+    cursor.execute(HISTORY, (streams, limit))
+    return [Event(*row) for row in cursor.fetchall()]
+
+
+def last_estimate(cursor: Any, campaign: int) -> Estimated | None:
+    """What it was started with, once it was started."""
+    stream = estimate_stream(campaign)
+    cursor.execute(LAST, (str(stream),))
+    row = cursor.fetchone()
+    if row is None:
+        return None
+    version, state = row
+    return Estimated(originator_id=stream, originator_version=version, **state)
+
+
+def by_server(cursor: Any, campaign: int) -> dict[int, Sequence[int]]:
+    """Server -> numbers of deliveries by projections.queue.STATUSES, by the last server that was tried."""
+    cursor.execute(SPLIT, (campaign,))
+    found: dict[int, list[int]] = {}
+    for server, status, n in cursor.fetchall():
+        found.setdefault(server, [0] * 7)[status] = int(n)
+    return dict(found)

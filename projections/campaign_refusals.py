@@ -1,0 +1,70 @@
+"""What servers and rules said no with, for each campaign, alike wordings counted together."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from projections.batch import Batch
+from projections.projection import Projection
+from projections.refusals import TOPICS
+
+TABLE = """
+    CREATE TABLE campaign_refusals (
+        campaign integer     NOT NULL,
+        outcome  smallint    NOT NULL,
+        about    text        NOT NULL,
+        wording  text        NOT NULL,
+        n        integer     NOT NULL,
+        last_at  timestamptz NOT NULL,
+        PRIMARY KEY (campaign, outcome, about, wording)
+    ) WITH (fillfactor = 70)
+"""
+
+# Worded as in projections.refusals.
+COUNT = r"""
+    INSERT INTO campaign_refusals AS r
+    SELECT campaign, status, coalesce(about, ''), wording, count(*), max(at)
+    FROM (
+        SELECT campaign, at, status, about,
+               left(substring(reply FROM '^[0-9. -]*')
+                    || regexp_replace(substring(reply FROM '^[0-9. -]*(.*)$'), '\S*[0-9]\S*', '…', 'g'), 300)
+                   AS wording
+        FROM batch
+        WHERE status IN (0, 3, 5) AND reply IS NOT NULL AND topic <> 'delivery.requeued'
+    ) AS worded
+    GROUP BY 1, 2, 3, 4
+    ON CONFLICT (campaign, outcome, about, wording) DO UPDATE SET
+        n = r.n + excluded.n, last_at = greatest(r.last_at, excluded.last_at)
+"""
+
+
+class Reply(NamedTuple):
+    """`outcome` is what projections.queue.STATUSES has at that place: 0 is to be tried again. `about` is
+    whom the reply speaks of, empty when that is not known."""
+
+    outcome: int
+    about: str
+    wording: str
+    n: int
+    last_at: datetime
+
+
+def fold(cursor: Any, batch: Batch) -> None:
+    if batch.has(TOPICS):
+        cursor.execute(COUNT)
+
+
+PROJECTION = Projection(
+    name="campaign_refusals", tables={"campaign_refusals": TABLE}, topics=TOPICS, fold=fold
+)
+
+
+def replies(cursor: Any, campaign: int, limit: int = 20) -> list[Reply]:
+    """The most frequent first."""
+    cursor.execute(
+        "SELECT outcome, about, wording, n, last_at FROM campaign_refusals WHERE campaign = %s"
+        " ORDER BY n DESC, last_at DESC LIMIT %s",
+        (campaign, limit),
+    )
+    return [Reply(*row) for row in cursor.fetchall()]
