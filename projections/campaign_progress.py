@@ -99,6 +99,7 @@ PROGRESS = """
     FROM campaign_progress c JOIN queue_campaigns q ON q.campaign = c.campaign
 """
 
+COUNT = "SELECT count(*) FROM campaign_progress c"
 
 FILTER = """
     WHERE (%(states)s::text[] IS NULL OR c.state = ANY (%(states)s))
@@ -194,9 +195,7 @@ def campaigns(
 
 def count(cursor: Any, states: list[str] | None = None, search: str | None = None) -> int:
     """Campaigns of these states, with `search` in name or subject."""
-    cursor.execute(
-        "SELECT count(*) FROM campaign_progress c " + FILTER, {"states": states, "like": _like(search)}
-    )
+    cursor.execute(COUNT + FILTER, {"states": states, "like": _like(search)})
     return int(cursor.fetchone()[0])
 
 
