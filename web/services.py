@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask import current_app
 from psycopg2.extensions import cursor
@@ -19,6 +19,9 @@ from storage.pool import Pool
 from storage.secrets import Secrets
 from web.errors import Refusal
 from web.settings import WebSettings
+
+if TYPE_CHECKING:
+    from web.messages import Messages
 
 PATIENCE = 10.0
 """Seconds to wait for the projections, so that an answer shows what the request did."""
@@ -35,6 +38,7 @@ class Services:
     preflight: Callable[[int], Sequence[str]] | None
     secrets: Secrets | None = None
     probe: Callable[[Mapping[str, Any], str], Any] | None = None
+    messages: Messages | None = None
 
 
 def services() -> Services:

@@ -1,0 +1,129 @@
+"""Campaigns made into messages for who writes them: checks, previews and test e-mails."""
+
+from __future__ import annotations
+
+import email
+import email.policy
+from collections.abc import Sequence
+from email.message import EmailMessage
+from typing import Any
+
+from domain.streams import campaign_stream
+from postledger.session import Session
+from postledger.trials import Trials
+from processor.compose import CampaignContent, Composer, Recipient, check
+from processor.render import MessageError
+from storage import content, directory
+from web.messages import Draft, Shown, Trial, UnmakeableError
+
+SAMPLES = 20
+NOBODY = Recipient(0, "00000000-0000-8000-8000-000000000000", "reader@example.com", "Reader", {})
+
+
+class CampaignMessages:
+    """What `web.messages.Messages` describes, on one session."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def preflight(self, number: int) -> list[str]:
+        """What is wrong with a campaign's templates. Raises Missing."""
+        return self.problems(self.draft(number))
+
+    def draft(self, number: int) -> Draft:
+        aggregate = self._session.application.campaign(number)
+        bodies = [name for name in (aggregate.text, aggregate.html) if name]
+        with self._session.pool.transaction() as cursor:
+            texts = content.texts_of(cursor, bodies) if bodies else {}
+        return Draft(
+            number=number,
+            name=aggregate.name,
+            subject=aggregate.subject,
+            text=texts.get(aggregate.text or ""),
+            html=texts.get(aggregate.html or ""),
+            headers=[(name, value) for name, value in aggregate.headers],
+            lists=aggregate.lists,
+        )
+
+    def problems(self, draft: Draft) -> list[str]:
+        with self._session.pool.transaction() as cursor:
+            people = sample(cursor, draft.lists)
+        wrong = check(content_of(draft), people, self._session.clock.now(), self._session.config.public_url)
+        return [str(error) for error in wrong]
+
+    def preview(self, draft: Draft, recipient: int | None, from_email: str) -> Shown:
+        with self._session.pool.transaction() as cursor:
+            if recipient is not None:
+                person = directory.find_recipient(cursor, str(recipient))
+                people = [addressed(person)] if person and person.email else []
+            else:
+                people = sample(cursor, draft.lists)[:1] or [NOBODY]
+        if not people:
+            raise UnmakeableError("nobody has that number any more")
+        try:
+            composer = self._composer(draft)
+            message = composer.for_server(from_email).message(people[0], self._session.clock.now())
+        except MessageError as error:
+            raise UnmakeableError(str(error)) from None
+        return shown(parsed(message))
+
+    def send_test(
+        self,
+        draft: Draft,
+        addresses: Sequence[str],
+        server: int | None,
+        *,
+        like: int | None = None,
+        by: str,
+    ) -> list[Trial]:
+        """Raises UnmakeableError when no message can be made for anybody."""
+        try:
+            composer = self._composer(draft)
+        except MessageError as error:
+            raise UnmakeableError(str(error)) from None
+        return Trials(self._session, draft.number, composer, by).send(addresses, server, like)
+
+    def _composer(self, draft: Draft) -> Composer:
+        session = self._session
+        return Composer(content_of(draft), session.config.public_url, session.secrets.token_key())
+
+
+def content_of(draft: Draft) -> CampaignContent:
+    return CampaignContent(
+        number=draft.number,
+        uuid=str(campaign_stream(draft.number)),
+        name=draft.name,
+        subject=draft.subject,
+        text=draft.text,
+        html=draft.html,
+        headers=list(draft.headers),
+    )
+
+
+def sample(cursor: Any, lists: Sequence[int]) -> list[Recipient]:
+    """Some people of the lists, from all over them."""
+    numbers = directory.sample(cursor, lists, SAMPLES) if lists else []
+    return [addressed(person) for person in directory.mailable(cursor, lists, numbers) if not person.reason]
+
+
+def addressed(person: directory.Addressee | directory.Recipient) -> Recipient:
+    return Recipient(person.number, str(person.uuid), person.email or "", person.name, person.attributes)
+
+
+def parsed(message: bytes) -> EmailMessage:
+    return email.message_from_bytes(message.replace(b"\r\n..", b"\r\n."), policy=email.policy.default)
+
+
+def shown(message: EmailMessage) -> Shown:
+    bodies = {
+        name: part.get_content()
+        for name in ("plain", "html")
+        if (part := message.get_body((name,))) is not None
+    }
+    return Shown(
+        sender=str(message["From"]),
+        to=str(message["To"]),
+        subject=str(message["Subject"]),
+        text=bodies.get("plain"),
+        html=bodies.get("html"),
+    )
