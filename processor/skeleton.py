@@ -49,8 +49,8 @@ class Part:
 
 
 class Compiled(NamedTuple):
-    """`names` is what templates see as `campaign`, but for the sender; `list_fields` and `unsubscribe_url` are
-    the same for all recipients, the latter to be followed by a token."""
+    """`names` is what templates see as `campaign`, but for the sender; `list_fields` and `unsubscribe_url`
+    are the same for all recipients, the latter to be followed by a token."""
 
     campaign: int
     names: dict[str, Any]
