@@ -70,7 +70,8 @@ class Rounds:
         rooms = {server: room for server, room in rooms.items() if view.is_open(server, now.timestamp())}
         limits = {server: view.limits[server] for server in rooms}
         self._reservations.refresh(limits, view.calendar.local_date(now).isoformat(), now.timestamp())
-        self._reservations.settle(limits, now.timestamp())
+        # By a clock read after the attempts that it finds ended: they count until then.
+        self._reservations.settle(limits, self._clock.now().timestamp())
         offers = self._offers(rooms, view, now)
         total = min(sum(offer.slots for offer in offers), view.policy.batch)
         if not total:
