@@ -35,6 +35,7 @@ class Config:
     bind: str
     port: int
     public_url: str
+    trusted_proxies: int
     key: str | None = field(repr=False)
     key_file: Path | None
     log_level: str
@@ -156,17 +157,19 @@ def _port(value: Any, _base: Path) -> int:
 
 
 def _bind(value: Any, base: Path) -> str:
+    """Whether others may reach it is decided at the start, by whether there are accounts."""
     text = _text(value, base)
     try:
-        loopback = text == "localhost" or ipaddress.ip_address(text).is_loopback
+        return text if text == "localhost" else str(ipaddress.ip_address(text))
     except ValueError:
         raise ValueError("must be an IP address or localhost") from None
-    if not loopback:
-        raise ValueError(
-            "the pages have no accounts yet, so they are served on loopback only (127.0.0.1 or ::1);"
-            " put a reverse proxy that asks who comes in front"
-        )
-    return text
+
+
+def _proxies(value: Any, _base: Path) -> int:
+    text = str(value)
+    if isinstance(value, bool) or not (text.isascii() and text.isdigit() and int(text) <= 5):
+        raise ValueError("must be a number from 0 to 5: how many proxies in front are yours")
+    return int(text)
 
 
 def _public_url(value: Any, base: Path) -> str:
@@ -200,6 +203,7 @@ _PARSERS: dict[str, Callable[[Any, Path], Any]] = {
     "bind": _bind,
     "port": _port,
     "public_url": _public_url,
+    "trusted_proxies": _proxies,
     "key": _text,
     "key_file": _path,
     "log_level": _one_of(LOG_LEVELS),
@@ -211,6 +215,7 @@ _DEFAULTS: dict[str, Any] = {
     "bind": "127.0.0.1",
     "port": 8025,
     "public_url": None,
+    "trusted_proxies": 0,
     "key": None,
     "key_file": None,
     "log_level": "info",

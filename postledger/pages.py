@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from postledger.config import Config
 from postledger.logs import set_up_logs
-from postledger.session import open_session
+from postledger.messages import CampaignMessages
+from postledger.session import has_admin, open_session
 from processor.probe import probe
 from web.app import create_app
 from web.server import serve as serve_pages
@@ -16,7 +17,13 @@ CONNECTIONS = 12
 def run_web(config: Config) -> int:
     set_up_logs(config, "web")
     with open_session(config, connections=CONNECTIONS) as session:
-        settings = WebSettings(public_url=config.public_url, token_keys=session.secrets.token_keys())
+        settings = WebSettings(
+            public_url=config.public_url,
+            bind=config.bind,
+            trusted_proxies=config.trusted_proxies,
+            token_keys=session.secrets.token_keys(),
+        )
+        messages = CampaignMessages(session)
         app = create_app(
             session.pool,
             session.application,
@@ -24,6 +31,8 @@ def run_web(config: Config) -> int:
             settings=settings,
             secrets=session.secrets,
             probe=probe,
+            preflight=messages.preflight,
+            messages=messages,
         )
-        serve_pages(app, config.bind, config.port)
+        serve_pages(app, config.bind, config.port, has_admin=has_admin(session.url))
     return 0

@@ -8,8 +8,9 @@ from contextlib import ExitStack
 from postledger.children import Children
 from postledger.config import Config
 from postledger.logs import set_up_logs
-from postledger.session import open_database, prepare
+from postledger.session import has_admin, open_database, prepare
 from postledger.stopping import on_stop
+from web.binding import check_bind
 
 STOP_SECONDS = 75.0
 """A processor takes up to a minute to end what it has begun."""
@@ -22,6 +23,7 @@ def run_all(config: Config, processors: int = 1) -> int:
     with ExitStack() as stack:
         url = stack.enter_context(open_database(config))
         prepare(url)
+        check_bind(config.bind, has_admin(url))  # here, not over and over in a child
         children = Children(environment(config, url))
         stack.callback(children.stop, STOP_SECONDS)
         children.start("web", ["web"])
@@ -40,6 +42,7 @@ def environment(config: Config, url: str) -> dict[str, str]:
         "BIND": config.bind,
         "PORT": str(config.port),
         "PUBLIC_URL": config.public_url,
+        "TRUSTED_PROXIES": str(config.trusted_proxies),
         "KEY": config.key,
         "KEY_FILE": str(config.key_file.absolute()) if config.key_file else None,
         "LOG_LEVEL": config.log_level,

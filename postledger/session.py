@@ -19,6 +19,7 @@ from domain.clock import Clock, SystemClock
 from postledger.config import Config
 from projections import schema
 from projections.runner import Runner
+from storage import accounts
 from storage.embedded import EmbeddedServer
 from storage.log import LogFactory
 from storage.migrate import Applied, migrate, pending
@@ -77,6 +78,16 @@ def prepare(url: str) -> Applied:
     finally:
         pool.close()
     return applied
+
+
+def has_admin(url: str) -> bool:
+    """Whether somebody could sign in and give others access."""
+    pool = Pool(url, size=1)
+    try:
+        with pool.transaction() as cursor:
+            return accounts.has_admin(cursor)
+    finally:
+        pool.close()
 
 
 def own_database_folder(config: Config) -> Path:

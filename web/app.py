@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
 from flask import Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from domain.application import Postledger
 from domain.clock import Clock
@@ -31,8 +32,10 @@ from web import (
     unsubscribe,
 )
 from web.broadcast import Broadcast
+from web.messages import Messages
 from web.overview import overview
-from web.pages import own_account, sign_in, users
+from web.pages import deliveries, own_account, sign_in, users
+from web.pages import queue as queue_pages
 from web.readings import Reader
 from web.services import Services, reading
 from web.settings import WebSettings
@@ -50,6 +53,8 @@ RESOURCES = (
     sign_in,
     own_account,
     users,
+    queue_pages,
+    deliveries,
 )
 
 
@@ -62,24 +67,39 @@ def create_app(
     preflight: Callable[[int], Sequence[str]] | None = None,
     secrets: Secrets | None = None,
     probe: Callable[[Mapping[str, Any], str], Any] | None = None,
+    messages: Messages | None = None,
 ) -> Flask:
     """A WSGI application. It starts no thread before somebody watches the dashboard.
 
     `preflight` says what is wrong with a campaign's texts, before it is started for the first time.
     `secrets` opens SMTP passwords and second factors; without it neither can be set or used.
     `probe` tries the settings of a server with a password and answers with the dialogue.
+    `messages` makes previews and sends test e-mails.
     """
     app = Flask("web")
     app.config["MAX_CONTENT_LENGTH"] = settings.largest_body
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.extensions["postledger"] = Services(
-        pool, application, clock, Runner(pool), Log(pool, clock), settings, preflight, secrets, probe
+        pool,
+        application,
+        clock,
+        Runner(pool),
+        Log(pool, clock),
+        settings,
+        preflight,
+        secrets,
+        probe,
+        messages,
     )
     app.extensions["postledger.broadcast"] = Broadcast(composer(app), largest=settings.streams)
+    if settings.trusted_proxies:
+        app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
+            app.wsgi_app, x_for=settings.trusted_proxies, x_proto=settings.trusted_proxies
+        )
     errors.install(app)
     metrics.install(app)
-    guard.install(app, settings.public_host)
+    guard.install(app)
     access.install(app)
     notices.install(app)
     navigation.install(app)

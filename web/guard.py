@@ -1,13 +1,16 @@
-"""Who may talk to us, until accounts exist: this machine only, and no page of another origin."""
+"""Under which names we answer, whose pages may ask for changes, and what browsers are told to allow."""
 
 from __future__ import annotations
 
-from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, request
 
+from web.binding import address_of
+from web.cookies import is_secure
 from web.errors import Refusal
+from web.identity import accounts_exist
+from web.services import services
 
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -25,31 +28,12 @@ LOOPBACK_NAMES = frozenset({"127.0.0.1", "localhost", "::1"})
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
-class BindRefused(ValueError):
-    """The host is reachable from other machines, and there are no accounts yet."""
-
-
-def check_bind(host: str) -> None:
-    """Raises BindRefused unless `host` is a loopback address or `localhost`."""
-    if host == "localhost":
-        return
-    try:
-        loopback = ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        loopback = False
-    if not loopback:
-        raise BindRefused(
-            f"{host!r} is not a loopback address: without accounts anyone who reaches the page could act. "
-            "Use 127.0.0.1, and a tunnel (ssh -L) from elsewhere."
-        )
-
-
-def install(app: Flask, public_host: str | None) -> None:
+def install(app: Flask) -> None:
     """Every request passes both checks; every answer, errors too, carries the headers."""
 
     @app.before_request
     def check() -> None:
-        check_host(public_host)
+        check_host()
         check_origin()
 
     @app.after_request
@@ -57,16 +41,27 @@ def install(app: Flask, public_host: str | None) -> None:
         for name, value in HEADERS.items():
             response.headers.setdefault(name, value)
         response.headers.setdefault("Cache-Control", "no-store")
+        if is_secure():
+            response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
         return response
 
 
-def check_host(public_host: str | None) -> None:
-    """Refuses names that are not ours: a page elsewhere may point its own name at 127.0.0.1
+def check_host() -> None:
+    """Refuses names that are not ours: a page elsewhere may point its own name at our address
     (DNS rebinding) and would then count as our origin."""
     name = host_name(request.host)
-    if name in LOOPBACK_NAMES or (name == public_host and unsubscribing()):
+    if name in LOOPBACK_NAMES or (is_known(name) and (unsubscribing() or accounts_exist())):
         return
-    raise Refusal(421, "This server answers only to 127.0.0.1, localhost and ::1.")
+    raise Refusal(421, "This server does not answer to that name.")
+
+
+def is_known(name: str) -> bool:
+    """The public name, and the address that we listen on. Listening on all, each is an address of ours;
+    nobody can point addresses elsewhere as they can names."""
+    settings = services().settings
+    bound, asked = address_of(settings.bind), address_of(name)
+    listens_there = asked is not None and bound is not None and (bound.is_unspecified or bound == asked)
+    return name == settings.public_host or listens_there
 
 
 def check_origin() -> None:

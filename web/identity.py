@@ -17,6 +17,7 @@ from storage import accounts, api_keys, rate_limits, sessions
 from storage.rate_limits import Rate
 from web.cookies import session_token
 from web.errors import Refusal
+from web.services import reading
 
 PER_KEY = Rate(burst=600, per_second=100)
 PER_ADDRESS = Rate(burst=60, per_second=1)
@@ -53,6 +54,11 @@ def is_open(cursor: Any) -> bool:
     if not known.get("postledger.has_accounts"):
         known["postledger.has_accounts"] = accounts.exist(cursor)
     return not known["postledger.has_accounts"]
+
+
+def accounts_exist() -> bool:
+    with reading() as cursor:
+        return not is_open(cursor)
 
 
 def local() -> Identity:

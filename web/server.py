@@ -14,7 +14,7 @@ from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
 from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped]
 
 from web.broadcast import Broadcast
-from web.guard import check_bind
+from web.binding import check_bind
 
 GRACE = 10
 """Seconds that requests under way are given after SIGTERM."""
@@ -25,15 +25,17 @@ def serve(
     host: str,
     port: int,
     threads: int = 32,
+    *,
+    has_admin: bool = False,
     ready: Callable[[str], None] | None = None,
 ) -> None:
     """Serves until SIGTERM or SIGINT, then leaves through SystemExit as gunicorn does. `ready` is told
-    the address once it listens. Raises BindRefused for a host that others reach, and ValueError when
-    live pages could take all the threads.
+    the address once it listens. Raises BindRefused for a host that others reach unless `has_admin`,
+    and ValueError when live pages could take all the threads.
 
     The worker is a fork: call this before starting any thread that the application needs.
     """
-    check_bind(host)
+    check_bind(host, has_admin)
     streams = app.extensions["postledger"].settings.streams
     if threads < streams + 4:
         raise ValueError(f"{streams} live pages need at least {streams + 4} threads")

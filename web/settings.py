@@ -10,11 +10,15 @@ from urllib.parse import urlsplit
 @dataclass(frozen=True, kw_only=True)
 class WebSettings:
     """`token_keys` sign the tokens in List-Unsubscribe, newest first. `public_url` is where recipients
-    reach `/unsubscribe`, usually through a reverse proxy; nothing else is answered under its host.
-    `largest_body` is in bytes; `streams` is how many live pages one process feeds at once."""
+    reach `/unsubscribe`, usually through a reverse proxy; nothing else is answered under its host before
+    there are accounts. `bind` is the address that we listen on; `trusted_proxies` is how many proxies in
+    front add to X-Forwarded-For, which is believed as far as that. `largest_body` is in bytes; `streams`
+    is how many live pages one process feeds at once."""
 
     token_keys: Sequence[bytes] = ()
     public_url: str | None = None
+    bind: str = "127.0.0.1"
+    trusted_proxies: int = 0
     largest_body: int = 65536
     streams: int = 16
 

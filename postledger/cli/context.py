@@ -26,6 +26,7 @@ from storage.content import TextTooLarge
 from storage.embedded import EmbeddedServerError
 from storage.migrate import MigrationError
 from storage.secrets import SecretsError
+from web.binding import BindRefused
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +34,7 @@ ACTOR = "cli"
 
 EXPECTED = (
     Refused, NotReadyError, SecretsError, EmbeddedServerError, MigrationError, RebuildUnderWay, TextTooLarge,
+    BindRefused,
 )  # fmt: skip
 
 

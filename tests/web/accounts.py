@@ -11,7 +11,7 @@ from werkzeug.test import TestResponse
 
 from web.account_commands import Accounts
 
-PASSWORD = "four words of a song"  # noqa: S105
+PASSWORD = "four words of a song"
 
 
 @dataclass

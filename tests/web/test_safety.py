@@ -10,7 +10,8 @@ from flask.testing import FlaskClient
 
 from domain import unsubscribe_token
 from tests.web.world import KEY, World
-from web.guard import CONTENT_SECURITY_POLICY, BindRefused, check_bind
+from web.binding import BindRefused, check_bind
+from web.guard import CONTENT_SECURITY_POLICY
 
 OTHERS = ["/nowhere", "/api/nowhere", "/static/app.css", "/static/../app.py"]
 
@@ -143,12 +144,13 @@ def test_what_goes_wrong_inside_is_not_told_outside(app: Flask, monkeypatch: pyt
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "::1", "[::1]", "localhost"])
 def test_loopback_may_be_bound(host: str) -> None:
-    check_bind(host)
+    check_bind(host, has_admin=False)
 
 
 @pytest.mark.parametrize(
     "host", ["0.0.0.0", "::", "192.168.1.5", "post.example.com", "", "localhost.example"]
 )
-def test_nothing_else_may_be_bound(host: str) -> None:
+def test_nothing_else_may_be_bound_before_somebody_can_sign_in(host: str) -> None:
     with pytest.raises(BindRefused, match="loopback"):
-        check_bind(host)
+        check_bind(host, has_admin=False)
+    check_bind(host, has_admin=True)
