@@ -52,6 +52,10 @@ class Dialogue(asyncio.Protocol):
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
         self._number = self._keeper.opened(self)
+        most = self._behaviour.most_connections
+        if most is not None and self._keeper.open_connections > most:
+            self._say_and_close("421 4.7.0 too many connections from you")
+            return
         self._answer("greeting", f"220 {self._behaviour.name} ESMTP sink")
         self._send()
 

@@ -32,7 +32,8 @@ class Rule:
 @dataclass(frozen=True)
 class Behaviour:
     """`users` are those who may sign in; None lets everybody send. `context` is needed for STARTTLS and TLS.
-    `size_limit` is in bytes, None for no SIZE. `latency` is seconds before anything that came in is read."""
+    `size_limit` is in bytes, None for no SIZE. `latency` is seconds before anything that came in is read.
+    `most_connections` are taken at a time, further ones turned away with 421; None: any number."""
 
     name: str = "sink.invalid"
     pipelining: bool = True
@@ -44,6 +45,7 @@ class Behaviour:
     users: Mapping[str, str] | None = None
     mechanisms: tuple[str, ...] = ("PLAIN", "LOGIN", "CRAM-MD5")
     latency: float = 0.0
+    most_connections: int | None = None
     rules: tuple[Rule, ...] = ()
 
     def __post_init__(self) -> None:
