@@ -15,8 +15,10 @@ from flask import Flask, current_app, g, redirect, request, url_for
 from markupsafe import Markup
 from werkzeug.wrappers import Response
 
+from storage import accounts, api_keys, sessions
+from web.cookies import session_token
 from web.errors import Refusal, wants_page
-from web.identity import NOBODY, Identity, by_key, by_session, is_open, local
+from web.identity import NOBODY, Identity, by_key, by_session, credentials, is_open, local
 from web.services import reading, services
 
 Permission = Literal["public", "read", "write", "send", "configure", "administer", "self"]
@@ -101,6 +103,23 @@ def identified() -> Identity:
         if found is NOBODY and is_open(cursor):
             return local()
     return found
+
+
+def lasting() -> Callable[[], bool]:
+    """Tells, during an answer that has no end and outside of the request, whether it would be given still."""
+    kept, was, token = services(), identity(), session_token()
+    key = credentials(request.headers.get("Authorization", ""))
+
+    def would_be_given() -> bool:
+        now = kept.clock.now()
+        with kept.pool.transaction() as cursor:
+            if was.user is not None and token is not None:
+                return sessions.signed_in(cursor, token, now, counts_as_use=False) is not None
+            if was.actor == "local":
+                return not accounts.exist(cursor)
+            return key is not None and api_keys.found(cursor, key[1], now) is not None
+
+    return would_be_given
 
 
 def actor() -> str:

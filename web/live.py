@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from time import monotonic
 
 from flask import Blueprint, Response, current_app, jsonify, request
 
-from web.access import needs
+from web.access import lasting, needs
 from web.broadcast import Broadcast, Stream, TooManyStreams
 from web.errors import Refusal
 
 blueprint = Blueprint("live", __name__)
+
+CHECK_EVERY = 10.0
+"""Seconds between looks at whether the viewer may still see it."""
 
 
 def broadcast() -> Broadcast:
@@ -30,15 +34,21 @@ def stream() -> Response:
         viewer = broadcast().stream(seen)
     except TooManyStreams:
         raise Refusal(503, "Too many live pages are open; this one polls.", {"Retry-After": "60"}) from None
-    response = Response(messages(viewer), mimetype="text/event-stream")
+    response = Response(messages(viewer, lasting()), mimetype="text/event-stream")
     response.headers["X-Accel-Buffering"] = "no"
     response.call_on_close(viewer.close)
     return response
 
 
-def messages(viewer: Stream) -> Iterator[str]:
+def messages(viewer: Stream, may_go_on: Callable[[], bool]) -> Iterator[str]:
+    """Ends soon after the session, the key or the time without accounts that it began under."""
     yield "retry: 2000\n\n"
+    checked_at = monotonic()
     for item in viewer:
+        if monotonic() - checked_at > CHECK_EVERY:
+            if not may_go_on():
+                return
+            checked_at = monotonic()
         if item is None:
             yield ": still here\n\n"
         else:

@@ -44,6 +44,8 @@ async function poll(listenAgainAt) {
     if (answer.status === 200) {
       etag = answer.headers.get("ETag") ?? "";
       apply(await answer.json());
+    } else if (answer.status === 401) {
+      location.reload();
     } else if (answer.status !== 304) {
       throw new Error(`status ${answer.status}`);
     }
