@@ -8,6 +8,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
 
+from eventsourcing.persistence import StoredEvent
+
 from domain.clock import Clock
 from domain.delivery import About
 from domain.fact import Fact
@@ -43,6 +45,7 @@ class Attempts:
         self.in_hand = InHand()
         self.are_over = False
         """Set from any thread: no attempt starts any more."""
+        self._outbox: list[tuple[list[StoredEvent], Callable[[Committed | Refused], None]]] = []
         self._submitted = 0
         self._completed = 0
 
@@ -182,9 +185,16 @@ class Attempts:
             self.in_hand.release(send.key)
 
     def _submit(self, told: Fact | list[Fact], done: Callable[[Committed | Refused], None]) -> None:
+        facts_told = told if isinstance(told, list) else [told]
         self._submitted += 1
-        events = [fact.stored() for fact in told] if isinstance(told, list) else [told.stored()]
-        self._committer.submit(events, partial(self._done, done), notify=False)
+        self._outbox.append(([fact.stored() for fact in facts_told], partial(self._done, done)))
+
+    def flush(self) -> None:
+        """Hands what has come together since the last time to the committer: the fewer times it is woken,
+        the more goes into one commit."""
+        if self._outbox:
+            handed, self._outbox = self._outbox, []
+            self._committer.submit_all(handed, notify=False)
 
     def _done(self, done: Callable[[Committed | Refused], None], result: Committed | Refused) -> None:
         done(result)

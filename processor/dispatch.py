@@ -134,6 +134,7 @@ class Dispatcher:
                 if self._now() >= next_tick:
                     self._tick()
                     next_tick = self._now() + 1
+                self._attempts.flush()
         except BaseException as error:
             self.crashed = error
             log.exception("the dispatcher stopped on an error")

@@ -110,6 +110,17 @@ class Committer:
             self._waiting.append(submission)
             self._changed.notify()
 
+    def submit_all(
+        self, handed: Sequence[tuple[Sequence[StoredEvent], Callable[[Result], None]]], *, notify: bool = True
+    ) -> None:
+        """Several submissions of (events, done) at once, each judged for itself: as `submit`, but cheaper."""
+        submissions = [_Submission(entries(events), done, notify) for events, done in handed]
+        with self._changed:
+            if self._closing:
+                raise CommitterClosed("events came after the committer was closed")
+            self._waiting.extend(submissions)
+            self._changed.notify()
+
     def promise(self, events: Sequence[StoredEvent], *, notify: bool = True) -> Future[Committed]:
         """Like `submit`; the result of the future is Committed, or its exception is why it was refused."""
         future: Future[Committed] = Future()
