@@ -9,15 +9,15 @@ from uuid import UUID
 from flask import Blueprint
 from pydantic import Field
 
-from domain.campaign import State
 from domain.streams import campaign_stream, server_stream
 from projections import campaign_progress
 from projections.campaign_progress import Progress
+from web import campaign_commands
 from web.access import actor
 from web.answers import instant, listing
 from web.contract import endpoint
 from web.errors import Refusal
-from web.services import reading, services, wait_until_shown
+from web.services import reading
 from web.shapes import Answer, Body, Instant, Line, Paged, Told, page_of
 
 blueprint = Blueprint("campaigns", __name__)
@@ -85,36 +85,22 @@ def set_status(number: int, body: NewStatus) -> dict[str, Any]:
     if (body.status == "scheduled") != (body.send_at is not None):
         message = "send_at: needed with the status scheduled, and with no other."
         raise Refusal(400, message, fields={"send_at": message})
-    if body.status == "running":
-        check_texts(number)
-    wait_until_shown(change(number, body.status, body.reason or "", body.send_at))
+    change(number, body.status, body.reason or "", body.send_at)
     return shown(number)
 
 
-def check_texts(number: int) -> None:
-    """What would fail for every recipient is refused before the first."""
-    state = services().application.campaign(number).state
-    preflight = services().preflight
-    if preflight is not None and state in (State.DRAFT, State.SCHEDULED):
-        problems = preflight(number)
-        if problems:
-            raise Refusal(409, "The campaign cannot be started: " + "; ".join(problems))
-
-
-def change(number: int, status: str, reason: str, send_at: datetime | None) -> int | None:
-    """The position of what was appended."""
-    application = services().application
+def change(number: int, status: str, reason: str, send_at: datetime | None) -> None:
     match status:
         case "running":
-            return application.start(number, by=actor())
+            campaign_commands.start(number, by=actor())
         case "paused":
-            return application.pause(number, reason=reason, by=actor())
+            campaign_commands.pause(number, reason, by=actor())
         case "cancelled":
-            return application.cancel(number, reason=reason, by=actor())
+            campaign_commands.cancel(number, reason, by=actor())
         case "scheduled" if send_at is not None:
-            return application.schedule(number, send_at, by=actor())
+            campaign_commands.schedule(number, send_at, by=actor())
         case _:
-            return application.unschedule(number, by=actor())
+            campaign_commands.unschedule(number, by=actor())
 
 
 @endpoint(blueprint, "GET", "/api/campaigns/<int:number>", needs="read", answer=CampaignAnswer, errors=(404,))
