@@ -1,0 +1,241 @@
+"""What an event of the log says, in plain words, and where what it is about is found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from domain.streams import Kind, campaign_of, kind_of, number_of
+
+State = Mapping[str, Any]
+Names = Mapping[int, str]
+"""Servers by number."""
+
+
+@dataclass(frozen=True)
+class Saying:
+    """`at` ends the sentence with an instant, `joint` before it; `quote` is somebody's own words: a
+    server's reply, a person's reason."""
+
+    text: str
+    tone: str = ""
+    at: datetime | None = None
+    joint: str = ""
+    quote: str = ""
+
+
+def saying(topic: str, state: State, servers: Names) -> Saying:
+    say = SAYINGS.get(topic)
+    if say is None:
+        return Saying(topic.replace(".", ": ").replace("_", " ").capitalize())
+    return say(state, servers)
+
+
+def server_in(state: State, servers: Names) -> str:
+    number = state.get("server")
+    return "no server" if number is None else servers.get(number, f"server {number}")
+
+
+def instant_in(state: State, field: str) -> datetime | None:
+    value = state.get(field)
+    if value is None:
+        return None
+    if isinstance(value, int | float):
+        return datetime.fromtimestamp(value, UTC)
+    return datetime.fromisoformat(str(value)).astimezone(UTC)
+
+
+def reason_in(state: State) -> str:
+    return str(state.get("reason") or "")
+
+
+def attempt_started(state: State, servers: Names) -> Saying:
+    left = state.get("remaining")
+    chosen = "" if left is None else f", which had {left:,} left"
+    return Saying(f"An attempt began through {server_in(state, servers)}{chosen}", "note")
+
+
+def accepted(state: State, servers: Names) -> Saying:
+    return Saying(f"{server_in(state, servers)} accepted it", "good", quote=str(state.get("reply", "")))
+
+
+def deferred(state: State, servers: Names) -> Saying:
+    about = ABOUT.get(str(state.get("about")), "")
+    return Saying(
+        f"Not now{about}, says {server_in(state, servers)}",
+        "warn",
+        at=instant_in(state, "again"),
+        joint="; to be tried again at",
+        quote=str(state.get("reply", "")),
+    )
+
+
+def failed(state: State, servers: Names) -> Saying:
+    about = ABOUT.get(str(state.get("about")), "")
+    who = "" if state.get("server") is None else f", says {server_in(state, servers)}"
+    return Saying(f"Failed{about}{who}", "bad", quote=str(state.get("reply", "")))
+
+
+ABOUT = {
+    "recipient": " because of the recipient",
+    "message": " because of the message",
+    "server": " because of the server itself",
+    "network": " because of the network",
+}
+
+
+def requeued(state: State, _servers: Names) -> Saying:
+    again = instant_in(state, "again")
+    joint = "; to be tried at" if again else ""
+    return Saying("Put back in the queue", "note", at=again, joint=joint, quote=reason_in(state))
+
+
+def suppressed(state: State, _servers: Names) -> Saying:
+    reason = {
+        "blocklisted": "the person is blocklisted",
+        "disabled": "the person is disabled",
+        "unsubscribed": "the person has unsubscribed",
+        "erased": "the person's data were erased",
+    }.get(reason_in(state), reason_in(state))
+    return Saying(f"Not sent: {reason}", "note")
+
+
+def queued(state: State, _servers: Names) -> Saying:
+    count = int(state.get("count", 0))
+    return Saying(f"{count:,} {'person' if count == 1 else 'people'} put in the queue")
+
+
+def capacity_reserved(state: State, _servers: Names) -> Saying:
+    return Saying(f"Reserved room for {state.get('n', 0):,} on {state.get('day', '')}")
+
+
+def capacity_returned(state: State, _servers: Names) -> Saying:
+    unused, refused = int(state.get("unused") or 0), int(state.get("refused") or 0)
+    return Saying(f"Gave back room: {unused:,} unused, {refused:,} refused before the data")
+
+
+def changed(what: str) -> Callable[[State, Names], Saying]:
+    def say(state: State, _servers: Names) -> Saying:
+        parts = [f"{name.replace('_', ' ')} → {shown(value)}" for name, value in state["changes"].items()]
+        return Saying(f"{what}: {', '.join(parts)}")
+
+    return say
+
+
+def edited(state: State, _servers: Names) -> Saying:
+    return Saying(f"Edited: {', '.join(sorted(state['changes']))}")
+
+
+def shown(value: Any) -> str:
+    match value:
+        case None | "" | []:
+            return "none"
+        case bool():
+            return "on" if value else "off"
+        case int():
+            return f"{value:,}"
+        case list():
+            return " ".join(map(str, value[:20])) + (" …" if len(value) > 20 else "")
+        case _:
+            return str(value)[:200]
+
+
+def plain(text: str, tone: str = "") -> Callable[[State, Names], Saying]:
+    return lambda state, _servers: Saying(text, tone, quote=reason_in(state))
+
+
+def filled(text: str) -> Callable[[State, Names], Saying]:
+    return lambda state, _servers: Saying(text.format_map(Blank({k: shown(v) for k, v in state.items()})))
+
+
+class Blank(dict[str, str]):
+    def __missing__(self, _key: str) -> str:
+        return "…"
+
+
+SAYINGS: dict[str, Callable[[State, Names], Saying]] = {
+    "delivery.attempt_started": attempt_started,
+    "delivery.accepted": accepted,
+    "delivery.deferred": deferred,
+    "delivery.failed": failed,
+    "delivery.outcome_unknown": plain("No answer came: it may have gone out, or not", "warn"),
+    "delivery.suppressed": suppressed,
+    "delivery.cancelled": plain("Cancelled"),
+    "delivery.requeued": requeued,
+    "audience.recipients_queued": queued,
+    "campaign.created": filled("Campaign created: {name}"),
+    "campaign.edited": edited,
+    "campaign.scheduled": lambda state, _: Saying(
+        "Campaign to start", "note", at=instant_in(state, "send_at"), joint=" at"
+    ),
+    "campaign.unscheduled": plain("Campaign not to start by itself any more"),
+    "campaign.started": plain("Campaign started", "good"),
+    "campaign.queueing_finished": filled("All {recipients} recipients are in the queue"),
+    "campaign.paused": plain("Campaign paused", "warn"),
+    "campaign.resumed": plain("Campaign resumed", "good"),
+    "campaign.cancelled": plain("Campaign cancelled", "bad"),
+    "campaign.finished": plain("Campaign finished", "good"),
+    "campaign.priority_changed": filled("Priority set to {priority}"),
+    "server.added": lambda state, _: Saying(f"Server added: {state['settings']['name']}", "good"),
+    "server.changed": changed("Server changed"),
+    "server.enabled": plain("Server enabled", "good"),
+    "server.disabled": plain("Server disabled"),
+    "server.suspended": lambda state, _: Saying(
+        "Server suspended",
+        "warn",
+        at=instant_in(state, "until"),
+        joint=" until" if state.get("until") else "",
+        quote=reason_in(state),
+    ),
+    "server.resumed": plain("Server resumed", "good"),
+    "server.password_changed": lambda state, _: Saying(
+        "Password removed" if state.get("removed") else "Password set"
+    ),
+    "capacity.reserved": capacity_reserved,
+    "capacity.returned": capacity_returned,
+    "policy.changed": changed("Settings changed"),
+    "user.added": filled("User {name} added as {role}"),
+    "user.role_changed": filled("Role of a user set to {role}"),
+    "user.password_changed": plain("Password of a user changed"),
+    "key.created": filled("API key {name} created"),
+    "key.revoked": plain("API key revoked"),
+}
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What an event is about. `path` is empty where there is no page about it."""
+
+    text: str
+    path: str = ""
+
+
+def subject(stream: UUID, servers: Names) -> Subject:
+    try:
+        kind = kind_of(stream)
+    except ValueError:
+        return Subject(str(stream))
+    campaign, number = campaign_of(stream), number_of(stream)
+    match kind:
+        case Kind.CAMPAIGN | Kind.AUDIENCE:
+            return Subject(f"campaign {campaign}", f"/campaigns/{campaign}")
+        case Kind.DELIVERY:
+            return Subject(f"e-mail {campaign}/{number}", f"/queue/{campaign << 32 | number}")
+        case Kind.SERVER | Kind.CAPACITY:
+            return Subject(servers.get(number, f"server {number}"), f"/servers/{number}")
+        case Kind.POLICY:
+            return Subject("settings", "/settings")
+        case _:
+            return Subject(f"{kind.name.lower()} {number}", PATHS.get(kind.name, "").format(number))
+
+
+PATHS = {
+    "USER": "/users/{}",
+    "KEY": "/users",
+    "LIST": "/lists/{}",
+    "TEMPLATE": "/templates/{}",
+    "PERSON": "/subscribers/{}",
+}
