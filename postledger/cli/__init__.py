@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from postledger import __version__
+from postledger.cli.api_keys import api_key
 from postledger.cli.campaigns import campaign
 from postledger.cli.context import Commands, Settings, database_flag
 from postledger.cli.log import log, projections
@@ -16,6 +17,7 @@ from postledger.cli.queue import delivery, queue
 from postledger.cli.recipients import lists, recipients
 from postledger.cli.servers import server
 from postledger.cli.simulation import simulate
+from postledger.cli.users import user
 from postledger.config import LOG_FORMATS, LOG_LEVELS
 
 
@@ -39,6 +41,6 @@ def main(context: click.Context, /, **flags: Any) -> None:
 
 for command in (
     serve, web, processor, migrate, server, recipients, lists, campaign, policy, queue, delivery, simulate,
-    projections, log, doctor, config, key, demo,
+    projections, log, doctor, config, key, demo, user, api_key,
 ):  # fmt: skip
     main.add_command(command)

@@ -75,7 +75,7 @@ def read_password(file: str | None, environment: str | None) -> str:
     """From the file's first line, else the environment, else asked for. Never an argument, which every
     user of the machine can see."""
     if file is not None:
-        return _first_line(file)
+        return first_line(file)
     if environment:
         return environment
     if not sys.stdin.isatty():
@@ -87,7 +87,7 @@ def read_password(file: str | None, environment: str | None) -> str:
     return password
 
 
-def _first_line(file: str) -> str:
+def first_line(file: str) -> str:
     try:
         with nullcontext(sys.stdin) if file == "-" else Path(file).open(encoding="utf-8") as stream:
             password = stream.readline().rstrip("\r\n")

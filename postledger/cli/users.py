@@ -1,0 +1,160 @@
+"""`postledger user …`: the people who may sign in."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+import click
+
+from domain.accounts import ROLES
+from domain.errors import Missing
+from postledger.cli.context import ACTOR, Settings, pass_settings
+from postledger.cli.output import json_option, print_json, print_rows
+from postledger.cli.values import first_line
+from postledger.session import Session
+from storage import accounts
+from storage.accounts import User
+from storage.log.append import Log
+from web.account_commands import Accounts
+
+PASSWORD_VARIABLE = "POSTLEDGER_PASSWORD"  # noqa: S105
+
+password_option = click.option(
+    "--password-file",
+    help=f"The first line; - for standard input. Default: {PASSWORD_VARIABLE}, or asked for.",
+)
+role_choice = click.Choice(list(ROLES))
+
+
+def commands(session: Session) -> Accounts:
+    return Accounts(session.pool, Log(session.pool, session.clock), session.clock, session.secrets)
+
+
+@click.group("user")
+def user() -> None:
+    """The people who may sign in: auditors see everything, operators run it, admins manage users too."""
+
+
+@user.command()
+@click.argument("name")
+@click.option("--role", type=role_choice, required=True)
+@password_option
+@json_option
+@pass_settings
+def create(settings: Settings, /, name: str, role: str, password_file: str | None, as_json: bool) -> None:
+    """Add a user. The first one must be an admin; from then on everybody has to sign in."""
+    password = read_new_password(password_file)
+    with settings.session() as session:
+        number = commands(session).add_user(name, role, password, by=ACTOR)
+    name = name.strip().lower()
+    say(as_json, f"{name} can sign in as {role}", {"number": number, "name": name, "role": role})
+
+
+@user.command("list")
+@json_option
+@pass_settings
+def list_(settings: Settings, /, as_json: bool) -> None:
+    """All users."""
+    with settings.session() as session, session.pool.transaction() as cursor:
+        found = accounts.users(cursor)
+    if as_json:
+        print_json([one._asdict() for one in found])
+        return
+    print_rows(
+        ["name", "role", "can sign in", "second factor", "last signed in"],
+        [
+            (one.name, one.role, "no" if one.disabled else "yes", "on" if one.has_second_factor else "off",
+             one.signed_in_at or "never")
+            for one in found
+        ],
+    )  # fmt: skip
+
+
+@user.command("role")
+@click.argument("name")
+@click.argument("new_role", metavar="ROLE", type=role_choice)
+@json_option
+@pass_settings
+def change_role(settings: Settings, /, name: str, new_role: str, as_json: bool) -> None:
+    """Give a user another role; signs the user out."""
+    with settings.session() as session:
+        commands(session).change_role(user_named(session, name).number, new_role, by=ACTOR)
+    say(as_json, f"{name} is {new_role} now", {"name": name, "role": new_role})
+
+
+@user.command("password")
+@click.argument("name")
+@password_option
+@json_option
+@pass_settings
+def change_password(settings: Settings, /, name: str, password_file: str | None, as_json: bool) -> None:
+    """Set a user's password; signs the user out everywhere."""
+    with settings.session() as session:
+        number = user_named(session, name).number
+        commands(session).change_password(number, read_new_password(password_file), by=ACTOR)
+    say(as_json, f"the password of {name} is changed", {"name": name, "changed": ["password"]})
+
+
+@user.command()
+@click.argument("name")
+@json_option
+@pass_settings
+def disable(settings: Settings, /, name: str, as_json: bool) -> None:
+    """Let a user sign in no more; signs the user out everywhere. Keys stay valid; revoke those apart."""
+    with settings.session() as session:
+        commands(session).disable_user(user_named(session, name).number, by=ACTOR)
+    say(as_json, f"{name} is disabled", {"name": name, "disabled": True})
+
+
+@user.command()
+@click.argument("name")
+@json_option
+@pass_settings
+def enable(settings: Settings, /, name: str, as_json: bool) -> None:
+    """Let a disabled user sign in again."""
+    with settings.session() as session:
+        commands(session).enable_user(user_named(session, name).number, by=ACTOR)
+    say(as_json, f"{name} can sign in again", {"name": name, "disabled": False})
+
+
+@user.command("remove-second-factor")
+@click.argument("name")
+@json_option
+@pass_settings
+def remove_second_factor(settings: Settings, /, name: str, as_json: bool) -> None:
+    """Let a user who lost the device sign in with the password alone."""
+    with settings.session() as session:
+        commands(session).remove_second_factor(user_named(session, name).number, by=ACTOR)
+    say(as_json, f"{name} signs in without a code now", {"name": name, "second_factor": False})
+
+
+def user_named(session: Session, name: str) -> User:
+    with session.pool.transaction() as cursor:
+        found = accounts.user_named(cursor, name.strip().lower())
+    if found is None:
+        raise Missing(f"there is no user {name!r}")
+    return found
+
+
+def read_new_password(file: str | None) -> str:
+    """Never an argument, which every user of the machine can see."""
+    if file is not None:
+        return first_line(file)
+    if given := os.environ.get(PASSWORD_VARIABLE):
+        return given
+    if not sys.stdin.isatty():
+        raise click.UsageError(
+            f"a password is needed: --password-file FILE, the environment variable {PASSWORD_VARIABLE}, or a"
+            " terminal to ask for it"
+        )
+    password: str = click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
+    return password
+
+
+def say(as_json: bool, sentence: str, value: dict[str, Any]) -> None:
+    if as_json:
+        print_json(value)
+    else:
+        click.echo(sentence)
