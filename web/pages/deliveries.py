@@ -29,18 +29,24 @@ blueprint = Blueprint("delivery_pages", __name__)
 
 MOST_EVENTS = 500
 
-QUEUED_BY = COLUMNS + """
+QUEUED_BY = (
+    COLUMNS
+    + """
     WHERE stream_id = %(stream)s AND recorded_at = %(at)s AND EXISTS (
         SELECT FROM jsonb_array_elements(convert_from(state, 'UTF8')::jsonb->'ranges') AS part
         WHERE %(recipient)s BETWEEN (part->>0)::integer AND (part->>1)::integer)
     ORDER BY version LIMIT 1
 """
+)
 
-OF_CAMPAIGN = COLUMNS + """
+OF_CAMPAIGN = (
+    COLUMNS
+    + """
     WHERE stream_id = %(stream)s AND recorded_at >= %(since)s AND topic IN (
         'campaign.paused', 'campaign.resumed', 'campaign.cancelled')
     ORDER BY version LIMIT 50
 """
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,4 +148,3 @@ def outlook(status: Status, one: Item, policy: SendingPolicy) -> str:
             return "Nothing more, unless the person may be mailed again and somebody has it tried again."
         case Status.CANCELLED:
             return "Nothing more: it is not sent."
-

@@ -13,10 +13,13 @@ COLUMNS = """
     SELECT position, recorded_at, stream_id, version, topic, convert_from(state, 'UTF8'), encode(hash, 'hex')
     FROM events
 """
-OF_STREAM = COLUMNS + """
+OF_STREAM = (
+    COLUMNS
+    + """
     WHERE stream_id = %(stream)s
     ORDER BY version DESC LIMIT %(limit)s
 """
+)
 
 
 @dataclass(frozen=True)
