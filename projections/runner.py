@@ -90,6 +90,8 @@ class Runner:
 
 
 def _try_lock(cursor: Any) -> bool:
+    """Whoever is suspended while holding the lock loses it soon: else the projections would stand still."""
+    cursor.execute("SET LOCAL idle_in_transaction_session_timeout = '5s'")
     cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", (ADVISORY_LOCK,))
     return bool(cursor.fetchone()[0])
 

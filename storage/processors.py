@@ -28,6 +28,7 @@ def database_time(cur: cursor) -> datetime:
 
 def seen(cur: cursor, number: int, now: datetime) -> bool:
     """Says that the processor lives. False when it was fenced meanwhile."""
+    _keep_locks_briefly(cur)
     cur.execute("UPDATE processors SET seen_at = %s WHERE number = %s AND NOT fenced", (now, number))
     return cur.rowcount == 1
 
@@ -57,6 +58,7 @@ def unfenced_on(cur: cursor, host: str) -> list[tuple[int, int]]:
 def fence(cur: cursor, number: int) -> None:
     """From the end of this transaction on, the processor appends nothing any more. Waits for an append
     of it that is under way."""
+    _keep_locks_briefly(cur)
     cur.execute("UPDATE processors SET fenced = true WHERE number = %s AND NOT fenced", (number,))
 
 
@@ -68,7 +70,13 @@ def fenced_with_open_work(cur: cursor) -> list[int]:
 
 def settle(cur: cursor, number: int) -> None:
     """Says that nothing of a fenced processor is left open."""
+    _keep_locks_briefly(cur)
     cur.execute("UPDATE processors SET settled = true WHERE number = %s AND fenced", (number,))
+
+
+def _keep_locks_briefly(cur: cursor) -> None:
+    """Whoever is suspended while holding the lock on such a row would keep others from fencing him."""
+    cur.execute("SET LOCAL idle_in_transaction_session_timeout = '5s'")
 
 
 def _numbers(cur: cursor) -> list[int]:
