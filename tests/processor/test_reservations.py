@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from domain.calendar import Calendar
 from domain.capacity import Limits
 from domain.streams import capacity_stream
+from processor import reservations as module
 from processor.reservations import Reservation, Reservations
 from storage.log.committer import Committed, Committer
 from storage.pool import Pool
@@ -235,19 +236,17 @@ def test_a_reservation_ends_with_the_day_and_the_next_day_has_its_whole_limit(
 
 
 def test_a_time_zone_further_west_does_not_forget_what_was_used_yesterday(
-    desks: tuple[Desk, Desk], pool: Pool
+    desks: tuple[Desk, Desk], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(module, "PAGE", 5)
     one, other = desks
     limits = Limits(daily=10)
     evening = datetime(2026, 3, 4, 22, 0, tzinfo=UTC)
-    one.look(limits, evening)
-    one.reserve(10, limits, evening)
-    one.take_all(evening)
-    for minutes in range(181, 200):
-        late = evening + timedelta(minutes=minutes)
-        one.look(limits, late)
-        one.reserve(1, limits, late)
-        one.settle(limits, late + timedelta(seconds=11))
+    for minutes in range(10):
+        now = evening + timedelta(minutes=minutes)
+        one.look(limits, now)
+        one.reserve(1, limits, now)
+        one.use(1, now)
     morning = evening + timedelta(hours=5)
     assert other.look(limits, morning) == 10
     assert other.look(limits, morning, calendar=Calendar.of("America/New_York")) == 0
