@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from threading import Thread
+from typing import TYPE_CHECKING
 
 import pytest
 from flask import Flask
@@ -13,9 +15,21 @@ from werkzeug.serving import make_server
 from domain.clock import VirtualClock
 from projections import schema
 from storage.pool import Pool
+from storage.secrets import Secrets, new_key
 from tests.web.world import KEY, NOON, World
 from web.app import create_app
 from web.settings import WebSettings
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, BrowserContext, Page
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
+
+TELL_VIOLATIONS = """
+    document.addEventListener("securitypolicyviolation", (event) =>
+        console.error(`CSP ${event.violatedDirective} ${event.blockedURI}`));
+"""
 
 
 @pytest.fixture
@@ -32,7 +46,7 @@ def world(pool: Pool, clock: VirtualClock) -> World:
 @pytest.fixture
 def app(pool: Pool, world: World, clock: VirtualClock) -> Iterator[Flask]:
     settings = WebSettings(token_keys=[KEY], public_url="https://post.example.com", streams=3)
-    made = create_app(pool, world.application, clock, settings=settings)
+    made = create_app(pool, world.application, clock, settings=settings, secrets=Secrets([new_key()]))
     yield made
     made.extensions["postledger.broadcast"].close()
 
@@ -53,3 +67,43 @@ def address(app: Flask) -> Iterator[str]:
     server.shutdown()
     thread.join()
     server.server_close()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    if CHROMIUM is None:
+        pytest.skip("no Chromium on this machine")
+    playwright = pytest.importorskip("playwright.sync_api")
+    with playwright.sync_playwright() as running:
+        opened = running.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def complaints() -> list[str]:
+    """What the browser had to say against a page."""
+    return []
+
+
+@pytest.fixture
+def context(browser: Browser, address: str, complaints: list[str]) -> Iterator[BrowserContext]:
+    opened = browser.new_context(
+        base_url=address, timezone_id="America/New_York", locale="en-US", reduced_motion="reduce"
+    )
+    opened.add_init_script(TELL_VIOLATIONS)
+    opened.set_default_timeout(10_000)
+    yield opened
+    opened.close()
+    assert complaints == []
+
+
+@pytest.fixture
+def page(context: BrowserContext, address: str, complaints: list[str]) -> Page:
+    opened = context.new_page()
+    opened.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
+    opened.on("pageerror", lambda error: complaints.append(str(error)))
+    opened.on(
+        "request", lambda asked: None if asked.url.startswith(address) else complaints.append(asked.url)
+    )
+    return opened
