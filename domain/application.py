@@ -3,7 +3,9 @@ what it decided."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID
@@ -15,14 +17,17 @@ from eventsourcing.utils import Environment
 import domain.topics  # noqa: F401 - so that every topic of the log can be read
 from domain.campaign import Campaign
 from domain.clock import Clock, SystemClock
-from domain.errors import Missing, Outrun, Refused
+from domain.errors import Changed, Missing, Outrun, Refused
 from domain.policy import PolicyChanged, SendingPolicy
 from domain.server import SmtpServer
-from domain.streams import campaign_stream, policy_stream, server_stream
+from domain.streams import campaign_stream, policy_stream, server_stream, template_stream
+from domain.template import Template
 
 _TRIES = 3
 
-Decided = TypeVar("Decided", Campaign, SmtpServer)
+_expected: ContextVar[int | None] = ContextVar("expected version", default=None)
+
+Decided = TypeVar("Decided", Campaign, SmtpServer, Template)
 
 
 class Postledger(Application[UUID]):
@@ -70,13 +75,13 @@ class Postledger(Application[UUID]):
         """`text` and `html` are the SHA-256 of bodies that were kept; `others` are lists, messenger,
         priority and headers. Returns the number."""
         content = {"name": name, "subject": subject, "text": text, "html": html, **others}
-        self._check_messenger(content)
+        self._check_numbers(content)
         campaign = Campaign.create(number, content, by=by, at=self._clock.now())
         self._append_new(campaign, f"there is a campaign {number} already")
         return number
 
     def edit_campaign(self, number: int, changes: Mapping[str, Any], *, by: str) -> int | None:
-        self._check_messenger(changes)
+        self._check_numbers(changes)
         return self._on_campaign(number, lambda campaign, at: campaign.edit(changes, by=by, at=at))
 
     def schedule(self, number: int, send_at: datetime | str, *, by: str) -> int | None:
@@ -158,6 +163,35 @@ class Postledger(Application[UUID]):
         """That the server's password, which is no part of the log, was set, replaced or removed."""
         return self._on_server(number, lambda server, at: server.note_password(removed=removed, by=by, at=at))
 
+    # Templates
+
+    def template(self, number: int) -> Template:
+        """Raises Missing, also for one that was deleted."""
+        try:
+            template: Template = self.repository.get(template_stream(number))
+        except (AggregateNotFoundError, ValueError):
+            raise Missing(f"there is no template {number}") from None
+        if template.is_deleted:
+            raise Missing(f"there is no template {number}")
+        return template
+
+    def create_template(self, content: Mapping[str, Any], *, number: int, by: str) -> int:
+        """`content` holds name, body (the SHA-256 of one that was kept), and, where not the default, type,
+        subject and source. Returns the number."""
+        template = Template.create(number, content, by=by, at=self._clock.now())
+        self._append_new(template, f"there is a template {number} already")
+        return number
+
+    def edit_template(self, number: int, changes: Mapping[str, Any], *, by: str) -> int | None:
+        return self._on_template(number, lambda template, at: template.edit(changes, by=by, at=at))
+
+    def make_template_default(self, number: int, *, by: str) -> int | None:
+        return self._on_template(number, lambda template, at: template.make_default(by=by, at=at))
+
+    def delete_template(self, number: int, *, by: str) -> int | None:
+        """That it is not the default is for the caller to see to."""
+        return self._on_template(number, lambda template, at: template.delete(by=by, at=at))
+
     # The policy
 
     def policy(self) -> SendingPolicy:
@@ -169,14 +203,33 @@ class Postledger(Application[UUID]):
 
     def change_policy(self, changes: Mapping[str, Any], *, by: str) -> int | None:
         def decide() -> int | None:
-            fact = self.policy().change(changes, by=by)
+            policy = self.policy()
+            _check_version(policy.version)
+            fact = policy.change(changes, by=by)
             return None if fact is None else self._append(fact)
 
         return self._again_when_outrun(decide)
 
     # How a command is carried out
 
-    def _check_messenger(self, content: Mapping[str, Any]) -> None:
+    @contextmanager
+    def expecting(self, version: int | None) -> Iterator[None]:
+        """The next command in the block is carried out only on a campaign, server or policy that is at
+        `version`, else it raises Changed. None: on any."""
+        token = _expected.set(version)
+        try:
+            yield
+        finally:
+            _expected.reset(token)
+
+    def _check_numbers(self, content: Mapping[str, Any]) -> None:
+        """That there are such a messenger and such a template."""
+        template = content.get("template")
+        if isinstance(template, int):
+            try:
+                self.template(template)
+            except Missing:
+                raise Refused(f"template: there is no template {template}", "template") from None
         messenger = content.get("messenger")
         if isinstance(messenger, int):
             try:
@@ -190,9 +243,15 @@ class Postledger(Application[UUID]):
     def _on_server(self, number: int, decide: Callable[[SmtpServer, datetime], None]) -> int | None:
         return self._again_when_outrun(lambda: self._decide(self.server(number), decide))
 
+    def _on_template(self, number: int, decide: Callable[[Template, datetime], None]) -> int | None:
+        return self._again_when_outrun(lambda: self._decide(self.template(number), decide))
+
     def _decide(self, loaded: Decided, decide: Callable[[Decided, datetime], None]) -> int | None:
+        _check_version(loaded.version)
         decide(loaded, self._clock.now())
-        return self._append(loaded)
+        position = self._append(loaded)
+        _expected.set(None)
+        return position
 
     def _again_when_outrun(self, command: Callable[[], int | None]) -> int | None:
         for _ in range(_TRIES):
@@ -202,12 +261,18 @@ class Postledger(Application[UUID]):
                 continue
         raise Outrun("others are changing the same thing right now; please try again")
 
-    def _append_new(self, created: Campaign | SmtpServer, taken: str) -> None:
+    def _append_new(self, created: Campaign | SmtpServer | Template, taken: str) -> None:
         try:
             self._append(created)
         except IntegrityError:
             raise Refused(taken, "number") from None
 
-    def _append(self, decided: Campaign | SmtpServer | PolicyChanged) -> int | None:
+    def _append(self, decided: Campaign | SmtpServer | Template | PolicyChanged) -> int | None:
         recordings = self.save(decided)
         return recordings[-1].notification.id if recordings else None
+
+
+def _check_version(version: int) -> None:
+    expected = _expected.get()
+    if expected is not None and expected != version:
+        raise Changed(expected, version)

@@ -10,6 +10,7 @@ and finishes only after queueing has.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import field
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, ClassVar, Self
@@ -23,7 +24,7 @@ from domain.errors import Refused
 from domain.priority import Priority
 from domain.streams import campaign_stream
 
-_EDITABLE_WHILE_PAUSED = frozenset({"name", "priority"})
+_EDITABLE_WHILE_PAUSED = frozenset({"name", "priority", "tags"})
 
 
 class State(StrEnum):
@@ -41,7 +42,10 @@ _STARTED = (State.RUNNING, State.PAUSED)
 
 class Campaign(Aggregate):
     """`text` and `html` are SHA-256 in hexadecimal of contents kept elsewhere, or None; `messenger` is
-    the number of the only server to use, None for automatic; `headers` are [name, value]."""
+    the number of the only server to use, None for automatic; `headers` are [name, value].
+
+    `body` is the SHA-256 of the body as its author wrote it, where that is not `html` or `text` itself: from
+    its `content_type`, and the `template` around it, those two were made. `attributes` are for templates."""
 
     TOPIC: ClassVar[str] = "campaign"
 
@@ -59,6 +63,11 @@ class Campaign(Aggregate):
         messenger: int | None
         priority: str
         headers: list[list[str]]
+        template: int | None = None
+        body: str | None = None
+        content_type: str = "html"
+        tags: list[str] = field(default_factory=list)
+        attributes: dict[str, Any] = field(default_factory=dict)
 
     class Edited(Event):
         TOPIC: ClassVar[str] = "campaign.edited"
@@ -120,6 +129,11 @@ class Campaign(Aggregate):
         messenger: int | None,
         priority: str,
         headers: list[list[str]],
+        template: int | None = None,
+        body: str | None = None,
+        content_type: str = "html",
+        tags: list[str] | None = None,
+        attributes: dict[str, Any] | None = None,
     ) -> None:
         self.number = number
         self.name = name
@@ -130,6 +144,11 @@ class Campaign(Aggregate):
         self.messenger = messenger
         self.priority = priority
         self.headers = headers
+        self.template = template
+        self.body = body
+        self.content_type = content_type
+        self.tags = tags or []
+        self.attributes = attributes or {}
         self.state = State.DRAFT
         self.send_at: datetime | None = None
         self.recipients: int | None = None
@@ -171,6 +190,11 @@ class Campaign(Aggregate):
             "messenger": self.messenger,
             "priority": self.priority,
             "headers": self.headers,
+            "template": self.template,
+            "body": self.body,
+            "content_type": self.content_type,
+            "tags": self.tags,
+            "attributes": self.attributes,
         }
 
     def edit(self, changes: Mapping[str, Any], *, by: str, at: datetime) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from domain import fields
@@ -20,7 +22,15 @@ _DEFAULTS: dict[str, Any] = {
     "messenger": None,
     "priority": Priority.NORMAL.value,
     "headers": (),
+    "template": None,
+    "body": None,
+    "content_type": "html",
+    "tags": (),
+    "attributes": MappingProxyType({}),
 }
+CONTENT_TYPES = ("richtext", "html", "markdown", "plain", "visual")
+MOST_TAGS = 50
+LARGEST_ATTRIBUTES = 20_000
 _SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 # RFC 5322, 3.6.8: printable US-ASCII except the colon.
 _HEADER_NAME = re.compile(r"[!-9;-~]{1,76}", re.ASCII)
@@ -61,7 +71,25 @@ def _body(value: object, field: str) -> str | None:
     return value
 
 
-def _messenger(value: object, field: str) -> int | None:
+def _tags(value: object, field: str) -> list[str]:
+    if not isinstance(value, list | tuple) or len(value) > MOST_TAGS:
+        fields.refuse(field, f"is not a list of at most {MOST_TAGS} texts")
+    return list(dict.fromkeys(fields.text(one, field, longest=100, shortest=1) for one in value))
+
+
+def _attributes(value: object, field: str) -> dict[str, Any]:
+    if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
+        fields.refuse(field, "is not an object with names and values")
+    try:
+        size = len(json.dumps(dict(value), allow_nan=False).encode())
+    except (ValueError, TypeError, RecursionError):
+        fields.refuse(field, "hold something that JSON cannot")
+    if size > LARGEST_ATTRIBUTES:
+        fields.refuse(field, f"are larger than {LARGEST_ATTRIBUTES:,} bytes")
+    return dict(value)
+
+
+def _number(value: object, field: str) -> int | None:
     return None if value is None else fields.whole(value, field, 1, 2**31 - 1)
 
 
@@ -100,7 +128,12 @@ _CHECKS: dict[str, Any] = {
     "text": _body,
     "html": _body,
     "lists": lambda value, field: fields.numbers(value, field, "list"),
-    "messenger": _messenger,
+    "messenger": _number,
     "priority": lambda value, field: fields.choice(value, field, Priority),
     "headers": _headers,
+    "template": _number,
+    "body": _body,
+    "content_type": lambda value, field: fields.choice(value, field, CONTENT_TYPES),
+    "tags": _tags,
+    "attributes": _attributes,
 }

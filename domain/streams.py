@@ -26,6 +26,9 @@ class Kind(IntEnum):
     POLICY = 6
     USER = 7
     KEY = 8
+    TEMPLATE = 9
+    PERSON = 10
+    LIST = 11
     ESTIMATE = 12
     TRIAL = 13
 
@@ -62,6 +65,19 @@ def server_stream(server: int) -> UUID:
 
 def capacity_stream(server: int) -> UUID:
     return _pack(Kind.CAPACITY, number=server)
+
+
+def template_stream(template: int) -> UUID:
+    return _pack(Kind.TEMPLATE, number=template)
+
+
+def person_stream(recipient: int) -> UUID:
+    """0 is for what was done with many people at once."""
+    return _pack(Kind.PERSON, number=recipient)
+
+
+def list_stream(number: int) -> UUID:
+    return _pack(Kind.LIST, number=number)
 
 
 def policy_stream() -> UUID:

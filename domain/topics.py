@@ -28,8 +28,10 @@ from domain.delivery import (
     Suppressed,
 )
 from domain.estimate import Estimated
+from domain.people import EVENT_CLASSES as PEOPLE_CLASSES
 from domain.policy import PolicyChanged
 from domain.server import SmtpServer
+from domain.template import Template
 from domain.trial import Tried
 
 EVENT_CLASSES: tuple[type, ...] = (
@@ -74,4 +76,9 @@ EVENT_CLASSES: tuple[type, ...] = (
     UserEnabled,
     KeyCreated,
     KeyRevoked,
+    *PEOPLE_CLASSES,
+    Template.Created,
+    Template.Edited,
+    Template.MadeDefault,
+    Template.Deleted,
 )

@@ -43,6 +43,7 @@ class CampaignMessages:
             html=texts.get(aggregate.html or ""),
             headers=[(name, value) for name, value in aggregate.headers],
             lists=aggregate.lists,
+            attributes=aggregate.attributes,
         )
 
     def problems(self, draft: Draft) -> list[str]:
@@ -97,6 +98,7 @@ def content_of(draft: Draft) -> CampaignContent:
         text=draft.text,
         html=draft.html,
         headers=list(draft.headers),
+        attributes=draft.attributes,
     )
 
 

@@ -204,6 +204,7 @@ class Gate:
                 text=text,
                 html=html,
                 headers=[(name, value) for name, value in campaign.headers],
+                attributes=campaign.attributes,
             ),
             public_url=self._public_url,
             token_key=self._secrets.token_key(),

@@ -11,6 +11,7 @@ from projections import (
     rolling_usage,
     server_health,
     servers,
+    templates,
 )
 from projections.projection import Projection
 
@@ -18,6 +19,7 @@ PROJECTIONS: tuple[Projection, ...] = (
     queue_fold.PROJECTION,
     campaign_progress.PROJECTION,
     servers.PROJECTION,
+    templates.PROJECTION,
     rolling_usage.PROJECTION,
     daily_usage.PROJECTION,
     server_health.PROJECTION,

@@ -24,6 +24,11 @@ TABLE = """
         text                 text,
         html                 text,
         headers              jsonb       NOT NULL,
+        template             integer,
+        body                 text,
+        content_type         text        NOT NULL,
+        tags                 text[]      NOT NULL,
+        attributes           jsonb       NOT NULL,
         send_at              timestamptz,
         created_at           timestamptz NOT NULL,
         started_at           timestamptz,
@@ -38,25 +43,32 @@ TABLE = """
 
 CREATED = """
     INSERT INTO campaign_progress (campaign, name, state, priority, messenger, lists, subject, text, html,
-                                   headers, created_at, changed_at, changed_by)
+                                   headers, template, body, content_type, tags, attributes, created_at,
+                                   changed_at, changed_by)
     VALUES (%(campaign)s, %(name)s, 'draft', %(priority)s, %(messenger)s, %(lists)s, %(subject)s, %(text)s,
-            %(html)s, %(headers)s, %(at)s, %(at)s, %(by)s)
+            %(html)s, %(headers)s, %(template)s, %(body)s, %(content_type)s, %(tags)s, %(attributes)s, %(at)s,
+            %(at)s, %(by)s)
 """
 
 EDITED = """
     UPDATE campaign_progress
     SET name = %(name)s, priority = %(priority)s, messenger = %(messenger)s, lists = %(lists)s,
         subject = %(subject)s, text = %(text)s, html = %(html)s, headers = %(headers)s,
-        changed_at = %(at)s, changed_by = %(by)s
+        template = %(template)s, body = %(body)s, content_type = %(content_type)s, tags = %(tags)s,
+        attributes = %(attributes)s, changed_at = %(at)s, changed_by = %(by)s
     WHERE campaign = %(campaign)s
 """
 
 CONTENT = """
-    SELECT name, priority, messenger, lists, subject, text, html, headers
+    SELECT name, priority, messenger, lists, subject, text, html, headers, template, body, content_type, tags,
+           attributes
     FROM campaign_progress WHERE campaign = %s
 """
 
-CONTENT_FIELDS = ("name", "priority", "messenger", "lists", "subject", "text", "html", "headers")
+CONTENT_FIELDS = (
+    *("name", "priority", "messenger", "lists", "subject", "text", "html", "headers", "template", "body"),
+    *("content_type", "tags", "attributes"),
+)
 
 # The reason stays until something else happens to the campaign's state.
 WENT_ON = """
@@ -104,7 +116,11 @@ COUNT = "SELECT count(*) FROM campaign_progress c"
 FILTER = """
     WHERE (%(states)s::text[] IS NULL OR c.state = ANY (%(states)s))
       AND (%(like)s::text IS NULL OR c.name ILIKE %(like)s OR c.subject ILIKE %(like)s)
+      AND (%(tags)s::text[] IS NULL OR c.tags @> %(tags)s::text[])
 """
+
+ORDERS = {"name": "c.name", "status": "c.state", "created_at": "c.created_at", "updated_at": "c.changed_at"}
+"""What a list can be ordered by, besides the numbers."""
 
 
 def fold(cursor: Any, batch: Batch) -> None:
@@ -130,17 +146,23 @@ def _apply(cursor: Any, event: Event) -> None:
 
 def _content(values: dict[str, Any]) -> dict[str, Any]:
     content = {name: values.get(name) for name in CONTENT_FIELDS}
-    return {**content, "headers": json.dumps(content["headers"] or [])}
+    return {
+        **content,
+        "headers": json.dumps(content["headers"] or []),
+        "content_type": content["content_type"] or "html",
+        "tags": content["tags"] or [],
+        "attributes": json.dumps(content["attributes"] or {}),
+    }
 
 
 PROJECTION = Projection(
-    name="campaign_progress", tables={"campaign_progress": TABLE}, topics=TOPICS, fold=fold
+    name="campaign_progress", tables={"campaign_progress": TABLE}, topics=TOPICS, fold=fold, version=2
 )
 
 
 @dataclass(frozen=True)
 class Progress:
-    """`text` and `html` are the SHA-256 of the content; `messenger` is a server's number or None for
+    """`text`, `html` and `body` are the SHA-256 of the content; `messenger` is a server's number or None for
     automatic; `recipients` is None until queueing has finished; `counts` has a number for each status;
     `reason` says why it is paused or cancelled."""
 
@@ -154,6 +176,11 @@ class Progress:
     text: str | None
     html: str | None
     headers: list[list[str]]
+    template: int | None
+    body: str | None
+    content_type: str
+    tags: list[str]
+    attributes: dict[str, Any]
     send_at: datetime | None
     created_at: datetime
     started_at: datetime | None
@@ -183,20 +210,44 @@ def campaigns(
     before: int | None = None,
     offset: int = 0,
     search: str | None = None,
+    tags: list[str] | None = None,
+    order_by: str | None = None,
+    ascending: bool = False,
 ) -> list[Progress]:
-    """Newest first; of these states, with numbers below `before`, with `search` in name or subject."""
+    """Newest first, or by one of ORDERS; of these states, with numbers below `before`, with `search` in name
+    or subject, and with all of the tags."""
+    direction = "ASC" if ascending else "DESC"
+    order = f"{ORDERS[order_by]} {direction}, " if order_by else ""
     cursor.execute(
         PROGRESS + FILTER + " AND (%(before)s::integer IS NULL OR c.campaign < %(before)s)"
-        " ORDER BY c.campaign DESC LIMIT %(limit)s OFFSET %(offset)s",
-        {"states": states, "like": _like(search), "before": before, "limit": limit, "offset": offset},
-    )
+        f" ORDER BY {order}c.campaign {direction} LIMIT %(limit)s OFFSET %(offset)s",
+        {
+            "states": states, "like": _like(search), "tags": tags, "before": before, "limit": limit,
+            "offset": offset,
+        },
+    )  # fmt: skip
     return list(_progress(cursor))
 
 
-def count(cursor: Any, states: list[str] | None = None, search: str | None = None) -> int:
-    """Campaigns of these states, with `search` in name or subject."""
-    cursor.execute(COUNT + FILTER, {"states": states, "like": _like(search)})
+def count(
+    cursor: Any,
+    states: list[str] | None = None,
+    search: str | None = None,
+    tags: list[str] | None = None,
+) -> int:
+    """Campaigns of these states, with `search` in name or subject, and with all of the tags."""
+    cursor.execute(COUNT + FILTER, {"states": states, "like": _like(search), "tags": tags})
     return int(cursor.fetchone()[0])
+
+
+def unstarted_with_template(cursor: Any, template: int) -> list[int]:
+    """Drafts and scheduled campaigns that the template stands around."""
+    cursor.execute(
+        "SELECT campaign FROM campaign_progress WHERE template = %s AND state IN ('draft', 'scheduled')"
+        " ORDER BY campaign",
+        (template,),
+    )
+    return [campaign for (campaign,) in cursor.fetchall()]
 
 
 def _like(part: str | None) -> str | None:

@@ -133,6 +133,7 @@ def draft(campaign: Campaign) -> Draft:
         html=texts.get(campaign.html or ""),
         headers=[(name, value) for name, value in campaign.headers],
         lists=campaign.lists,
+        attributes=campaign.attributes,
     )
 
 

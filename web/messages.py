@@ -3,8 +3,9 @@ hands it in."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, NamedTuple, Protocol
 
 from web.errors import Refusal
 from web.services import services
@@ -20,6 +21,7 @@ class Draft(NamedTuple):
     html: str | None
     headers: Sequence[tuple[str, str]]
     lists: Sequence[int]
+    attributes: Mapping[str, Any] = MappingProxyType({})
 
 
 class Shown(NamedTuple):

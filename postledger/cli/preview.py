@@ -45,6 +45,7 @@ def _content(session: Session, cursor: Any, number: int) -> CampaignContent:
         text=texts.get(aggregate.text or ""),
         html=texts.get(aggregate.html or ""),
         headers=[(name, value) for name, value in aggregate.headers],
+        attributes=aggregate.attributes,
     )
 
 

@@ -32,6 +32,11 @@ def test_defaults_complete_a_content() -> None:
         "messenger": None,
         "priority": "normal",
         "headers": [],
+        "template": None,
+        "body": None,
+        "content_type": "html",
+        "tags": [],
+        "attributes": {},
     }
 
 
@@ -97,7 +102,7 @@ def test_all_that_is_wrong_is_told_at_once() -> None:
 
 
 def test_an_unknown_field_is_refused() -> None:
-    assert "no such field" in refusals(body="x")["body"]
+    assert "no such field" in refusals(words="x")["words"]
 
 
 @given(st.dictionaries(st.sampled_from([*CONTENT, "headers", "text"]), st.none() | st.text() | st.integers()))

@@ -22,7 +22,8 @@ from domain.topics import EVENT_CLASSES
 TOPICS = """
 audience.recipients_queued by count ranges
 campaign.cancelled by reason timestamp
-campaign.created by headers html lists messenger name number originator_topic priority subject text timestamp
+campaign.created attributes body by content_type headers html lists messenger name number \
+originator_topic priority subject tags template text timestamp
 campaign.edited by changes timestamp
 campaign.estimated by days finish first recipients
 campaign.finished by timestamp
@@ -46,6 +47,19 @@ delivery.requeued again by reason
 delivery.suppressed by reason
 key.created by expires name scopes
 key.revoked by
+list.changed by changes
+list.created by name optin type
+list.deleted by subscribers
+people.imported by imported lists new refused rows status subscribed updated
+person.added by lists status
+person.blocklisted by
+person.changed by fields
+person.disabled by
+person.enabled by
+person.erased by
+person.subscribed by lists status
+person.taken_off by lists
+person.unsubscribed by campaign lists
 policy.changed by changes
 server.added by number originator_topic settings timestamp
 server.changed by changes timestamp
@@ -54,6 +68,10 @@ server.enabled by timestamp
 server.password_changed by removed timestamp
 server.resumed by timestamp
 server.suspended by reason timestamp until
+template.created body by name number originator_topic source subject timestamp type
+template.deleted by timestamp
+template.edited by changes timestamp
+template.made_default by timestamp
 user.added by name role
 user.disabled by
 user.enabled by
