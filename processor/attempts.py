@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import random
+from collections import deque
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
@@ -26,7 +27,7 @@ from processor.reservations import Reservations
 from processor.send import Send
 from processor.transaction import Outcome
 from processor.transport import Connection, TransportError
-from storage.log.committer import Committed, Committer, Refused
+from storage.log.committer import Committed, Committer, Conflict, Fenced, Refused
 
 log = logging.getLogger(__name__)
 
@@ -46,14 +47,15 @@ class Attempts:
         self.are_over = False
         """Set from any thread: no attempt starts any more."""
         self._outbox: list[tuple[list[StoredEvent], Callable[[Committed | Refused], None]]] = []
+        self._untold: deque[tuple[Fact | list[Fact], Send]] = deque()
         self._submitted = 0
         self._completed = 0
 
     @property
     def pending(self) -> int:
-        """Facts handed to the committer whose commit is not known yet. Each of the two counters has one
-        writer: the dispatcher's thread and the committer's."""
-        return self._submitted - self._completed
+        """Facts that are not in the log yet, or not known to be. Each of the two counters has one writer:
+        the dispatcher's thread and the committer's."""
+        return self._submitted - self._completed + len(self._untold)
 
     def begin(self, send: Send, connection: Connection,
               on_committed: Callable[[Exception | None], None]) -> Attempt | None:  # fmt: skip
@@ -174,15 +176,23 @@ class Attempts:
         self._suspend(lane.server, reason, datetime.fromtimestamp(until, UTC))
 
     def _record(self, told: Fact | list[Fact], send: Send) -> None:
-        self._submit(told, partial(self._recorded, send))
+        self._submit(told, partial(self._recorded, told, send))
 
-    def _recorded(self, send: Send, result: Committed | Refused) -> None:
+    def _recorded(self, told: Fact | list[Fact], send: Send, result: Committed | Refused) -> None:
         if isinstance(result, Committed):
             self.in_hand.wrote(send.key, result.positions[-1])
-        else:
+        elif isinstance(result.error, Conflict | Fenced):
             # Another processor took this one for dead and wrote for it; what it wrote stands.
             log.warning("outcome of %s:%s not recorded: %s", *send.key, type(result.error).__name__)
             self.in_hand.release(send.key)
+        else:
+            log.warning("outcome of %s:%s not recorded yet: %s", *send.key, str(result.error).strip())
+            self._untold.append((told, send))
+
+    def tell_again(self) -> None:
+        """Hands in again what the database did not take, its disk being full, say; call it now and then."""
+        while self._untold:
+            self._record(*self._untold.popleft())
 
     def _submit(self, told: Fact | list[Fact], done: Callable[[Committed | Refused], None]) -> None:
         facts_told = told if isinstance(told, list) else [told]

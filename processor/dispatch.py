@@ -359,8 +359,9 @@ class Dispatcher:
         line.connection.close()
 
     def _tick(self) -> None:
-        """Once a second: time-outs, idle lines, rates."""
+        """Once a second: time-outs, idle lines, rates, facts that the database did not take."""
         now = self._now()
+        self._attempts.tell_again()
         for lane in self._lanes.values():
             lane.measure(1.0)
             lane.uncap(now)

@@ -27,6 +27,14 @@ KILLS = 20
 SEED = 20
 CONNECTIONS = 4
 LATENCY = 0.004
+FULL_DISK = """
+    CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        RAISE EXCEPTION 'no space left on device' USING ERRCODE = 'disk_full';
+    END $$;
+    CREATE TRIGGER refuse BEFORE INSERT ON events
+        FOR EACH ROW WHEN (new.topic = 'delivery.accepted') EXECUTE FUNCTION refuse()
+"""
 END_BACKENDS = """
     SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
     WHERE application_name = %s AND datname = current_database()
@@ -133,6 +141,25 @@ def test_a_processor_survives_the_loss_of_all_its_connections_to_the_database(
         world.wait_for(campaign)
     assert world.counts() == {"sent": len(people)}
     nothing_is_lost_or_doubled(ledger.events(world.pool), sinks)
+
+
+def test_what_the_database_does_not_take_is_told_again_until_it_does(world: World, sinks: list[Sink]) -> None:
+    people = world.add_people(30)
+    campaign = world.create_and_start()
+    as_owner(world, FULL_DISK)
+    with world.processor():
+        wait_until(lambda: sum(len(sink.messages) for sink in sinks) == len(people))
+        assert world.counts() == {"sending": len(people)}
+        as_owner(world, "DROP TRIGGER refuse ON events")
+        world.wait_for(campaign)
+    assert world.counts() == {"sent": len(people)}
+    nothing_is_lost_or_doubled(ledger.events(world.pool), sinks)
+
+
+def as_owner(world: World, statement: str) -> None:
+    with world.pool.transaction() as cursor:
+        cursor.execute("RESET ROLE")
+        cursor.execute(statement)
 
 
 def connections_ended(world: World, name: str) -> int:
