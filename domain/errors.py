@@ -34,3 +34,11 @@ class Missing(Refused):
 
 class Outrun(Refused):
     """Others changed the same thing at the same moment, several times over."""
+
+
+class Changed(Refused):
+    """The thing is at another version than the one that the command was meant for."""
+
+    def __init__(self, expected: int, version: int) -> None:
+        super().__init__(f"this was meant for version {expected}, and it is at version {version} by now")
+        self.version = version
