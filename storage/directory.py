@@ -164,6 +164,12 @@ def lists(cursor: Any) -> list[tuple[List, int]]:
     return [(List(*row[:5]), row[5]) for row in cursor.fetchall()]
 
 
+def list_names(cursor: Any) -> list[tuple[int, str]]:
+    """(number, name) of every list, by name."""
+    cursor.execute("SELECT number, name FROM lists ORDER BY name")
+    return cursor.fetchall()  # type: ignore[no-any-return]
+
+
 def add_recipient(
     cursor: Any, email: str, name: str = "", attributes: dict[str, Any] | None = None, status: str = "enabled"
 ) -> int:

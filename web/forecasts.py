@@ -3,6 +3,7 @@ as well."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -23,23 +24,26 @@ fast at least."""
 
 UNDER_WAY = ["running", "scheduled"]
 MOST_CAMPAIGNS = 200
-KEPT_FOR = timedelta(minutes=1)
+KEPT_AT_LEAST = timedelta(seconds=5)
+PATIENCE = 300
 
 
 class Audiences:
-    """How many people the lists of a campaign have, counted once a minute at most: for a million people
-    that takes about a second."""
+    """How many people the lists of a campaign have. For a million people, counting takes about a second: so
+    a number is kept for a while, the longer the longer it took."""
 
     def __init__(self) -> None:
-        self._sizes: dict[tuple[int, ...], tuple[datetime, int]] = {}
+        self._sizes: dict[tuple[int, ...], tuple[datetime, datetime, int]] = {}
 
     def size(self, cursor: Any, lists: Sequence[int], now: datetime) -> int:
         key = tuple(sorted(lists))
-        counted_at, size = self._sizes.get(key, (EVER, 0))
-        if not now - KEPT_FOR < counted_at <= now:
+        counted_at, until, size = self._sizes.get(key, (EVER, EVER, 0))
+        if not counted_at <= now < until:
+            began = time.monotonic()
             size = directory.audience_size(cursor, key)
-            self._sizes = {k: v for k, v in self._sizes.items() if now - KEPT_FOR < v[0]}
-            self._sizes[key] = now, size
+            took = timedelta(seconds=time.monotonic() - began)
+            self._sizes = {known: kept for known, kept in self._sizes.items() if now < kept[1]}
+            self._sizes[key] = now, now + max(KEPT_AT_LEAST, took * PATIENCE), size
         return size
 
 

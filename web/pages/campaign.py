@@ -1,0 +1,127 @@
+"""One campaign: how far it is, and steering it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, current_app, make_response, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response
+
+from domain.errors import Missing, Refused
+from domain.priority import Priority
+from projections import campaign_history, campaign_progress, servers
+from web import campaign_commands
+from web.access import actor, needs
+from web.campaign_view import EDITABLE, CampaignView, Paces, campaign_view, happening
+from web.errors import Refusal
+from web.notices import say
+from web.pages.campaign_form import AUTOMATIC, let_frames_in
+from web.pages.forms import faults
+from web.services import reading, services
+
+blueprint = Blueprint("campaign_page", __name__)
+
+LARGEST = 2**31 - 1
+LONGEST_REASON = 500
+ASKED = {
+    "pause": ("Pause", "Nothing more of it is sent until it is resumed; e-mails on their way arrive."),
+    "cancel": ("Cancel", "What is not sent yet will not be sent. This cannot be taken back."),
+}
+
+
+@blueprint.get("/campaigns/<int:number>")
+@needs("read")
+def page(number: int) -> Response:
+    view = seen(number)
+    with reading() as cursor:
+        names = {one.server: one.name for one in servers.servers(cursor)}
+        history = [happening(event, names) for event in campaign_history.history(cursor, number)]
+    page = render_template(
+        "campaigns/page.html",
+        view=view,
+        c=view.campaign,
+        history=history,
+        servers=[(AUTOMATIC, "Automatic (queue-based)")] + [(str(n), name) for n, name in names.items()],
+        priorities=[priority.value for priority in Priority],
+        is_editable=view.campaign.state in EDITABLE,
+        values={"server": AUTOMATIC, "addresses": "", "like": ""},
+        errors={},
+        now=services().clock.now(),
+    )
+    response = make_response(page)
+    let_frames_in(response)
+    return response
+
+
+@blueprint.get("/campaigns/<int:number>/live")
+@needs("read")
+def live(number: int) -> str:
+    """The part of the page that changes while it is sent."""
+    view = seen(number)
+    return render_template("campaigns/live.html", view=view, c=view.campaign)
+
+
+@blueprint.get("/campaigns/<int:number>/<any(pause, cancel):step>")
+@needs("send")
+def ask(number: int, step: str) -> Response:
+    return question(number, step, {"reason": ""}, {})
+
+
+@blueprint.post("/campaigns/<int:number>/<any(pause, cancel):step>")
+@needs("send")
+def steer(number: int, step: str) -> Response:
+    reason = request.form.get("reason", "").strip()
+    try:
+        if len(reason) > LONGEST_REASON:
+            raise Refused(f"reason: at most {LONGEST_REASON} characters", "reason")
+        if step == "pause":
+            campaign_commands.pause(number, reason, by=actor())
+            say("It is paused.")
+        else:
+            campaign_commands.cancel(number, reason, by=actor())
+            say("It is cancelled.")
+    except Missing:
+        raise
+    except Refused as refused:
+        return question(number, step, {"reason": reason}, faults(refused), 400)
+    return redirect(url_for("campaign_page.page", number=number), 303)
+
+
+@blueprint.post("/campaigns/<int:number>/resume")
+@needs("send")
+def resume(number: int) -> Response:
+    try:
+        campaign_commands.resume(number, by=actor())
+        say("It goes on.")
+    except Missing:
+        raise
+    except Refused as refused:
+        say(refused.message, "bad")
+    return redirect(url_for("campaign_page.page", number=number), 303)
+
+
+def question(
+    number: int, step: str, values: dict[str, Any], errors: dict[str, str], status: int = 200
+) -> Response:
+    title, consequence = ASKED[step]
+    page = render_template(
+        "campaigns/ask.html",
+        c=seen(number).campaign,
+        step=step,
+        title=title,
+        consequence=consequence,
+        values=values,
+        errors=errors,
+    )
+    return make_response(page, status)
+
+
+def seen(number: int) -> CampaignView:
+    """Raises Refusal 404."""
+    now = services().clock.now()
+    paces: Paces = current_app.extensions.setdefault("postledger.paces", Paces())
+    with reading() as cursor:
+        found = campaign_progress.progress(cursor, number) if number <= LARGEST else None
+        if found is None:
+            raise Refusal(404, f"There is no campaign {number}.")
+        return campaign_view(cursor, found, now, paces, campaign_commands.audiences())
