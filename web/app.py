@@ -34,7 +34,9 @@ from web import (
 from web.broadcast import Broadcast
 from web.messages import Messages
 from web.overview import overview
-from web.pages import deliveries, own_account, sign_in, users
+from web.pages import campaign as campaign_page
+from web.pages import campaign_preview, campaign_start, deliveries, own_account, sign_in, users
+from web.pages import campaigns as campaign_pages
 from web.pages import queue as queue_pages
 from web.readings import Reader
 from web.services import Services, reading
@@ -53,6 +55,10 @@ RESOURCES = (
     sign_in,
     own_account,
     users,
+    campaign_pages,
+    campaign_page,
+    campaign_preview,
+    campaign_start,
     queue_pages,
     deliveries,
 )
