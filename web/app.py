@@ -35,9 +35,13 @@ from web.broadcast import Broadcast
 from web.messages import Messages
 from web.overview import overview
 from web.pages import campaign as campaign_page
-from web.pages import campaign_preview, campaign_start, deliveries, own_account, sign_in, users
+from web.pages import campaign_preview, campaign_start, own_account, server_form, sign_in, users
 from web.pages import campaigns as campaign_pages
+from web.pages import deliveries as delivery_pages
+from web.pages import log as log_pages
 from web.pages import queue as queue_pages
+from web.pages import servers as server_pages
+from web.pages import settings as settings_pages
 from web.readings import Reader
 from web.services import Services, reading
 from web.settings import WebSettings
@@ -60,7 +64,11 @@ RESOURCES = (
     campaign_preview,
     campaign_start,
     queue_pages,
-    deliveries,
+    delivery_pages,
+    server_pages,
+    server_form,
+    settings_pages,
+    log_pages,
 )
 
 
