@@ -126,7 +126,8 @@ def create_list(cursor: Any, name: str, optin: str = "single") -> int:
     if optin not in OPTINS:
         raise DirectoryError(f"opt-in is one of {', '.join(OPTINS)}")
     cursor.execute(
-        "INSERT INTO lists (name, optin) VALUES (%s, %s) ON CONFLICT (name) DO NOTHING RETURNING number",
+        "INSERT INTO lists (name, optin) VALUES (%s, %s)"
+        " ON CONFLICT (name) WHERE deleted_at IS NULL DO NOTHING RETURNING number",
         (checked_list_name(name), optin),
     )
     row = cursor.fetchone()
@@ -139,8 +140,8 @@ def find_list(cursor: Any, name_or_number: str) -> List | None:
     """By name first; digits that are no list's name are taken as a number."""
     number = int(name_or_number) if re.fullmatch("[0-9]{1,9}", name_or_number) else None
     cursor.execute(
-        "SELECT number, uuid::text, name, optin, created_at FROM lists WHERE name = %s OR number = %s"
-        " ORDER BY name = %s DESC LIMIT 1",
+        "SELECT number, uuid::text, name, optin, created_at FROM lists"
+        " WHERE (name = %s OR number = %s) AND deleted_at IS NULL ORDER BY name = %s DESC LIMIT 1",
         (name_or_number, number, name_or_number),
     )
     row = cursor.fetchone()
@@ -158,7 +159,7 @@ def lists(cursor: Any) -> list[tuple[List, int]]:
         """
         SELECT l.number, l.uuid::text, l.name, l.optin, l.created_at,
                (SELECT count(*) FROM subscriptions s WHERE s.list = l.number AND s.status <> 'unsubscribed')
-        FROM lists l ORDER BY l.name
+        FROM lists l WHERE l.deleted_at IS NULL ORDER BY l.name
         """
     )
     return [(List(*row[:5]), row[5]) for row in cursor.fetchall()]
@@ -166,7 +167,7 @@ def lists(cursor: Any) -> list[tuple[List, int]]:
 
 def list_names(cursor: Any) -> list[tuple[int, str]]:
     """(number, name) of every list, by name."""
-    cursor.execute("SELECT number, name FROM lists ORDER BY name")
+    cursor.execute("SELECT number, name FROM lists WHERE deleted_at IS NULL ORDER BY name")
     return cursor.fetchall()  # type: ignore[no-any-return]
 
 
