@@ -18,8 +18,10 @@ from web import (
     access,
     campaigns,
     dashboard,
+    deliveries,
     docs,
     errors,
+    events,
     guard,
     health,
     live,
@@ -27,6 +29,7 @@ from web import (
     navigation,
     notices,
     page,
+    policy,
     queue,
     servers,
     unsubscribe,
@@ -55,6 +58,9 @@ RESOURCES = (
     health,
     metrics,
     docs,
+    deliveries,
+    events,
+    policy,
     unsubscribe,
     sign_in,
     own_account,
@@ -118,6 +124,7 @@ def create_app(
     notices.install(app)
     navigation.install(app)
     page.install(app)
+    events.install(app)
     for resource in RESOURCES:
         app.register_blueprint(resource.blueprint)
     return app

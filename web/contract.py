@@ -12,7 +12,8 @@ is sent as `{"data": …}` with the declared status; a Response goes out as it i
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from contextlib import nullcontext
+from dataclasses import dataclass
 from functools import wraps
 from inspect import cleandoc
 from typing import Any, TypeVar, get_origin
@@ -24,6 +25,9 @@ from pydantic_core import ErrorDetails, to_jsonable_python
 from web.access import Permission
 from web.access import needs as decided
 from web.errors import Refusal
+from web.idempotency import once
+from web.services import reading
+from web.versions import Versioned, as_wanted, position_tag, tag
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -55,7 +59,12 @@ SENTENCES = {
 @dataclass(frozen=True, kw_only=True)
 class Contract:
     """One operation. `answer` is a type that pydantic knows, None for what is no JSON; `media` then says
-    what it is. `takes` describes, in OpenAPI, a body that the view reads itself (an upload)."""
+    what it is. `takes` describes, in OpenAPI, a body that the view reads itself (an upload).
+
+    `versioned`: the answer is Versioned, and a change is made only at the version that If-Match names.
+    `projected`: what is read follows from the projections alone, and not from the time or the directory, so
+    that who has it already is told so without reading it again. `is_secret`: the answer holds what is told
+    once, so that it is not kept to be given again."""
 
     method: str
     rule: str
@@ -70,7 +79,9 @@ class Contract:
     media: str = "application/json"
     takes: dict[str, Any] | None = None
     description: str = ""
-    headers: dict[str, str] = field(default_factory=dict)
+    versioned: bool = False
+    projected: bool = False
+    is_secret: bool = False
 
 
 def endpoint(
@@ -96,7 +107,7 @@ def endpoint(
 
         @wraps(view)
         def kept(**parts: Any) -> Response:
-            return answered(contract, view(**parts, **given(contract)))
+            return carried_out(contract, lambda: view(**parts, **given(contract)))
 
         checked = decided(needs, largest_body=largest_body)(kept)
         checked.contract = contract  # type: ignore[attr-defined]
@@ -104,6 +115,33 @@ def endpoint(
         return view
 
     return declare
+
+
+def carried_out(contract: Contract, view: Callable[[], Any]) -> Response:
+    def work() -> Response:
+        with as_wanted() if contract.versioned else nullcontext():
+            return answered(contract, view())
+
+    match contract.method:
+        case "GET" if contract.projected:
+            return read_when_new(work)
+        case "GET":
+            return work()
+        case "POST" if not contract.is_secret:
+            return once(work)
+        case "POST" if "Idempotency-Key" in request.headers:
+            raise Refusal(400, "Idempotency-Key: not taken here, since the answer holds a secret.")
+        case _:
+            return work()
+
+
+def read_when_new(work: Callable[[], Response]) -> Response:
+    with reading() as cursor:
+        etag = position_tag(cursor)
+    has_it = request.if_none_match.contains_weak(etag)
+    response = Response(status=304) if has_it else work()
+    response.set_etag(etag)
+    return kept_by_asker(response)
 
 
 def given(contract: Contract) -> dict[str, Any]:
@@ -171,6 +209,16 @@ def sentence(error: ErrorDetails) -> str:
 def answered(contract: Contract, result: Any) -> Response:
     if isinstance(result, Response):
         return result
-    response = jsonify(data=to_jsonable_python(result, by_alias=True))
+    data, version = (result.data, result.version) if isinstance(result, Versioned) else (result, None)
+    response = jsonify(data=to_jsonable_python(data, by_alias=True))
     response.status_code = contract.status
+    if contract.method == "GET" and contract.status == 200:
+        tag(response, version).make_conditional(request)
+        return kept_by_asker(response)
+    return response if version is None else tag(response, version)
+
+
+def kept_by_asker(response: Response) -> Response:
+    """Who asked may keep it, and asks again before using it."""
+    response.headers.setdefault("Cache-Control", "private, no-cache")
     return response

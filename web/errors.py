@@ -61,6 +61,10 @@ def install(app: Flask) -> None:
         }
         return told(error.code or 500, SAYINGS.get(error.code or 500) or str(error.description), kept)
 
+    @app.errorhandler(domain.Changed)
+    def changed_meanwhile(error: domain.Changed) -> Response:
+        return told(412, error.message, {"ETag": f'"{error.version}"'}, {"version": error.version})
+
     @app.errorhandler(domain.Refused)
     def against_the_rules(error: domain.Refused) -> Response:
         return told(status_of(error), error.message, more=errors_of(error.fields, "body"))

@@ -111,7 +111,7 @@ def operation_of(rule: Rule, contract: Contract, schemas: dict[Any, Any]) -> dic
         "x-needs": contract.needs,
         "security": [] if contract.needs == "public" else [{name: []} for name in SECURITY],
     }
-    parameters = [*path_parameters(rule), *query_parameters(contract.query)]
+    parameters = [*path_parameters(rule), *query_parameters(contract.query), *headers_of(contract)]
     if parameters:
         operation["parameters"] = parameters
     if contract.body is not None:
@@ -139,6 +139,26 @@ def path_parameters(rule: Rule) -> Iterable[dict[str, Any]]:
         yield {"name": name, "in": "path", "required": True, "schema": schema}
 
 
+def headers_of(contract: Contract) -> Iterable[dict[str, Any]]:
+    if contract.method == "POST" and not contract.is_secret:
+        yield header(
+            "Idempotency-Key",
+            "^[!-~]{1,255}$",
+            "Sent again with it within 24 hours, the request has no second effect and gets the same answer.",
+        )
+    if contract.versioned and contract.method != "GET":
+        yield header(
+            "If-Match",
+            '^("[0-9]{1,10}(-[0-9a-f]+)?"|[*])$',
+            "The ETag of an answer, or a version: the change is made only when the thing is at that version.",
+        )
+
+
+def header(name: str, pattern: str, description: str) -> dict[str, Any]:
+    schema = {"type": "string", "pattern": pattern}
+    return {"name": name, "in": "header", "required": False, "schema": schema, "description": description}
+
+
 def query_parameters(model: type[BaseModel] | None) -> Iterable[dict[str, Any]]:
     if model is None:
         return
@@ -150,6 +170,7 @@ def query_parameters(model: type[BaseModel] | None) -> Iterable[dict[str, Any]]:
             "name": name,
             "in": "query",
             "required": name in schema.get("required", ()),
+            "allowEmptyValue": True,
             "schema": without_null(one),
             **({"description": description} if description else {}),
         }
@@ -166,11 +187,19 @@ def without_null(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def responses_of(contract: Contract, schemas: dict[Any, Any]) -> dict[str, Any]:
-    taken = [400] if contract.query or contract.body else []
-    taken += [415] if contract.body else []
-    taken += [] if contract.needs == "public" else [401, 403]
+    post, change = contract.method == "POST", contract.method != "GET"
+    taken = {
+        400: contract.query or contract.body or post,
+        403: contract.needs != "public",
+        409: post,
+        412: contract.versioned and change,
+        415: contract.body,
+        422: post and not contract.is_secret,
+    }
     responses: dict[str, Any] = {str(contract.status): success(contract, schemas)}
-    for status in sorted({*taken, *contract.errors}):
+    if not change:
+        responses["304"] = {"description": "It is still what If-None-Match names"}
+    for status in sorted({*(status for status, is_taken in taken.items() if is_taken), *contract.errors}):
         responses[str(status)] = problem(HTTPStatus(status).phrase)
     responses["default"] = problem("Any other error")
     return responses
@@ -182,11 +211,9 @@ def success(contract: Contract, schemas: dict[Any, Any]) -> dict[str, Any]:
         response["content"] = {JSON: {"schema": enveloped(schemas[str(contract.answer)])}}
     elif contract.media != JSON:
         response["content"] = {contract.media: {"schema": {"type": "string"}}}
-    if contract.headers:
-        response["headers"] = {
-            name: {"description": words, "schema": {"type": "string"}}
-            for name, words in contract.headers.items()
-        }
+    if contract.versioned:
+        words = 'Begins with the version: `"7-1f0c…"`. For If-Match.'
+        response["headers"] = {"ETag": {"description": words, "schema": {"type": "string"}}}
     return response
 
 

@@ -14,10 +14,12 @@ from projections.queue_items import items
 from web.access import actor
 from web.answers import instant, listing
 from web.contract import endpoint
-from web.queue_commands import cancel_one, retry_one
-from web.queue_items import ItemFilter, QueueItem, described
-from web.services import reading, services
-from web.shapes import Answer, Paged, Told, page_of
+from web.errors import Refusal
+from web.queue_commands import Action, cancel_one, retry_one, send_now_one, step_into_all
+from web.queue_items import ItemFilter, Matching, QueueItem, described
+from web.services import reading, services, wait_until_shown
+from web.shapes import Answer, Body, Paged, Told, page_of
+from web.versions import Versioned
 
 blueprint = Blueprint("queue", __name__)
 
@@ -51,7 +53,7 @@ class ItemQuery(ItemFilter, Paged):
     pass
 
 
-@endpoint(blueprint, "GET", "/api/queue/stats", needs="read", answer=Stats)
+@endpoint(blueprint, "GET", "/api/queue/stats", needs="read", answer=Stats, projected=True)
 def stats() -> dict[str, Any]:
     """How many e-mails are in which state.
 
@@ -117,3 +119,89 @@ def retry(number: int) -> dict[str, Any]:
     person may be mailed by now.
     """
     return retry_one(number, by=actor())
+
+
+@endpoint(
+    blueprint, "PUT", "/api/queue/<int:number>/send-now", needs="send", answer=QueueItem, errors=(404, 409)
+)
+def send_now(number: int) -> dict[str, Any]:
+    """Try an e-mail that waits for another try at once
+
+    409 when it waits for something else: its campaign, the sending calendar, a server.
+    """
+    return send_now_one(number, by=actor())
+
+
+class Done(Answer):
+    """`changed` e-mails were stepped into; `left` match still, for another request."""
+
+    changed: int
+    left: int
+
+
+@endpoint(blueprint, "POST", "/api/queue/cancel", needs="send", body=Matching, answer=Done)
+def cancel_all(body: Matching) -> dict[str, int]:
+    """Cancel all e-mails that wait and match
+
+    At most 5,000 by one request; ask again while some are `left`.
+    """
+    return step_into("cancel", body)
+
+
+@endpoint(blueprint, "POST", "/api/queue/retry", needs="send", body=Matching, answer=Done)
+def retry_all(body: Matching) -> dict[str, int]:
+    """Put all failed, cancelled, suppressed and unknown e-mails that match back into the queue
+
+    Give a `status` to mean some of these. Nothing of a cancelled campaign is put back. At most 5,000 by
+    one request; ask again while some are `left`.
+    """
+    return step_into("retry", body)
+
+
+@endpoint(blueprint, "POST", "/api/queue/send-all", needs="send", body=Matching, answer=Done, errors=(409,))
+def send_all(body: Matching) -> dict[str, int]:
+    """Try all e-mails that match and wait for another try at once
+
+    Limits, calendar and pauses hold as ever. Refused while the whole queue is paused, since nothing would
+    be sent. At most 5,000 by one request; ask again while some are `left`.
+    """
+    if services().application.policy().queue_paused:
+        raise Refusal(409, "The queue is paused, so nothing would be sent. Resume it first.")
+    return step_into("send_now", body)
+
+
+def step_into(action: Action, body: Matching) -> dict[str, int]:
+    with reading() as cursor:
+        wanted = body.wanted(cursor)
+    done = step_into_all(action, wanted, by=actor(), reason=body.reason)
+    return {"changed": done.changed, "left": done.left}
+
+
+class Pause(Body):
+    paused: bool
+
+
+class Paused(Answer):
+    paused: bool
+
+
+@endpoint(
+    blueprint,
+    "PUT",
+    "/api/queue/pause",
+    needs="send",
+    body=Pause,
+    answer=Paused,
+    errors=(409,),
+    versioned=True,
+)
+def pause(body: Pause) -> Versioned:
+    """Pause or resume the whole queue
+
+    Nothing is begun in any campaign while it is paused. The same as `queue_paused` in the sending policy,
+    whose version the ETag tells.
+    """
+    application = services().application
+    wait_until_shown(application.change_policy({"queue_paused": body.paused}, by=actor()))
+    policy = application.policy()
+    return Versioned({"paused": policy.queue_paused}, policy.version)

@@ -22,7 +22,7 @@ from storage import directory
 from web.answers import instant
 from web.errors import Refusal
 from web.readings import state_of
-from web.shapes import Answer, Digits, Line, Query, Told
+from web.shapes import Answer, Body, Digits, Line, Query, Told, Whole
 
 StatusName = Literal["queued", "sending", "sent", "failed", "cancelled", "unknown", "suppressed"]
 WaitingCode = Literal[
@@ -47,12 +47,26 @@ class ItemFilter(Query):
     ] | None = None  # fmt: skip
 
     def wanted(self, cursor: Any) -> Wanted:
-        return Wanted(
-            campaign=self.campaign_id,
-            statuses=[STATUSES.index(status) for status in sorted(set(self.status))],
-            server=None if self.smtp_server_uuid is None else server_of(self.smtp_server_uuid),
-            recipients=None if self.subscriber is None else people(cursor, self.subscriber),
-        )
+        return wanted(cursor, self.campaign_id, self.status, self.smtp_server_uuid, self.subscriber)
+
+
+class Matching(Body):
+    """Which e-mails are meant: those to which everything that is given applies. That all are meant has to
+    be said with `all`."""
+
+    campaign_id: Annotated[int, Whole()] | None = None
+    status: list[StatusName] = Field(default_factory=list, max_length=20)
+    smtp_server_uuid: UUID | None = None
+    subscriber: Annotated[str, Line(200, 1)] | None = None
+    all: bool = False
+    reason: Annotated[str, Line(500)] = "asked for"
+
+    def wanted(self, cursor: Any) -> Wanted:
+        filters = (self.campaign_id, self.status, self.smtp_server_uuid, self.subscriber)
+        if self.all == any(filters):
+            message = "all: true is needed to mean all, and to be left out with anything else."
+            raise Refusal(400, message, fields={"all": message})
+        return wanted(cursor, *filters)
 
 
 class QueueItem(Answer):
@@ -78,6 +92,21 @@ class QueueItem(Answer):
     waiting_until: Told | None
     created_at: Told
     updated_at: Told
+
+
+def wanted(
+    cursor: Any,
+    campaign: int | None,
+    statuses: Sequence[StatusName],
+    server: UUID | None,
+    subscriber: str | None,
+) -> Wanted:
+    return Wanted(
+        campaign=campaign,
+        statuses=[STATUSES.index(status) for status in sorted(set(statuses))],
+        server=None if server is None else server_of(server),
+        recipients=None if subscriber is None else people(cursor, subscriber),
+    )
 
 
 def server_of(uuid: UUID) -> int:

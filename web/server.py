@@ -13,7 +13,6 @@ from gunicorn import glogging  # type: ignore[import-untyped]
 from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
 from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped]
 
-from web.broadcast import Broadcast
 from web.binding import check_bind
 
 GRACE = 10
@@ -36,9 +35,10 @@ def serve(
     The worker is a fork: call this before starting any thread that the application needs.
     """
     check_bind(host, has_admin)
-    streams = app.extensions["postledger"].settings.streams
-    if threads < streams + 4:
-        raise ValueError(f"{streams} live pages need at least {streams + 4} threads")
+    settings = app.extensions["postledger"].settings
+    held = settings.streams + settings.feeds
+    if threads < held + 4:
+        raise ValueError(f"{held} live pages and feeds need at least {held + 4} threads")
     address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     Served(app, address, threads, ready).run()
 
@@ -87,11 +87,11 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     """Ends live streams when it is asked to stop, or they would hold it for the whole grace."""
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        self._broadcast().close(wait=False)
+        self._end_streams()
         super().handle_exit(sig, frame)
 
     def handle_quit(self, sig: int, frame: FrameType | None) -> None:
-        self._broadcast().close(wait=False)
+        self._end_streams()
         super().handle_quit(sig, frame)
 
     def run(self) -> None:
@@ -109,7 +109,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             logging.shutdown()
             os._exit(status)
 
-    def _broadcast(self) -> Broadcast:
-        found = self.app.wsgi().extensions["postledger.broadcast"]
-        assert isinstance(found, Broadcast)
-        return found
+    def _end_streams(self) -> None:
+        kept = self.app.wsgi().extensions
+        kept["postledger.broadcast"].close(wait=False)
+        kept["postledger.waiters"].close()

@@ -13,7 +13,7 @@ class WebSettings:
     reach `/unsubscribe`, usually through a reverse proxy; nothing else is answered under its host before
     there are accounts. `bind` is the address that we listen on; `trusted_proxies` is how many proxies in
     front add to X-Forwarded-For, which is believed as far as that. `largest_body` is in bytes; `streams`
-    is how many live pages one process feeds at once."""
+    is how many live pages one process feeds at once, `feeds` how many requests may wait for events."""
 
     token_keys: Sequence[bytes] = ()
     public_url: str | None = None
@@ -21,6 +21,7 @@ class WebSettings:
     trusted_proxies: int = 0
     largest_body: int = 65536
     streams: int = 16
+    feeds: int = 8
 
     @property
     def public_host(self) -> str | None:

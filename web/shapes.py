@@ -20,7 +20,10 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema, core_schema
 
-LARGEST_NUMBER = 0xFFFFFFFF
+LARGEST_NUMBER = 2**31 - 1
+"""Of a campaign, a server or a person."""
+WHOLE = re.compile(r"([0-9]{1,19})(?:\.0{1,9})?")
+"""10.0 is a whole number to JSON."""
 LARGEST_PAGE = 1_000_000
 LARGEST_PER_PAGE = 50
 ALL = 10_000
@@ -37,6 +40,12 @@ class Body(BaseModel):
     """A JSON object that is sent. Unknown fields and values of another type are refused."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, str_strip_whitespace=True)
+
+
+def without_defaults(schema: dict[str, Any]) -> None:
+    """For bodies in which what is not given stays as it is."""
+    for one in schema["properties"].values():
+        one.pop("default", None)
 
 
 class Answer(BaseModel):
@@ -56,14 +65,12 @@ class Digits:
     def read(self, value: Any) -> Any:
         if not isinstance(value, str):
             return value
-        if not (value.isascii() and value.isdigit() and len(value) < 20 and self.holds(int(value))):
+        found = WHOLE.fullmatch(value)
+        if found is None or not self.least <= int(found[1]) <= self.most:
             raise ValueError(
                 f"a whole number from {self.least} to {self.most}{self.also}, not {value[:40]!r}."
             )
-        return int(value)
-
-    def holds(self, value: int) -> bool:
-        return self.least <= value <= self.most
+        return int(found[1])
 
     def __get_pydantic_core_schema__(self, _source: Any, _handler: GetCoreSchemaHandler) -> CoreSchema:
         number = core_schema.int_schema(ge=self.least, le=self.most)
