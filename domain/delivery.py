@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from json.encoder import encode_basestring
 from typing import ClassVar
 
 from domain.fact import Fact
@@ -43,12 +44,22 @@ class AttemptStarted(Fact):
     reservation: int
     remaining: int | None = None
 
+    def state(self) -> str:
+        """As every fact's, without the detour over a dictionary: there is one of these for each e-mail."""
+        remaining = "" if self.remaining is None else f',"remaining":{self.remaining}'
+        head = f'{{"by":{encode_basestring(self.by)},"server":{self.server}'
+        return f'{head},"reservation":{self.reservation}{remaining}}}'
+
 
 @dataclass(frozen=True, kw_only=True)
 class Accepted(Fact):
     TOPIC: ClassVar[str] = "delivery.accepted"
     server: int
     reply: str
+
+    def state(self) -> str:
+        head = f'{{"by":{encode_basestring(self.by)},"server":{self.server}'
+        return f'{head},"reply":{encode_basestring(self.reply)}}}'
 
 
 @dataclass(frozen=True, kw_only=True)

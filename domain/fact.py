@@ -33,13 +33,18 @@ class Fact:
         register_topic(cls.TOPIC, cls)
 
     def stored(self) -> StoredEvent:
-        values, cls = vars(self), cast(Any, type(self))
-        state = {name: values[name] for name, default in _state_fields(cls) if values[name] != default}
         return StoredEvent(
             originator_id=self.originator_id,
             originator_version=self.originator_version,
             topic=self.TOPIC,
-            state=_encode(state).encode(),
+            state=self.state().encode(),
+        )
+
+    def state(self) -> str:
+        """The JSON that the log keeps."""
+        values, cls = vars(self), cast(Any, type(self))
+        return _encode(
+            {name: values[name] for name, default in _state_fields(cls) if values[name] != default}
         )
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from processor.compose import Recipient
 
 
-@dataclass(frozen=True, slots=True)
-class Send:
+class Send(NamedTuple):
     """`version` is that of the delivery's last event; `remaining` the server's capacity when chosen;
     `attempts` those that counted so far; `first_failed_at` epoch seconds or None; `not_mailable` why the
     person must not be mailed, as the directory said when it was read for this; `read_at` is when that was,

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
+from typing import NamedTuple
 from uuid import UUID
 
 from eventsourcing.persistence import (
@@ -41,8 +42,7 @@ class DamagedLog(InternalError):
     """The head of the log and its events contradict each other; `verify` tells where."""
 
 
-@dataclass(frozen=True, slots=True)
-class Committed:
+class Committed(NamedTuple):
     """In the log, on disk."""
 
     positions: range

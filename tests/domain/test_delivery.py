@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
@@ -141,3 +141,21 @@ def test_the_first_failure_is_remembered_until_the_delivery_is_put_back() -> Non
     assert (delivery.reply, delivery.server, delivery.attempts) == ("550 no", 3, 3)
     delivery.apply(fact(Requeued, 7))
     assert (delivery.attempts, delivery.first_failed_at, delivery.again) == (0, None, None)
+
+
+@given(
+    by=st.text(), server=st.integers(0, 10**6), reservation=st.integers(0, 10**6),
+    remaining=st.none() | st.integers(0, 10**6), reply=st.text(),
+)  # fmt: skip
+def test_facts_that_write_their_own_state_write_what_every_fact_would(
+    by: str, server: int, reservation: int, remaining: int | None, reply: str
+) -> None:
+    facts: list[Fact] = [
+        AttemptStarted(
+            originator_id=STREAM, originator_version=1, by=by, server=server, reservation=reservation,
+            remaining=remaining,
+        ),
+        Accepted(originator_id=STREAM, originator_version=2, by=by, server=server, reply=reply),
+    ]  # fmt: skip
+    for told in facts:
+        assert told.state() == Fact.state(told)
