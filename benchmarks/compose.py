@@ -1,4 +1,4 @@
-"""Microseconds of processor time to make a message of 4 KB, HTML and text, personalised, and EmailMessage's."""
+"""Processor time to make a message of 4 KB, HTML and text, personalised, beside EmailMessage's."""
 
 from __future__ import annotations
 
