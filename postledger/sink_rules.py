@@ -77,10 +77,14 @@ class Occasions:
     rules: tuple[Rule, ...]
     _used: dict[int, int] = field(default_factory=dict)
 
+    def times_used(self, number: int = 0) -> int:
+        """How often the rule of that place has applied."""
+        return self._used.get(number, 0)
+
     def rule_at(self, step: Step, recipients: Iterable[str] = ()) -> Rule | None:
         """The first rule that applies now, which counts as used."""
         for number, rule in enumerate(self.rules):
-            used = self._used.get(number, 0)
+            used = self.times_used(number)
             if rule.step != step or (rule.times is not None and used >= rule.times):
                 continue
             pattern = rule.recipient

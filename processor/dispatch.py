@@ -314,13 +314,15 @@ class Dispatcher:
             self._answered(line, line.attempt, data)
 
     def _answered(self, line: Line, attempt: Attempt, data: bytes) -> None:
-        transaction = attempt.transaction
+        transaction, state = attempt.transaction, attempt.transaction.state
         reply = transaction.receive(data, line.connection.unsent)
         if transaction.outcome is not None:
             self._finish(line, attempt)
-        elif reply:
-            line.connection.queue(reply)
+            return
+        if transaction.state is not state:
             attempt.deadline = self._now() + transaction.deadline
+        if reply:
+            line.connection.queue(reply)
             self._flush(line)
 
     def _flush(self, line: Line) -> None:
