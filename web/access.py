@@ -74,7 +74,10 @@ def check_request(view: Callable[..., Any]) -> Response | None:
 def turned_away(permission: str) -> Response:
     """Raises Refusal where there is nowhere to send to. The API answers 403 in every case, as listmonk
     does; RFC 9110, section 15.5.2, would have 401 for those who are nobody."""
-    log.warning("refused %s %s to %s: needs %s", request.method, request.path, actor(), permission)
+    if wants_page() and request.method in SAFE_METHODS and actor() == NOBODY.actor:
+        wanted = request.full_path.removesuffix("?")
+        return redirect(url_for("sign_in.page", next=None if wanted == "/" else wanted), 303)
+    log.warning("refused %s %r to %s: needs %s", request.method, request.path, actor(), permission)
     if request.path.startswith("/api/"):
         nobody = "Sign in, or send a valid API key: Authorization: Bearer KEY."
         raise Refusal(403, nobody if actor() == NOBODY.actor else "This is not allowed to you.")
@@ -82,9 +85,6 @@ def turned_away(permission: str) -> Response:
         return redirect(url_for("users.listed"), 303)
     if actor() != NOBODY.actor:
         raise Refusal(403, "Your role does not allow this.")
-    if wants_page() and request.method in SAFE_METHODS:
-        wanted = request.full_path.removesuffix("?")
-        return redirect(url_for("sign_in.page", next=None if wanted == "/" else wanted), 303)
     raise Refusal(401, "You are not signed in, or no longer.", {"WWW-Authenticate": "Bearer"})
 
 
@@ -165,7 +165,7 @@ def check_csrf() -> None:
 def check_token(expected: str) -> None:
     given = request.headers.get(CSRF_HEADER) or request.form.get(CSRF_FIELD, "")
     if not (expected and hmac.compare_digest(given.encode(), expected.encode())):
-        log.warning("refused %s %s to %s: no valid form token", request.method, request.path, actor())
+        log.warning("refused %s %r to %s: no valid form token", request.method, request.path, actor())
         raise Refusal(403, "This form is out of date. Go back, load the page again and send it once more.")
 
 

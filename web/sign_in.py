@@ -13,7 +13,7 @@ from domain import one_time_password
 from domain.accounts import LONGEST_PASSWORD
 from domain.errors import Refused
 from storage import accounts, rate_limits, sessions
-from storage.accounts import DECOY, User
+from storage.accounts import User
 from storage.rate_limits import Rate
 from storage.secrets import second_factor_owner
 from web.cookies import session_token
@@ -36,7 +36,7 @@ def authenticated(name: str, password: str, code: str) -> User | None:
         limit(cursor, name, now)
     with services().pool.transaction() as cursor:
         user = accounts.user_named(cursor, name)
-        stored = DECOY if user is None else accounts.password_hash(cursor, user.number)
+        stored = accounts.DECOY if user is None else accounts.password_hash(cursor, user.number)
     right = accounts.is_right(stored, password[: LONGEST_PASSWORD + 1])
     if user is None or user.disabled or not (right and has_code(user, code, now)):
         # A name that is not there may be a password in the wrong field: it is not logged.

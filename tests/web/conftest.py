@@ -8,12 +8,14 @@ from threading import Thread
 from typing import TYPE_CHECKING
 
 import pytest
+from argon2 import PasswordHasher
 from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.serving import make_server
 
 from domain.clock import VirtualClock
 from projections import schema
+from storage import accounts
 from storage.pool import Pool
 from storage.secrets import Secrets, new_key
 from tests.web.world import KEY, NOON, World
@@ -30,6 +32,14 @@ TELL_VIOLATIONS = """
     document.addEventListener("securitypolicyviolation", (event) =>
         console.error(`CSP ${event.violatedDirective} ${event.blockedURI}`));
 """
+
+
+@pytest.fixture(autouse=True)
+def cheap_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hashing as it should be takes a tenth of a second each time."""
+    hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+    monkeypatch.setattr(accounts, "HASHER", hasher)
+    monkeypatch.setattr(accounts, "DECOY", hasher.hash("nobody's"))
 
 
 @pytest.fixture
