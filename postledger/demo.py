@@ -163,7 +163,7 @@ class Demo:
     def import_people(self) -> None:
         with self._pool.transaction() as cursor, (SAMPLE / "people.csv").open("rb") as file:
             self._list = directory.create_list(cursor, "Readers")
-            options = recipients_import.Options(list_number=self._list, subscription="confirmed")
+            options = recipients_import.Options(lists=[self._list], subscription="confirmed")
             self.recipients = recipients_import.import_csv(cursor, file, options).imported
 
     def create_campaign(self) -> None:

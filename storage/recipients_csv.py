@@ -38,10 +38,12 @@ class _UnreadableError(Exception):
 Record = tuple[int, list[str] | str]  # the line it begins on; its fields, or why it cannot be read
 
 
-def people(file: IO[bytes], progress: Callable[[int], None]) -> Iterator[Person | Refusal]:
-    """Raises DirectoryError when the header is not usable."""
-    records = _records(_Lines(file, progress))
-    return _people(records, _order_of_columns(next(records, None)))
+def people(
+    file: IO[bytes], progress: Callable[[int], None], delimiter: str = ",", *, others: bool = False
+) -> Iterator[Person | Refusal]:
+    """`others` lets columns pass that mean nothing to us. Raises DirectoryError for an unusable header."""
+    records = _records(_Lines(file, progress), delimiter)
+    return _people(records, _order_of_columns(next(records, None), others))
 
 
 def _people(records: Iterator[Record], order: list[str]) -> Iterator[Person | Refusal]:
@@ -52,10 +54,11 @@ def _people(records: Iterator[Record], order: list[str]) -> Iterator[Person | Re
             yield _person(line, fields, order)
 
 
-def _order_of_columns(header: Record | None) -> list[str]:
+def _order_of_columns(header: Record | None, others: bool) -> list[str]:
     names = header[1] if header else []
     columns = [name.strip().lower() for name in names] if isinstance(names, list) else []
-    if "email" not in columns or len(set(columns)) < len(columns) or not set(columns) <= set(COLUMNS):
+    known = [name for name in columns if name in COLUMNS] if others else columns
+    if "email" not in known or len(set(known)) < len(known) or not set(known) <= set(COLUMNS):
         # The first line is not quoted: in a file without a header it holds a person.
         raise DirectoryError(
             "the first line must name the columns, with commas between: email,name,attributes"
@@ -136,8 +139,8 @@ class _Lines:
         return self._number, None if too_long else raw.decode("utf-8", "surrogateescape")
 
 
-def _records(lines: _Lines) -> Iterator[Record]:
-    reader: Any = csv.reader(lines, strict=True)
+def _records(lines: _Lines, delimiter: str) -> Iterator[Record]:
+    reader: Any = csv.reader(lines, delimiter=delimiter, strict=True)
     while True:
         lines.begin()
         try:

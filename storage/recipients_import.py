@@ -6,7 +6,7 @@ JSON object. Errors name the line and the reason and never what the line says.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import IO, Any
 
@@ -17,6 +17,7 @@ from storage.pool import open_connection
 from storage.recipients_csv import Person, Refusal, people
 
 MOST_REFUSALS_KEPT = 100
+SUBSCRIPTIONS = ("unconfirmed", "confirmed", "unsubscribed")
 
 
 class ImportRefusedError(DirectoryError):
@@ -47,14 +48,18 @@ class Summary:
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """`list_number` None imports without subscribing. `update` writes name and attributes of the file over
-    those of people who are there already. `resubscribe` brings back who had unsubscribed; who is
-    blocklisted stays so in any case."""
+    """`lists` are those to subscribe people to. `update` writes name and attributes of the file over those of
+    people who are there already. `resubscribe` brings back who had unsubscribed, or ends the subscriptions
+    that are there when `subscription` is unsubscribed; who is blocklisted stays so in any case. `blocklist`
+    is for a file of people who are never to be mailed. `others` lets columns pass that mean nothing."""
 
-    list_number: int | None
+    lists: Sequence[int] = ()
     subscription: str = "unconfirmed"
     update: bool = False
     resubscribe: bool = False
+    blocklist: bool = False
+    delimiter: str = ","
+    others: bool = False
 
 
 def import_csv(
@@ -62,13 +67,14 @@ def import_csv(
 ) -> Summary:
     """All in the transaction of `cursor`. `progress` is told how many bytes were read since it was last
     told. Raises ImportRefusedError when the file has no usable header or is no text."""
-    if options.subscription not in ("unconfirmed", "confirmed"):
-        raise ImportRefusedError("the status of a subscription is unconfirmed or confirmed")
+    if options.subscription not in SUBSCRIPTIONS:
+        raise ImportRefusedError(f"the status of a subscription is one of {', '.join(SUBSCRIPTIONS)}")
     summary = Summary()
     # One import at a time: two that meet the same people in different order would block each other.
     cursor.execute("SELECT pg_advisory_xact_lock(hashtext('postledger recipients import'))")
     try:
-        _copy(cursor, _counted(people(file, progress), summary))
+        rows = people(file, progress, options.delimiter, others=options.others)
+        _copy(cursor, _counted(rows, summary))
         _merge(cursor, options, summary)
     except psycopg2.DataError as error:
         # What the server says of a row quotes the row.
@@ -153,9 +159,11 @@ def _merge(cursor: Any, options: Options, summary: Summary) -> None:
     summary.existing = summary.imported - summary.new
     if options.update and summary.existing:
         _update(cursor, summary)
-    if options.list_number is not None:
-        _subscribe(cursor, options, options.list_number, summary)
-    _count_unmailable(cursor, options.list_number, summary)
+    if options.blocklist:
+        _blocklist(cursor)
+    if options.lists:
+        _subscribe(cursor, options, summary)
+    _count_unmailable(cursor, options.lists, summary)
     cursor.execute("DROP TABLE pg_temp.arrived")
 
 
@@ -170,33 +178,47 @@ def _update(cursor: Any, summary: Summary) -> None:
     summary.updated = cursor.rowcount
 
 
-def _subscribe(cursor: Any, options: Options, list_number: int, summary: Summary) -> None:
+def _blocklist(cursor: Any) -> None:
+    cursor.execute(
+        """
+        UPDATE recipients r SET status = 'blocklisted', updated_at = now()
+        FROM pg_temp.arrived a WHERE lower(r.email) = a.address AND r.status <> 'blocklisted'
+        """
+    )
+    cursor.execute("SELECT pg_notify('postledger_directory', '*')")
+
+
+def _subscribe(cursor: Any, options: Options, summary: Summary) -> None:
     cursor.execute(
         """
         INSERT INTO subscriptions AS s (list, recipient, status)
-        SELECT %(list)s, r.number, %(status)s
+        SELECT wanted.list, r.number, %(status)s
         FROM pg_temp.arrived a JOIN recipients r ON lower(r.email) = a.address
-        WHERE r.status <> 'blocklisted' ORDER BY r.number
+        CROSS JOIN unnest(%(lists)s::integer[]) AS wanted (list)
+        WHERE r.status <> 'blocklisted' ORDER BY wanted.list, r.number
         ON CONFLICT (list, recipient) DO UPDATE SET status = excluded.status, updated_at = now()
         WHERE (s.status = 'unconfirmed' AND excluded.status = 'confirmed')
-           OR (s.status = 'unsubscribed' AND %(resubscribe)s)
+           OR (%(resubscribe)s AND (s.status = 'unsubscribed') <> (excluded.status = 'unsubscribed'))
         """,
-        {"list": list_number, "status": options.subscription, "resubscribe": options.resubscribe},
+        {"lists": list(options.lists), "status": options.subscription, "resubscribe": options.resubscribe},
     )
     summary.subscribed = cursor.rowcount
+    if options.subscription == "unsubscribed":
+        cursor.execute("SELECT pg_notify('postledger_directory', '*')")
 
 
-def _count_unmailable(cursor: Any, list_number: int | None, summary: Summary) -> None:
+def _count_unmailable(cursor: Any, lists: Sequence[int], summary: Summary) -> None:
     if not summary.existing:
         return
     cursor.execute(
         """
         SELECT count(*) FILTER (WHERE r.status = 'blocklisted'),
-               count(*) FILTER (WHERE r.status <> 'blocklisted' AND s.status = 'unsubscribed')
+               count(*) FILTER (WHERE r.status <> 'blocklisted' AND EXISTS (
+                   SELECT FROM subscriptions s WHERE s.recipient = r.number AND s.list = ANY (%s)
+                   AND s.status = 'unsubscribed'))
         FROM pg_temp.arrived a JOIN recipients r ON lower(r.email) = a.address
-        LEFT JOIN subscriptions s ON s.recipient = r.number AND s.list = %s
         """,
-        (list_number,),
+        (list(lists),),
     )
     summary.blocklisted, summary.unsubscribed = cursor.fetchone()
 

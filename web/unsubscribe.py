@@ -5,12 +5,15 @@ from __future__ import annotations
 from flask import Blueprint, Response, make_response, render_template, request
 
 from domain import unsubscribe_token
-from storage import directory
 from web.access import needs
 from web.errors import Refusal
+from web.people_commands import People
 from web.services import services
 
 blueprint = Blueprint("unsubscribe", __name__)
+
+RECIPIENT = "recipient"
+"""Who does what a link in an e-mail asks for."""
 
 
 @blueprint.get("/unsubscribe/<token>")
@@ -29,9 +32,12 @@ def unsubscribe(token: str) -> Response:
     if request.form.get("List-Unsubscribe") != "One-Click":
         raise Refusal(400, "The body must be List-Unsubscribe=One-Click.")
     lists = services().application.campaign(campaign).lists
-    with services().pool.transaction() as cursor:
-        directory.unsubscribe(cursor, recipient, lists)
+    people().unsubscribe([recipient], lists, campaign=campaign, by=RECIPIENT)
     return shown(done=True)
+
+
+def people() -> People:
+    return People(services().pool, services().log)
 
 
 def delivery_of(token: str) -> tuple[int, int]:

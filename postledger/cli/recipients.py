@@ -7,11 +7,15 @@ from typing import BinaryIO
 
 import click
 
-from postledger.cli.context import Settings, pass_settings
+from postledger.cli.context import ACTOR, Settings, pass_settings
 from postledger.cli.lookup import list_named, recipient
 from postledger.cli.output import json_option, print_fields, print_json, print_rows, progress
+from postledger.session import Session
 from storage import directory
-from storage.recipients_import import Options, Summary, import_csv, refresh_statistics
+from storage.log.append import Log
+from storage.recipients_import import Options, Summary, refresh_statistics
+from web.list_commands import Lists
+from web.people_commands import People
 
 MANY = 1000
 
@@ -42,20 +46,24 @@ def import_(
     Attributes are a JSON object. Bad rows are refused by line number; good ones are kept.
     """
     with settings.session() as session:
-        with (
-            session.pool.transaction() as cursor,
-            progress("Importing", _size(file), hidden=as_json) as advance,
-        ):
-            number = directory.find_or_create_list(cursor, list_name)
-            options = Options(list_number=number, subscription=status, update=update, resubscribe=resubscribe)
-            summary = import_csv(cursor, file, options, advance)
-            if strict and summary.refused:
-                cursor.connection.rollback()
+        with progress("Importing", _size(file), hidden=as_json) as advance:
+            options = Options(subscription=status, update=update, resubscribe=resubscribe)
+            summary = people(session).import_csv(
+                file, options, advance, into=list_name, strict=strict, by=ACTOR
+            )
         if summary.imported >= MANY and not (strict and summary.refused):
             refresh_statistics(session.url)
     _print_summary(summary, list_name, as_json)
     if strict and summary.refused:
         raise click.ClickException(f"{summary.refused} rows are not acceptable; nothing was imported")
+
+
+def people(session: Session) -> People:
+    return People(session.pool, Log(session.pool, session.clock))
+
+
+def lists_of(session: Session) -> Lists:
+    return Lists(session.pool, Log(session.pool, session.clock))
 
 
 def _size(file: BinaryIO) -> int | None:
@@ -121,12 +129,12 @@ def show(settings: Settings, who: str, as_json: bool) -> None:
 @pass_settings
 def blocklist(settings: Settings, who: tuple[str, ...]) -> None:
     """Never mail these people again, in running campaigns too. An unknown address is kept for the future."""
-    with settings.session() as session, session.pool.transaction() as cursor:
+    with settings.session() as session:
         for one in who:
             if "@" in one:
-                directory.blocklist_address(cursor, one)
+                people(session).blocklist_address(one, by=ACTOR)
             else:
-                directory.blocklist(cursor, recipient(cursor, one).number)
+                people(session).set_status([_number(session, one)], "blocklisted", by=ACTOR)
     click.echo(f"blocklisted: {len(who)}")
 
 
@@ -147,11 +155,19 @@ def disable(settings: Settings, who: str) -> None:
 
 
 def _set_status(settings: Settings, who: str, status: str) -> None:
-    with settings.session() as session, session.pool.transaction() as cursor:
-        number = recipient(cursor, who).number
-        if not directory.set_status(cursor, number, status):
-            raise click.ClickException(f"recipient {number} is erased")
+    with settings.session() as session:
+        number = _number(session, who)
+        people(session).change(number, {"status": status}, by=ACTOR)
     click.echo(f"recipient {number} is {status}")
+
+
+def _number(session: Session, who: str) -> int:
+    """Raises ClickException for nobody, and for who is erased."""
+    with session.pool.transaction() as cursor:
+        found = recipient(cursor, who)
+    if found.status == "erased":
+        raise click.ClickException(f"recipient {found.number} is erased")
+    return found.number
 
 
 @recipients.command()
@@ -162,10 +178,11 @@ def _set_status(settings: Settings, who: str, status: str) -> None:
 @pass_settings
 def unsubscribe(settings: Settings, who: str, list_names: tuple[str, ...]) -> None:
     """End a person's subscriptions; running campaigns skip them from now on."""
-    with settings.session() as session, session.pool.transaction() as cursor:
-        number = recipient(cursor, who).number
-        lists = [list_named(cursor, name).number for name in list_names] or None
-        ended = directory.unsubscribe(cursor, number, lists)
+    with settings.session() as session:
+        number = _number(session, who)
+        with session.pool.transaction() as cursor:
+            lists = [list_named(cursor, name).number for name in list_names] or None
+        ended = people(session).unsubscribe([number], lists, by=ACTOR)
     click.echo(f"recipient {number} left {ended} lists")
 
 
@@ -175,12 +192,11 @@ def unsubscribe(settings: Settings, who: str, list_names: tuple[str, ...]) -> No
 @pass_settings
 def erase(settings: Settings, who: str, yes: bool) -> None:
     """Erase a person's address, name, attributes and lists for good. Counts and the log stay as they are."""
-    with settings.session() as session, session.pool.transaction() as cursor:
-        number = recipient(cursor, who).number
+    with settings.session() as session:
+        number = _number(session, who)
         if not yes:
             click.confirm(f"Erase recipient {number}? This cannot be undone.", abort=True)
-        if not directory.erase(cursor, number):
-            raise click.ClickException(f"recipient {number} is erased already")
+        people(session).erase([number], by=ACTOR)
     click.echo(f"recipient {number} is erased")
 
 
@@ -209,8 +225,8 @@ def lists(context: click.Context, as_json: bool) -> None:
 @pass_settings
 def create_list(settings: Settings, name: str, optin: str, as_json: bool) -> None:
     """A new list. With double opt-in only confirmed subscribers are mailed."""
-    with settings.session() as session, session.pool.transaction() as cursor:
-        number = directory.create_list(cursor, name, optin)
+    with settings.session() as session:
+        number = lists_of(session).create({"name": name, "optin": optin}, by=ACTOR)
     if as_json:
         print_json({"number": number, "name": name, "optin": optin})
     else:

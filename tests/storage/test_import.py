@@ -33,7 +33,9 @@ def news(cursor: Any) -> int:
 
 def bring(cursor: Any, text: str | bytes, list_number: int | None = None, **options: Any) -> Summary:
     data = text if isinstance(text, bytes) else text.encode()
-    return import_csv(cursor, BytesIO(data), Options(list_number=list_number, **options))
+    return import_csv(
+        cursor, BytesIO(data), Options(lists=[] if list_number is None else [list_number], **options)
+    )
 
 
 def refusals(summary: Summary) -> dict[int, str]:
@@ -218,7 +220,7 @@ def test_a_hundred_thousand_people_come_in_within_seconds_and_progress_is_told(
     data = (HEADER + rows).encode()
     told: list[int] = []
     started = time.monotonic()
-    summary = import_csv(cursor, BytesIO(data), Options(list_number=news), told.append)
+    summary = import_csv(cursor, BytesIO(data), Options(lists=[news]), told.append)
     seconds = time.monotonic() - started
     assert (summary.imported, summary.subscribed) == (100_000, 100_000)
     assert sum(told) == len(data)

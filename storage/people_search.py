@@ -1,0 +1,127 @@
+"""Finding people: by words, by a query expression, by their lists."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from storage.directory import Recipient
+from storage.lists import escaped
+from storage.subscriber_query import Condition
+
+ORDERS = {
+    "id": "r.number", "email": "r.email", "name": "r.name", "status": "r.status",
+    "created_at": "r.created_at", "updated_at": "r.updated_at",
+}  # fmt: skip
+
+SELECT = """
+    SELECT r.number, r.uuid::text, r.email, r.name, r.attributes, r.status, r.created_at, r.updated_at
+    FROM recipients AS r
+"""
+
+COUNT = "SELECT count(*) FROM recipients AS r "
+
+NUMBERS = "SELECT r.number FROM recipients AS r "
+
+OF_ONE_LIST = "SELECT count(*) FROM subscriptions s WHERE s.list = %s AND (%s::text IS NULL OR s.status = %s)"
+
+
+class Wanted(NamedTuple):
+    """None and empty: anybody. `subscription` is the status on one of `lists`, without which it means
+    nothing; `numbers` are those of people, of whom the rest has to be true as well."""
+
+    search: str | None = None
+    query: Condition | None = None
+    lists: Sequence[int] = ()
+    subscription: str | None = None
+    numbers: Sequence[int] | None = None
+
+
+class SubscriptionRow(NamedTuple):
+    """One list of one person."""
+
+    recipient: int
+    status: str
+    since: datetime
+    updated_at: datetime
+    list: int
+    uuid: str
+    name: str
+    type: str
+    optin: str
+    list_status: str
+    tags: Sequence[str]
+    description: str
+    created_at: datetime
+    changed_at: datetime
+
+
+def found(
+    cursor: Any, wanted: Wanted, *, order_by: str = "id", ascending: bool = False, limit: int, offset: int = 0
+) -> list[Recipient]:
+    """`order_by` is one of ORDERS."""
+    where, parameters = _where(wanted)
+    direction = "ASC" if ascending else "DESC"
+    order = f"{ORDERS[order_by]} {direction}" + (f", r.number {direction}" if order_by != "id" else "")
+    cursor.execute(SELECT + where + f" ORDER BY {order} LIMIT %s OFFSET %s", (*parameters, limit, offset))
+    return [Recipient(*row) for row in cursor.fetchall()]
+
+
+def count(cursor: Any, wanted: Wanted) -> int:
+    if len(wanted.lists) == 1 and wanted == Wanted(lists=wanted.lists, subscription=wanted.subscription):
+        # Who was erased is on no list any more.
+        cursor.execute(OF_ONE_LIST, (wanted.lists[0], wanted.subscription, wanted.subscription))
+    else:
+        where, parameters = _where(wanted)
+        cursor.execute(COUNT + where, parameters)
+    return int(cursor.fetchone()[0])
+
+
+def numbers(cursor: Any, wanted: Wanted, *, after: int = 0, limit: int) -> list[int]:
+    """In ascending order, above `after`."""
+    where, parameters = _where(wanted)
+    cursor.execute(
+        NUMBERS + where + " AND r.number > %s ORDER BY r.number LIMIT %s",
+        (*parameters, after, limit),
+    )
+    return [number for (number,) in cursor.fetchall()]
+
+
+def subscriptions(cursor: Any, recipients: Sequence[int]) -> dict[int, list[SubscriptionRow]]:
+    """Of each of the people, by the numbers of the lists."""
+    cursor.execute(
+        """
+        SELECT s.recipient, s.status, s.created_at, s.updated_at, l.number, l.uuid::text, l.name, l.type,
+               l.optin, l.status, l.tags, l.description, l.created_at, l.updated_at
+        FROM subscriptions s JOIN lists l ON l.number = s.list
+        WHERE s.recipient = ANY (%s) ORDER BY s.recipient, l.number
+        """,
+        (list(recipients),),
+    )
+    rows: dict[int, list[SubscriptionRow]] = {number: [] for number in recipients}
+    for row in cursor.fetchall():
+        rows[row[0]].append(SubscriptionRow(*row))
+    return rows
+
+
+def _where(wanted: Wanted) -> tuple[str, tuple[Any, ...]]:
+    conditions = ["r.status <> 'erased'"]
+    parameters: tuple[Any, ...] = ()
+    if wanted.search is not None:
+        like = f"%{escaped(wanted.search)}%"
+        conditions.append("(r.email ILIKE %s OR r.name ILIKE %s)")
+        parameters += (like, like)
+    if wanted.query is not None:
+        conditions.append(wanted.query.sql)
+        parameters += wanted.query.parameters
+    if wanted.lists:
+        conditions.append(
+            "EXISTS (SELECT FROM subscriptions s WHERE s.recipient = r.number AND s.list = ANY (%s)"
+            " AND (%s::text IS NULL OR s.status = %s))"
+        )
+        parameters += (list(wanted.lists), wanted.subscription, wanted.subscription)
+    if wanted.numbers is not None:
+        conditions.append("r.number = ANY (%s)")
+        parameters += (list(wanted.numbers),)
+    return "WHERE " + " AND ".join(conditions), parameters
