@@ -27,7 +27,7 @@ def test_every_answer_has_the_security_headers(app: Flask, client: FlaskClient, 
         answer = client.open(path, method=method)
         assert answer.headers["Content-Security-Policy"] == CONTENT_SECURITY_POLICY, path
         assert answer.headers["X-Content-Type-Options"] == "nosniff", path
-        assert answer.headers["Referrer-Policy"] == "no-referrer", path
+        assert answer.headers["Referrer-Policy"] == "same-origin", path
         assert answer.headers["Cross-Origin-Opener-Policy"] == "same-origin", path
         assert "camera=()" in answer.headers["Permissions-Policy"], path
         assert answer.headers["Cache-Control"], path
