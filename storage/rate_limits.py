@@ -34,7 +34,7 @@ def take(cursor: Any, name: str, rate: Rate, now: datetime) -> float:
         RETURNING tokens, taken
         """,
         {
-            "bucket": sha256(name.encode()).digest(),
+            "bucket": _key(name),
             "burst": rate.burst,
             "per_second": rate.per_second,
             "now": now,
@@ -44,6 +44,14 @@ def take(cursor: Any, name: str, rate: Rate, now: datetime) -> float:
     return 0.0 if taken else (1 - float(tokens)) / rate.per_second
 
 
+def fill(cursor: Any, name: str) -> None:
+    cursor.execute("DELETE FROM rate_limits WHERE bucket = %s", (_key(name),))
+
+
 def forget(cursor: Any, now: datetime) -> None:
     """Buckets that nobody took from for a day are full again, whatever their rate."""
     cursor.execute("DELETE FROM rate_limits WHERE filled_at < %s", (now - timedelta(days=1),))
+
+
+def _key(name: str) -> bytes:
+    return sha256(name.encode()).digest()

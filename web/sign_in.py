@@ -42,16 +42,18 @@ def authenticated(name: str, password: str, code: str) -> User | None:
         # A name that is not there may be a password in the wrong field: it is not logged.
         log.warning("sign-in as %s from %s failed", user.name if user else "nobody", request.remote_addr)
         return None
-    if accounts.is_outdated(stored):
-        with services().pool.transaction() as cursor:
-            accounts.renew_hash(cursor, user.number, accounts.hashed(password))
+    renewed = accounts.hashed(password) if accounts.is_outdated(stored) else None
+    with services().pool.transaction() as cursor:
+        rate_limits.fill(cursor, bucket_of(name))
+        if renewed is not None:
+            accounts.renew_hash(cursor, user.number, renewed)
     return user
 
 
 def limit(cursor: Any, name: str, now: datetime) -> None:
     address = request.remote_addr
     buckets = (
-        (f"sign-in {name} {address}", PER_NAME_AND_ADDRESS),
+        (bucket_of(name), PER_NAME_AND_ADDRESS),
         (f"sign-in from {address}", PER_ADDRESS),
         (f"sign-in as {name}", PER_NAME),
     )
@@ -63,6 +65,11 @@ def limit(cursor: Any, name: str, now: datetime) -> None:
         raise Refusal(
             429, f"Too many attempts. Try again in {seconds} seconds.", {"Retry-After": str(seconds)}
         )
+
+
+def bucket_of(name: str) -> str:
+    """Of a name and an address; right passwords fill it again."""
+    return f"sign-in {name} {request.remote_addr}"
 
 
 def has_code(user: User, code: str, now: datetime) -> bool:
@@ -101,6 +108,8 @@ def check_own_password(user: User, password: str) -> None:
     if not accounts.is_right(stored, password[: LONGEST_PASSWORD + 1]):
         log.warning("%s gave a wrong password for a change of their account", user.name)
         raise Refused("this is not your password", "current")
+    with services().pool.transaction() as cursor:
+        rate_limits.fill(cursor, bucket_of(user.name))
 
 
 def own_path(text: str | None) -> str:

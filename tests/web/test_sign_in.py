@@ -156,6 +156,12 @@ def test_attempts_are_limited_by_name_and_address(app: Flask, browser: Browser, 
     assert browser.sign_in("admin").status_code == 303
 
 
+def test_right_passwords_use_nothing_up(app: Flask) -> None:
+    for _ in range(8):
+        assert Browser(app.test_client()).sign_in("admin", OTHER).status_code == 403
+        assert Browser(app.test_client()).sign_in("admin").status_code == 303
+
+
 def test_attempts_are_limited_by_address_over_all_names(browser: Browser) -> None:
     answers = [browser.sign_in(f"name{number}", OTHER).status_code for number in range(31)]
     assert answers == [403] * 30 + [429]
