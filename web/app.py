@@ -41,10 +41,13 @@ from web.pages import campaign as campaign_page
 from web.pages import campaign_preview, campaign_start, own_account, server_form, sign_in, users
 from web.pages import campaigns as campaign_pages
 from web.pages import deliveries as delivery_pages
+from web.pages import lists as list_pages
 from web.pages import log as log_pages
 from web.pages import queue as queue_pages
 from web.pages import servers as server_pages
 from web.pages import settings as settings_pages
+from web.pages import subscriber as subscriber_page
+from web.pages import subscribers as subscriber_pages
 from web.readings import Reader
 from web.services import Services, reading
 from web.settings import WebSettings
@@ -75,6 +78,9 @@ RESOURCES = (
     server_form,
     settings_pages,
     log_pages,
+    list_pages,
+    subscriber_pages,
+    subscriber_page,
 )
 
 

@@ -143,6 +143,41 @@ def shown(value: Any) -> str:
             return str(value)[:200]
 
 
+def on_lists(text: str, tone: str = "") -> Callable[[State, Names], Saying]:
+    """Lists are named where who asks has put their names in the place of their numbers."""
+
+    def say(state: State, _servers: Names) -> Saying:
+        named = [f"list {one}" if isinstance(one, int) else str(one) for one in state.get("lists", [])]
+        return Saying(
+            text.format(lists=", ".join(named), **{"status": "enabled", **without_lists(state)}), tone
+        )
+
+    return say
+
+
+def without_lists(state: State) -> State:
+    return {name: value for name, value in state.items() if name != "lists"}
+
+
+def person_added(state: State, servers: Names) -> Saying:
+    status = state.get("status", "enabled")
+    where = on_lists(" to {lists}")(state, servers).text if state.get("lists") else ""
+    return Saying(f"Added{where}{'' if status == 'enabled' else f', {status}'}", "good")
+
+
+def imported(state: State, _servers: Names) -> Saying:
+    count = int(state.get("imported", 0))
+    return Saying(
+        f"{count:,} {'person' if count == 1 else 'people'} imported: {state.get('new', 0):,} new, "
+        f"{state.get('updated', 0):,} updated, {state.get('refused', 0):,} rows refused"
+    )
+
+
+def list_deleted(state: State, _servers: Names) -> Saying:
+    count = int(state.get("subscribers", 0))
+    return Saying(f"List deleted with {count:,} {'subscription' if count == 1 else 'subscriptions'}", "bad")
+
+
 def plain(text: str, tone: str = "") -> Callable[[State, Names], Saying]:
     return lambda state, _servers: Saying(text, tone, quote=reason_in(state))
 
@@ -197,6 +232,23 @@ SAYINGS: dict[str, Callable[[State, Names], Saying]] = {
     "capacity.reserved": capacity_reserved,
     "capacity.returned": capacity_returned,
     "policy.changed": changed("Settings changed"),
+    "person.added": person_added,
+    "person.changed": lambda state, _: Saying(f"Changed: {', '.join(state['fields'])}"),
+    "person.enabled": plain("Enabled", "good"),
+    "person.disabled": plain("Disabled", "warn"),
+    "person.blocklisted": plain("Blocklisted", "bad"),
+    "person.erased": plain("Erased: address, name, attributes and lists", "bad"),
+    "person.subscribed": on_lists("Put on {lists} as {status}", "good"),
+    "person.unsubscribed": on_lists("Unsubscribed from {lists}", "warn"),
+    "person.taken_off": on_lists("Taken off {lists}"),
+    "people.imported": imported,
+    "list.created": filled("List created: {name}"),
+    "list.changed": changed("List changed"),
+    "list.deleted": list_deleted,
+    "template.created": filled("Template created: {name}"),
+    "template.edited": edited,
+    "template.made_default": plain("Made the default template", "good"),
+    "template.deleted": plain("Template deleted", "bad"),
     "user.added": filled("User {name} added as {role}"),
     "user.role_changed": filled("Role of a user set to {role}"),
     "user.password_changed": plain("Password of a user changed"),
