@@ -149,7 +149,7 @@ def headers_of(contract: Contract) -> Iterable[dict[str, Any]]:
     if contract.versioned and contract.method != "GET":
         yield header(
             "If-Match",
-            '^("[0-9]{1,10}(-[0-9a-f]+)?"|[*])$',
+            '^("?[0-9]{1,10}(-[0-9a-f]+)?"?|[*])$',
             "The ETag of an answer, or a version: the change is made only when the thing is at that version.",
         )
 

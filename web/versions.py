@@ -16,7 +16,8 @@ from projections import schema
 from web.errors import Refusal
 from web.services import release, services
 
-TAG = re.compile(r'"([0-9]{1,10})(?:-[0-9a-f]+)?"')
+TAG = re.compile(r'(?:W/)?"?([0-9]{1,10})(?:-[0-9a-f]+)?"?')
+"""Only the version counts, so a tag that a proxy has made weak will do."""
 VERSION = "SELECT coalesce(max(version), 0) FROM events WHERE stream_id = %s AND position <= %s"
 
 

@@ -16,6 +16,7 @@ from projections.runner import Runner
 from storage import content, directory
 from storage.log.append import Log
 from storage.log.factory import LogFactory
+from storage.numbers import next_campaign, next_server
 from storage.pool import Pool
 
 KEY = b"a key of sixteen bytes or more"
@@ -31,20 +32,19 @@ class World:
         self.log = Log(pool, clock)
         self.application = Postledger(factory=LogFactory(pool=pool, log=self.log, clock=clock), clock=clock)
         self.runner = Runner(pool)
-        self._servers = 0
-        self._campaigns = 0
         self._reservations: dict[int, int] = {}
         self._versions: dict[tuple[int, int], int] = {}
 
     def server(self, name: str, **settings: Any) -> int:
-        self._servers += 1
         given = {
             "name": name,
             "host": "smtp.example.com",
             "from_email": f"news@{name}.example.com",
             **settings,
         }
-        return self.application.add_server(given, number=self._servers, by="test")
+        with self.pool.transaction() as cursor:
+            number = next_server(cursor)
+        return self.application.add_server(given, number=number, by="test")
 
     def people(self, count: int, list_name: str = "Friends") -> list[int]:
         with self.pool.transaction() as cursor:
@@ -55,12 +55,12 @@ class World:
         return numbers
 
     def campaign(self, name: str = "Spring letter", **others: Any) -> int:
-        self._campaigns += 1
         with self.pool.transaction() as cursor:
             lists = [directory.find_or_create_list(cursor, "Friends")]
             text = content.keep(cursor, "Hello")
+            number = next_campaign(cursor)
         return self.application.create_campaign(
-            number=self._campaigns, by="test", name=name, subject="News", text=text, lists=lists, **others
+            number=number, by="test", name=name, subject="News", text=text, lists=lists, **others
         )
 
     def queued(self, campaign: int, people: list[int]) -> None:

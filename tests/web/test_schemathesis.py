@@ -1,0 +1,77 @@
+"""The API against its own description: what it says it takes it takes, and all else it refuses."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import schemathesis
+from flask import Flask
+from schemathesis.config import SchemathesisConfig
+from schemathesis.engine import events, from_schema
+
+from tests.web.world import World
+
+SECONDS = 40
+TAKEN = ["2xx", "3xx", "401", "403", "404", "409", "412", "422", "429", "5xx"]
+RULED = [
+    # `send_at` belongs to the status `scheduled` alone, and lies ahead.
+    "PUT /api/campaigns/{number}/status",
+    # That all are meant is said in so many words.
+    "POST /api/queue/cancel",
+    "POST /api/queue/retry",
+    "POST /api/queue/send-all",
+    # Hosts, addresses, windows, time zones.
+    "POST /api/servers",
+    "PUT /api/servers/{number}",
+    "PUT /api/servers/{number}/suspend",
+    "PUT /api/policy",
+    # A cursor is one that an answer gave.
+    "GET /api/deliveries",
+]
+"""Operations with rules that no schema can tell: what it allows may be refused all the same."""
+
+CONFIG: dict[str, Any] = {
+    "max-time": SECONDS,
+    "seed": 1,
+    "generation": {"deterministic": True, "max-examples": 20, "allow-x00": True, "no-shrink": True},
+    "phases": {"stateful": {"enabled": False}},
+    "checks": {
+        "ignored_auth": {"enabled": False},
+        "positive_data_acceptance": {"expected-statuses": TAKEN},
+    },
+    "operations": [
+        {"include-name": name, "checks": {"positive_data_acceptance": {"expected-statuses": [*TAKEN, "400"]}}}
+        for name in RULED
+    ],
+}
+
+
+def test_the_api_does_as_it_says(app: Flask, world: World) -> None:
+    server, campaign, people = world.server("alpha", daily_limit=10), world.campaign(), world.people(4)
+    world.queued(campaign, people)
+    world.accepted(campaign, people[0], server)
+    world.failed(campaign, people[1], server)
+    world.shown()
+    app.extensions["postledger.waiters"].close()  # so that nobody waits for what never comes
+    config = SchemathesisConfig.from_dict(CONFIG)
+    schema = schemathesis.openapi.from_wsgi("/api/openapi.json", app, config=config)
+    complaints: dict[str, str] = {}
+    asked = 0
+    for event in from_schema(schema).execute():
+        if isinstance(event, events.ScenarioFinished):
+            asked += len(event.recorder.interactions)
+            complaints |= failures(event.recorder)
+        elif isinstance(event, events.NonFatalError | events.FatalError):
+            complaints[repr(event)] = ""
+    assert not complaints, "\n".join(f"{what}\n{why}" for what, why in complaints.items())
+    assert asked > 200
+
+
+def failures(recorder: Any) -> dict[str, str]:
+    """What went wrong, once for each operation and check, with a request that shows it."""
+    return {
+        f"{recorder.label}: {check.name}": f"{check.failure_info.failure}\n{check.failure_info.code_sample}"
+        for checks in recorder.checks.values()
+        for check in checks
+        if check.failure_info is not None
+    }
