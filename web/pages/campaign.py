@@ -44,7 +44,7 @@ def page(number: int) -> Response:
         servers=[(AUTOMATIC, "Automatic (queue-based)")] + [(str(n), name) for n, name in names.items()],
         priorities=[priority.value for priority in Priority],
         is_editable=view.campaign.state in EDITABLE,
-        values={"server": AUTOMATIC, "addresses": "", "like": ""},
+        values={"server": AUTOMATIC, "addresses": "", "model": ""},
         errors={},
         now=services().clock.now(),
     )

@@ -54,7 +54,7 @@ def send_test(number: int) -> Response:
     back = redirect(url_for("campaign_page.page", number=number, _anchor="test"), 303)
     try:
         addresses = checked(request.form.get("addresses", ""))
-        like = recipient(request.form.get("like", ""))
+        like = recipient(request.form.get("model", ""))
         trials = messages().send_test(
             campaign_commands.draft(campaign),
             addresses,

@@ -31,8 +31,10 @@ def page(number: int) -> Response:
 @blueprint.post("/campaigns/<int:number>/start")
 @needs("send")
 def start(number: int) -> Response:
-    """At once, or at `send_at`."""
+    """At once, or at `send_at`; or shows the estimate for that time."""
     campaign, typed = editable(number), request.form.get("send_at", "")
+    if request.form.get("then") == "estimate":
+        return redirect(url_for("campaign_start.page", number=number, send_at=typed or None), 303)
     is_timed = request.form.get("when") == "later"
     try:
         check_audience(campaign)
