@@ -24,6 +24,7 @@ from web import (
     events,
     guard,
     health,
+    listmonk,
     live,
     metrics,
     navigation,
@@ -41,6 +42,7 @@ from web.pages import campaign as campaign_page
 from web.pages import campaign_preview, campaign_start, own_account, server_form, sign_in, users
 from web.pages import campaigns as campaign_pages
 from web.pages import deliveries as delivery_pages
+from web.pages import imports as import_pages
 from web.pages import lists as list_pages
 from web.pages import log as log_pages
 from web.pages import queue as queue_pages
@@ -79,6 +81,7 @@ RESOURCES = (
     settings_pages,
     log_pages,
     list_pages,
+    import_pages,
     subscriber_pages,
     subscriber_page,
 )
@@ -131,7 +134,7 @@ def create_app(
     navigation.install(app)
     page.install(app)
     events.install(app)
-    for resource in RESOURCES:
+    for resource in (*RESOURCES, *listmonk.RESOURCES):
         app.register_blueprint(resource.blueprint)
     return app
 
