@@ -24,7 +24,6 @@ from web import (
     events,
     guard,
     health,
-    listmonk,
     live,
     metrics,
     navigation,
@@ -134,7 +133,7 @@ def create_app(
     navigation.install(app)
     page.install(app)
     events.install(app)
-    for resource in (*RESOURCES, *listmonk.RESOURCES):
+    for resource in RESOURCES:
         app.register_blueprint(resource.blueprint)
     return app
 
