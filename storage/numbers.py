@@ -1,4 +1,4 @@
-"""Numbers of campaigns and servers: short names for streams, never given twice."""
+"""Numbers of campaigns, servers and templates: short names for streams, never given twice."""
 
 from __future__ import annotations
 
@@ -12,4 +12,9 @@ def next_campaign(cursor: Any) -> int:
 
 def next_server(cursor: Any) -> int:
     cursor.execute("SELECT nextval('server_numbers')")
+    return int(cursor.fetchone()[0])
+
+
+def next_template(cursor: Any) -> int:
+    cursor.execute("SELECT nextval('template_numbers')")
     return int(cursor.fetchone()[0])
