@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from storage.personal_data import (
     DirectoryError,
+    TakenError,
     checked_attributes,
     checked_email,
     checked_list_name,
@@ -132,7 +133,7 @@ def create_list(cursor: Any, name: str, optin: str = "single") -> int:
     )
     row = cursor.fetchone()
     if row is None:
-        raise DirectoryError("a list of that name exists already")
+        raise TakenError("a list of that name exists already")
     return int(row[0])
 
 
@@ -184,7 +185,7 @@ def add_recipient(
     )
     row = cursor.fetchone()
     if row is None:
-        raise DirectoryError("somebody has that e-mail address already")
+        raise TakenError("somebody has that e-mail address already")
     return int(row[0])
 
 

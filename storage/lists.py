@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from psycopg2.errors import UniqueViolation
 
 from domain import fields
-from storage.personal_data import LONGEST_LIST_NAME, DirectoryError
+from storage.personal_data import LONGEST_LIST_NAME, TakenError
 
 TYPES = ("private", "public")
 OPTINS = ("single", "double")
@@ -186,8 +186,8 @@ def escaped(text: str) -> str:
     return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 
 
-def _taken() -> DirectoryError:
-    return DirectoryError("a list of that name exists already")
+def _taken() -> TakenError:
+    return TakenError("a list of that name exists already")
 
 
 def _checked(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from typing import Any
 from psycopg2.errors import UniqueViolation
 
 from storage.directory import Recipient
-from storage.personal_data import DirectoryError, checked_attributes, checked_email, checked_name
+from storage.personal_data import TakenError, checked_attributes, checked_email, checked_name
 
 STATUSES = ("enabled", "disabled", "blocklisted")
 SUBSCRIPTIONS = ("unconfirmed", "confirmed", "unsubscribed")
@@ -46,7 +46,7 @@ def write(cursor: Any, number: int, values: Mapping[str, Any]) -> None:
             ),
         )  # fmt: skip
     except UniqueViolation:
-        raise DirectoryError("somebody has that e-mail address already") from None
+        raise TakenError("somebody has that e-mail address already") from None
 
 
 def set_status(cursor: Any, numbers: Sequence[int], status: str) -> list[int]:

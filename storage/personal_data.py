@@ -20,6 +20,10 @@ class DirectoryError(Refused):
     """A person, a list or a value that is not acceptable. The message never quotes personal data."""
 
 
+class TakenError(DirectoryError):
+    """Somebody else, or another list, has it already."""
+
+
 def checked_email(email: str) -> str:
     wrong = email_address.wrong_with(email)
     if wrong:

@@ -24,6 +24,7 @@ from web import (
     events,
     guard,
     health,
+    listmonk,
     live,
     metrics,
     navigation,
@@ -133,7 +134,7 @@ def create_app(
     navigation.install(app)
     page.install(app)
     events.install(app)
-    for resource in RESOURCES:
+    for resource in (*RESOURCES, *listmonk.RESOURCES):
         app.register_blueprint(resource.blueprint)
     return app
 

@@ -16,6 +16,7 @@ from werkzeug.exceptions import HTTPException
 
 from domain import errors as domain
 from storage.log.append import Unavailable
+from storage.personal_data import DirectoryError, TakenError
 from storage.pool import PoolClosed, PoolTimeout
 
 log = logging.getLogger(__name__)
@@ -88,6 +89,8 @@ def status_of(error: domain.Refused) -> int:
     """A field with a value that no state would allow is the request's fault, all else the state's."""
     if isinstance(error, domain.Missing):
         return 404
+    if isinstance(error, DirectoryError):
+        return 409 if isinstance(error, TakenError) else 400
     return 400 if error.fields and error.field != "status" else 409
 
 

@@ -1,0 +1,41 @@
+"""The application on a real database and a real socket, and a listmonk client pointed at it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from threading import Thread
+
+import pytest
+from flask import Flask
+from werkzeug.serving import make_server
+
+from domain.clock import VirtualClock
+from storage.pool import Pool
+from tests.listmonk.client import Listmonk
+from tests.web.world import KEY, NOON, World
+from web.app import create_app
+from web.settings import WebSettings
+
+
+@pytest.fixture
+def world(pool: Pool) -> World:
+    return World(pool, VirtualClock(NOON))
+
+
+@pytest.fixture
+def app(pool: Pool, world: World) -> Iterator[Flask]:
+    settings = WebSettings(token_keys=[KEY], public_url="https://post.example.com")
+    made = create_app(pool, world.application, world.clock, settings=settings)
+    yield made
+    made.extensions["postledger.broadcast"].close()
+
+
+@pytest.fixture
+def listmonk(app: Flask) -> Iterator[Listmonk]:
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    thread = Thread(target=server.serve_forever)
+    thread.start()
+    yield Listmonk(f"http://127.0.0.1:{server.port}")
+    server.shutdown()
+    thread.join()
+    server.server_close()

@@ -1,0 +1,125 @@
+"""What listmonk's bodies, parameters and pages have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal, NamedTuple, TypeVar, get_origin
+
+from flask import request
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from domain.errors import Refused
+from web.contract import read_body, refusal
+from web.errors import Refusal
+from web.shapes import ALL, LARGEST_NUMBER, LARGEST_PAGE, Digits, Query
+
+MOST_PER_PAGE = 1000
+FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
+LARGEST_ID = 2**31 - 1
+
+Number = Annotated[int, Field(ge=1, le=LARGEST_ID)]
+Numbers = Annotated[list[Number], Field(max_length=10_000)]
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class Lenient(BaseModel):
+    """A JSON object that is sent by listmonk's clients. Fields that are not known mean nothing; null is the
+    same as leaving a field out."""
+
+    model_config = ConfigDict(extra="ignore", strict=True, frozen=True)
+
+    def given(self) -> dict[str, Any]:
+        """What was sent and is not null."""
+        return {name: value for name, value in self if name in self.model_fields_set and value is not None}
+
+
+def clamped(value: Any) -> Any:
+    if value == "all" or not isinstance(value, str):
+        return value
+    return min(Digits(0, LARGEST_NUMBER, " or all").read(value), MOST_PER_PAGE) or DEFAULT_PER_PAGE
+
+
+DEFAULT_PER_PAGE = 20
+
+
+class Window(NamedTuple):
+    """`per_page` is 0 where everything was asked for, as listmonk tells it."""
+
+    page: int
+    per_page: int
+    limit: int
+    offset: int
+
+
+class Paged(Query):
+    """More than a thousand a page count as a thousand; `all` asks for the first ten thousand at once. An
+    order that is not known counts as none."""
+
+    page: Annotated[int, Digits(0, LARGEST_PAGE)] = 1
+    per_page: Annotated[
+        Literal["all"] | Annotated[int, Field(ge=1, le=MOST_PER_PAGE)], BeforeValidator(clamped)
+    ] = DEFAULT_PER_PAGE
+    order_by: str = ""
+    order: str = ""
+
+    def window(self) -> Window:
+        if self.per_page == "all":
+            return Window(1, 0, ALL, 0)
+        page = max(self.page, 1)
+        return Window(page, self.per_page, self.per_page, (page - 1) * self.per_page)
+
+    def ordered(self, known: Mapping[str, Any] | Sequence[str], default: str) -> tuple[str, bool]:
+        """(what to order by, whether ascending)."""
+        return self.order_by if self.order_by in known else default, self.order.lower() == "asc"
+
+
+def listing(
+    results: list[dict[str, Any]], total: int, window: Window, *, query: str = "", search: str = ""
+) -> dict[str, Any]:
+    return {
+        "results": results,
+        "search": search,
+        "query": query,
+        "total": total,
+        "per_page": window.per_page,
+        "page": window.page,
+    }
+
+
+def body_or_form(model: type[Model]) -> Model:
+    """What listmonk takes as JSON it takes from a form as well. Raises Refusal."""
+    if request.mimetype not in FORMS:
+        found = read_body(model, optional=False)
+        assert isinstance(found, model)
+        return found
+    values: dict[str, Any] = {}
+    for name, one in model.model_fields.items():
+        texts = request.form.getlist(name)
+        if texts:
+            values[name] = texts if "list" in str(get_origin(one.annotation) or one.annotation) else texts[0]
+    try:
+        return model.model_validate(values, strict=False)
+    except ValidationError as error:
+        raise refusal(error, "body") from None
+
+
+def found_or_404(found: Model | Any, thing: str, number: int) -> Any:
+    """Raises Refusal 404; listmonk's handlers say 400 here, its documentation 404."""
+    if found is None:
+        raise Refusal(404, f"There is no {thing} {number}.")
+    return found
+
+
+def ids_argument() -> list[int]:
+    """Each `id` of the query. Raises Refusal."""
+    texts = [word.strip() for text in request.args.getlist("id") for word in text.split(",") if word.strip()]
+    if len(texts) > 10_000 or not all(text.isascii() and text.isdigit() and len(text) < 11 for text in texts):
+        wrong = "id: whole numbers are expected."
+        raise Refusal(400, wrong, fields={"id": wrong}, part="query")
+    numbers = [int(text) for text in texts]
+    return [number for number in numbers if 0 < number <= LARGEST_ID]
+
+
+def refuse_field(field: str, message: str) -> Refused:
+    return Refused(f"{field}: {message}", field)
