@@ -15,6 +15,7 @@ from tests.web.accounts import PASSWORD, Browser, add_people, browser_of
 from tests.web.world import World
 from web.account_commands import Accounts
 from web.pages.users import commands
+from web.user_agents import browser_words
 
 OTHER = "quite another song"
 OPERATOR = 2
@@ -265,6 +266,26 @@ def test_a_person_sets_up_a_second_factor_and_removes_it(
         ("user.second_factor_set", {"by": "user:operator"}),
         ("user.second_factor_removed", {"by": "user:operator"}),
     ]
+
+
+@pytest.mark.parametrize(
+    ("user_agent", "words"),
+    [
+        ("Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0", "Firefox on Linux"),
+        (
+            "Mozilla/5.0 (Windows NT 10.0) AppleWebKit/537.36 Chrome/142.0 Safari/537.36 Edg/142.0",
+            "Edge on Windows",
+        ),
+        (
+            "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) Version/18.0 Safari/604.1",
+            "Safari on iPhone",
+        ),
+        ("curl/8.1", "curl/8.1"),
+        ("", ""),
+    ],
+)
+def test_browsers_have_names(user_agent: str, words: str) -> None:
+    assert browser_words(user_agent) == words
 
 
 def test_the_menu_has_what_the_person_may_see(app: Flask, admin: Browser) -> None:

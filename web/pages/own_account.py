@@ -17,6 +17,7 @@ from web.notices import say
 from web.pages.users import commands
 from web.services import reading, services
 from web.sign_in import begin_session, check_own_password
+from web.user_agents import browser_words
 
 blueprint = Blueprint("own_account", __name__)
 
@@ -114,6 +115,7 @@ def shown(errors: dict[str, str], status: int = 200) -> Response:
         "accounts/own.html",
         user=user,
         sessions=own_sessions,
+        browser_words=browser_words,
         current=identity().session,
         values={},
         errors=errors,

@@ -15,6 +15,7 @@ from web.access import actor, identity, needs
 from web.account_commands import Accounts
 from web.notices import say
 from web.services import reading, services
+from web.user_agents import browser_words
 
 blueprint = Blueprint("users", __name__)
 
@@ -193,6 +194,7 @@ def user_page(number: int, errors: dict[str, str], status: int = 200) -> Respons
         "accounts/user.html",
         user=user,
         sessions=found,
+        browser_words=browser_words,
         values=values,
         errors=errors,
         roles=ROLE_WORDS,
