@@ -50,6 +50,7 @@ from web.pages import servers as server_pages
 from web.pages import settings as settings_pages
 from web.pages import subscriber as subscriber_page
 from web.pages import subscribers as subscriber_pages
+from web.pages import templates as template_pages
 from web.readings import Reader
 from web.services import Services, reading
 from web.settings import WebSettings
@@ -84,6 +85,7 @@ RESOURCES = (
     import_pages,
     subscriber_pages,
     subscriber_page,
+    template_pages,
 )
 
 

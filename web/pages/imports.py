@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
+from flask import Blueprint, make_response, redirect, render_template, request, url_for
 from werkzeug.utils import secure_filename
-from werkzeug.wrappers import Response as Redirect
+from werkzeug.wrappers import Response
 
 from domain.errors import Missing, Refused
 from storage import directory, imports, lists
@@ -43,7 +43,7 @@ def new() -> Response:
 
 @blueprint.post("/subscribers/import")
 @needs("write", largest_body=LARGEST_FILE)
-def begin() -> Response | Redirect:
+def begin() -> Response:
     values = given()
     file = request.files.get("file")
     errors = wrong_with(values)
@@ -75,7 +75,7 @@ def live(number: int) -> str:
 
 @blueprint.post("/subscribers/imports/<int:number>/stop")
 @needs("write")
-def stop(number: int) -> Redirect:
+def stop(number: int) -> Response:
     with services().pool.transaction() as cursor:
         imports.want_stopped(cursor, found(cursor, number).number)
     say("The import is told to stop. Nothing of it is kept, unless it was nearly through.", "warn")

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
-from werkzeug.wrappers import Response as Redirect
+from flask import Blueprint, make_response, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response
 
 from domain.errors import Missing, Refused
 from domain.streams import list_stream
@@ -81,7 +81,7 @@ def new() -> Response:
 
 @blueprint.post("/lists/new")
 @needs("write")
-def create() -> Response | Redirect:
+def create() -> Response:
     values = given()
     try:
         number = commands().create(fields_of(values), by=actor())
@@ -114,7 +114,7 @@ def edit(number: int) -> Response:
 
 @blueprint.post("/lists/<int:number>/edit")
 @needs("write")
-def change(number: int) -> Response | Redirect:
+def change(number: int) -> Response:
     values = given()
     try:
         commands().change(number, fields_of(values), by=actor())
@@ -138,7 +138,7 @@ def ask_to_delete(number: int) -> str:
 
 @blueprint.post("/lists/<int:number>/delete")
 @needs("write")
-def delete(number: int) -> Redirect:
+def delete(number: int) -> Response:
     with reading() as cursor:
         row = found(cursor, number)
     commands().delete([number], by=actor())

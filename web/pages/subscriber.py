@@ -6,8 +6,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
-from werkzeug.wrappers import Response as Redirect
+from flask import Blueprint, make_response, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response
 
 from domain.errors import Missing, Refused
 from domain.streams import person_stream
@@ -48,7 +48,7 @@ def new() -> Response:
 
 @blueprint.post("/subscribers/new")
 @needs("write", largest_body=512 * 1024)
-def create() -> Response | Redirect:
+def create() -> Response:
     values = given()
     try:
         fields = fields_of(values)
@@ -97,7 +97,7 @@ def edit(number: int) -> Response:
 
 @blueprint.post("/subscribers/<int:number>/edit")
 @needs("write", largest_body=512 * 1024)
-def change(number: int) -> Response | Redirect:
+def change(number: int) -> Response:
     values = given()
     with reading() as cursor:
         person = there(cursor, number)
@@ -119,7 +119,7 @@ def change(number: int) -> Response | Redirect:
 
 @blueprint.post("/subscribers/<int:number>/<any(blocklist, enable, disable):step>")
 @needs("write")
-def set_status(number: int, step: str) -> Redirect:
+def set_status(number: int, step: str) -> Response:
     with reading() as cursor:
         there(cursor, number)
     commands().set_status([number], STEPS[step], by=actor())
@@ -139,7 +139,7 @@ def ask(number: int, step: str) -> str:
 
 @blueprint.post("/subscribers/<int:number>/unsubscribe")
 @needs("write")
-def unsubscribe(number: int) -> Redirect:
+def unsubscribe(number: int) -> Response:
     with reading() as cursor:
         there(cursor, number)
     ended = commands().unsubscribe([number], None, by=actor())
@@ -149,7 +149,7 @@ def unsubscribe(number: int) -> Redirect:
 
 @blueprint.post("/subscribers/<int:number>/erase")
 @needs("write")
-def erase(number: int) -> Redirect:
+def erase(number: int) -> Response:
     with reading() as cursor:
         there(cursor, number)
     commands().erase([number], by=actor())
