@@ -68,6 +68,22 @@ def situation(cursor: Any, campaign: int, now: datetime, audiences: Audiences | 
     )
 
 
+def imagined(cursor: Any, demand: Demand, now: datetime, audiences: Audiences | None = None) -> Situation:
+    """Of a campaign that is not there, beside those that are."""
+    audiences = audiences or Audiences()
+    others = campaign_progress.campaigns(cursor, UNDER_WAY, MOST_CAMPAIGNS)
+    policy = availability.policy_of(cursor)
+    known = servers.servers(cursor)
+    return Situation(
+        campaign=demand.campaign,
+        demands=[demand, *(_demand(cursor, one, audiences, now) for one in others)],
+        senders=_senders(cursor, known, policy, now),
+        policy=policy,
+        now=now,
+        names={one.server: one.name for one in known},
+    )
+
+
 def _demand(cursor: Any, one: Progress, audiences: Audiences, now: datetime) -> Demand:
     waiting = one.counts["queued"] + one.counts["sending"]
     if one.state in ("draft", "scheduled"):
