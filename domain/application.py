@@ -117,6 +117,10 @@ class Postledger(Application[UUID]):
     def cancel(self, number: int, *, reason: str = "", by: str) -> int | None:
         return self._on_campaign(number, lambda campaign, at: campaign.cancel(reason, by=by, at=at))
 
+    def discard(self, number: int, *, by: str) -> int | None:
+        """A draft or scheduled campaign that nobody wants any more."""
+        return self._on_campaign(number, lambda campaign, at: campaign.discard(by=by, at=at))
+
     def finish(self, number: int, *, by: str) -> int | None:
         return self._on_campaign(number, lambda campaign, at: campaign.finish(by=by, at=at))
 

@@ -2,6 +2,7 @@
 
     draft -> scheduled -> running <-> paused       running -> finished
     draft -> running    scheduled -> draft         running, paused -> cancelled
+    draft, scheduled -> cancelled (discarded)
 
 A campaign that was started queues its audience in steps; it can be paused and cancelled meanwhile,
 and finishes only after queueing has.
@@ -27,6 +28,10 @@ from domain.streams import campaign_stream
 _EDITABLE_WHILE_PAUSED = frozenset({"name", "priority", "tags"})
 
 
+DISCARDED = "discarded"
+"""The reason of a cancellation before the start."""
+
+
 class State(StrEnum):
     DRAFT = "draft"
     SCHEDULED = "scheduled"
@@ -45,7 +50,8 @@ class Campaign(Aggregate):
     the number of the only server to use, None for automatic; `headers` are [name, value].
 
     `body` is the SHA-256 of the body as its author wrote it, where that is not `html` or `text` itself: from
-    its `content_type`, and the `template` around it, those two were made. `attributes` are for templates."""
+    its `content_type`, and the `template` around it, those two were made. `attributes` are for templates.
+    `planned_for` is when to start it, an ISO 8601 instant that means nothing before it is scheduled."""
 
     TOPIC: ClassVar[str] = "campaign"
 
@@ -68,6 +74,7 @@ class Campaign(Aggregate):
         content_type: str = "html"
         tags: list[str] = field(default_factory=list)
         attributes: dict[str, Any] = field(default_factory=dict)
+        planned_for: str | None = None
 
     class Edited(Event):
         TOPIC: ClassVar[str] = "campaign.edited"
@@ -134,6 +141,7 @@ class Campaign(Aggregate):
         content_type: str = "html",
         tags: list[str] | None = None,
         attributes: dict[str, Any] | None = None,
+        planned_for: str | None = None,
     ) -> None:
         self.number = number
         self.name = name
@@ -149,6 +157,7 @@ class Campaign(Aggregate):
         self.content_type = content_type
         self.tags = tags or []
         self.attributes = attributes or {}
+        self.planned_for = planned_for
         self.state = State.DRAFT
         self.send_at: datetime | None = None
         self.recipients: int | None = None
@@ -195,6 +204,7 @@ class Campaign(Aggregate):
             "content_type": self.content_type,
             "tags": self.tags,
             "attributes": self.attributes,
+            "planned_for": self.planned_for,
         }
 
     def edit(self, changes: Mapping[str, Any], *, by: str, at: datetime) -> None:
@@ -296,6 +306,11 @@ class Campaign(Aggregate):
         self._only_from(_STARTED, "cancelled")
         reason = fields.text(reason, "reason", longest=500)
         self.trigger_event(self.Cancelled, reason=reason, by=by, timestamp=at)
+
+    def discard(self, *, by: str, at: datetime) -> None:
+        """What was never started is cancelled for good: it stays on record, and is shown no longer."""
+        self._only_from(_NOT_STARTED, "discarded")
+        self.trigger_event(self.Cancelled, reason=DISCARDED, by=by, timestamp=at)
 
     @event(Cancelled)
     def _cancelled(self, reason: str) -> None:

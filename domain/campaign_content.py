@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from datetime import UTC
 from types import MappingProxyType
 from typing import Any
 
@@ -27,6 +28,7 @@ _DEFAULTS: dict[str, Any] = {
     "content_type": "html",
     "tags": (),
     "attributes": MappingProxyType({}),
+    "planned_for": None,
 }
 CONTENT_TYPES = ("richtext", "html", "markdown", "plain", "visual")
 MOST_TAGS = 50
@@ -89,6 +91,10 @@ def _attributes(value: object, field: str) -> dict[str, Any]:
     return dict(value)
 
 
+def _planned_for(value: object, field: str) -> str | None:
+    return None if value is None else fields.instant(value, field).astimezone(UTC).isoformat()
+
+
 def _number(value: object, field: str) -> int | None:
     return None if value is None else fields.whole(value, field, 1, 2**31 - 1)
 
@@ -136,4 +142,5 @@ _CHECKS: dict[str, Any] = {
     "content_type": lambda value, field: fields.choice(value, field, CONTENT_TYPES),
     "tags": _tags,
     "attributes": _attributes,
+    "planned_for": _planned_for,
 }

@@ -29,6 +29,7 @@ TABLE = """
         content_type         text        NOT NULL,
         tags                 text[]      NOT NULL,
         attributes           jsonb       NOT NULL,
+        planned_for          timestamptz,
         send_at              timestamptz,
         created_at           timestamptz NOT NULL,
         started_at           timestamptz,
@@ -43,11 +44,11 @@ TABLE = """
 
 CREATED = """
     INSERT INTO campaign_progress (campaign, name, state, priority, messenger, lists, subject, text, html,
-                                   headers, template, body, content_type, tags, attributes, created_at,
-                                   changed_at, changed_by)
+                                   headers, template, body, content_type, tags, attributes, planned_for,
+                                   created_at, changed_at, changed_by)
     VALUES (%(campaign)s, %(name)s, 'draft', %(priority)s, %(messenger)s, %(lists)s, %(subject)s, %(text)s,
-            %(html)s, %(headers)s, %(template)s, %(body)s, %(content_type)s, %(tags)s, %(attributes)s, %(at)s,
-            %(at)s, %(by)s)
+            %(html)s, %(headers)s, %(template)s, %(body)s, %(content_type)s, %(tags)s, %(attributes)s,
+            %(planned_for)s, %(at)s, %(at)s, %(by)s)
 """
 
 EDITED = """
@@ -55,19 +56,19 @@ EDITED = """
     SET name = %(name)s, priority = %(priority)s, messenger = %(messenger)s, lists = %(lists)s,
         subject = %(subject)s, text = %(text)s, html = %(html)s, headers = %(headers)s,
         template = %(template)s, body = %(body)s, content_type = %(content_type)s, tags = %(tags)s,
-        attributes = %(attributes)s, changed_at = %(at)s, changed_by = %(by)s
+        attributes = %(attributes)s, planned_for = %(planned_for)s, changed_at = %(at)s, changed_by = %(by)s
     WHERE campaign = %(campaign)s
 """
 
 CONTENT = """
     SELECT name, priority, messenger, lists, subject, text, html, headers, template, body, content_type, tags,
-           attributes
+           attributes, planned_for
     FROM campaign_progress WHERE campaign = %s
 """
 
 CONTENT_FIELDS = (
     *("name", "priority", "messenger", "lists", "subject", "text", "html", "headers", "template", "body"),
-    *("content_type", "tags", "attributes"),
+    *("content_type", "tags", "attributes", "planned_for"),
 )
 
 # The reason stays until something else happens to the campaign's state.
@@ -117,6 +118,7 @@ FILTER = """
     WHERE (%(states)s::text[] IS NULL OR c.state = ANY (%(states)s))
       AND (%(like)s::text IS NULL OR c.name ILIKE %(like)s OR c.subject ILIKE %(like)s)
       AND (%(tags)s::text[] IS NULL OR c.tags @> %(tags)s::text[])
+      AND NOT (c.state = 'cancelled' AND c.started_at IS NULL)
 """
 
 ORDERS = {"name": "c.name", "status": "c.state", "created_at": "c.created_at", "updated_at": "c.changed_at"}
@@ -181,6 +183,7 @@ class Progress:
     content_type: str
     tags: list[str]
     attributes: dict[str, Any]
+    planned_for: datetime | None
     send_at: datetime | None
     created_at: datetime
     started_at: datetime | None
@@ -215,7 +218,7 @@ def campaigns(
     ascending: bool = False,
 ) -> list[Progress]:
     """Newest first, or by one of ORDERS; of these states, with numbers below `before`, with `search` in name
-    or subject, and with all of the tags."""
+    or subject, with all of the tags, and never those that were discarded."""
     direction = "ASC" if ascending else "DESC"
     order = f"{ORDERS[order_by]} {direction}, " if order_by else ""
     cursor.execute(
@@ -235,7 +238,7 @@ def count(
     search: str | None = None,
     tags: list[str] | None = None,
 ) -> int:
-    """Campaigns of these states, with `search` in name or subject, and with all of the tags."""
+    """Campaigns that `campaigns` lists."""
     cursor.execute(COUNT + FILTER, {"states": states, "like": _like(search), "tags": tags})
     return int(cursor.fetchone()[0])
 

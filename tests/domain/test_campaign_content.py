@@ -37,6 +37,7 @@ def test_defaults_complete_a_content() -> None:
         "content_type": "html",
         "tags": [],
         "attributes": {},
+        "planned_for": None,
     }
 
 
