@@ -7,8 +7,9 @@ from contextlib import ExitStack
 
 from postledger.children import Children
 from postledger.config import Config
+from postledger.kept_database import KeptDatabase
 from postledger.logs import set_up_logs
-from postledger.session import has_admin, open_database, prepare
+from postledger.session import has_admin, prepare
 from postledger.stopping import on_stop
 from web.binding import check_bind
 
@@ -17,19 +18,21 @@ STOP_SECONDS = 75.0
 
 
 def run_all(config: Config, processors: int = 1) -> int:
+    """Until SIGTERM or SIGINT. Raises DatabaseGone, EmbeddedServerError."""
     set_up_logs(config, "serve")
     stopping = threading.Event()
     on_stop(stopping.set)
     with ExitStack() as stack:
-        url = stack.enter_context(open_database(config))
-        prepare(url)
-        check_bind(config.bind, has_admin(url))  # here, not over and over in a child
-        children = Children(environment(config, url))
+        database = stack.enter_context(KeptDatabase(config))
+        prepare(database.url)
+        check_bind(config.bind, has_admin(database.url))  # here, not over and over in a child
+        children = Children(environment(config, database.url))
         stack.callback(children.stop, STOP_SECONDS)
         children.start("web", ["web"])
         for number in range(processors):
             children.start(f"processor {number + 1}", ["processor"])
         while not stopping.wait(0.5):
+            database.look_after()
             children.restart_the_dead()
     return 0
 

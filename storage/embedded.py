@@ -96,6 +96,10 @@ class EmbeddedServer:
         """Whether the server that this object started still runs."""
         return self._process is not None and self._process.running
 
+    def is_alive(self) -> bool:
+        """Whether there is a server: ours, or the one that was joined."""
+        return _answers(self.url) if self.joined else self.running
+
     def start(self) -> None:
         """Start the server or join the one that runs. Sets `url`. Raises EmbeddedServerError."""
         self._lock = self._open_lock()

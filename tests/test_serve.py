@@ -1,0 +1,87 @@
+"""`postledger serve`: database, pages and processor, kept running together and ended together."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from postledger.sink import Sink
+from tests.installation import PATIENCE, Running, processes_of, wait_until
+from tests.sending.world import World
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[Running]:
+    with Running(tmp_path, "serve") as running:
+        running.wait_until_ready()
+        yield running
+
+
+@contextmanager
+def world_of(served: Running) -> Iterator[World]:
+    world = World((served.folder / "var" / "postgresql" / "url").read_text().strip())
+    yield world
+    world.close()
+
+
+def send(served: Running, list_name: str) -> int:
+    """How many arrived of a campaign to ten people who were not there before."""
+    with Sink() as sink, world_of(served) as world:
+        world.add_server(list_name, sink)
+        with world.pool.transaction() as cursor:
+            cursor.execute("SELECT count(*) FROM recipients")
+            (world._people,) = cursor.fetchone() or (0,)
+        world.add_people(10, list_name)
+        campaign = world.create_and_start(list_name)
+        world.wait_for(campaign, timeout=120)
+        return len(sink.messages)
+
+
+def processor_of(served: Running) -> int | None:
+    for number, command in processes_of(served.folder).items():
+        if command.endswith("postledger processor "):
+            return number
+    return None
+
+
+def postmaster_of(served: Running) -> int:
+    return int((served.folder / "var" / "postgresql" / "data" / "postmaster.pid").read_text().split()[0])
+
+
+def kill_database(served: Running) -> None:
+    killed = postmaster_of(served)
+    os.kill(killed, signal.SIGKILL)
+    wait_until(lambda: "the database server runs again" in "".join(served.said))
+    assert postmaster_of(served) != killed
+
+
+def test_it_sends_and_leaves_nothing_when_it_is_asked_to_end(served: Running) -> None:
+    assert send(served, "first") == 10
+    assert served.answers("/healthz")
+    assert served.end(signal.SIGTERM) == 0, "".join(served.said)
+    assert processes_of(served.folder) == {}
+
+
+def test_a_part_that_dies_is_started_again(served: Running) -> None:
+    killed = wait_until(lambda: processor_of(served))
+    os.kill(killed, signal.SIGKILL)
+    wait_until(lambda: processor_of(served) not in (None, killed))
+    assert send(served, "first") == 10
+
+
+def test_a_database_that_dies_is_started_again(served: Running) -> None:
+    kill_database(served)
+    assert send(served, "first") == 10
+
+
+def test_a_database_that_dies_over_and_over_ends_it_with_the_reason(served: Running) -> None:
+    kill_database(served)
+    os.kill(postmaster_of(served), signal.SIGKILL)
+    assert served.process.wait(PATIENCE) == 1
+    wait_until(lambda: "the database server ended twice within a minute" in "".join(served.said))
+    wait_until(lambda: not processes_of(served.folder))
