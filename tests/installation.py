@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import TypeVar
@@ -77,7 +78,8 @@ class Running:
         self.process.kill()
         self.process.wait()
         for number in processes_of(self.folder):
-            os.kill(number, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # it ended by itself meanwhile
+                os.kill(number, signal.SIGKILL)
         self._reader.join()
 
     def _read(self) -> None:
