@@ -3,16 +3,16 @@
 
 const AFTER = 700;
 
-const form = document.getElementById("campaign") ?? document.querySelector("form[data-preview]");
+const form = document.getElementById("campaign");
 const button = document.getElementById("show-preview");
-const shown = new Set(["subject", "body", "type", "html", "text", "headers", "like", "part", "lists", "name"]);
+const shown = new Set(["subject", "html", "text", "headers", "like", "part", "lists", "name"]);
 let frame = document.querySelector("iframe.paper");
 let coming = null;
 let timer = 0;
 let count = 0;
 
 function preview() {
-  if (!["html", "text", "body"].some((name) => form.elements[name]?.value.trim())) return;
+  if (!form.elements.html.value.trim() && !form.elements.text.value.trim()) return;
   coming?.remove();
   const fresh = frame.cloneNode(false);
   fresh.name = `preview-${++count}`;
@@ -20,23 +20,39 @@ function preview() {
   frame.after(fresh);
   coming = fresh;
   fresh.addEventListener("load", () => {
-    if (coming !== fresh || !fresh.dataset.asked) return;
+    if (coming !== fresh) return;
     frame.remove();
     fresh.classList.remove("coming");
     frame = fresh;
     coming = null;
   });
-  button.formTarget = fresh.name;
-  fresh.dataset.asked = "1";
-  form.requestSubmit(button);
+  post(fresh.name);
+}
+
+// By a form of its own: a form that is submitted twice forgets the first time, and that may be a save.
+function post(target) {
+  const copy = document.createElement("form");
+  Object.assign(copy, { method: "post", action: button.formAction, target, hidden: true });
+  for (const [name, value] of new FormData(form)) {
+    const field = document.createElement("textarea");
+    Object.assign(field, { name, value });
+    copy.append(field);
+  }
+  document.body.append(copy);
+  copy.submit();
+  copy.remove();
 }
 
 function later(event) {
   if (!shown.has(event.target.name)) return;
   clearTimeout(timer);
-  timer = setTimeout(preview, event.type === "change" ? 0 : AFTER);
+  timer = setTimeout(preview, AFTER);
 }
 
+button.addEventListener("click", (event) => {
+  event.preventDefault();
+  clearTimeout(timer);
+  preview();
+});
 form.addEventListener("input", later);
-form.addEventListener("change", later);
 preview();
