@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from flask import Blueprint, make_response, redirect, render_template, request, url_for
 from pydantic import Field
@@ -17,7 +17,6 @@ from projections.campaign_progress import Progress
 from web import campaign_commands
 from web.access import actor, needs
 from web.campaign_view import EDITABLE
-from web.campaigns import StateName
 from web.chart import Segment, stacked
 from web.contract import read_query
 from web.figures import LABELS, share
@@ -36,7 +35,9 @@ STATES = ("running", "paused", "scheduled", "draft", "finished", "cancelled")
 
 
 class ListQuery(Paged):
-    status: list[StateName] = Field(default_factory=list)
+    status: list[Literal["running", "paused", "scheduled", "draft", "finished", "cancelled"]] = Field(
+        default_factory=list
+    )
     search: Annotated[str, Line(200)] | None = None
 
 
