@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, Protocol
 
 from domain.errors import Refused
 from domain.server_settings import ServerSettings
 from projections.schema import log_head
-from projections.servers import server_named
+from projections.server_names import name_reserved
 from storage.numbers import next_server
 from storage.secrets import LONGEST_PASSWORD, Secrets, SecretsError, holds_password
 from web.errors import Refusal
 from web.services import reading, services, wait_until_shown
-
-NAMES_LOCK = 0x736572766572  # "server", as on the command line
 
 
 class Step(Protocol):
@@ -43,7 +40,7 @@ def add_server(settings: Mapping[str, Any], password: str | None, *, by: str) ->
         number = next_server(cursor)
 
     def add() -> None:
-        with name_reserved(settings.get("name")):
+        with name_reserved(services().pool, shown_to_the_end, settings.get("name")):
             services().application.add_server(settings, number=number, by=by)
 
     with_password(number, password or None, add, by)
@@ -55,7 +52,7 @@ def change_server(number: int, changes: Mapping[str, Any], password: str | None,
     check_password(password)
 
     def change() -> None:
-        with name_reserved(changes.get("name"), number):
+        with name_reserved(services().pool, shown_to_the_end, changes.get("name"), number):
             services().application.change_server(number, changes, by=by)
 
     with_password(number, password, change, by)
@@ -145,21 +142,6 @@ def readable_password(cursor: Any, number: int) -> str | None:
         return keeper().password_of(cursor, number)
     except SecretsError:
         return None
-
-
-@contextmanager
-def name_reserved(name: str | None, number: int | None = None) -> Iterator[None]:
-    """Raises Refused when a server but `number` has the name; until the end of the block none can take it."""
-    if not isinstance(name, str) or not name.strip():
-        yield
-        return
-    with services().pool.transaction() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", (NAMES_LOCK,))
-        wait_until_shown(log_head(cursor))
-        taken = server_named(cursor, name.strip())
-        if taken is not None and taken.server != number:
-            raise Refused(f"name: there is a server named {name.strip()} already", "name")
-        yield
 
 
 def shown(position: int | None) -> None:

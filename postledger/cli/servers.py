@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
 import click
 
-from domain.errors import Refused
 from postledger.cli.context import ACTOR, Settings, pass_settings
 from postledger.cli.lookup import server_number
 from postledger.cli.output import json_option, print_fields, print_json, print_rows, shown
 from postledger.cli.values import PASSWORD_VARIABLE, Moment, Seconds, instant, read_password
 from postledger.session import Session
 from processor.probe import probe
-from projections import availability, servers
+from projections import availability
+from projections.server_names import name_reserved
 from storage.numbers import next_server
 from storage.secrets import holds_password
 
 _SPOKEN = {"client": "C:", "server": "S:", "note": "--"}
-_NAMES_LOCK = 0x736572766572  # "server"
 
 _OPTIONS = (
     click.option(
@@ -96,7 +94,7 @@ def add(
             number = next_server(cursor)
 
         def add_it() -> None:
-            with _name_reserved(session, name):
+            with name_reserved(session.pool, session.catch_up, name):
                 session.application.add_server(values, by=ACTOR, number=number)
             if password:
                 session.application.note_password(number, by=ACTOR)
@@ -104,21 +102,6 @@ def add(
         _with_password(session, number, password, add_it)
         session.catch_up()
     _say(as_json, f"server {number}: {name}", {"number": number, "name": name})
-
-
-@contextmanager
-def _name_reserved(session: Session, name: str | None, number: int | None = None) -> Iterator[None]:
-    """Raises Refused when a server but `number` has the name; until the end of the block none can take it."""
-    if name is None:
-        yield
-        return
-    with session.pool.transaction() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", (_NAMES_LOCK,))
-        session.catch_up()
-        taken = servers.server_named(cursor, name.strip())
-        if taken is not None and taken.server != number:
-            raise Refused(f"name: there is a server {name!r} already", "name")
-        yield
 
 
 def _with_password(
@@ -167,7 +150,7 @@ def edit(
         number = server_number(session, server_name)
 
         def change_it() -> None:
-            with _name_reserved(session, changes.get("name"), number):
+            with name_reserved(session.pool, session.catch_up, changes.get("name"), number):
                 session.application.change_server(number, changes, by=ACTOR)
             if new_password is not None:
                 session.application.note_password(number, removed=not new_password, by=ACTOR)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -63,6 +65,18 @@ def test_a_name_is_taken_once(client: FlaskClient) -> None:
     ):
         assert answer.status_code == 400
         assert answer.json["errors"][0]["pointer"] == "/name"
+
+
+def test_of_several_at_once_one_gets_the_name(app: Flask) -> None:
+    together = Barrier(4, timeout=20)
+
+    def add_it() -> int:
+        together.wait()
+        return app.test_client().post("/api/servers", json=SERVER).status_code
+
+    with ThreadPoolExecutor(4) as threads:
+        codes = [asked.result() for asked in [threads.submit(add_it) for _ in range(4)]]
+    assert sorted(codes) == [201, 400, 400, 400]
 
 
 @pytest.mark.parametrize(
