@@ -128,7 +128,7 @@ def change(number: int) -> Response:
         raise
     except Refused as refused:
         return form(values, faults(refused), row, status=400)
-    say("The changes are kept. Campaigns that were written before stay as they are.")
+    say("The changes are kept. Started campaigns stay as they are; those not started yet take them over.")
     return redirect(url_for("template_pages.one", number=number), 303)
 
 
@@ -163,7 +163,7 @@ def delete(number: int) -> Response:
     except Refused as refused:
         say(f"Not done: {refused.message}.", "bad")
         return redirect(url_for("template_pages.one", number=number), 303)
-    say("The template is deleted. Campaigns that were written with it stay as they are.")
+    say("The template is deleted. Started campaigns stay as they are.")
     return redirect(url_for("template_pages.listed"), 303)
 
 

@@ -3,16 +3,16 @@
 
 const AFTER = 700;
 
-const form = document.getElementById("campaign");
+const form = document.querySelector("form.writing");
 const button = document.getElementById("show-preview");
-const shown = new Set(["subject", "html", "text", "headers", "like", "part", "lists", "name"]);
+const shown = new Set(["subject", "body", "type", "html", "text", "headers", "like", "part", "lists", "name"]);
 let frame = document.querySelector("iframe.paper");
 let coming = null;
 let timer = 0;
 let count = 0;
 
 function preview() {
-  if (!form.elements.html.value.trim() && !form.elements.text.value.trim()) return;
+  if (!["html", "text", "body"].some((name) => form.elements[name]?.value.trim())) return;
   coming?.remove();
   const fresh = frame.cloneNode(false);
   fresh.name = `preview-${++count}`;
