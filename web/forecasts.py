@@ -8,12 +8,22 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from domain.forecast import Demand
+from domain.estimate import Estimated
+from domain.forecast import Demand, Forecast
 from domain.outlook import Situation
 from domain.policy import SendingPolicy
 from domain.sender import EVER, Sender
 from domain.server_settings import ServerSettings
-from projections import availability, campaign_progress, daily_usage, rolling_usage, server_health, servers
+from domain.streams import estimate_stream
+from projections import (
+    availability,
+    campaign_history,
+    campaign_progress,
+    daily_usage,
+    rolling_usage,
+    server_health,
+    servers,
+)
 from projections.campaign_progress import Progress
 from projections.servers import Server
 from storage import directory
@@ -127,4 +137,19 @@ def _sender(
         window=settings.window,
         rate=max(LEAST_RATE, rates[number]) if number in rates else None,
         usable_from=usable_from,
+    )
+
+
+def estimated(cursor: Any, campaign: int, forecast: Forecast, by: str) -> Estimated:
+    """The fact that this was foreseen, to be appended. It lies beside the campaign, not in its stream, so
+    that writing it never gets in anybody's way."""
+    last = campaign_history.last_estimate(cursor, campaign)
+    return Estimated(
+        originator_id=estimate_stream(campaign),
+        originator_version=last.originator_version + 1 if last else 1,
+        by=by,
+        recipients=forecast.recipients,
+        days=sum(1 for day in forecast.days if day.total),
+        first=forecast.start.timestamp() if forecast.start else None,
+        finish=forecast.finish.timestamp() if forecast.finish else None,
     )

@@ -12,6 +12,7 @@ from domain.errors import Refused
 from domain.priority import Priority
 from domain.streams import campaign_stream
 from postledger.cli.context import ACTOR, Settings, pass_settings
+from postledger.cli.estimate import estimate, keep_estimate
 from postledger.cli.lookup import AUTOMATIC, campaign_number, list_named, messenger
 from postledger.cli.output import choice, json_option, print_fields, print_json, print_rows
 from postledger.cli.preview import preview, refuse_faulty
@@ -81,6 +82,7 @@ def campaign() -> None:
 
 
 campaign.add_command(preview)
+campaign.add_command(estimate)
 
 
 @campaign.command()
@@ -149,7 +151,10 @@ def start(settings: Settings, /, name: str, skip_check: bool, as_json: bool) -> 
         number = campaign_number(session, name)
         if not skip_check:
             refuse_faulty(session, number)
-        _refuse_empty_audience(session, session.application.campaign(number))
+        aggregate = session.application.campaign(number)
+        _refuse_empty_audience(session, aggregate)
+        if not aggregate.is_started():
+            keep_estimate(session, number)
         session.application.start(number, by=ACTOR)
         _report(session, number, as_json)
 
@@ -171,6 +176,7 @@ def _schedule(session: Session, number: int, send_at: datetime) -> None:
     refuse_faulty(session, number)
     at = instant(send_at, session.application.policy().timezone)
     session.application.schedule(number, send_at=at, by=ACTOR)
+    keep_estimate(session, number)
 
 
 def _refuse_empty_audience(session: Session, aggregate: Campaign) -> None:
