@@ -103,7 +103,7 @@ def found(cursor: Any, number: int) -> Import:
 
 
 def empty() -> dict[str, Any]:
-    return {"list": "", "new_list": "", "status": "", "update": "", "resubscribe": "", "delimiter": ","}
+    return {"list": "", "new_list": "", "status": "", "overwrite": "", "resubscribe": "", "delimiter": ","}
 
 
 def given() -> dict[str, Any]:
@@ -138,7 +138,7 @@ def options_of(values: dict[str, Any]) -> Options:
     return Options(
         lists=[] if is_blocklist else [chosen_list(values)],
         subscription="unconfirmed" if is_blocklist else values["status"],
-        update=bool(values["update"]),
+        update=bool(values["overwrite"]),
         resubscribe=bool(values["resubscribe"]),
         blocklist=is_blocklist,
         delimiter=values["delimiter"],

@@ -39,7 +39,9 @@ def test_good_rows_are_taken_and_bad_ones_are_told(client: FlaskClient, world: W
     assert "my_friends.csv" in report
     assert "ada@example.org" in client.get("/subscribers?list=1&subscription=confirmed").text
     assert "2 people imported" in client.get("/log").text
-    assert "my_friends.csv" in client.get("/subscribers/import").text
+    form = client.get("/subscribers/import").text
+    assert "my_friends.csv" in form
+    assert 'class="fault"' not in form
 
 
 def test_a_file_without_a_header_changes_nothing(client: FlaskClient, world: World) -> None:
@@ -61,7 +63,7 @@ def test_who_had_left_comes_back_only_when_asked(client: FlaskClient, world: Wor
     report = client.get(bring_in(client, rows, list="1").location).text
     assert "Had left the list, and stay so" in report
     assert "p1@" not in client.get("/subscribers?list=1&subscription=confirmed").text
-    bring_in(client, rows, list="1", resubscribe="1", update="1")
+    bring_in(client, rows, list="1", resubscribe="1", overwrite="1")
     assert "New" in client.get("/subscribers?list=1&subscription=confirmed").text
 
 

@@ -10,35 +10,18 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from domain.clock import VirtualClock
-from postledger.config import load
-from postledger.messages import CampaignMessages
-from postledger.session import Session
-from storage.pool import Pool
-from storage.secrets import Secrets, new_key
 from tests.web.pages.forms import send
-from tests.web.world import KEY, World
-from web.app import create_app
-from web.settings import WebSettings
+from tests.web.pages.whole import whole_app
+from tests.web.world import World
+from web.pages.templates import STARTER
 
 FRAME = '<body><h1>Club</h1>{{ template "content" . }}<a href="{{ unsubscribe_url }}">out</a></body>'
 
 
 @pytest.fixture
-def app(pool: Pool, database_url: str, world: World, clock: VirtualClock, tmp_path: Path) -> Iterator[Flask]:
-    key = new_key()
-    config = load({}, {"POSTLEDGER_DATABASE_URL": database_url, "POSTLEDGER_KEY": key}, tmp_path)
-    messages = CampaignMessages(Session(config, database_url, pool, clock))
-    made = create_app(
-        pool,
-        world.application,
-        clock,
-        settings=WebSettings(token_keys=[KEY], streams=3),
-        secrets=Secrets([key]),
-        messages=messages,
-    )
-    yield made
-    made.extensions["postledger.broadcast"].close()
+def app(world: World, database_url: str, tmp_path: Path) -> Iterator[Flask]:
+    with whole_app(world, database_url, tmp_path) as made:
+        yield made
 
 
 def write(client: FlaskClient, name: str, body: str = FRAME, type: str = "campaign") -> str:
@@ -61,8 +44,6 @@ def test_the_first_one_is_the_default_and_is_seen_around_a_sample(client: FlaskC
 
 
 def test_the_frame_that_is_offered_can_be_kept_as_it_is(client: FlaskClient, world: World) -> None:
-    from web.pages.templates import STARTER
-
     write(client, "House style", STARTER)
     assert "A heading of the campaign" in client.get("/templates/1/preview").text
 
