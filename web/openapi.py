@@ -56,13 +56,14 @@ SECURITY = {
     },
 }
 
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 JSON = "application/json"
 REFERENCE = "#/components/schemas/{model}"
 
 
 def described(app: Flask) -> dict[str, Any]:
     """The whole document."""
-    found = sorted(contracts(app), key=lambda pair: (pair[0].rule, pair[1].method))
+    found = sorted(contracts(app), key=lambda pair: (pair[0].rule, METHODS.index(pair[1].method)))
     schemas, models = schemas_of(contract for _, contract in found)
     paths: dict[str, dict[str, Any]] = {}
     for rule, contract in found:
@@ -105,7 +106,7 @@ def schemas_of(found: Iterable[Contract]) -> tuple[dict[Any, Any], dict[str, Any
 def operation_of(rule: Rule, contract: Contract, schemas: dict[Any, Any]) -> dict[str, Any]:
     operation: dict[str, Any] = {
         "operationId": rule.endpoint.replace(".", "_"),
-        "tags": [rule.endpoint.partition(".")[0].replace("_", " ")],
+        "tags": [rule.rule.split("/")[2]],
         "summary": contract.summary,
         "description": contract.description,
         "x-needs": contract.needs,
