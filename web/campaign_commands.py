@@ -11,16 +11,14 @@ from flask import current_app
 
 from domain.campaign import Campaign, State
 from domain.errors import Refused
-from domain.estimate import Estimated
 from domain.forecast import Forecast
-from domain.streams import estimate_stream
-from projections import campaign_history
 from projections.schema import log_head
 from storage import content
-from storage.content import TextTooLarge
 from storage.log.append import Conflict
 from storage.numbers import next_campaign
-from web.forecasts import Audiences, situation
+from web import campaign_bodies
+from web.campaign_bodies import Written
+from web.forecasts import Audiences, estimated, situation
 from web.messages import Draft
 from web.services import reading, services, wait_until_shown
 
@@ -29,9 +27,10 @@ NAME_LENGTH = 200
 
 
 def create(fields: Mapping[str, Any], *, by: str) -> int:
-    """`fields` as the domain takes them, but for `text` and `html`, which are the bodies themselves, or
-    None. Returns the number. Raises Refused with a message for each field that is wrong."""
-    kept = with_kept_bodies(fields)
+    """`fields` as the domain takes them, but for the bodies, which are given as texts: either as they are to
+    be sent (`text`, `html`) or as they were written (`body`, `altbody`, `content_type`, `template`). Returns
+    the number. Raises Refused with a message for each field that is wrong."""
+    kept = with_kept_bodies(fields, {})
     with services().pool.transaction() as cursor:
         number = next_campaign(cursor)
     services().application.create_campaign(number=number, by=by, **kept)
@@ -40,25 +39,43 @@ def create(fields: Mapping[str, Any], *, by: str) -> int:
 
 
 def edit(number: int, changes: Mapping[str, Any], *, by: str) -> None:
-    """`text` and `html` are the bodies themselves, or None. Raises Refused, Missing."""
-    wait_until_shown(services().application.edit_campaign(number, with_kept_bodies(changes), by=by))
+    """Bodies are given as to `create`. Raises Refused, Missing."""
+    kept = with_kept_bodies(changes, services().application.campaign(number).content)
+    wait_until_shown(services().application.edit_campaign(number, kept, by=by))
 
 
-def with_kept_bodies(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Bodies are kept first, so that the log never names a text that nobody has."""
+def with_kept_bodies(fields: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
+    """Bodies are kept first, so that the log never names a text that nobody has. What is written by hand
+    over what came of a body and its template stands for itself from then on."""
     kept = dict(fields)
+    as_written = {name: kept.pop(name) for name in campaign_bodies.FIELDS if name in kept}
     with services().pool.transaction() as cursor:
         for name in BODIES:
-            if kept.get(name):
-                try:
-                    kept[name] = content.keep(cursor, kept[name])
-                except TextTooLarge as error:
-                    raise Refused(f"{name}: {error}", name) from None
-                except ValueError:
-                    raise Refused(f"{name}: this is not valid Unicode text", name) from None
-            elif name in kept:
-                kept[name] = None
+            if name in kept:
+                kept[name] = campaign_bodies.keep(cursor, name, kept[name]) if kept[name] else None
+        if as_written:
+            return {**kept, **campaign_bodies.kept(cursor, rewritten(cursor, as_written, before))}
+    if any(kept.get(name, before.get(name)) != before.get(name) for name in BODIES):
+        kept |= {"body": None, "template": None}
     return kept
+
+
+def rewritten(cursor: Any, changes: Mapping[str, Any], before: Mapping[str, Any]) -> Written:
+    """What was written before with the changes on top."""
+    base = campaign_bodies.written(cursor, before) if before else Written("", None, "html", None)
+    return base._replace(**changes)
+
+
+def remake(number: int, template: int | None, *, by: str) -> None:
+    """What is sent, from what was written, into a template that has changed or takes another's place."""
+    campaign = services().application.campaign(number)
+    if campaign.is_editable():
+        edit(number, {"template": template}, by=by)
+
+
+def discard(number: int, *, by: str) -> None:
+    """A draft or a scheduled campaign. Raises Refused, Missing."""
+    wait_until_shown(services().application.discard(number, by=by))
 
 
 def copy(number: int, *, by: str) -> int:
@@ -151,18 +168,8 @@ def foreseen(number: int) -> Forecast:
 
 
 def keep_estimate(number: int, forecast: Forecast, by: str) -> None:
-    """Beside the campaign, not in its stream: that nobody else wrote meanwhile does not matter for it."""
     with reading() as cursor:
-        last = campaign_history.last_estimate(cursor, number)
-    fact = Estimated(
-        originator_id=estimate_stream(number),
-        originator_version=last.originator_version + 1 if last else 1,
-        by=by,
-        recipients=forecast.recipients,
-        days=sum(1 for day in forecast.days if day.total),
-        first=forecast.start.timestamp() if forecast.start else None,
-        finish=forecast.finish.timestamp() if forecast.finish else None,
-    )
+        fact = estimated(cursor, number, forecast, by)
     try:
         services().log.append([fact.stored()])
     except Conflict:

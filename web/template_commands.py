@@ -9,11 +9,12 @@ from typing import Any
 from domain.errors import Missing, Refused
 from domain.template import TemplateType, check_place
 from projections import templates
+from projections.campaign_progress import unstarted_with_template
 from projections.templates import TemplateRow
 from storage import content
 from storage.content import TextTooLarge
 from storage.numbers import next_template
-from web.campaign_commands import catch_up
+from web.campaign_commands import catch_up, remake
 from web.services import reading, services, wait_until_shown
 
 TEXTS = ("body", "source")
@@ -35,9 +36,12 @@ def create(fields: Mapping[str, Any], *, by: str) -> int:
 
 
 def edit(number: int, changes: Mapping[str, Any], *, by: str) -> None:
-    """Campaigns that were made with it stay as they are. Raises Refused, Missing."""
+    """Campaigns that were started with it stay as they are; drafts and scheduled ones are made anew. Raises
+    Refused, Missing."""
     kept = with_kept_texts(changes, services().application.template(number).type)
     wait_until_shown(services().application.edit_template(number, kept, by=by))
+    if "body" in kept:
+        remake_campaigns(number, number, by=by)
 
 
 def make_default(number: int, *, by: str) -> None:
@@ -46,12 +50,24 @@ def make_default(number: int, *, by: str) -> None:
 
 
 def delete(number: int, *, by: str) -> None:
-    """Raises Refused for the default one, Missing."""
+    """Drafts and scheduled campaigns take the default one instead. Raises Refused for the default one,
+    Missing."""
     catch_up()
     with reading() as cursor:
-        if templates.default_template(cursor) == number:
-            raise Refused("the default template cannot be deleted; make another one the default first")
+        default = templates.default_template(cursor)
+    if default == number:
+        raise Refused("the default template cannot be deleted; make another one the default first")
+    services().application.template(number)
+    remake_campaigns(number, default, by=by)
     wait_until_shown(services().application.delete_template(number, by=by))
+
+
+def remake_campaigns(number: int, template: int | None, *, by: str) -> None:
+    """Those that are not started and have the template `number`, with another or with what it is by now."""
+    with reading() as cursor:
+        campaigns = unstarted_with_template(cursor, number)
+    for campaign in campaigns:
+        remake(campaign, template, by=by)
 
 
 def with_kept_texts(fields: Mapping[str, Any], type: str) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from threading import Thread
 
 import pytest
@@ -10,7 +11,12 @@ from flask import Flask
 from werkzeug.serving import make_server
 
 from domain.clock import VirtualClock
+from postledger.config import load
+from postledger.messages import CampaignMessages
+from postledger.session import Session
+from processor.probe import probe
 from storage.pool import Pool
+from storage.secrets import new_key
 from tests.listmonk.client import Listmonk
 from tests.web.world import KEY, NOON, World
 from web.app import create_app
@@ -23,9 +29,19 @@ def world(pool: Pool) -> World:
 
 
 @pytest.fixture
-def app(pool: Pool, world: World) -> Iterator[Flask]:
-    settings = WebSettings(token_keys=[KEY], public_url="https://post.example.com")
-    made = create_app(pool, world.application, world.clock, settings=settings)
+def app(database_url: str, pool: Pool, world: World, tmp_path: Path) -> Iterator[Flask]:
+    config = load({}, {"POSTLEDGER_DATABASE_URL": database_url, "POSTLEDGER_KEY": new_key()}, tmp_path)
+    session = Session(config, database_url, pool, world.clock)
+    messages = CampaignMessages(session)
+    made = create_app(
+        pool,
+        world.application,
+        world.clock,
+        settings=WebSettings(token_keys=[KEY], public_url="https://post.example.com"),
+        preflight=messages.preflight,
+        probe=probe,
+        messages=messages,
+    )
     yield made
     made.extensions["postledger.broadcast"].close()
 

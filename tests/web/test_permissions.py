@@ -21,6 +21,8 @@ from web.pages.users import commands
 
 UNSAFE = ("POST", "PUT", "PATCH", "DELETE")
 REFUSED = (401, 403)
+HARMLESS = {"POST /api/forecast"}
+"""What is asked with a body, and changes nothing."""
 
 
 @pytest.fixture
@@ -80,7 +82,11 @@ def test_changing_asks_for_more_than_reading(app: Flask) -> None:
         for rule, method, needed in decisions(app)
         if method in UNSAFE and needed == "read"
     ]
-    harmless = {"POST /api/forecast"}
+    harmless = {
+        "POST /api/forecast",
+        "POST /api/templates/preview",
+        "POST /api/campaigns/<int:number>/preview",
+    }
     assert set(weak) <= harmless
 
 
@@ -120,7 +126,7 @@ def test_an_auditor_changes_nothing(app: Flask, accounts: Accounts, world: World
     own = {rule.rule for rule, _, needed in decisions(app) if needed in ("self", "public")}
     before = position(world)
     for rule, method, _ in decisions(app):
-        if method in UNSAFE and rule.rule not in own:
+        if method in UNSAFE and rule.rule not in own and f"{method} {rule.rule}" not in HARMLESS:
             answer = browser.client.open(
                 address(rule), method=method, data={"csrf": token}, headers={"X-CSRF-Token": token}
             )

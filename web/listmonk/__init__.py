@@ -5,6 +5,14 @@ Bodies may have fields that we do not know, as listmonk's may; where we differ o
 
 from __future__ import annotations
 
-from web.listmonk import health, lists, many_subscribers, subscribers
+from web.listmonk import (
+    campaign_messages,
+    campaigns,
+    health,
+    lists,
+    many_subscribers,
+    subscribers,
+    templates,
+)
 
-RESOURCES = (health, lists, subscribers, many_subscribers)
+RESOURCES = (health, lists, subscribers, many_subscribers, templates, campaigns, campaign_messages)
