@@ -50,6 +50,10 @@ def take(browser: Browser, url: str, folder: Path, scheme: str, width: int) -> l
     page.wait_for_timeout(1500)
     if page.evaluate("document.documentElement.scrollWidth") > width:
         complaints.append(f"wider than {width} pixels")
+    # What is out of sight, frames above all, is not drawn.
+    height = page.evaluate("document.documentElement.scrollHeight")
+    page.set_viewport_size({"width": width, "height": max(900, height)})
+    page.wait_for_timeout(500)
     name = url.split("//")[1].partition("/")[2].strip("/").replace("/", "-") or "dashboard"
     page.screenshot(path=folder / f"{name}-{scheme}-{width}.png", full_page=True)
     context.close()
