@@ -57,6 +57,38 @@ def test_a_file_is_imported_and_somebody_in_it_found(page: Page, world: World, t
     assert "no campaign mails this person" in str(page.get_by_role("status").first.text_content())
 
 
+@pytest.mark.usefixtures("busy")
+def test_attributes_are_mended_where_they_are_wrong(page: Page, complaints: list[str]) -> None:
+    page.goto("/subscribers/1/edit")
+    attributes = page.get_by_label("Attributes")
+    attributes.fill('{"city": "Bern",')
+    page.get_by_label("Good friends").select_option("Confirmed")
+    page.get_by_role("button", name="Keep the changes").click()
+    page.get_by_text("This is not JSON: line 1").wait_for()
+    assert attributes.input_value() == '{"city": "Bern",'
+    assert page.get_by_label("Good friends").input_value() == "confirmed"
+    assert violations(page) == []
+    assert all("400" in complaint for complaint in complaints)
+    complaints.clear()
+    attributes.fill('{"city": "Bern"}')
+    page.get_by_role("button", name="Keep the changes").click()
+    page.get_by_text("The changes are kept.").wait_for()
+    assert "Bern" in str(page.get_by_label("Attributes as JSON").text_content())
+
+
+def test_a_template_is_seen_while_it_is_written(page: Page, world: World) -> None:
+    page.goto("/templates")
+    page.get_by_role("link", name="Write the first one").click()
+    page.get_by_label("Name").fill("House style")
+    page.get_by_label("HTML").fill("<h1>Our club</h1>{{ content }}")
+    shown = page.frame_locator("iframe.paper").frame_locator("iframe")
+    shown.get_by_role("heading", name="Our club").wait_for()
+    shown.get_by_role("heading", name="A heading of the campaign").wait_for()
+    page.get_by_role("button", name="Keep the template").click()
+    page.get_by_text("is kept.").wait_for()
+    page.get_by_text("default", exact=True).wait_for()
+
+
 PAGES = (
     "/lists",
     "/lists/1",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from flask.testing import FlaskClient
 
 from storage import directory
@@ -59,7 +61,7 @@ def test_what_is_wrong_is_told_at_each_field_and_nothing_is_lost(client: FlaskCl
     for field in ("email", "name", "attributes"):
         assert f'id="fault-{field}"' in refused.text
     assert "line 2, column 2" in refused.text
-    assert "oops}" in refused.text
+    assert re.search('<textarea class="code" id="attributes"[^>]*>\n[^<]*oops}</textarea>', refused.text)
     assert '<option value="confirmed" selected>' in refused.text
     taken = send(client, "/subscribers/new", email="P1@example.org", attributes="{}")
     assert "Somebody has that e-mail address already." in taken.text
