@@ -21,7 +21,7 @@ from web.pages.users import commands
 
 UNSAFE = ("POST", "PUT", "PATCH", "DELETE")
 REFUSED = (401, 403)
-HARMLESS = {"POST /api/forecast"}
+HARMLESS = {"POST /api/forecast", "POST /api/templates/preview"}
 """What is asked with a body, and changes nothing."""
 
 
