@@ -59,6 +59,7 @@ class ForecastView:
     changes: list[ChangeRow]
     timezone: str
     is_speed_assumed: bool
+    is_queue_paused: bool
 
 
 def forecast_view(situation: Situation, outlook: Outlook) -> ForecastView:
@@ -85,6 +86,7 @@ def forecast_view(situation: Situation, outlook: Outlook) -> ForecastView:
         changes=[_change(one, situation, today) for one in outlook.changes],
         timezone=policy.timezone,
         is_speed_assumed=found.is_speed_assumed,
+        is_queue_paused=policy.queue_paused,
     )
 
 

@@ -96,5 +96,7 @@ def _print(found: Situation, told: Outlook, servers: bool) -> None:
     click.echo(f"What holds it up: {view.bottleneck}")
     if view.is_speed_assumed:
         click.echo("Nobody has seen how fast some of the servers are: five e-mails a second are assumed.")
+    if view.is_queue_paused:
+        click.echo("The whole queue is paused; this is reckoned as if it went on now.")
     for change in view.changes:
         click.echo(f"  {change.text}: {change.title}")

@@ -59,7 +59,7 @@ def write(page: Page, name: str) -> None:
     page.get_by_role("link", name=re.compile("Write")).first.click()
     page.get_by_label("Name", exact=True).fill(name)
     page.get_by_label("Subject").fill("Hello {{ subscriber.first_name }}")
-    page.get_by_label("HTML body").fill("<h1>Dear {{ subscriber.first_name }}</h1>")
+    page.get_by_label("Body", exact=True).fill("<h1>Dear {{ subscriber.first_name }}</h1>")
     page.get_by_label("Everybody").check()
 
 
@@ -75,7 +75,7 @@ def test_written_previewed_estimated_started_and_watched_to_its_end(page: Page, 
         sending.add_people(30)
         write(page, "Spring letter")
         expect_preview(page, "Dear P")
-        page.get_by_label("HTML body").fill("<h1>Welcome {{ subscriber.first_name }}</h1>")
+        page.get_by_label("Body", exact=True).fill("<h1>Welcome {{ subscriber.first_name }}</h1>")
         expect_preview(page, "Welcome P")
         page.get_by_role("button", name="Keep and see the estimate").click()
         assert page.get_by_role("heading", level=1).text_content() == "Completes today"
@@ -113,12 +113,10 @@ def test_paused_and_cancelled_for_a_reason(page: Page, sending: World) -> None:
         assert len(sink.messages) < 500
 
 
-def test_a_preview_runs_no_script(
-    page: Page, sending: World, complaints: list[str]
-) -> None:
+def test_a_preview_runs_no_script(page: Page, sending: World, complaints: list[str]) -> None:
     sending.add_people(1)
     write(page, "Sly letter")
-    page.get_by_label("HTML body").fill(
+    page.get_by_label("Body", exact=True).fill(
         "<h1>Hi</h1><script>document.querySelector('h1').textContent = 'pwned'</script>"
     )
     page.get_by_role("button", name="Show").click()

@@ -26,6 +26,7 @@ LONGEST_REASON = 500
 ASKED = {
     "pause": ("Pause", "Nothing more of it is sent until it is resumed; e-mails on their way arrive."),
     "cancel": ("Cancel", "What is not sent yet will not be sent. This cannot be taken back."),
+    "discard": ("Discard", "It stays in the list, as cancelled, and cannot be started any more."),
 }
 
 
@@ -61,13 +62,13 @@ def live(number: int) -> str:
     return render_template("campaigns/live.html", view=view, c=view.campaign)
 
 
-@blueprint.get("/campaigns/<int:number>/<any(pause, cancel):step>")
+@blueprint.get("/campaigns/<int:number>/<any(pause, cancel, discard):step>")
 @needs("send")
 def ask(number: int, step: str) -> Response:
     return question(number, step, {"reason": ""}, {})
 
 
-@blueprint.post("/campaigns/<int:number>/<any(pause, cancel):step>")
+@blueprint.post("/campaigns/<int:number>/<any(pause, cancel, discard):step>")
 @needs("send")
 def steer(number: int, step: str) -> Response:
     reason = request.form.get("reason", "").strip()
@@ -77,9 +78,12 @@ def steer(number: int, step: str) -> Response:
         if step == "pause":
             campaign_commands.pause(number, reason, by=actor())
             say("It is paused.")
-        else:
+        elif step == "cancel":
             campaign_commands.cancel(number, reason, by=actor())
             say("It is cancelled.")
+        else:
+            campaign_commands.discard(number, by=actor())
+            say("It is discarded. A copy of it can still be made.")
     except Missing:
         raise
     except Refused as refused:

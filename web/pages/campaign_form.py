@@ -10,19 +10,27 @@ from zoneinfo import ZoneInfo
 
 from flask import Response, request
 
+from domain.campaign import Campaign
 from domain.errors import Refused
 from domain.priority import Priority
+from domain.template import TemplateType
 from projections import servers as all_servers
+from projections import templates
 from storage import directory
+from web import campaign_bodies
+from web.campaign_bodies import Written
 from web.campaign_commands import audiences
 from web.guard import CONTENT_SECURITY_POLICY
 from web.messages import Draft
+from web.pages.forms import faults
 from web.services import reading, services
 
 LARGEST_BODY = 5_000_000
 """Bytes of a form with both bodies, percent-encoded."""
 
 AUTOMATIC = ""
+HTML, PLAIN = "html", "plain"
+CONTENT_TYPES = ((HTML, "HTML"), ("markdown", "Markdown"))
 PRIORITIES = (
     (Priority.HIGH.value, "High", "before all others"),
     (Priority.NORMAL.value, "Normal", "by turns with others"),
@@ -46,24 +54,39 @@ def empty() -> dict[str, Any]:
         "text": "",
         "messenger": AUTOMATIC,
         "priority": Priority.NORMAL.value,
+        "template": "",
+        "content_type": HTML,
         "headers": "",
         "send_at": "",
         "like": "",
     }
 
 
-def standing(draft: Draft, content: Mapping[str, Any]) -> dict[str, Any]:
-    """The values of a campaign that is there; `content` as the aggregate has it."""
+def fresh() -> dict[str, Any]:
+    """Those of a new one: in the default template, where there is one."""
+    with reading() as cursor:
+        default = templates.default_template(cursor)
+    return {**empty(), "template": "" if default is None else str(default)}
+
+
+def standing(campaign: Campaign) -> dict[str, Any]:
+    """The values of a campaign that is there."""
+    content = campaign.content
+    with reading() as cursor:
+        written = campaign_bodies.written(cursor, content)
+    html, text = ("", written.body) if written.is_plain else (written.body, written.altbody)
     return {
         **empty(),
-        "name": draft.name,
-        "subject": draft.subject,
-        "lists": list(draft.lists),
-        "html": draft.html or "",
-        "text": draft.text or "",
-        "messenger": AUTOMATIC if content["messenger"] is None else str(content["messenger"]),
-        "priority": content["priority"],
-        "headers": "\n".join(f"{name}: {value}" for name, value in draft.headers),
+        "name": campaign.name,
+        "subject": campaign.subject,
+        "lists": list(campaign.lists),
+        "html": html,
+        "text": text or "",
+        "template": "" if written.template is None else str(written.template),
+        "content_type": HTML if written.is_plain else written.content_type,
+        "messenger": AUTOMATIC if campaign.messenger is None else str(campaign.messenger),
+        "priority": campaign.priority,
+        "headers": "\n".join(f"{name}: {value}" for name, value in campaign.headers),
     }
 
 
@@ -76,18 +99,44 @@ def given() -> dict[str, Any]:
     return values
 
 
-def fields_of(values: Mapping[str, Any]) -> dict[str, Any]:
+def fields_of(values: Mapping[str, Any], before: Campaign | None = None) -> dict[str, Any]:
     """As the commands take them. Raises Refused."""
     return {
         "name": values["name"],
         "subject": values["subject"],
         "lists": values["lists"],
-        "html": values["html"] if values["html"].strip() else None,
-        "text": values["text"] if values["text"].strip() else None,
         "messenger": int(values["messenger"]) if _is_number(values["messenger"]) else None,
         "priority": values["priority"],
         "headers": headers_of(values["headers"]),
+        **bodies_of(values, before),
     }
+
+
+def bodies_of(values: Mapping[str, Any], before: Campaign | None) -> dict[str, Any]:
+    """What is HTML and in no template is sent as it is; anything else is made from what was written."""
+    written = written_of(values)
+    html, text = (values[name] if values[name].strip() else None for name in ("html", "text"))
+    was_made = before is not None and before.content["body"] is not None
+    if written is None or (written.content_type == HTML and written.template is None and not was_made):
+        return {"html": html, "text": text}
+    return written._asdict()
+
+
+def written_of(values: Mapping[str, Any]) -> Written | None:
+    """None when both bodies are empty. A text alone is in no template: those are HTML."""
+    html, text = values["html"], values["text"]
+    if html.strip():
+        template = int(values["template"]) if _is_number(values["template"]) else None
+        return Written(html, text if text.strip() else None, values["content_type"], template)
+    return Written(text, None, PLAIN, None) if text.strip() else None
+
+
+def faults_of(refused: Refused, values: Mapping[str, Any]) -> dict[str, str]:
+    """By the fields of the form."""
+    body = "html" if values["html"].strip() else "text"
+    names = {"body": body, "altbody": "text"}
+    fields = {names.get(name, name): text.removeprefix(f"{name}: ") for name, text in refused.fields.items()}
+    return faults(Refused.for_fields(fields) if fields else refused)
 
 
 def headers_of(text: str) -> list[list[str]]:
@@ -104,16 +153,20 @@ def headers_of(text: str) -> list[list[str]]:
 
 
 def draft_of(values: Mapping[str, Any], number: int = 0) -> Draft:
-    """What is in the form, to be previewed. Raises Refused for headers that are none."""
-    fields = fields_of(values)
+    """What is in the form, to be previewed. Raises Refused for headers or a template that are none."""
+    written = written_of(values)
+    if written is None:
+        raise Refused("There is nothing to show yet.")
+    with reading() as cursor:
+        made = campaign_bodies.made(cursor, written)
     return Draft(
         number=number,
-        name=fields["name"].strip() or "Campaign",
-        subject=fields["subject"].strip(),
-        text=fields["text"],
-        html=fields["html"],
-        headers=[(name, value) for name, value in fields["headers"]],
-        lists=fields["lists"],
+        name=values["name"].strip() or "Campaign",
+        subject=values["subject"].strip(),
+        text=made.text,
+        html=made.html,
+        headers=[(name, value) for name, value in headers_of(values["headers"])],
+        lists=values["lists"],
     )
 
 
@@ -143,7 +196,10 @@ def choices() -> dict[str, Any]:
             for number, name in known
         ]
         found = all_servers.servers(cursor)
+        kept = [one for one in templates.templates(cursor) if one.type == TemplateType.CAMPAIGN]
     return {
+        "templates": [("", "None")] + [(str(one.template), one.name) for one in kept],
+        "content_types": CONTENT_TYPES,
         "list_choices": lists,
         "servers": [(AUTOMATIC, "Automatic (queue-based)")] + [(str(one.server), one.name) for one in found],
         "sender": found[0].settings["from_email"] if found else "news@example.com",

@@ -22,8 +22,8 @@ from web.contract import read_query
 from web.figures import LABELS, share
 from web.notices import say
 from web.pages import campaign_form
-from web.pages.campaign_form import LARGEST_BODY, choices, fields_of, given
-from web.pages.forms import faults, link_with
+from web.pages.campaign_form import LARGEST_BODY, choices, faults_of, fields_of, given
+from web.pages.forms import link_with
 from web.rows import CAMPAIGN_TONES, DONE
 from web.services import reading, services
 from web.shapes import Line, Paged
@@ -93,7 +93,7 @@ def _row(campaign: Progress) -> Row:
 @blueprint.get("/campaigns/new")
 @needs("write")
 def new() -> Response:
-    return form(campaign_form.empty(), {})
+    return form(campaign_form.fresh(), {})
 
 
 @blueprint.post("/campaigns/new")
@@ -104,7 +104,7 @@ def create() -> Response:
         timed = send_at(values)
         number = campaign_commands.create(fields_of(values), by=actor())
     except Refused as refused:
-        return form(values, faults(refused), status=400)
+        return form(values, faults_of(refused, values), status=400)
     say(f"“{values['name'].strip()}” is kept as a draft.")
     return after_saving(number, timed)
 
@@ -113,7 +113,7 @@ def create() -> Response:
 @needs("write")
 def edit(number: int) -> Response:
     campaign = editable(number)
-    return form(campaign_form.standing(campaign_commands.draft(campaign), campaign.content), {}, campaign)
+    return form(campaign_form.standing(campaign), {}, campaign)
 
 
 @blueprint.post("/campaigns/<int:number>/edit")
@@ -122,9 +122,9 @@ def change(number: int) -> Response:
     campaign, values = editable(number), given()
     try:
         timed = send_at(values)
-        campaign_commands.edit(number, fields_of(values), by=actor())
+        campaign_commands.edit(number, fields_of(values, campaign), by=actor())
     except Refused as refused:
-        return form(values, faults(refused), campaign, status=400)
+        return form(values, faults_of(refused, values), campaign, status=400)
     say("The changes are kept.")
     return after_saving(number, timed)
 

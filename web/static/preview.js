@@ -5,7 +5,9 @@ const AFTER = 700;
 
 const form = document.querySelector("form.writing");
 const button = document.getElementById("show-preview");
-const shown = new Set(["subject", "body", "type", "html", "text", "headers", "like", "part", "lists", "name"]);
+const shown = new Set(
+  ["name", "subject", "body", "type", "html", "text", "template", "content_type", "headers", "lists", "like", "part"],
+);
 let frame = document.querySelector("iframe.paper");
 let coming = null;
 let timer = 0;

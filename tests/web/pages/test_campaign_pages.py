@@ -181,6 +181,64 @@ def test_a_draft_is_edited_and_a_started_campaign_is_not(
     assert "Copy it instead" in answer.text
 
 
+def with_template(person: Browser) -> None:
+    body = "<main>{{ content }}</main><footer>{{ unsubscribe_url }}</footer>"
+    person.post("/templates/new", "/templates/new", name="Plain frame", type="campaign", body=body)
+
+
+def test_a_body_stands_in_its_template_and_is_edited_without_it(
+    person: Browser, pool: Pool, people: list[int]
+) -> None:
+    with_template(person)
+    assert re.search(r'<option value="1" selected>Plain frame', person.get("/campaigns/new").text)
+    write(person, template="1")
+    (event,) = told(pool, "campaign.created")
+    with pool.transaction() as cursor:
+        assert content.text_of(cursor, event["body"]) == FORM["html"]
+        assert content.text_of(cursor, event["html"]).startswith(f"<main>{FORM['html']}</main>")
+    page = person.get("/campaigns/1/edit").text
+    assert "&lt;p&gt;Hello {{ subscriber.first_name }}&lt;/p&gt;</textarea>" in page
+    assert "&lt;main&gt;Hello" not in page
+    person.post("/campaigns/1/edit", "/campaigns/1/edit", **{**FORM, "template": ""})
+    changes = told(pool, "campaign.edited")[0]["changes"]
+    with pool.transaction() as cursor:
+        assert content.text_of(cursor, changes["html"]) == FORM["html"]
+    assert changes["template"] is None
+
+
+def test_markdown_is_previewed_and_sent_as_html(person: Browser, pool: Pool, people: list[int]) -> None:
+    fields = {"content_type": "markdown", "html": "# Dear {{ subscriber.first_name }}", "text": ""}
+    answer = person.post("/campaigns/preview", "/campaigns/new", **{**FORM, **fields}, like="p1@example.org")
+    assert "&lt;h1&gt;Dear Ada&lt;/h1&gt;" in answer.text
+    write(person, **fields)
+    assert "# Dear {{ subscriber.first_name }}</textarea>" in person.get("/campaigns/1/edit").text
+    (event,) = told(pool, "campaign.created")
+    with pool.transaction() as cursor:
+        assert content.text_of(cursor, event["html"]).startswith("<h1>Dear")
+
+
+def test_a_text_alone_is_a_plain_message(person: Browser, pool: Pool, people: list[int]) -> None:
+    with_template(person)
+    write(person, html=" ", template="1")
+    (event,) = told(pool, "campaign.created")
+    assert event["html"] is None
+    page = person.get("/campaigns/1/edit").text
+    assert re.search(r'name="text"[^>]*>\nHello {{', page)
+    assert re.search(r'name="html"[^>]*>\n</textarea>', page)
+    answer = write(person, html="", text="")
+    assert answer.status_code == 400
+    assert "A text or an HTML body is needed." in seen(answer.text)
+
+
+def test_a_draft_is_discarded_once_that_is_sure(person: Browser, world: World, people: list[int]) -> None:
+    write(person)
+    assert "cannot be started any more" in seen(person.get("/campaigns/1/discard").text)
+    answer = person.post("/campaigns/1/discard", "/campaigns/1/discard")
+    assert answer.status_code == 303
+    assert world.application.campaign(1).state is State.CANCELLED
+    assert "discarded" in seen(person.get("/campaigns/1").text)
+
+
 def test_a_copy_is_a_new_draft(person: Browser, pool: Pool, people: list[int]) -> None:
     write(person)
     answer = person.post("/campaigns/1/copy", "/campaigns/1")
