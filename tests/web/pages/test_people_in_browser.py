@@ -81,7 +81,7 @@ def test_a_template_is_seen_while_it_is_written(page: Page, world: World) -> Non
     page.get_by_role("link", name="Write the first one").click()
     page.get_by_label("Name").fill("House style")
     page.get_by_label("HTML").fill("<h1>Our club</h1>{{ content }}")
-    shown = page.frame_locator("iframe.paper").frame_locator("iframe")
+    shown = page.frame_locator("iframe.paper:not(.coming)").frame_locator("iframe")
     shown.get_by_role("heading", name="Our club").wait_for()
     shown.get_by_role("heading", name="A heading of the campaign").wait_for()
     page.get_by_role("button", name="Keep the template").click()
