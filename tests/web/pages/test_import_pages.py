@@ -120,3 +120,11 @@ def test_an_import_that_is_asked_to_stop_leaves_nothing(
         assert not imports.still_alive(cursor, number, 50)
         imports.end(cursor, number)
     assert "Somebody stopped it. Nothing was changed." in client.get(f"/subscribers/imports/{number}").text
+
+
+def test_a_file_far_larger_than_other_requests_is_taken(client: FlaskClient, world: World) -> None:
+    rows = b"".join(b"person-%d@example.org,Somebody with a name\n" % n for n in range(3000))
+    assert len(rows) > 64 * 1024
+    report = client.get(bring_in(client, b"email,name\n" + rows).location).text
+    assert '<dd class="big">3,000</dd>' in report
+    assert "3,000 people" in client.get("/subscribers").text
