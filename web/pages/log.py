@@ -142,7 +142,7 @@ def head_of(cursor: Any) -> Head:
 
 def read_filter(cursor: Any, head: Head, zone: ZoneInfo, errors: dict[str, str]) -> Filter:
     """Puts what is wrong into `errors`, by field."""
-    given = {name: request.args.get(name, "").strip()[:200] for name in (*FILTERS, "before")}
+    given = {name: printable(request.args.get(name, "")) for name in (*FILTERS, "before")}
     before = positive(given, "before", LARGEST_POSITION, errors) or LARGEST_POSITION
     until = moment(given, "until", zone, errors)
     since = moment(given, "since", zone, errors)
@@ -156,6 +156,11 @@ def read_filter(cursor: Any, head: Head, zone: ZoneInfo, errors: dict[str, str])
         first=1 if since is None else first_since(cursor, head, since),
         before=before,
     )
+
+
+def printable(text: str) -> str:
+    """What cannot be typed into a field is in no topic and no name."""
+    return "".join(character for character in text[:200] if character.isprintable()).strip()
 
 
 def positive(given: dict[str, str], name: str, largest: int, errors: dict[str, str]) -> int | None:

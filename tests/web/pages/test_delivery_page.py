@@ -1,0 +1,139 @@
+"""One e-mail's story."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from datetime import timedelta
+
+from domain.delivery import Cancelled, Requeued, Suppressed
+from storage import directory
+from storage.pool import Pool
+from tests.web.accounts import Browser
+from tests.web.pages.reading import seen
+from tests.web.world import NOON, World
+
+
+def story(person: Browser, campaign: int, recipient: int) -> str:
+    return seen(person.get(f"/queue/{campaign << 32 | recipient}").text)
+
+
+def in_order(text: str, *parts: str) -> bool:
+    at = [text.find(part) for part in parts]
+    return -1 not in at and at == sorted(at)
+
+
+def test_it_is_told_from_the_queue_to_the_end(person: Browser, world: World) -> None:
+    server, campaign, people = world.server("alpha"), world.campaign(), world.people(3)
+    world.queued(campaign, people)
+    world.deferred(campaign, people[1], server, NOON + timedelta(hours=1))
+    world.application.pause(campaign, reason="typo", by="user:ada")
+    world.application.resume(campaign, by="user:ada")
+    world.clock.advance_to(NOON + timedelta(hours=1))
+    world.accepted(campaign, people[1], server)
+    text = story(person, campaign, people[1])
+    assert in_order(
+        text,
+        "Put in the queue",
+        "An attempt began through alpha",
+        "Not now because of the recipient, says alpha; to be tried again at 2026-03-04 13:00 UTC",
+        "450 4.2.1 Try later",
+        "Campaign paused typo",
+        "by ada",
+        "Campaign resumed",
+        "Attempt 2: An attempt began through alpha",
+        "alpha accepted it 250 2.0.0 Ok: queued as 4F1",
+        "Nothing more: the server has accepted it",
+    )
+
+
+def test_the_event_itself_is_there_to_be_checked(person: Browser, world: World) -> None:
+    campaign, people = world.campaign(), world.people(1)
+    world.queued(campaign, people)
+    world.tell(campaign, people[0], Cancelled, reason="wrong person")
+    page = person.get(f"/queue/{campaign << 32 | people[0]}").text
+    raw = [json.loads(html.unescape(text)) for text in re.findall("<pre[^>]*>(.*?)</pre>", page, re.DOTALL)]
+    assert [event["topic"] for event in raw] == ["audience.recipients_queued", "delivery.cancelled"]
+    assert raw[1]["state"] == {"by": "test", "reason": "wrong person"}
+    assert len(raw[1]["hash"]) == 64
+    assert "Position" in page
+
+
+def test_what_comes_next_is_said_in_every_state(person: Browser, world: World) -> None:
+    server, campaign, people = world.server("alpha"), world.campaign(), world.people(7)
+    world.queued(campaign, people)
+    world.attempt(campaign, people[0], server)
+    world.failed(campaign, people[1], server)
+    world.unknown(campaign, people[2], server)
+    world.tell(campaign, people[3], Suppressed, reason="unsubscribed")
+    world.tell(campaign, people[4], Cancelled, reason="asked for")
+    world.deferred(campaign, people[5], server, NOON + timedelta(hours=1))
+    for recipient, said in zip(
+        people,
+        (
+            "its answer is awaited",
+            "unless somebody has it tried again",
+            "Trying again may deliver it twice",
+            "Not sent: the person has unsubscribed",
+            "Nothing more: it is not sent",
+            "It waits: retry at 2026-03-04 13:00 UTC . 9 more attempts before it is given up",
+            "It waits: next in line",
+        ),
+        strict=True,
+    ):
+        assert said in story(person, campaign, recipient)
+    world.application.change_policy({"resend_unknown": True}, by="test")
+    assert "It is sent again by itself" in story(person, campaign, people[2])
+
+
+def test_what_can_be_done_is_offered_and_leads_back(person: Browser, world: World, pool: Pool) -> None:
+    server, campaign, people = world.server("alpha"), world.campaign(), world.people(1)
+    world.queued(campaign, people)
+    path = f"/queue/{campaign << 32 | people[0]}"
+    answer = person.post(f"{path}/cancel", path, back=path)
+    assert answer.location == path
+    assert "Try again" in seen(person.get(path).text)
+    person.post(f"{path}/retry", path, back=path)
+    world._versions[campaign, people[0]] = 2
+    world.accepted(campaign, people[0], server)
+    text = seen(person.get(path).text)
+    assert in_order(text, "Cancelled", "Put back in the queue", "alpha accepted it")
+    assert "Try again" not in text
+
+
+def test_an_email_cancelled_with_its_campaign_says_so(person: Browser, world: World) -> None:
+    campaign, people = world.campaign(), world.people(1)
+    world.queued(campaign, people)
+    world.application.cancel(campaign, reason="wrong voucher", by="user:ada")
+    assert "Campaign cancelled wrong voucher" in story(person, campaign, people[0])
+
+
+def test_one_put_back_to_be_tried_later_says_when(person: Browser, world: World) -> None:
+    campaign, people = world.campaign(), world.people(1)
+    world.queued(campaign, people)
+    world.tell(campaign, people[0], Cancelled, reason="asked for")
+    later = NOON + timedelta(hours=2)
+    world.tell(campaign, people[0], Requeued, reason="asked for", again=later.timestamp())
+    assert "Put back in the queue; to be tried at 2026-03-04 14:00 UTC" in story(person, campaign, people[0])
+
+
+def test_the_story_outlives_the_person(person: Browser, world: World, pool: Pool) -> None:
+    server, campaign, people = world.server("alpha"), world.campaign(), world.people(1)
+    world.queued(campaign, people)
+    world.accepted(campaign, people[0], server)
+    with pool.transaction() as cursor:
+        directory.erase(cursor, people[0])
+    text = story(person, campaign, people[0])
+    assert "p1@example.org" not in text
+    assert "an erased person, number 1" in text
+    assert "alpha accepted it" in text
+
+
+def test_no_such_email_is_not_found(person: Browser) -> None:
+    for number in (0, 1, 1 << 32, 1 << 70):
+        assert person.get(f"/queue/{number}").status_code == 404
+
+
+def test_the_old_way_leads_there(person: Browser) -> None:
+    assert person.get("/deliveries/4294967297").location == "/queue/4294967297"
