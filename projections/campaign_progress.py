@@ -243,6 +243,15 @@ def count(
     return int(cursor.fetchone()[0])
 
 
+def counts_by_state(cursor: Any) -> dict[str, int]:
+    """Without those that were discarded; states that none is in are left out."""
+    cursor.execute(
+        "SELECT state, count(*) FROM campaign_progress"
+        " WHERE NOT (state = 'cancelled' AND started_at IS NULL) GROUP BY state"
+    )
+    return dict(cursor.fetchall())
+
+
 def unstarted_with_template(cursor: Any, template: int) -> list[int]:
     """Drafts and scheduled campaigns that the template stands around."""
     cursor.execute(

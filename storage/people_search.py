@@ -78,6 +78,19 @@ def count(cursor: Any, wanted: Wanted) -> int:
     return int(cursor.fetchone()[0])
 
 
+def totals(cursor: Any) -> dict[str, int]:
+    """How many people there are, how many of them blocklisted, and how many on no list."""
+    cursor.execute(
+        """
+        SELECT count(*), count(*) FILTER (WHERE r.status = 'blocklisted'),
+               count(*) FILTER (WHERE NOT EXISTS (SELECT FROM subscriptions s WHERE s.recipient = r.number))
+        FROM recipients r WHERE r.status <> 'erased'
+        """
+    )
+    total, blocklisted, orphans = cursor.fetchone()
+    return {"total": total, "blocklisted": blocklisted, "orphans": orphans}
+
+
 def numbers(cursor: Any, wanted: Wanted, *, after: int = 0, limit: int) -> list[int]:
     """In ascending order, above `after`."""
     where, parameters = _where(wanted)

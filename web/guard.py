@@ -76,7 +76,7 @@ def check_origin() -> None:
 
 
 def unsubscribing() -> bool:
-    return request.path.startswith("/unsubscribe/")
+    return request.path.startswith(("/unsubscribe/", "/subscription/"))
 
 
 def host_name(host: str) -> str:

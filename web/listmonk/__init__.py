@@ -8,11 +8,27 @@ from __future__ import annotations
 from web.listmonk import (
     campaign_messages,
     campaigns,
+    dashboard,
     health,
+    imports,
     lists,
     many_subscribers,
+    settings,
     subscribers,
+    subscription,
     templates,
 )
 
-RESOURCES = (health, lists, subscribers, many_subscribers, templates, campaigns, campaign_messages)
+RESOURCES = (
+    health,
+    lists,
+    subscribers,
+    many_subscribers,
+    imports,
+    templates,
+    campaigns,
+    campaign_messages,
+    settings,
+    subscription,
+    dashboard,
+)

@@ -1,0 +1,63 @@
+"""Figures of the whole, as listmonk's dashboard has them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint
+
+from projections import campaign_progress, queue
+from storage import lists, people_search
+from web.contract import endpoint
+from web.services import reading
+from web.shapes import Answer
+
+blueprint = Blueprint("listmonk_dashboard", __name__)
+
+
+class People(Answer):
+    total: int
+    blocklisted: int
+    orphans: int
+
+
+class Lists(Answer):
+    total: int
+    private: int
+    public: int
+    optin_single: int
+    optin_double: int
+
+
+class Campaigns(Answer):
+    total: int
+    by_status: dict[str, int]
+
+
+class Counts(Answer):
+    """`orphans` are on no list; `messages` were accepted by relays."""
+
+    subscribers: People
+    lists: Lists
+    campaigns: Campaigns
+    messages: int
+
+
+@endpoint(blueprint, "GET", "/api/dashboard/counts", needs="read", answer=Counts)
+def counts() -> dict[str, Any]:
+    """How many people, lists, campaigns and messages there are"""
+    with reading() as cursor:
+        every_list = lists.found(cursor, lists.Wanted())
+        states = campaign_progress.counts_by_state(cursor)
+        return {
+            "subscribers": people_search.totals(cursor),
+            "lists": {
+                "total": len(every_list),
+                "private": sum(one.type == "private" for one in every_list),
+                "public": sum(one.type == "public" for one in every_list),
+                "optin_single": sum(one.optin == "single" for one in every_list),
+                "optin_double": sum(one.optin == "double" for one in every_list),
+            },
+            "campaigns": {"total": sum(states.values()), "by_status": states},
+            "messages": queue.counts(cursor)["sent"],
+        }

@@ -1,0 +1,75 @@
+"""Trying SMTP settings, as listmonk's settings page does."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from flask import Blueprint
+from pydantic import Field
+
+from domain.errors import Missing
+from domain.streams import Kind, kind_of, number_of
+from web.contract import endpoint
+from web.errors import Refusal
+from web.listmonk.shapes import Lenient
+from web.servers_commands import try_server
+from web.services import services
+
+blueprint = Blueprint("listmonk_settings", __name__)
+
+
+class SmtpTest(Lenient):
+    """A block of listmonk's SMTP settings. Without a password that of the server `uuid` is taken, if it is
+    the same host, port and user."""
+
+    host: Annotated[str, Field(min_length=1, max_length=253)]
+    port: Annotated[int, Field(ge=1, le=65535)]
+    auth_protocol: Literal["none", "plain", "login", "cram", ""] | None = None
+    username: Annotated[str, Field(max_length=320)] | None = None
+    password: Annotated[str, Field(max_length=1000)] | None = None
+    tls_type: Literal["none", "STARTTLS", "TLS", ""] | None = None
+    tls_skip_verify: bool | None = None
+    hello_hostname: Annotated[str, Field(max_length=253)] | None = None
+    email: Annotated[str, Field(min_length=3, max_length=254)]
+    uuid: Annotated[str, Field(max_length=64)] | None = None
+
+    def settings(self) -> dict[str, Any]:
+        names = ("host", "port", "username", "tls_skip_verify", "hello_hostname")
+        given = {name: value for name, value in self.given().items() if name in names}
+        return {
+            **given,
+            "name": "test",
+            "from_email": self.email,
+            "auth_protocol": self.auth_protocol or "none",
+            "tls_type": self.tls_type or "none",
+        }
+
+
+@endpoint(
+    blueprint, "POST", "/api/settings/smtp/test",
+    needs="configure", body=SmtpTest, answer=list[str], errors=(409,),
+)  # fmt: skip
+def test_smtp(body: SmtpTest) -> list[str]:
+    """Try SMTP settings
+
+    Connects, encrypts and signs in; no e-mail is sent to `email`. Answers with the dialogue, without secrets;
+    409 says what went wrong, and what to do about it.
+    """
+    probed = try_server(body.settings(), body.password or None, same_server(body))
+    if not probed.ok:
+        raise Refusal(409, " ".join(part for part in (probed.error, probed.remedy) if part))
+    return [f"{step.who}: {step.text}" for step in probed.steps] + list(probed.warnings)
+
+
+def same_server(body: SmtpTest) -> int | None:
+    """A password that is kept goes to no other host than its own."""
+    try:
+        uuid = UUID(body.uuid or "")
+        if kind_of(uuid) is not Kind.SERVER:
+            return None
+        settings = services().application.server(number_of(uuid)).settings
+    except (ValueError, Missing):
+        return None
+    same = (settings.host, settings.port, settings.username) == (body.host, body.port, body.username or "")
+    return number_of(uuid) if same else None
