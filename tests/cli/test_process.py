@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
+from http.client import HTTPConnection
 from pathlib import Path
+from time import monotonic, sleep
 
 import pytest
 
@@ -44,6 +47,44 @@ def test_exit_codes_tell_refusals_from_wrong_command_lines(
     assert (refused.returncode, refused.stdout) == (1, "")
     assert refused.stderr == "Error: there is no campaign '7'; see `postledger campaign list`\n"
     assert run(tmp_path, environment, "campaign", "strat", "7").returncode == 2
+
+
+def test_other_addresses_are_served_only_once_somebody_can_sign_in(
+    tmp_path: Path, environment: dict[str, str], database_url: str
+) -> None:
+    environment["DATABASE_URL"] = database_url
+    for command in ("serve", "web"):
+        refused = run(tmp_path, environment, command, "--bind", "0.0.0.0", "--port", "0")
+        assert refused.returncode == 1
+        assert "postledger user create NAME --role admin" in refused.stderr
+    created = run(tmp_path, environment, "user", "create", "ada", "--role", "admin", "--password-file", "-",
+                  stdin="four words of a song\n")  # fmt: skip
+    assert created.returncode == 0, created.stderr
+    command = [sys.executable, "-m", "postledger", "web", "--bind", "0.0.0.0", "--port", str(free_port())]
+    with subprocess.Popen(command, cwd=tmp_path, env=environment) as served:
+        try:
+            assert answers(int(command[-1]))
+        finally:
+            served.terminate()
+            served.wait(30)
+
+
+def answers(port: int) -> bool:
+    """Whether somebody who has not signed in is sent to where that is done, within a minute."""
+    deadline = monotonic() + 60
+    while monotonic() < deadline:
+        try:
+            connection = HTTPConnection("127.0.0.1", port, timeout=10)
+            connection.request("GET", "/", headers={"Accept": "text/html"})
+            return connection.getresponse().headers["Location"] == "/sign-in"
+        except OSError:
+            sleep(0.1)
+    return False
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as opened:
+        return int(opened.getsockname()[1])
 
 
 def test_without_a_url_a_database_of_our_own_keeps_what_it_was_given(

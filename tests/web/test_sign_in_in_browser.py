@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from flask import Flask
 
+from tests.browser.axe import violations
 from tests.web.accounts import PASSWORD, add_people
 from tests.web.world import World
 from web.pages.users import commands
@@ -109,16 +110,49 @@ def test_a_live_page_goes_to_the_sign_in_page_when_the_session_ends(
     complaints.clear()
 
 
-@pytest.mark.parametrize("width", [1280, 400])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_pages_fit(page: Page, people: None, width: int, scheme: str) -> None:
+def test_the_pages_are_for_everybody_and_fit(
+    page: Page, app: Flask, people: None, complaints: list[str], scheme: str
+) -> None:
     page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
-    page.set_viewport_size({"width": width, "height": 800})
     page.goto("/sign-in")
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert_good(page)
+    with app.app_context():
+        commands().disable_user(3, by="test")
+        for name in ("n8n", "old"):
+            commands().create_key(name, ["read", "send"], by="user:admin")
+        commands().revoke_key(2, by="user:admin")
     sign_in(page, "admin")
-    page.wait_for_url("**/")
-    for path in ("/users", "/users/new", "/users/2", "/keys/new", "/account", "/account/second-factor"):
+    page.wait_for_selector("#link")
+    for path in (
+        "/users",
+        "/users/new",
+        "/users/2",
+        "/users/3",
+        "/keys/new",
+        "/keys/1/revoke",
+        "/account",
+        "/account/second-factor",
+        "/nowhere",
+    ):
         page.goto(path)
-        assert page.evaluate("document.documentElement.scrollWidth") <= width, path
-        assert page.locator("h1").count() == 1, path
+        assert_good(page)
+    page.context.clear_cookies()
+    page.goto("/users")
+    sign_in(page, "admin", "not this")
+    assert_good(page)
+    assert all("403" in complaint or "404" in complaint for complaint in complaints)
+    complaints.clear()
+
+
+def assert_good(page: Page) -> None:
+    assert violations(page) == [], page.url
+    for width in (1280, 400, 320):
+        page.set_viewport_size({"width": width, "height": 800})
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, page.url
+    assert page.locator("h1").count() == 1, page.url
+
+
+def test_without_accounts_the_page_is_for_everybody_too(page: Page, world: World) -> None:
+    page.goto("/users")
+    assert_good(page)
