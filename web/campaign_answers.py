@@ -16,6 +16,7 @@ from web.answers import instant
 from web.errors import Refusal
 from web.services import reading
 from web.shapes import Answer, Told
+from web.versions import Versioned, shown_version
 
 AUTOMATIC = "automatic"
 
@@ -92,6 +93,13 @@ def shown(number: int, *, with_body: bool = True) -> dict[str, Any]:
     """As the projections have it. Raises Refusal 404, also for one that was discarded."""
     with reading() as cursor:
         return described(cursor, [progress(cursor, number)], with_body=with_body)[0]
+
+
+def versioned(number: int, *, with_body: bool = True) -> Versioned:
+    """Raises Refusal 404, also for one that was discarded."""
+    with reading() as cursor:
+        version = shown_version(cursor, campaign_stream(number)) if number < 2**31 else 0
+    return Versioned(shown(number, with_body=with_body), version)
 
 
 def progress(cursor: Any, number: int) -> Progress:

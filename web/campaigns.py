@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, Literal, NoReturn
+from typing import Annotated, Literal, NoReturn
 
 from flask import Blueprint
 
 from web import campaign_commands
 from web.access import actor
-from web.campaign_answers import CampaignAnswer, shown
+from web.campaign_answers import CampaignAnswer, versioned
 from web.contract import endpoint
 from web.errors import Refusal
 from web.services import services
 from web.shapes import Body, Instant, Line
+from web.versions import Versioned
 
 blueprint = Blueprint("campaigns", __name__)
 
@@ -28,9 +29,9 @@ class NewStatus(Body):
 
 @endpoint(
     blueprint, "PUT", "/api/campaigns/<int:number>/status",
-    needs="send", body=NewStatus, answer=CampaignAnswer, errors=(404, 409),
+    needs="send", body=NewStatus, answer=CampaignAnswer, errors=(404, 409), versioned=True,
 )  # fmt: skip
-def set_status(number: int, body: NewStatus) -> dict[str, Any]:
+def set_status(number: int, body: NewStatus) -> Versioned:
     """Start, pause, resume, cancel, schedule a campaign, or take its schedule back.
 
     `scheduled` needs `send_at`, here or in the campaign. 409 when the campaign's state does not allow it, or
@@ -42,7 +43,7 @@ def set_status(number: int, body: NewStatus) -> dict[str, Any]:
     elif send_at is not None:
         refuse_send_at("taken with the status scheduled, and with no other.")
     change(number, body.status, body.reason or "", send_at)
-    return shown(number)
+    return versioned(number)
 
 
 def planned_for(number: int) -> datetime:

@@ -264,3 +264,13 @@ def test_a_preview_may_run_nothing(listmonk: Listmonk, friends: int, app: Any) -
         data={"body": "Hi {{ .Subscriber.Email }}", "content_type": "plain"},
     )
     assert (changed.mimetype, changed.text.strip()[:3]) == ("text/plain", "Hi ")
+
+
+def test_a_change_meant_for_an_older_version_is_refused(listmonk: Listmonk, friends: int, app: Any) -> None:
+    number = create(listmonk, friends)["id"]
+    client = app.test_client()
+    seen = client.get(f"/api/campaigns/{number}").headers["ETag"]
+    listmonk.put(f"/api/campaigns/{number}", {"name": "Changed"})
+    late = client.put(f"/api/campaigns/{number}", json={"name": "Late"}, headers={"If-Match": seen})
+    assert late.status_code == 412
+    assert listmonk.get(f"/api/campaigns/{number}")["name"] == "Changed"

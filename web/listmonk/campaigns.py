@@ -13,7 +13,7 @@ from projections import campaign_progress
 from web import campaign_commands
 from web.access import actor
 from web.answers import instant
-from web.campaign_answers import CampaignAnswer, StateName, described, progress, shown
+from web.campaign_answers import CampaignAnswer, StateName, described, progress, versioned
 from web.campaign_view import Paces
 from web.contract import endpoint
 from web.errors import Refusal
@@ -21,6 +21,7 @@ from web.listmonk.campaign_bodies import CampaignBody, NewCampaign, check_texts,
 from web.listmonk.shapes import Paged, ids_argument, listing
 from web.services import reading, services
 from web.shapes import Answer, Line, Query, Told, page_of
+from web.versions import Versioned
 
 blueprint = Blueprint("listmonk_campaigns", __name__)
 
@@ -77,32 +78,33 @@ def listed(query: CampaignQuery) -> dict[str, Any]:
 
 @endpoint(
     blueprint, "GET", "/api/campaigns/<int:number>",
-    needs="read", query=OneQuery, answer=CampaignAnswer, errors=(404,),
+    needs="read", query=OneQuery, answer=CampaignAnswer, errors=(404,), versioned=True,
 )  # fmt: skip
-def one(number: int, query: OneQuery) -> dict[str, Any]:
+def one(number: int, query: OneQuery) -> Versioned:
     """One campaign"""
-    return shown(number, with_body=not query.no_body)
+    return versioned(number, with_body=not query.no_body)
 
 
 @endpoint(
     blueprint, "POST", "/api/campaigns",
-    needs="write", body=NewCampaign, answer=CampaignAnswer, largest_body=LARGEST_BODY,
+    needs="write", body=NewCampaign, answer=CampaignAnswer, largest_body=LARGEST_BODY, versioned=True,
 )  # fmt: skip
-def create(body: NewCampaign) -> dict[str, Any]:
+def create(body: NewCampaign) -> Versioned:
     """A new campaign, as a draft
 
     Its body may be in Jinja, or in Go's templates as listmonk has them. 400 says in which line it is wrong.
     """
     fields = fields_of(body, is_new=True)
     check_texts(fields, {})
-    return shown(campaign_commands.create(fields, by=actor()))
+    return versioned(campaign_commands.create(fields, by=actor()))
 
 
 @endpoint(
     blueprint, "PUT", "/api/campaigns/<int:number>",
     needs="write", body=CampaignBody, answer=CampaignAnswer, errors=(404, 409), largest_body=LARGEST_BODY,
+    versioned=True,
 )  # fmt: skip
-def change(number: int, body: CampaignBody) -> dict[str, Any]:
+def change(number: int, body: CampaignBody) -> Versioned:
     """Change a campaign that was not started
 
     What is left out stays as it is. `send_at` null makes a scheduled campaign a draft again, another time
@@ -115,7 +117,7 @@ def change(number: int, body: CampaignBody) -> dict[str, Any]:
         campaign_commands.edit(number, fields, by=actor())
     if "planned_for" in fields and campaign.state is State.SCHEDULED:
         reschedule(number, body.send_at)
-    return shown(number)
+    return versioned(number)
 
 
 def reschedule(number: int, send_at: datetime | None) -> None:

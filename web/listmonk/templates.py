@@ -8,6 +8,7 @@ from typing import Any, Literal
 from flask import Blueprint, Response, request
 
 from domain.errors import Refused
+from domain.streams import template_stream
 from domain.template import TemplateType, check_place, wrapped
 from projections import templates
 from projections.templates import TemplateRow
@@ -23,6 +24,7 @@ from web.listmonk.shapes import Lenient
 from web.messages import Draft, messages
 from web.services import reading, services
 from web.shapes import Answer, Query, Told
+from web.versions import Versioned, shown_version
 
 blueprint = Blueprint("listmonk_templates", __name__)
 
@@ -71,18 +73,18 @@ def listed(query: TemplateQuery) -> list[dict[str, Any]]:
 
 @endpoint(
     blueprint, "GET", "/api/templates/<int:number>",
-    needs="read", query=TemplateQuery, answer=TemplateAnswer, errors=(404,),
+    needs="read", query=TemplateQuery, answer=TemplateAnswer, errors=(404,), versioned=True,
 )  # fmt: skip
-def one(number: int, query: TemplateQuery) -> dict[str, Any]:
+def one(number: int, query: TemplateQuery) -> Versioned:
     """One template"""
     return told(number, with_body=not query.no_body)
 
 
 @endpoint(
     blueprint, "POST", "/api/templates",
-    needs="write", body=TemplateBody, answer=TemplateAnswer, largest_body=LARGEST_BODY,
+    needs="write", body=TemplateBody, answer=TemplateAnswer, largest_body=LARGEST_BODY, versioned=True,
 )  # fmt: skip
-def create(body: TemplateBody) -> dict[str, Any]:
+def create(body: TemplateBody) -> Versioned:
     """A new template
 
     Its body is in Jinja, or in Go's templates as listmonk has them, with `{{ template "content" . }}` or
@@ -96,8 +98,9 @@ def create(body: TemplateBody) -> dict[str, Any]:
 @endpoint(
     blueprint, "PUT", "/api/templates/<int:number>",
     needs="write", body=TemplateBody, answer=TemplateAnswer, errors=(404,), largest_body=LARGEST_BODY,
+    versioned=True,
 )  # fmt: skip
-def change(number: int, body: TemplateBody) -> dict[str, Any]:
+def change(number: int, body: TemplateBody) -> Versioned:
     """Change a template
 
     What is left out stays as it is. Drafts and scheduled campaigns change with it; started ones do not.
@@ -191,10 +194,12 @@ def there(number: int) -> TemplateRow:
     return found
 
 
-def told(number: int, *, with_body: bool = True) -> dict[str, Any]:
+def told(number: int, *, with_body: bool = True) -> Versioned:
+    with reading() as cursor:
+        version = shown_version(cursor, template_stream(number)) if number < 2**31 else 0
     row = there(number)
     with reading() as cursor:
-        return described(cursor, [row], with_body=with_body)[0]
+        return Versioned(described(cursor, [row], with_body=with_body)[0], version)
 
 
 def described(cursor: Any, rows: Sequence[TemplateRow], *, with_body: bool = True) -> list[dict[str, Any]]:
