@@ -79,6 +79,7 @@ class Processor:
         self._listener = Listener(url, self._on_log, self._on_directory)
         self._schedule = Schedule()
         self._is_planning = False
+        self._next_round_at = 0.0
         self._has_news = False
         self._is_stopping = threading.Event()
         self._actor = actor
@@ -204,18 +205,20 @@ class Processor:
         return self._dispatcher.rooms(servers)
 
     def _seconds_to_next_round(self) -> float:
-        poll = float(self._gate.view.policy.poll_interval)
-        frees_at = self._reservations.next_change(
-            self._gate.view.limits, self._gate.view.calendar, self._clock.now()
-        )
-        if frees_at is None:
-            return poll
-        return max(IDLE_ROUND_SECONDS, min(poll, frees_at - self._clock.now().timestamp()))
+        seconds, now = float(self._gate.view.policy.poll_interval), self._clock.now()
+        frees_at = self._reservations.next_change(self._gate.view.limits, self._gate.view.calendar, now)
+        if frees_at is not None:
+            seconds = max(IDLE_ROUND_SECONDS, min(seconds, frees_at - now.timestamp()))
+        self._next_round_at = now.timestamp() + seconds
+        return seconds
 
     def _look_again(self) -> None:
-        were_open = self._gate.view.open_until.keys()
-        self._gate.refresh(self._clock.now())
-        if self._gate.view.open_until.keys() - were_open:
+        """Also when a round was to be by now, for a clock that was set or a machine that slept."""
+        before, now = self._gate.view.open_until, self._clock.now()
+        self._gate.refresh(now)
+        after = self._gate.view.open_until
+        is_newly_open = any(until > before.get(server, 0.0) for server, until in after.items())
+        if is_newly_open or now.timestamp() >= self._next_round_at:
             self._wake()
 
     def _on_commit(self, head: int) -> None:

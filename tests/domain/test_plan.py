@@ -31,6 +31,7 @@ candidates = st.lists(
         recipient=st.integers(1, 10**6),
         server=numbers_of_servers,
         avoid=numbers_of_servers,
+        unfit=st.frozensets(st.integers(1, 9), max_size=3),
         key=st.none(),
     ),
     max_size=40,
@@ -131,7 +132,8 @@ def test_the_greatest_remainder_is_taken_and_noted(candidates: list[Candidate], 
                 weight = -(offer.used_today + used)
             if room > 0:
                 ranks[offer.server] = (-weight, used, offer.server)
-        choice = [number for number in ranks if number != candidate.avoid] or list(ranks)
+        fit = [number for number in ranks if number not in candidate.unfit]
+        choice = [number for number in fit if number != candidate.avoid] or fit
         best = candidate.server or min(choice, key=ranks.__getitem__)
         assert server == best
         assert remaining == (-ranks[best][0] if limits else None)
@@ -239,3 +241,25 @@ def test_everybody_gets_a_turn_and_nobody_two_more_than_another(batches: list[Ba
             if waiting and priorities[other] == priorities[candidate.campaign]:
                 assert len(served[candidate.campaign]) - len(served[other]) <= 1
     assert all(recipients == sorted(recipients) for recipients in served.values())
+
+
+@pytest.mark.parametrize("strategy", sorted(Strategy))
+def test_a_server_that_cannot_take_an_email_never_gets_it(strategy: str) -> None:
+    servers = [limited(1, 500), limited(2, 400), limited(3, 100)]
+    assert [a.server for a in plan([Candidate(1, 7, unfit=frozenset({1, 2}))], servers, strategy)] == [3]
+    assert plan([Candidate(1, 7, unfit=frozenset({1, 2, 3}))], servers, strategy) == []
+
+
+@pytest.mark.parametrize("strategy", sorted(Strategy))
+def test_of_the_fit_servers_the_one_that_failed_it_is_the_last_choice(strategy: str) -> None:
+    servers = [limited(1, 500), limited(2, 400), limited(3, 100)]
+    assert [a.server for a in plan([Candidate(1, 7, avoid=2, unfit=frozenset({1}))], servers, strategy)] == [
+        3
+    ]
+    only = [Candidate(1, 7, avoid=2, unfit=frozenset({1, 3}))]
+    assert [a.server for a in plan(only, servers, strategy)] == [2]
+
+
+def test_who_waits_for_a_fit_server_holds_nobody_up() -> None:
+    waiting, other = Candidate(1, 7, unfit=frozenset({1})), Candidate(1, 8)
+    assert [a.candidate for a in plan([waiting, other], [limited(1, 5)])] == [other]
