@@ -14,6 +14,8 @@ from domain.sender import EVER, Sender
 
 WORTH_TELLING = timedelta(minutes=30)
 MOST_CHANGES = 5
+MOST_FOLD = 5
+"""More than so many times the daily limits of today is no advice."""
 
 _TRIES = 4
 _EXTRA = 0
@@ -177,6 +179,8 @@ def _more_a_day(situation: Situation, found: Forecast) -> Iterator[Change]:
             continue
         rest = sum(day.total + day.others for day in found.days[place + 1 :])
         amount = -(-rest // (place + 1))
+        if amount > MOST_FOLD * sum(one.daily_limit for one in situation.usable):
+            continue
         for _ in range(_TRIES):
             amount = _round(amount)
             finish = _with_more(situation, amount).forecast().finish

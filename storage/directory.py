@@ -27,6 +27,16 @@ OPTINS = ("single", "double")
 _UUID = re.compile("[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
+# Nobody is on one list twice, which saves sorting a million numbers.
+ALL_OF_ONE_LIST = "SELECT count(*)"
+EACH_PERSON_ONCE = "SELECT count(DISTINCT s.recipient)"
+AUDIENCE = """
+    FROM subscriptions s JOIN lists l ON l.number = s.list JOIN recipients r ON r.number = s.recipient
+    WHERE s.list = ANY (%s) AND r.status = 'enabled'
+      AND (s.status = 'confirmed' OR (s.status = 'unconfirmed' AND l.optin = 'single'))
+"""
+
+
 class Addressee(NamedTuple):
     """A recipient at the moment of sending. `reason` is None when mailable, else blocklisted, disabled,
     unsubscribed (from, or never confirmed on, all lists asked about) or erased."""
@@ -90,15 +100,8 @@ def mailable(cursor: Any, lists: Sequence[int], recipients: Sequence[int]) -> li
 
 def audience_size(cursor: Any, lists: Sequence[int]) -> int:
     """How many people are mailable through the lists, each counted once."""
-    cursor.execute(
-        """
-        SELECT count(DISTINCT s.recipient)
-        FROM subscriptions s JOIN lists l ON l.number = s.list JOIN recipients r ON r.number = s.recipient
-        WHERE s.list = ANY (%s) AND r.status = 'enabled'
-          AND (s.status = 'confirmed' OR (s.status = 'unconfirmed' AND l.optin = 'single'))
-        """,
-        (list(lists),),
-    )
+    counted = ALL_OF_ONE_LIST if len(set(lists)) == 1 else EACH_PERSON_ONCE
+    cursor.execute(counted + AUDIENCE, (list(lists),))
     return int(cursor.fetchone()[0])
 
 
