@@ -52,3 +52,16 @@ def add_people(accounts: Accounts) -> None:
     """One of each role, named for it."""
     for role in ("admin", "operator", "auditor"):
         accounts.add_user(role, role, PASSWORD, by="test")
+
+
+def browser_of_nobody(app: Flask) -> Browser:
+    return Browser(app.test_client())
+
+
+def is_signed_in(browser: Browser) -> bool:
+    return browser.get("/account").status_code == 200
+
+
+def cookie(browser: Browser) -> str:
+    kept = browser.client.get_cookie("postledger-session")
+    return kept.value if kept else ""
