@@ -2,12 +2,15 @@
 
     python scripts/screenshots.py http://127.0.0.1:8025 FOLDER [/PATH …]
 
+Without a path it takes every page that needs no number, and of the queue, servers, campaigns, lists,
+subscribers and templates also the first that is listed.
 Needs Chromium (`chromium` on the PATH) and the `dev` extra. Prints what the browser complains of and
 exits with 1 when it does.
 """
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -16,6 +19,11 @@ from playwright.sync_api import Browser, sync_playwright
 
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
 WIDTHS = (1280, 400)
+PAGES = (
+    "/", "/campaigns", "/campaigns/new", "/queue", "/servers", "/servers/new", "/lists", "/subscribers",
+    "/templates", "/log", "/settings", "/users",
+)  # fmt: skip
+LISTS = ("/campaigns", "/queue", "/servers", "/lists", "/subscribers", "/templates")
 
 
 def main(address: str, folder: Path, paths: list[str]) -> int:
@@ -23,13 +31,25 @@ def main(address: str, folder: Path, paths: list[str]) -> int:
     complaints: list[str] = []
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
-        for path in paths or ["/"]:
+        for path in paths or [*PAGES, *first_of_each(browser, address)]:
             for scheme in ("light", "dark"):
                 for width in WIDTHS:
                     complaints += take(browser, address + path, folder, scheme, width)
         browser.close()
     print("\n".join(complaints))
     return 1 if complaints else 0
+
+
+def first_of_each(browser: Browser, address: str) -> list[str]:
+    """The page of the first thing on each list, where there is any."""
+    page = browser.new_page()
+    found = []
+    for path in LISTS:
+        page.goto(address + path)
+        links = page.eval_on_selector_all("main a", "links => links.map(link => link.getAttribute('href'))")
+        found += [link for link in links if re.fullmatch(rf"{path}/\d+", link or "")][:1]
+    page.close()
+    return found
 
 
 def take(browser: Browser, url: str, folder: Path, scheme: str, width: int) -> list[str]:
