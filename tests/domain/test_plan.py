@@ -87,7 +87,7 @@ def test_each_candidate_is_assigned_once_in_order_and_left_out_only_for_want_of_
         elif candidate.server is not None:
             assert room.get(candidate.server, 0) == 0
         else:
-            assert not any(room.values())
+            assert not any(left for server, left in room.items() if server not in candidate.unfit)
 
 
 @settings(deadline=None, max_examples=150)
@@ -109,8 +109,10 @@ def test_the_avoided_server_is_taken_only_when_there_is_no_other(
         for offer in offers
     }
     for candidate, server, _ in plan(candidates, offers, strategy):
+        assert candidate.server is not None or server not in candidate.unfit
         if candidate.server is None and candidate.avoid == server:
-            assert not any(left for other, left in room.items() if other != server)
+            others = room.keys() - {server} - candidate.unfit
+            assert not any(room[other] for other in others)
         room[server] -= 1
 
 
