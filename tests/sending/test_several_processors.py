@@ -28,8 +28,12 @@ SERVERS = (
     Limited("alpha", 40, (15, 3)),
     Limited("beta", 25, (10, 2)),
     Limited("gamma", 55, None),
-    Limited("delta", 30, (30, 60)),
+    Limited("delta", 30, (20, 5)),
 )
+IN_TIME = 150.0
+"""Seconds. A unit whose attempt was recorded and could not begin in time counts in its window all the same,
+so on a loaded machine a server may have to wait for the next."""
+
 CAPACITY = sum(server.daily for server in SERVERS)
 
 
@@ -60,8 +64,8 @@ def test_all_limits_hold_and_all_capacity_is_used(world: World, sinks: dict[str,
     with ExitStack() as stack:
         for _ in range(PROCESSORS):
             stack.enter_context(world.processor())
-        wait_until(lambda: sum(len(sink.messages) for sink in sinks.values()) >= CAPACITY, 60)
-        wait_until(lambda: world.counts() == {"sent": CAPACITY, "queued": 20})
+        wait_until(lambda: sum(len(sink.messages) for sink in sinks.values()) >= CAPACITY, IN_TIME)
+        wait_until(lambda: world.counts() == {"sent": CAPACITY, "queued": 20}, IN_TIME)
     for server in SERVERS:
         assert len(sinks[server.name].attempts) == server.daily
         if server.rolling:
@@ -78,7 +82,7 @@ def test_what_capacity_allows_is_sent_by_many_as_by_one(world: World, sinks: dic
     with ExitStack() as stack:
         for _ in range(PROCESSORS):
             stack.enter_context(world.processor())
-        world.wait_for(campaign, timeout=60)
+        world.wait_for(campaign, timeout=IN_TIME)
     assert world.counts() == {"sent": CAPACITY - 30}
     assert not duplicates(sinks)
     for server in SERVERS:
