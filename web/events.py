@@ -13,6 +13,7 @@ from uuid import UUID
 from flask import Blueprint, Flask, Response, current_app, jsonify, request
 from pydantic import Field
 
+from domain.topics import EVENT_CLASSES
 from storage.log import feed
 from storage.log.feed import Page
 from storage.pool import Pool
@@ -24,6 +25,7 @@ from web.shapes import Answer, Digits, Query
 
 blueprint = Blueprint("events", __name__)
 
+TOPICS = frozenset(str(one.TOPIC) for one in EVENT_CLASSES)  # type: ignore[attr-defined]
 BATCH = "application/cloudevents-batch+json"
 STREAM = "text/event-stream"
 LARGEST_POSITION = 2**63 - 1
@@ -58,9 +60,17 @@ class Feed(Query):
             return None
         return UUID(int=self.campaign << 96), UUID(int=((self.campaign + 1) << 96) - 1)
 
+    def topics(self) -> list[str]:
+        """Each as it is, or all that begin with it and a dot."""
+        return [
+            known
+            for topic in self.topic
+            for known in {topic, *(one for one in TOPICS if one.startswith(f"{topic}."))}
+        ]
+
     def read(self, pool: Pool, after: int, limit: int) -> Page:
         with pool.transaction() as cursor:
-            return feed.read(cursor, after, limit, topics=self.topic, streams=self.streams())
+            return feed.read(cursor, after, limit, topics=self.topics(), streams=self.streams())
 
 
 class FeedAnswer(Answer):
