@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from uuid import uuid4
 
 from domain.capacity import Limits
+from domain.errors import Outrun
 from domain.fact import Fact
 from domain.plan import Assignment, Candidate, Offer, plan
 from domain.reply import sanitise
@@ -27,6 +28,7 @@ from projections import servers
 from storage import directory
 from storage.log.append import Conflict, Log
 from storage.log.committer import Committer
+from storage.secrets import SecretsError
 from web.messages import Trial
 
 CONNECT_SECONDS = 15.0
@@ -126,10 +128,10 @@ class Trials:
                 message = skeleton.message(person, self._session.clock.now())
                 if connection is None or not connection.is_quiet():
                     connection = self._connect(server)
-            except (MessageError, TransportError) as error:
+            except (MessageError, TransportError, SecretsError) as error:
                 done[address] = Trial(address, "not sent", str(error), server.settings.name)
                 continue
-            reservation = reservations.take(server.number, self._session.clock.now().timestamp())
+            reservation = self._unit(server, reservations)
             if reservation is None:
                 done[address] = Trial(address, "not sent", NO_CAPACITY, server.settings.name)
                 continue
@@ -139,6 +141,18 @@ class Trials:
         if connection is not None:
             connection.close()
         return done
+
+    def _unit(self, server: SmtpServer, reservations: Reservations) -> Reservation | None:
+        """One to send with. What was reserved for all of them runs out where a server takes its time: then
+        another one is reserved."""
+        now = self._session.clock.now()
+        unit = reservations.take(server.number, now.timestamp())
+        if unit is None:
+            calendar, limits = self._session.application.policy().calendar, {server.number: server.limits()}
+            reservations.refresh(limits, calendar.local_date(now).isoformat(), now.timestamp())
+            reservations.reserve({server.number: 1}, limits, calendar, now)
+            unit = reservations.take(server.number, now.timestamp())
+        return unit
 
     def _connect(self, server: SmtpServer) -> Connection:
         with self._session.pool.transaction() as cursor:
@@ -168,8 +182,8 @@ class Trials:
                 recipient=recipient,
             )
             if self._appended(fact):
-                break
-        return Trial(address, kind, sanitise(reply, address), server.settings.name)
+                return Trial(address, kind, sanitise(reply, address), server.settings.name)
+        raise Outrun("others send test e-mails of the same campaign: one went out that is not on record")
 
     def _appended(self, fact: Fact) -> bool:
         try:

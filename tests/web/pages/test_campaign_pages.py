@@ -340,6 +340,33 @@ def test_a_test_e_mail_that_does_not_go_out_says_why(
         assert len(sink.messages) == 1
 
 
+class Hasty(Sink):
+    """A mail server at which time flies: each e-mail takes a minute of the clock."""
+
+    def __init__(self, clock: VirtualClock) -> None:
+        super().__init__()
+        self.now = self._later
+        self._clock = clock
+
+    def _later(self) -> float:
+        self._clock.advance_to(self._clock.now() + timedelta(minutes=1))
+        return self._clock.now().timestamp()
+
+
+def test_what_was_reserved_is_reserved_again_when_a_server_takes_its_time(
+    person: Browser, pool: Pool, world: World, clock: VirtualClock, people: list[int]
+) -> None:
+    with Hasty(clock) as sink:
+        world.server("alpha", host="127.0.0.1", port=sink.port, tls_type="none", daily_limit=10)
+        write(person)
+        text = send_test(person, "a@b.example c@d.example e@f.example")
+        assert "Accepted by alpha: a@b.example, c@d.example, e@f.example" in text
+    assert [state["n"] for state in told(pool, "capacity.reserved")][:2] == [3, 1]
+    reserved = sum(state["n"] for state in told(pool, "capacity.reserved"))
+    returned = sum(state.get("unused", 0) for state in told(pool, "capacity.returned"))
+    assert reserved - returned == 3
+
+
 def test_a_refused_test_e_mail_tells_the_reply(
     person: Browser, pool: Pool, world: World, people: list[int]
 ) -> None:
