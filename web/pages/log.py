@@ -20,7 +20,8 @@ from projections.servers import servers as all_servers
 from web.access import needs
 from web.pages.events import COLUMNS, Event, events_of
 from web.pages.forms import link_with
-from web.pages.sayings import Names, Saying, Subject, saying, subject
+from web.pages.sayings import Names, Saying, saying
+from web.pages.subjects import Subject, subject
 from web.services import reading
 
 blueprint = Blueprint("log_pages", __name__)
@@ -35,6 +36,10 @@ TOPICS = (
     ("server.", "Servers"),
     ("capacity.", "Capacity"),
     ("policy.", "Settings"),
+    ("people.", "Imports"),
+    ("person.", "People"),
+    ("list.", "Lists"),
+    ("template.", "Templates"),
     ("user.", "Users"),
     ("key.", "API keys"),
 )

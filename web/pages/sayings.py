@@ -1,4 +1,4 @@
-"""What an event of the log says, in plain words, and where what it is about is found."""
+"""What an event of the log says, in plain words."""
 
 from __future__ import annotations
 
@@ -6,9 +6,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
-from uuid import UUID
-
-from domain.streams import Kind, campaign_of, kind_of, number_of
 
 State = Mapping[str, Any]
 Names = Mapping[int, str]
@@ -249,45 +246,19 @@ SAYINGS: dict[str, Callable[[State, Names], Saying]] = {
     "template.edited": edited,
     "template.made_default": plain("Made the default template", "good"),
     "template.deleted": plain("Template deleted", "bad"),
+    "campaign.estimated": filled("Estimated for {recipients} recipients: {days} days of sending"),
+    "campaign.tried": lambda state, servers: Saying(
+        f"A test e-mail through {server_in(state, servers)}: {state.get('outcome')}",
+        "good" if state.get("outcome") == "accepted" else "warn",
+        quote=str(state.get("reply", "")),
+    ),
     "user.added": filled("User {name} added as {role}"),
     "user.role_changed": filled("Role of a user set to {role}"),
     "user.password_changed": plain("Password of a user changed"),
-    "key.created": filled("API key {name} created"),
-    "key.revoked": plain("API key revoked"),
-}
-
-
-@dataclass(frozen=True)
-class Subject:
-    """What an event is about. `path` is empty where there is no page about it."""
-
-    text: str
-    path: str = ""
-
-
-def subject(stream: UUID, servers: Names) -> Subject:
-    try:
-        kind = kind_of(stream)
-    except ValueError:
-        return Subject(str(stream))
-    campaign, number = campaign_of(stream), number_of(stream)
-    match kind:
-        case Kind.CAMPAIGN | Kind.AUDIENCE:
-            return Subject(f"campaign {campaign}", f"/campaigns/{campaign}")
-        case Kind.DELIVERY:
-            return Subject(f"e-mail {campaign}/{number}", f"/queue/{campaign << 32 | number}")
-        case Kind.SERVER | Kind.CAPACITY:
-            return Subject(servers.get(number, f"server {number}"), f"/servers/{number}")
-        case Kind.POLICY:
-            return Subject("settings", "/settings")
-        case _:
-            return Subject(f"{kind.name.lower()} {number}", PATHS.get(kind.name, "").format(number))
-
-
-PATHS = {
-    "USER": "/users/{}",
-    "KEY": "/users",
-    "LIST": "/lists/{}",
-    "TEMPLATE": "/templates/{}",
-    "PERSON": "/subscribers/{}",
+    "user.disabled": plain("User disabled", "warn"),
+    "user.enabled": plain("User enabled"),
+    "user.second_factor_set": plain("Second factor of a user set"),
+    "user.second_factor_removed": plain("Second factor of a user removed", "warn"),
+    "key.created": filled("API key {name} created, for {scopes}"),
+    "key.revoked": plain("API key revoked", "warn"),
 }
