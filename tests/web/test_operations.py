@@ -130,6 +130,10 @@ def test_the_server_stops_at_once_though_pages_are_open(world: World, database_u
         viewer.request("GET", "/live")
         stream = viewer.getresponse()
         assert any(line.startswith(b"event: fragments") for line in stream)
+        follower = HTTPConnection("127.0.0.1", port, timeout=20)
+        follower.request("GET", "/api/events", headers={"Accept": "text/event-stream"})
+        feed = follower.getresponse()
+        assert feed.readline() == b"retry: 2000\n"
         other = HTTPConnection("127.0.0.1", port, timeout=20)
         other.request("GET", "/api/queue/stats")
         assert other.getresponse().status == 200
@@ -139,5 +143,7 @@ def test_the_server_stops_at_once_though_pages_are_open(world: World, database_u
         assert monotonic() - begun < 5
         assert process.stdout.read() == "left by one process\n"
         assert stream.read().endswith(b"\n\n"), "the last message is whole"
+        assert feed.read() == b"\n", "it ends with the first message"
         viewer.close()
+        follower.close()
         other.close()
