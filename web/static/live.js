@@ -1,6 +1,7 @@
 // Keeps the page current: fragments of HTML come over server-sent events, or are polled for when
 // those fail, and are worked into the page with as little change as possible.
 
+import { matchChildren } from "./morph.js";
 import { clock, localise } from "./times.js";
 
 const POLL_EVERY = 2000;
@@ -83,35 +84,6 @@ function speak(text) {
   if (spoken.textContent === text || Date.now() - lastSpoken < SPEAK_AT_MOST_EVERY) return;
   lastSpoken = Date.now();
   spoken.textContent = text;
-}
-
-function matchChildren(present, wanted) {
-  const old = [...present.childNodes];
-  const fresh = [...wanted.childNodes];
-  fresh.forEach((node, index) => {
-    if (index >= old.length) present.append(node);
-    else if (alike(old[index], node)) match(old[index], node);
-    else old[index].replaceWith(node);
-  });
-  old.slice(fresh.length).forEach((node) => node.remove());
-}
-
-function alike(present, wanted) {
-  return present.nodeName === wanted.nodeName && present.dataset?.key === wanted.dataset?.key;
-}
-
-function match(present, wanted) {
-  if (present.nodeType !== Node.ELEMENT_NODE) {
-    if (present.data !== wanted.data) present.data = wanted.data;
-    return;
-  }
-  for (const { name } of [...present.attributes]) {
-    if (!wanted.hasAttribute(name)) present.removeAttribute(name);
-  }
-  for (const { name, value } of wanted.attributes) {
-    if (present.getAttribute(name) !== value) present.setAttribute(name, value);
-  }
-  matchChildren(present, wanted);
 }
 
 // The chart tells the figures of the bar under the pointer.
