@@ -176,10 +176,9 @@ def test_an_error_after_a_tag_over_several_lines_is_found_in_its_line() -> None:
 
 PIECES = st.sampled_from(
     """{{ .Subscriber.Name }}§{{- if .Subscriber.Attribs.a }}§{{ else }}§{{ else if true }}§{{ end -}}
-    §{{ $x.y }}
-    §{{ range $i, $x := .Subscriber.Attribs.b }}§{{ with .Subscriber.Attribs.c }}§{{ print "a" | upper }}
-    §{{ . }}
-    §{{ (§{{ subscriber.name }}§{% if 1 %}§{% endif %}§@TrackLink§{{§}}§{%§%}§{#§#}§/*§*/§"§`§)§$§-§\n§ §x§eq
+    §{{ $x.y }}§{{ range $i, $x := .Subscriber.Attribs.b }}§{{ with .Subscriber.Attribs.c }}§{{ . }}
+    §{{ print "a" | upper }}§{{ (§{{ subscriber.name }}§{% if 1 %}§{% endif %}§@TrackLink§{{§}}§{%§%}
+    §{#§#}§/*§*/§"§`§)§$§-§\n§ §x§eq
     """.split("§")
 )
 
