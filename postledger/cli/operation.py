@@ -19,9 +19,7 @@ def web_options(command: Any) -> Any:
         command
     )
     command = click.option("--port", type=int, help="Default: 8025.")(command)
-    return click.option("--bind", help="Default: 127.0.0.1; another only with an admin.")(
-        command
-    )
+    return click.option("--bind", help="Default: 127.0.0.1; another only with an admin.")(command)
 
 
 @click.command()
