@@ -75,7 +75,7 @@ def subscribe(
         WHERE s.status <> excluded.status AND (%(again)s OR s.status = 'unconfirmed')
         RETURNING recipient, list
         """,
-        {"numbers": list(numbers), "lists": list(lists), "status": status, "again": again},
+        {"numbers": list(set(numbers)), "lists": list(set(lists)), "status": status, "again": again},
     )
     changed = _by_person(cursor)
     if status != "confirmed":

@@ -59,7 +59,10 @@ class Wire:
                 lose_answer.set()
             if fault == "request":
                 break
-            server.sendall(chunk)
+            try:
+                server.sendall(chunk)
+            except OSError:  # the server, or the test at its end, has hung up meanwhile
+                break
             if fault == "orphan":
                 orphaned = True
                 break

@@ -31,8 +31,8 @@ LARGEST_BODY = 5_000_000
 class CampaignQuery(Paged):
     status: list[StateName] = Field(default_factory=list)
     query: Annotated[str, Line(200)] | None = None
-    tag: list[str] = Field(default_factory=list)
-    tags: list[str] = Field(default_factory=list)
+    tag: list[Annotated[str, Line(100)]] = Field(default_factory=list)
+    tags: list[Annotated[str, Line(100)]] = Field(default_factory=list)
     no_body: bool = False
 
 

@@ -62,7 +62,7 @@ class ListQuery(Paged):
     type: Type | None = None
     optin: Optin | None = None
     status: Status | None = None
-    tag: list[str] = Field(default_factory=list)
+    tag: list[Annotated[str, Line(100)]] = Field(default_factory=list)
     minimal: bool = False
 
 

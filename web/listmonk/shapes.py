@@ -11,7 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from domain.errors import Refused
 from web.contract import read_body, refusal
 from web.errors import Refusal
-from web.shapes import ALL, LARGEST_NUMBER, LARGEST_PAGE, Digits, Query
+from web.shapes import ALL, LARGEST_NUMBER, LARGEST_PAGE, Digits, Line, Query
 
 MOST_PER_PAGE = 1000
 FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
@@ -58,10 +58,10 @@ class Paged(Query):
 
     page: Annotated[int, Digits(0, LARGEST_PAGE)] = 1
     per_page: Annotated[
-        Literal["all"] | Annotated[int, Field(ge=1, le=MOST_PER_PAGE)], BeforeValidator(clamped)
+        Literal["all"] | Annotated[int, Field(ge=0, le=LARGEST_NUMBER)], BeforeValidator(clamped)
     ] = DEFAULT_PER_PAGE
-    order_by: str = ""
-    order: str = ""
+    order_by: Annotated[str, Line(40)] = ""
+    order: Annotated[str, Line(40)] = ""
 
     def window(self) -> Window:
         if self.per_page == "all":
