@@ -224,6 +224,7 @@ class Session(smtplib.SMTP):
 def tls_context(skip_verify: bool) -> ssl.SSLContext:
     """The system's trust (or SSL_CERT_FILE's), host names checked, TLS 1.2 at least."""
     context = ssl.create_default_context()
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
     if skip_verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
