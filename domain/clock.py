@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from time import time
 from typing import Protocol
 
 
@@ -10,10 +11,16 @@ class Clock(Protocol):
     def now(self) -> datetime:
         """The present as an aware datetime in UTC."""
 
+    def seconds(self) -> float:
+        """The same as seconds since the epoch, for who asks many times."""
+
 
 class SystemClock:
     def now(self) -> datetime:
         return datetime.now(UTC)
+
+    def seconds(self) -> float:
+        return time()
 
 
 class VirtualClock:
@@ -24,6 +31,9 @@ class VirtualClock:
 
     def now(self) -> datetime:
         return self._now
+
+    def seconds(self) -> float:
+        return self._now.timestamp()
 
     def advance_to(self, instant: datetime) -> None:
         """Raises ValueError for an instant before now."""

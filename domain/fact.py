@@ -40,6 +40,10 @@ class Fact:
             state=self.state().encode(),
         )
 
+    def entry(self) -> tuple[bytes, int, str, bytes]:
+        """Stream, version, topic, state: the same as `stored`, for who hands it on in thousands."""
+        return self.originator_id.bytes, self.originator_version, self.TOPIC, self.state().encode()
+
     def state(self) -> str:
         """The JSON that the log keeps."""
         values, cls = vars(self), cast(Any, type(self))

@@ -9,8 +9,6 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
 
-from eventsourcing.persistence import StoredEvent
-
 from domain.clock import Clock
 from domain.delivery import About
 from domain.fact import Fact
@@ -28,6 +26,7 @@ from processor.send import Send
 from processor.transaction import Outcome
 from processor.transport import Connection, TransportError
 from storage.log.committer import Committed, Committer, Conflict, Fenced, Refused
+from storage.log.entries import Entry, Result
 
 log = logging.getLogger(__name__)
 
@@ -44,25 +43,26 @@ class Attempts:
         self._actor = actor
         self._suspend = suspend
         self.in_hand = InHand()
+        self.wake: Callable[[], None] = lambda: None
+        """Called in the committer's thread when there is something to `hear` though nothing was committed."""
         self.are_over = False
         """Set from any thread: no attempt starts any more."""
-        self._outbox: list[tuple[list[StoredEvent], Callable[[Committed | Refused], None]]] = []
+        self._outbox: list[tuple[list[Entry], Callable[[Result], None]]] = []
+        self._answers: deque[tuple[Callable[[Result], None], Result]] = deque()
         self._untold: deque[tuple[Fact | list[Fact], Send]] = deque()
-        self._submitted = 0
-        self._completed = 0
+        self._unanswered = 0
 
     @property
     def pending(self) -> int:
-        """Facts that are not in the log yet, or not known to be. Each of the two counters has one writer:
-        the dispatcher's thread and the committer's."""
-        return self._submitted - self._completed + len(self._untold)
+        """Facts that are not in the log yet, or not known to be."""
+        return self._unanswered + len(self._untold)
 
     def begin(self, send: Send, connection: Connection,
               on_committed: Callable[[Exception | None], None]) -> Attempt | None:  # fmt: skip
         """Hands AttemptStarted to the committer. None when the send may not or cannot start now."""
-        now = self._clock.now()
+        now = self._clock.seconds()
         view = self._gate.view
-        may_start = not self.are_over and view.may_start(send.campaign, send.server, now.timestamp())
+        may_start = not self.are_over and view.may_start(send.campaign, send.server, now)
         if not may_start or self._gate.is_stale(send.recipient, send.read_at):
             self.in_hand.release(send.key)
             return None
@@ -70,12 +70,12 @@ class Attempts:
             self._record(facts.suppressed(send, send.not_mailable, self._actor), send)
             return None
         skeleton = self._gate.skeleton(send.campaign, send.server)
-        reservation = self._reservations.take(send.server, now.timestamp()) if skeleton else None
+        reservation = self._reservations.take(send.server, now) if skeleton else None
         if skeleton is None or reservation is None:
             self.in_hand.release(send.key)
             return None
         try:
-            message = skeleton.message(send.person, now, send.id_domain)
+            message = skeleton.message(send.person, self._clock.now(), send.id_domain)
             address = skeleton.envelope_to(send.person)
         except MessageError as error:
             self._reservations.give_back(reservation)
@@ -99,7 +99,7 @@ class Attempts:
             self.in_hand.release(send.key)
 
     def _started(self, attempt: Attempt, on_committed: Callable[[Exception | None], None],
-                 result: Committed | Refused) -> None:  # fmt: skip
+                 result: Result) -> None:  # fmt: skip
         if isinstance(result, Committed):
             self.in_hand.wrote(attempt.send.key, result.positions[-1])
             on_committed(None)
@@ -165,20 +165,20 @@ class Attempts:
     def _trouble(self, lane: Lane, verdict: Verdict, reason: str) -> None:
         """A server in trouble rests longer each time in a row; one that wants a person, as long as may be.
         What several connections say at the same time is one trouble."""
-        now, policy = self._clock.now(), self._gate.view.policy
-        if not self._gate.view.is_open(lane.server, now.timestamp()):
+        now, policy = self._clock.seconds(), self._gate.view.policy
+        if not self._gate.view.is_open(lane.server, now):
             return
         lane.narrow()
         if verdict.transient:
-            until = suspend_until(lane.failures, now.timestamp(), policy, random.random())  # noqa: S311
+            until = suspend_until(lane.failures, now, policy, random.random())  # noqa: S311
         else:
-            until = now.timestamp() + policy.max_suspension
+            until = now + policy.max_suspension
         self._suspend(lane.server, reason, datetime.fromtimestamp(until, UTC))
 
     def _record(self, told: Fact | list[Fact], send: Send) -> None:
         self._submit(told, partial(self._recorded, told, send))
 
-    def _recorded(self, told: Fact | list[Fact], send: Send, result: Committed | Refused) -> None:
+    def _recorded(self, told: Fact | list[Fact], send: Send, result: Result) -> None:
         if isinstance(result, Committed):
             self.in_hand.wrote(send.key, result.positions[-1])
         elif isinstance(result.error, Conflict | Fenced):
@@ -194,21 +194,31 @@ class Attempts:
         while self._untold:
             self._record(*self._untold.popleft())
 
-    def _submit(self, told: Fact | list[Fact], done: Callable[[Committed | Refused], None]) -> None:
-        facts_told = told if isinstance(told, list) else [told]
-        self._submitted += 1
-        self._outbox.append(([fact.stored() for fact in facts_told], partial(self._done, done)))
+    def _submit(self, told: Fact | list[Fact], done: Callable[[Result], None]) -> None:
+        entries = [told.entry()] if isinstance(told, Fact) else [fact.entry() for fact in told]
+        self._unanswered += 1
+        self._outbox.append((entries, partial(self._answered, done)))
 
-    def flush(self) -> None:
+    def flush(self, at_least: int = 1) -> None:
         """Hands what has come together since the last time to the committer: the fewer times it is woken,
         the more goes into one commit."""
-        if self._outbox:
+        if len(self._outbox) >= at_least:
             handed, self._outbox = self._outbox, []
             self._committer.submit_all(handed, notify=False)
 
-    def _done(self, done: Callable[[Committed | Refused], None], result: Committed | Refused) -> None:
-        done(result)
-        self._completed += 1
+    def _answered(self, done: Callable[[Result], None], result: Result) -> None:
+        """In the committer's thread, which is to be kept free: all else is done in the dispatcher's."""
+        self._answers.append((done, result))
+        if type(result) is Refused:
+            self.wake()
+
+    def hear(self) -> None:
+        """What the committer has answered since the last time."""
+        answers = self._answers
+        while answers:
+            done, result = answers.popleft()
+            self._unanswered -= 1
+            done(result)
 
 
 def _was_given_up(outcome: Outcome) -> bool:

@@ -13,6 +13,7 @@ from jinja2.runtime import Context
 
 LONGEST_RANGE = 1000
 LONGEST_LIST = 10_000
+TOO_MUCH_TEXT = "it makes too much text"
 PLAIN = (str, int, float, type(None), UUID, date, Undefined)
 
 
@@ -32,13 +33,18 @@ class Budget:
     def spend(self, characters: int) -> None:
         self.text -= characters
         if self.text < 0:
-            raise Refused("it makes too much text")
+            raise Refused(TOO_MUCH_TEXT)
         if monotonic() > self.deadline:
             raise Refused("it takes too long")
 
 
 class Rendering(Context):
     """One rendering of one template. `names` is shared and never changed."""
+
+    # What only templates that inherit or include change.
+    name = None
+    globals_keys: set[str] = set()  # noqa: RUF012
+    blocks: dict[str, Any] = {}  # noqa: RUF012
 
     def __init__(
         self, environment: Environment, evaluation: EvalContext, names: dict[str, Any], budget: Budget
@@ -49,9 +55,6 @@ class Rendering(Context):
         self.environment = environment
         self.eval_ctx = evaluation
         self.exported_vars = set()
-        self.name = None
-        self.globals_keys = set()
-        self.blocks = {}
         self.budget = budget
 
 

@@ -9,18 +9,16 @@ from __future__ import annotations
 
 import logging
 import selectors
-import socket
 import threading
-from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from functools import partial
 
 from domain.clock import Clock
 from processor.attempt import Attempt
 from processor.attempts import Attempts
 from processor.gate import Gate
+from processor.inbox import Inbox
 from processor.lane import Lane, Line, Wanted
 from processor.send import Room, Send
 from processor.smtp_settings import SmtpSettings
@@ -33,26 +31,27 @@ OPENERS = 16
 """Threads that connect, negotiate TLS and sign in: blocking work, kept out of the loop."""
 
 
+FACTS_AT_ONCE = 32
+"""So many go to the committer before the loop has gone round, that it need not wait while much is done."""
+
+
 class Dispatcher:
-    """`wake` is to be called after each commit. `hungry` is called, in the loop's thread, when a lane could
-    take more than it has.
+    """`wake` is to be called after each commit. `hungry` is set when a lane could take more than it has.
 
     Public methods may be called from any thread.
     """
 
-    def __init__(self, gate: Gate, attempts: Attempts, clock: Clock, hungry: Callable[[], None]) -> None:
+    def __init__(self, gate: Gate, attempts: Attempts, clock: Clock, hungry: threading.Event) -> None:
         self._gate = gate
         self._attempts = attempts
-        self._clock = clock
         self._hungry = hungry
         self._lanes: dict[int, Lane] = {}
         self._selector = selectors.DefaultSelector()
-        self._inbox: deque[Callable[[], None]] = deque()
-        self._wake_reader, self._wake_writer = socket.socketpair()
-        self._wake_reader.setblocking(False)
-        self._wake_writer.setblocking(False)
-        self._is_awake = False
-        self._selector.register(self._wake_reader, selectors.EVENT_READ, None)
+        self._inbox = Inbox()
+        self._selector.register(self._inbox, selectors.EVENT_READ, None)
+        self.wake = attempts.wake = self._inbox.wake
+        self._call = self._inbox.put
+        self._now = clock.seconds
         self._openers = ThreadPoolExecutor(OPENERS, thread_name_prefix="open-smtp")
         self._is_stopping = False
         self._thread = threading.Thread(target=self._run, name="dispatch", daemon=True)
@@ -68,11 +67,11 @@ class Dispatcher:
     def stop(self, patience: float) -> bool:
         """No new attempt; waits for those in flight. After `patience` seconds what is left is cut off
         and recorded for what it is. True when all ended by themselves."""
-        self.call(self._stop)
+        self._call(self._stop)
         self._thread.join(patience)
         ended = not self._thread.is_alive()
         if not ended:
-            self.call(self._cut_off)
+            self._call(self._cut_off)
             self._thread.join(10)
         self._openers.shutdown(wait=False, cancel_futures=True)
         return ended
@@ -93,7 +92,7 @@ class Dispatcher:
 
     def release_all(self) -> None:
         """Gives all planned sends back that have not started: they are planned anew."""
-        self.call(self._release_all)
+        self._call(self._release_all)
 
     def hand(self, sends: Iterable[Send]) -> None:
         by_server: dict[int, list[Send]] = {}
@@ -102,23 +101,11 @@ class Dispatcher:
         for server, given in by_server.items():
             self._lanes.setdefault(server, Lane(server)).handed += len(given)
         if by_server:
-            self.call(partial(self._hand, by_server))
+            self._call(partial(self._hand, by_server))
 
     def open_lanes(self, wanted: Mapping[int, Wanted]) -> None:
         """Makes the lanes known, by server, and what their settings have come to be."""
-        self.call(partial(self._open_lanes, dict(wanted)))
-
-    def call(self, action: Callable[[], None]) -> None:
-        """Runs `action` in the loop's thread, soon."""
-        self._inbox.append(action)
-        self.wake()
-
-    def wake(self) -> None:
-        """Makes the loop look into its inbox."""
-        if not self._is_awake:
-            self._is_awake = True
-            with suppress(BlockingIOError):  # the pipe is full of wake-ups already
-                self._wake_writer.send(b"\0")
+        self._call(partial(self._open_lanes, dict(wanted)))
 
     # --- below: in the loop's thread -------------------------------------------------------------
 
@@ -128,9 +115,11 @@ class Dispatcher:
             while not (self._is_stopping and self._is_drained()):
                 for key, events in self._selector.select(max(0.0, min(1.0, next_tick - self._now()))):
                     if key.data is None:
-                        self._drain_inbox()
+                        self._inbox.empty()
+                        self._attempts.hear()
                     else:
                         self._on_socket(key.data, events)
+                        self._attempts.flush(at_least=FACTS_AT_ONCE)
                 if self._now() >= next_tick:
                     self._tick()
                     next_tick = self._now() + 1
@@ -144,18 +133,7 @@ class Dispatcher:
                 for line in list(lane.lines):
                     self._drop(line)
 
-    def _now(self) -> float:
-        return self._clock.now().timestamp()
-
-    def _drain_inbox(self) -> None:
-        with suppress(BlockingIOError):  # another wake-up took the bytes
-            self._wake_reader.recv(4096)
-        self._is_awake = False
-        while self._inbox:
-            self._inbox.popleft()()
-
     def _is_drained(self) -> bool:
-        # In this order: a commit puts its news into the inbox before it stops being pending.
         return not self._attempts.pending and not self._inbox and not any(
             line.attempt for lane in self._lanes.values() for line in lane.lines
         )  # fmt: skip
@@ -177,7 +155,8 @@ class Dispatcher:
         for server, settings in wanted.items():
             lane = self._lanes.setdefault(server, Lane(server))
             lane.max_conns, lane.idle_timeout = settings.max_conns, settings.idle_timeout
-            lane.smtp = settings.smtp
+            if lane.smtp != settings.smtp:
+                lane.smtp = settings.smtp
             for line in list(lane.idle):
                 if not lane.keeps(line):
                     self._drop(line)
@@ -196,11 +175,12 @@ class Dispatcher:
             return
         while lane.waiting and lane.idle:
             self._begin(lane.idle.pop(), lane.waiting.popleft())
-        for _ in range(lane.connections_wanted()):
-            lane.opening += 1
-            self._openers.submit(self._open, lane)
-        if 2 * len(lane.waiting) <= lane.room():
-            self._hungry()
+        if lane.waiting:
+            for _ in range(lane.connections_wanted()):
+                lane.opening += 1
+                self._openers.submit(self._open, lane)
+        if not self._hungry.is_set() and lane.is_hungry():
+            self._hungry.set()
 
     def _release_all(self) -> None:
         for lane in self._lanes.values():
@@ -218,19 +198,20 @@ class Dispatcher:
             patience = self._gate.view.servers[lane.server].settings.wait_timeout
             connection = connect(settings, password, timeout=patience)
         except TransportError as error:
-            self.call(partial(self._open_failed, lane, error))
+            self._call(partial(self._open_failed, lane, error))
         except OUTAGE as error:
             log.warning("no login for server %d: %s", lane.server, str(error).strip())
-            self.call(partial(self._not_opened, lane))
+            self._call(partial(self._not_opened, lane))
         except Exception as error:
             log.exception("a connection to server %d could not be opened", lane.server)
             self.crashed = error
         else:
-            self.call(partial(self._opened, lane, connection, settings))
+            self._call(partial(self._opened, lane, connection, settings))
 
     def _opened(self, lane: Lane, connection: Connection, settings: SmtpSettings) -> None:
         lane.opening -= 1
-        line = Line(lane, connection, settings, idle_since=self._now())
+        smtp = lane.smtp if settings == lane.smtp else settings
+        line = Line(lane, connection, smtp, idle_since=self._now())
         if self._is_stopping:
             connection.close()
             return
@@ -254,24 +235,18 @@ class Dispatcher:
             self._attempts.suspend_for_connect(lane, error)
 
     def _begin(self, line: Line, send: Send) -> None:
-        attempt = self._attempts.begin(send, line.connection, partial(self._on_committed, line))
+        attempt = self._attempts.begin(send, line.connection, partial(self._committed, line))
         if attempt is None:
             line.lane.idle.append(line)
         else:
             line.attempt = attempt
-
-    def _on_committed(self, line: Line, error: Exception | None) -> None:
-        """In the committer's thread, which wakes the loop once for all that it has committed."""
-        self._inbox.append(partial(self._committed, line, error))
-        if error is not None:
-            self.wake()
 
     def _committed(self, line: Line, error: Exception | None) -> None:
         attempt = line.attempt
         if attempt is None:
             return
         now = self._now()
-        if error is None and self._attempts.may_go(attempt, now) and line in line.lane.lines:
+        if error is None and line.is_open and self._attempts.may_go(attempt, now):
             self._offer(line, attempt, now)
             return
         if error is None:
@@ -289,7 +264,7 @@ class Dispatcher:
 
     def _rest(self, line: Line) -> None:
         """The line is free for the next send."""
-        if line not in line.lane.lines:
+        if not line.is_open:
             return
         if line.lane.keeps(line):
             line.idle_since = self._now()
@@ -301,7 +276,7 @@ class Dispatcher:
     def _on_socket(self, line: Line, events: int) -> None:
         if events & selectors.EVENT_WRITE:
             self._flush(line)
-        if not events & selectors.EVENT_READ or line not in line.lane.lines:
+        if not events & selectors.EVENT_READ or not line.is_open:
             return
         data = line.connection.receive()
         if data is None:
@@ -352,8 +327,9 @@ class Dispatcher:
             self._pump(line.lane)
 
     def _drop(self, line: Line) -> None:
-        if line not in line.lane.lines:
+        if not line.is_open:
             return
+        line.is_open = False
         line.lane.lines.discard(line)
         if line in line.lane.idle:
             line.lane.idle.remove(line)

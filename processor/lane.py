@@ -39,6 +39,7 @@ class Line:
     idle_since: float = 0.0
     has_served: bool = False
     is_writing: bool = False
+    is_open: bool = True
 
 
 @dataclass(eq=False)
@@ -85,7 +86,7 @@ class Lane:
 
     def keeps(self, line: Line) -> bool:
         """Whether a free line is one that the settings still allow."""
-        return line.smtp == self.smtp and len(self.lines) <= self.max_conns
+        return len(self.lines) <= self.max_conns and (line.smtp is self.smtp or line.smtp == self.smtp)
 
     def backlog(self) -> int:
         """Sends that were given to the lane and have not begun."""
@@ -93,8 +94,14 @@ class Lane:
 
     def room(self) -> int:
         """How many more sends the lane can take: what it ends in LOOKAHEAD_SECONDS, and two a connection."""
-        depth = max(2 * self.most, int(self.rate * LOOKAHEAD_SECONDS))
-        return max(0, depth - self.backlog())
+        return max(0, self._depth() - self.backlog())
+
+    def _depth(self) -> int:
+        return max(2 * self.most, int(self.rate * LOOKAHEAD_SECONDS))
+
+    def is_hungry(self) -> bool:
+        """Whether it should be given more soon: most of what it was given has begun."""
+        return 2 * len(self.waiting) + self.backlog() <= self._depth()
 
     def widen(self) -> None:
         self.failures = 0

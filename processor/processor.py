@@ -7,6 +7,7 @@ import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from eventsourcing.persistence import InfrastructureFactory
@@ -70,7 +71,7 @@ class Processor:
             self._gate, self._reservations, self._committer, clock, actor, self._suspend_soon
         )
         self._hungry = threading.Event()
-        self._dispatcher = Dispatcher(self._gate, self._attempts, clock, self._hungry.set)
+        self._dispatcher = Dispatcher(self._gate, self._attempts, clock, self._hungry)
         self._rounds = Rounds(pool, self._gate, self._reservations, self._attempts.in_hand, clock)
         queueing = Queueing(pool, application, self._committer, actor)
         self._campaigns = Campaigns(pool, application, self._runner, queueing, clock, actor)
@@ -269,6 +270,7 @@ class Processor:
             log.warning("the suspension of server %d was not recorded: %s", server, str(error).strip())
 
 
+@lru_cache(maxsize=256)
 def _wanted(settings: ServerSettings) -> Wanted:
     smtp = SmtpSettings.of(settings.as_dict())
     return Wanted(settings.max_conns, float(settings.idle_timeout), smtp)

@@ -20,7 +20,7 @@ from jinja2.utils import Namespace
 from markupsafe import Markup
 
 from processor import filters
-from processor.bounds import LONGEST_RANGE, Refused, Rendering, cost_of, plain_text, spend_for
+from processor.bounds import LONGEST_RANGE, TOO_MUCH_TEXT, Refused, Rendering, cost_of, plain_text, spend_for
 
 _LARGEST_EXPONENT = 64
 _MOST_BITS = 1024
@@ -29,7 +29,11 @@ _MOST_BITS = 1024
 @pass_context
 def _finalize(context: Rendering, value: Any) -> str:
     text = value if type(value) is str else plain_text(value)
-    context.budget.spend(len(text))
+    # Loops and calls look at the clock; what they put out need not.
+    budget = context.budget
+    budget.text -= len(text)
+    if budget.text < 0:
+        raise Refused(TOO_MUCH_TEXT)
     return text
 
 

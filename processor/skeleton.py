@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from email.utils import format_datetime
 from hashlib import sha256
 from typing import Any, NamedTuple
@@ -14,6 +14,7 @@ from processor.encoding import body, dot_stuffed, field, mailbox_field
 from processor.headers import Headers
 from processor.render import MessageError, Template, names_for
 
+_A_SECOND = timedelta(seconds=1)
 _TRANSFER_ENCODINGS = ("7bit", "quoted-printable", "base64")
 
 
@@ -63,6 +64,13 @@ class Compiled(NamedTuple):
     token_key: bytes
 
 
+class _Second(NamedTuple):
+    begins: datetime
+    ends: datetime
+    date_field: str
+    day: date
+
+
 class Skeleton:
     """`envelope_from` is for MAIL FROM, `from_domain` the default domain of Message-IDs."""
 
@@ -74,7 +82,7 @@ class Skeleton:
         self._from_field = mailbox_field("From", sender.name, sender.address)
         self._closing_fields = _closing_fields(compiled)
         self._fixed_subject = field("Subject", compiled.subject.source) if compiled.subject.is_fixed else None
-        self._moment: tuple[int, str, date] = (-1, "", date.min)
+        self._second = _Second(datetime.min.replace(tzinfo=UTC), datetime.min.replace(tzinfo=UTC), "", date.min)
 
     def message(self, recipient: Recipient, at: datetime, id_domain: str | None = None) -> bytes:
         """The message as it goes over the wire: CRLF line ends, 7-bit (unless `needs_smtputf8`), dot-stuffed,
@@ -144,12 +152,12 @@ class Skeleton:
 
     def _date_of(self, at: datetime) -> tuple[str, date]:
         """The Date field and the day, both UTC. Kept for a second, since formatting takes long."""
-        second = int(at.timestamp())
-        moment = self._moment
-        if moment[0] != second:
-            utc = at.astimezone(UTC)
-            moment = self._moment = (second, f"Date: {format_datetime(utc)}\r\n", utc.date())
-        return moment[1], moment[2]
+        second = self._second
+        if not second.begins <= at < second.ends:
+            begins = at.astimezone(UTC).replace(microsecond=0)
+            date_field = f"Date: {format_datetime(begins)}\r\n"
+            second = self._second = _Second(begins, begins + _A_SECOND, date_field, begins.date())
+        return second.date_field, second.day
 
     def _names(self, recipient: Recipient, unsubscribe_url: str, today: date) -> dict[str, Any]:
         words = recipient.name.split()

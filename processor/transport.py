@@ -27,7 +27,9 @@ from processor.transport_errors import TransportError as TransportError
 log = logging.getLogger(__name__)
 
 CONNECT_SECONDS = 60.0
-READ_AT_ONCE = 65_536
+READ_AT_ONCE = 16_384
+"""As much as a TLS record holds: what stayed in one would be announced by no socket."""
+
 TLS_RECORD = 16_384
 
 
@@ -107,19 +109,20 @@ class Connection:
     @property
     def wants_write(self) -> bool:
         """Whether to call `flush` when the socket is writable. Not so when TLS must read first."""
-        return bool(self._unsent) and not self._flush_after_reading and not self.closed_because
+        return bool(self._unsent and not self._flush_after_reading and not self.closed_because)
 
     def queue(self, data: bytes) -> None:
         self._unsent = bytes(self._unsent) + data if self._unsent else data
 
     def flush(self) -> bool:
         """Hands the operating system what it takes now. True when nothing is left."""
-        while self._unsent and not self.closed_because:
+        unsent = self._unsent
+        while unsent and not self.closed_because:
             sent = self.send(self._next_write())
             if not sent:
                 break
-            self._unsent = memoryview(self._unsent)[sent:] if sent < len(self._unsent) else b""
-        return not self._unsent
+            unsent = self._unsent = memoryview(unsent)[sent:] if sent < len(unsent) else b""
+        return not unsent
 
     def _next_write(self) -> bytes | memoryview:
         """All of it; under TLS no more than one record, since a write of several that is cut short does not

@@ -10,9 +10,9 @@ import logging
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
 from threading import Condition, Thread
 from time import monotonic, sleep
+from typing import NamedTuple
 
 import psycopg2
 from eventsourcing.persistence import StoredEvent
@@ -50,9 +50,8 @@ _ALREADY_THERE = """
 """
 
 
-@dataclass(frozen=True, slots=True)
-class _Submission:
-    entries: list[Entry]
+class _Submission(NamedTuple):
+    entries: Sequence[Entry]
     done: Callable[[Result], None]
     notify: bool
 
@@ -111,10 +110,11 @@ class Committer:
             self._changed.notify()
 
     def submit_all(
-        self, handed: Sequence[tuple[Sequence[StoredEvent], Callable[[Result], None]]], *, notify: bool = True
+        self, handed: Sequence[tuple[Sequence[Entry], Callable[[Result], None]]], *, notify: bool = True
     ) -> None:
-        """Several submissions of (events, done) at once, each judged for itself: as `submit`, but cheaper."""
-        submissions = [_Submission(entries(events), done, notify) for events, done in handed]
+        """Several submissions at once, each judged for itself: as `submit`, but cheaper, since what they hold
+        is not looked at."""
+        submissions = [_Submission(events, done, notify) for events, done in handed]
         with self._changed:
             if self._closing:
                 raise CommitterClosed("events came after the committer was closed")

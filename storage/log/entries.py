@@ -95,6 +95,8 @@ def _check_topic(topic: str) -> None:
 def repeats(parts: Sequence[Sequence[Entry]]) -> tuple[set[int], set[int]]:
     """Which parts of a batch name an event (stream and version) twice within themselves, and which name
     one that an earlier part names."""
+    if len({entry[:2] for part in parts for entry in part}) == sum(map(len, parts)):
+        return set(), set()
     seen: set[tuple[bytes, int]] = set()
     in_themselves, after_another = set(), set()
     for number, part in enumerate(parts):

@@ -269,7 +269,7 @@ def test_a_scheduled_campaign_starts_once_at_its_time(database_url: str) -> None
     clock = MovingClock(datetime(2026, 3, 4, 9, 0, tzinfo=UTC))
     world = World(database_url, clock)
     send_at = clock.now() + timedelta(days=1)
-    with Sink(now=clock.timestamp) as sink:
+    with Sink(now=clock.seconds) as sink:
         world.add_server("alpha", sink)
         world.add_people(10)
         campaign = world.create()

@@ -34,7 +34,7 @@ def clock_of(world: World) -> MovingClock:
 
 
 def slow_sink(world: World) -> Sink:
-    return Sink(latency=0.05, now=clock_of(world).timestamp)
+    return Sink(latency=0.05, now=clock_of(world).seconds)
 
 
 def within(sink: Sink, opens: datetime, closes: datetime) -> int:

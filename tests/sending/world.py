@@ -52,8 +52,7 @@ class MovingClock:
     def now(self) -> datetime:
         return datetime.now(UTC) + self._offset
 
-    def timestamp(self) -> float:
-        """What time a sink is to write down."""
+    def seconds(self) -> float:
         return self.now().timestamp()
 
     def advance_to(self, instant: datetime) -> None:
