@@ -9,7 +9,7 @@ from uuid import UUID
 
 from jinja2 import Environment, Undefined
 from jinja2.nodes import EvalContext
-from jinja2.runtime import Context
+from jinja2.runtime import Context, missing
 
 LONGEST_RANGE = 1000
 LONGEST_LIST = 10_000
@@ -56,6 +56,11 @@ class Rendering(Context):
         self.eval_ctx = evaluation
         self.exported_vars = set()
         self.budget = budget
+
+    def resolve_or_missing(self, key: str) -> Any:
+        if self.vars and key in self.vars:
+            return self.vars[key]
+        return self.parent.get(key, missing)
 
 
 def plain_text(value: Any) -> str:

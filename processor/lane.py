@@ -114,6 +114,8 @@ class Lane:
         self.width = CONNECTIONS_AT_FIRST
 
     def measure(self, seconds: float) -> None:
-        """Updates the smoothed rate of accepted e-mails a second; called about once a second."""
-        self.rate = 0.5 * self.rate + 0.5 * self._ended / seconds
+        """Updates the rate of accepted e-mails a second, which rises at once and falls smoothly; called about
+        once a second."""
+        latest = self._ended / seconds
+        self.rate = max(latest, (self.rate + latest) / 2)
         self._ended = 0
