@@ -9,7 +9,8 @@ from uuid import UUID
 
 from jinja2 import Environment, Undefined
 from jinja2.nodes import EvalContext
-from jinja2.runtime import Context, missing
+from jinja2.runtime import Context
+from jinja2.utils import missing
 
 LONGEST_RANGE = 1000
 LONGEST_LIST = 10_000

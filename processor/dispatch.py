@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import selectors
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 

@@ -30,7 +30,7 @@ class Inbox:
         self.wake()
 
     def wake(self) -> None:
-        """From any thread: makes the loop go round once, and costs next to nothing when it was woken already."""
+        """From any thread: makes the loop go round once; next to free when it was woken already."""
         if not self._is_awake:
             self._is_awake = True
             with suppress(BlockingIOError):  # the pipe is full of wake-ups already

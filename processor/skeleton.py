@@ -15,6 +15,7 @@ from processor.headers import Headers
 from processor.render import MessageError, Template, names_for
 
 _A_SECOND = timedelta(seconds=1)
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
 _TRANSFER_ENCODINGS = ("7bit", "quoted-printable", "base64")
 
 
@@ -82,7 +83,7 @@ class Skeleton:
         self._from_field = mailbox_field("From", sender.name, sender.address)
         self._closing_fields = _closing_fields(compiled)
         self._fixed_subject = field("Subject", compiled.subject.source) if compiled.subject.is_fixed else None
-        self._second = _Second(datetime.min.replace(tzinfo=UTC), datetime.min.replace(tzinfo=UTC), "", date.min)
+        self._second = _Second(_LONG_AGO, _LONG_AGO, "", date.min)
 
     def message(self, recipient: Recipient, at: datetime, id_domain: str | None = None) -> bytes:
         """The message as it goes over the wire: CRLF line ends, 7-bit (unless `needs_smtputf8`), dot-stuffed,
