@@ -245,6 +245,7 @@ class Committer:
             except psycopg2.OperationalError as error:
                 raise ConnectionLost(str(error)) from error
             self._connection.autocommit = True
+            self._writer.prepare(self._connection)
         return self._connection
 
     def _disconnect(self) -> None:
