@@ -69,12 +69,14 @@ class Flow:
 
     def room(self, start: float, end: float) -> Room:
         """How many can go out from `start` until `end`, when nothing else has since `start`."""
+        left = self.left_today
+        if left == 0:
+            return Room(0, Bound.DAILY)
         units, bound = int(self._rate * (end - start + _HAIR)), Bound.SPEED
         if self._rolling is not None:
             rolling = self._through_window(start, end)
             if rolling < units:
                 units, bound = rolling, Bound.ROLLING
-        left = self.left_today
         if left is not None and left <= units:
             units, bound = left, Bound.DAILY
         return Room(units, bound)

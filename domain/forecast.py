@@ -130,8 +130,9 @@ class _Course:
             if not self._left() or (idle > _IDLE and not self._changes_after(at)):
                 break
             midnight = self._policy.calendar.midnight_after(at)
-            capacity = self._run_day(at, midnight)
-            idle = 0 if capacity else idle + 1
+            if any(one.left and one.starts < midnight.timestamp() for one in self._waiting):
+                capacity = self._run_day(at, midnight)
+                idle = 0 if capacity else idle + 1
             at = midnight
             for gate in self._gates:
                 gate.flow.begin_day()
@@ -179,9 +180,11 @@ class _Course:
         return day.capacity
 
     def _run_stretch(self, day: Day, gates: list[Gate], start: float, end: float) -> None:
+        active = [one for one in self._waiting if one.left and one.starts <= start]
+        if not active:
+            return
         stretch = Stretch({gate.sender.server: gate.flow for gate in gates}, start, end)
         day.capacity += sum(room.units for room in stretch.rooms.values())
-        active = [one for one in self._waiting if one.left and one.starts <= start]
         for priority in Priority:
             peers = [one for one in active if one.demand.priority == priority.value]
             if peers:

@@ -174,8 +174,10 @@ def _servers_back(situation: Situation) -> Iterator[Change]:
 def _more_a_day(situation: Situation, found: Forecast) -> Iterator[Change]:
     """What it takes to be through one day earlier, in half the days, and on the first day."""
     last = len(found.days) - 1
+    starts = situation.demand.starts if situation.demand else None
+    first = situation.policy.calendar.local_date(starts or situation.now)
     for place in sorted({last - 1, last // 2, 0} - {last, -1}, reverse=True):
-        if found.finish is None or place < 0:
+        if found.finish is None or place < 0 or found.days[place].date < first:
             continue
         rest = sum(day.total + day.others for day in found.days[place + 1 :])
         amount = -(-rest // (place + 1))

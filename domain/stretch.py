@@ -120,6 +120,11 @@ def _cut(
         if short > 0 and reached[server] + part[server] < chosen[server]:
             part[server] += 1
             short -= 1
+    # Where earlier parts were rounded up, this one may come to too much.
+    for _, server in sorted(remainders, reverse=True):
+        back = min(part[server], max(0, -short))
+        part[server] -= back
+        short += back
     for server, n in part.items():
         reached[server] += n
     return part
