@@ -90,11 +90,12 @@ class Flow:
 
     def _through_window(self, start: float, end: float) -> int:
         assert self._rolling is not None
-        window, units = self._rolling[1], 0.0
+        window, units, rate = self._rolling[1], 0.0, self._rate
         for begin, n in self._pieces_at(start):
             if begin < end:
-                rounds, part = divmod(end - begin + _HAIR, window)
-                units += rounds * n + min(n, self._rate * part)
+                rounds, rest = divmod(end - begin + _HAIR, window)
+                sent = rate * rest
+                units += rounds * n + (sent if sent < n else n)
         return int(units)
 
     def _pieces_at(self, start: float) -> list[tuple[float, int]]:

@@ -180,11 +180,11 @@ class _Course:
         return day.capacity
 
     def _run_stretch(self, day: Day, gates: list[Gate], start: float, end: float) -> None:
+        stretch = Stretch({gate.sender.server: gate.flow for gate in gates}, start, end)
+        day.capacity += sum(room.units for room in stretch.rooms.values())
         active = [one for one in self._waiting if one.left and one.starts <= start]
         if not active:
             return
-        stretch = Stretch({gate.sender.server: gate.flow for gate in gates}, start, end)
-        day.capacity += sum(room.units for room in stretch.rooms.values())
         for priority in Priority:
             peers = [one for one in active if one.demand.priority == priority.value]
             if peers:

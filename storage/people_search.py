@@ -24,7 +24,10 @@ COUNT = "SELECT count(*) FROM recipients AS r "
 
 NUMBERS = "SELECT r.number FROM recipients AS r "
 
-OF_ONE_LIST = "SELECT count(*) FROM subscriptions s WHERE s.list = %s AND (%s::text IS NULL OR s.status = %s)"
+OF_ONE_LIST = """
+    SELECT coalesce(sum(people), 0) FROM list_sizes
+    WHERE list = %s AND (%s::text IS NULL OR status = %s)
+"""
 
 
 class Wanted(NamedTuple):
