@@ -238,9 +238,24 @@ class _Course:
             else None
             for one, units in zip(those, given, strict=True)
         ]
-        for one, part, at in zip(those, split(chosen, given), ends, strict=True):
+        mine = [(one, units, at) for one, units, at in zip(those, given, ends, strict=True) if one.is_wanted]
+        others = [(one, units) for one, units in zip(those, given, strict=True) if not one.is_wanted]
+        *parts, rest = split(chosen, [*(units for _, units, _ in mine), sum(units for _, units in others)])
+        for (one, _, at), part in zip(mine, parts, strict=True):
             self._place(day, stretch, one, part, at)
+        self._place_others(day, stretch, others, rest)
         return total
+
+    def _place_others(
+        self, day: Day, stretch: Stretch, others: Sequence[tuple[_Waiting, int]], part: Mapping[int, int]
+    ) -> None:
+        """Which of them goes through which server nobody wants to know."""
+        for one, units in others:
+            one.left -= units
+            day.others += units
+            self._others += units
+        for server, n in part.items():
+            stretch.taken[server] += n
 
     def _place(
         self, day: Day, stretch: Stretch, one: _Waiting, part: dict[int, int], at: float | None = None

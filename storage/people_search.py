@@ -32,13 +32,14 @@ OF_ONE_LIST = """
 
 class Wanted(NamedTuple):
     """None and empty: anybody. `subscription` is the status on one of `lists`, without which it means
-    nothing; `numbers` are those of people, of whom the rest has to be true as well."""
+    nothing; `numbers` are those of people, of whom the rest has to be true as well; `status` is their own."""
 
     search: str | None = None
     query: Condition | None = None
     lists: Sequence[int] = ()
     subscription: str | None = None
     numbers: Sequence[int] | None = None
+    status: str | None = None
 
 
 class SubscriptionRow(NamedTuple):
@@ -68,6 +69,16 @@ def found(
     direction = "ASC" if ascending else "DESC"
     order = f"{ORDERS[order_by]} {direction}" + (f", r.number {direction}" if order_by != "id" else "")
     cursor.execute(SELECT + where + f" ORDER BY {order} LIMIT %s OFFSET %s", (*parameters, limit, offset))
+    return [Recipient(*row) for row in cursor.fetchall()]
+
+
+def before(cursor: Any, wanted: Wanted, before: int, least: int, limit: int) -> list[Recipient]:
+    """Newest first, with numbers below `before` and not below `least`."""
+    where, parameters = _where(wanted)
+    cursor.execute(
+        SELECT + where + " AND r.number < %s AND r.number >= %s ORDER BY r.number DESC LIMIT %s",
+        (*parameters, before, least, limit),
+    )
     return [Recipient(*row) for row in cursor.fetchall()]
 
 
@@ -137,6 +148,9 @@ def _where(wanted: Wanted) -> tuple[str, tuple[Any, ...]]:
             " AND (%s::text IS NULL OR s.status = %s))"
         )
         parameters += (list(wanted.lists), wanted.subscription, wanted.subscription)
+    if wanted.status is not None:
+        conditions.append("r.status = %s")
+        parameters += (wanted.status,)
     if wanted.numbers is not None:
         conditions.append("r.number = ANY (%s)")
         parameters += (list(wanted.numbers),)
