@@ -31,34 +31,36 @@ NUMBERS_ON_LIST = """
 """
 LIKE = "SELECT number FROM recipients WHERE email ILIKE %(like)s OR name ILIKE %(like)s LIMIT %(limit)s"
 ADDRESS = "SELECT number FROM recipients WHERE lower(email) = lower(%s)"
-ANYBODY = "SELECT count(*) FROM (SELECT FROM recipients WHERE status <> 'erased' LIMIT %s) AS some"
+ANYBODY = "SELECT count(*) FROM (SELECT FROM recipients WHERE status <> 'erased' LIMIT %s) AS anybody"
 
 
 class Page(NamedTuple):
     """`older` is the number before which the next page begins, None when there is nobody more. `looked` is at
-    how many people when the page ended before it was full. `total` is None where nobody has counted, and
-    FEW + 1 for more than that where it is not known better."""
+    how many people when the page ended before it was full. `total` is None where nobody has counted; with
+    `is_more` there are more than that."""
 
     people: Sequence[Recipient]
     older: int | None = None
     looked: int = 0
     total: int | None = None
+    is_more: bool = False
 
 
 def page(cursor: Any, wanted: Wanted, before: int | None, limit: int) -> Page:
     """People with numbers below `before`."""
     below = LARGEST_NUMBER if before is None else before
-    if wanted == Wanted():
+    if not any(wanted):
         cursor.execute(ANYBODY, (FEW + 1,))
         total = int(cursor.fetchone()[0])
-        return _full(people_search.before(cursor, wanted, below, 0, limit + 1), limit, total)
-    if len(wanted.lists) == 1 and wanted == Wanted(lists=wanted.lists, subscription=wanted.subscription):
+        shown = _full(people_search.before(cursor, wanted, below, 0, limit + 1), limit, min(total, FEW))
+        return shown._replace(is_more=total > FEW)
+    if len(wanted.lists) == 1 and not any(wanted._replace(lists=(), subscription=None)):
         return _of_list(cursor, wanted.lists[0], wanted.subscription, below, limit)
     found = _candidates(cursor, wanted)
     if found is not None:
         matching = people_search.numbers(cursor, wanted._replace(numbers=found), limit=FEW)
-        shown = [number for number in reversed(matching) if number < below][: limit + 1]
-        people = people_search.before(cursor, Wanted(numbers=shown), below, 0, limit + 1)
+        of_page = [number for number in reversed(matching) if number < below][: limit + 1]
+        people = people_search.before(cursor, Wanted(numbers=of_page), below, 0, limit + 1)
         return _full(people, limit, len(matching))
     return _looked_for(cursor, wanted, below, limit)
 

@@ -64,8 +64,6 @@ def listed() -> str:
         page=found,
         query=query,
         fault=fault,
-        is_more_than=found.total == people_page.FEW + 1 and query.list is None,
-        few=people_page.FEW,
         lists=names,
         statuses=STATUSES,
         subscriptions=SUBSCRIPTIONS,
