@@ -14,16 +14,17 @@ MOST = 100_000
 """Bytes, headers and all, as they come over the wire."""
 
 
-def weighed(page: Page) -> tuple[dict[str, int], dict[str, str]]:
-    """Bytes and addresses by request, as they come to be known."""
-    received: defaultdict[str, int] = defaultdict(int)
+def weighed(page: Page) -> tuple[dict[str, str], dict[str, int], dict[str, int]]:
+    """Addresses, bytes so far, and bytes of what has ended, by request, as they come to be known."""
     asked: dict[str, str] = {}
+    received: defaultdict[str, int] = defaultdict(int)
+    ended: dict[str, int] = {}
     network = page.context.new_cdp_session(page)
     network.send("Network.enable")
     network.send("Network.setCacheDisabled", {"cacheDisabled": True})
 
-    def hear(event: dict[str, Any]) -> None:
-        received[event["requestId"]] = max(received[event["requestId"]], event["encodedDataLength"])
+    def hear_end(event: dict[str, Any]) -> None:
+        ended[event["requestId"]] = event["encodedDataLength"]
 
     def hear_part(event: dict[str, Any]) -> None:
         received[event["requestId"]] += event["encodedDataLength"]
@@ -33,8 +34,8 @@ def weighed(page: Page) -> tuple[dict[str, int], dict[str, str]]:
 
     network.on("Network.requestWillBeSent", ask)
     network.on("Network.dataReceived", hear_part)
-    network.on("Network.loadingFinished", hear)
-    return received, asked
+    network.on("Network.loadingFinished", hear_end)
+    return asked, received, ended
 
 
 def fill(world: World) -> None:
@@ -55,14 +56,14 @@ def test_the_first_look_at_the_dashboard_takes_less_than_a_hundred_kilobytes(
     page: Page, address: str, world: World, complaints: list[str]
 ) -> None:
     fill(world)
-    received, asked = weighed(page)
+    asked, received, ended = weighed(page)
     page.goto("/")
     page.wait_for_selector('#link[data-state="live"]')
     assert page.locator("#live-servers li").count() == 30
     ending = {request for request, url in asked.items() if "/live?" not in url}
-    while not ending <= received.keys():
+    while not ending <= ended.keys():
         page.evaluate("new Promise((done) => requestAnimationFrame(done))")
-    sizes = {asked[request]: size for request, size in received.items()}
+    sizes = {asked[request]: size for request, size in {**received, **ended}.items()}
     assert len(sizes) >= 6
     assert all(url.startswith(address) for url in asked.values())
     assert 10_000 < sum(sizes.values()) < MOST, sizes
