@@ -54,7 +54,7 @@ def page(cursor: Any, wanted: Wanted, before: int | None, limit: int) -> Page:
         total = int(cursor.fetchone()[0])
         shown = _full(people_search.before(cursor, wanted, below, 0, limit + 1), limit, min(total, FEW))
         return shown._replace(is_more=total > FEW)
-    if len(wanted.lists) == 1 and not any(wanted._replace(lists=(), subscription=None)):
+    if people_search.is_of_one_list(wanted):
         return _of_list(cursor, wanted.lists[0], wanted.subscription, below, limit)
     found = _candidates(cursor, wanted)
     if found is not None:

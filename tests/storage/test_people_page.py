@@ -99,6 +99,19 @@ def test_a_whole_address_finds_its_owner_at_once_even_without_the_index(cursor: 
     assert (page.older, page.looked) == (None, 0)
 
 
+def test_a_page_of_one_list_by_number_is_that_of_all_who_are_on_it(cursor: Any) -> None:
+    for wanted in (Wanted(lists=[1]), Wanted(lists=[1], subscription="unsubscribed"), Wanted(lists=[7])):
+        everybody = people_search.found(cursor, wanted, order_by="created_at", ascending=True, limit=PEOPLE)
+        assert len(everybody) == people_search.count(cursor, wanted)
+        for ascending in (True, False):
+            pages = [
+                people_search.found(cursor, wanted, ascending=ascending, limit=50, offset=offset)
+                for offset in range(0, PEOPLE, 50)
+            ]
+            shown = [one.number for page in pages for one in page]
+            assert shown == sorted((one.number for one in everybody), reverse=not ascending)
+
+
 def test_in_a_small_directory_nothing_is_left_to_look_at(
     cursor: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
