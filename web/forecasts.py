@@ -36,6 +36,7 @@ fast at least."""
 UNDER_WAY = ["running", "scheduled"]
 MOST_CAMPAIGNS = 200
 KEPT_AT_LEAST = timedelta(seconds=5)
+SAMPLE_KEPT_AT_LEAST = timedelta(minutes=2)
 PATIENCE = 300
 COUNTED = 50_000
 """Subscriptions of several lists that are few enough to count whose they are."""
@@ -54,7 +55,7 @@ class Audiences:
 
     def __init__(self) -> None:
         self._sizes: _Kept[dict[int, int]] = _Kept()
-        self._sample: _Kept[Sample] = _Kept()
+        self._sample: _Kept[Sample] = _Kept(SAMPLE_KEPT_AT_LEAST)
         self._counted: dict[tuple[int, ...], _Kept[int]] = {}
 
     def size(self, cursor: Any, lists: Sequence[int], now: datetime) -> int:
@@ -75,7 +76,8 @@ class Audiences:
 
 
 class _Kept(Generic[Known]):
-    def __init__(self) -> None:
+    def __init__(self, at_least: timedelta = KEPT_AT_LEAST) -> None:
+        self._at_least = at_least
         self._since = self.until = EVER
         self._value: Known | None = None
 
@@ -84,7 +86,7 @@ class _Kept(Generic[Known]):
             began = time.monotonic()
             self._value = read()
             took = timedelta(seconds=time.monotonic() - began)
-            self._since, self.until = now, now + max(KEPT_AT_LEAST, took * PATIENCE)
+            self._since, self.until = now, now + max(self._at_least, took * PATIENCE)
         return self._value
 
 
