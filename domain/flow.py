@@ -69,12 +69,14 @@ class Flow:
 
     def room(self, start: float, end: float) -> Room:
         """How many can go out from `start` until `end`, when nothing else has since `start`."""
+        left = self.left_today
+        if left == 0:
+            return Room(0, Bound.DAILY)
         units, bound = int(self._rate * (end - start + _HAIR)), Bound.SPEED
         if self._rolling is not None:
             rolling = self._through_window(start, end)
             if rolling < units:
                 units, bound = rolling, Bound.ROLLING
-        left = self.left_today
         if left is not None and left <= units:
             units, bound = left, Bound.DAILY
         return Room(units, bound)
@@ -88,11 +90,12 @@ class Flow:
 
     def _through_window(self, start: float, end: float) -> int:
         assert self._rolling is not None
-        window, units = self._rolling[1], 0.0
+        window, units, rate = self._rolling[1], 0.0, self._rate
         for begin, n in self._pieces_at(start):
             if begin < end:
-                rounds, part = divmod(end - begin + _HAIR, window)
-                units += rounds * n + min(n, self._rate * part)
+                rounds, rest = divmod(end - begin + _HAIR, window)
+                sent = rate * rest
+                units += rounds * n + (sent if sent < n else n)
         return int(units)
 
     def _pieces_at(self, start: float) -> list[tuple[float, int]]:

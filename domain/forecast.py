@@ -130,8 +130,9 @@ class _Course:
             if not self._left() or (idle > _IDLE and not self._changes_after(at)):
                 break
             midnight = self._policy.calendar.midnight_after(at)
-            capacity = self._run_day(at, midnight)
-            idle = 0 if capacity else idle + 1
+            if any(one.left and one.starts < midnight.timestamp() for one in self._waiting):
+                capacity = self._run_day(at, midnight)
+                idle = 0 if capacity else idle + 1
             at = midnight
             for gate in self._gates:
                 gate.flow.begin_day()
@@ -182,6 +183,8 @@ class _Course:
         stretch = Stretch({gate.sender.server: gate.flow for gate in gates}, start, end)
         day.capacity += sum(room.units for room in stretch.rooms.values())
         active = [one for one in self._waiting if one.left and one.starts <= start]
+        if not active:
+            return
         for priority in Priority:
             peers = [one for one in active if one.demand.priority == priority.value]
             if peers:
@@ -235,9 +238,24 @@ class _Course:
             else None
             for one, units in zip(those, given, strict=True)
         ]
-        for one, part, at in zip(those, split(chosen, given), ends, strict=True):
+        mine = [(one, units, at) for one, units, at in zip(those, given, ends, strict=True) if one.is_wanted]
+        others = [(one, units) for one, units in zip(those, given, strict=True) if not one.is_wanted]
+        *parts, rest = split(chosen, [*(units for _, units, _ in mine), sum(units for _, units in others)])
+        for (one, _, at), part in zip(mine, parts, strict=True):
             self._place(day, stretch, one, part, at)
+        self._place_others(day, stretch, others, rest)
         return total
+
+    def _place_others(
+        self, day: Day, stretch: Stretch, others: Sequence[tuple[_Waiting, int]], part: Mapping[int, int]
+    ) -> None:
+        """Which of them goes through which server nobody wants to know."""
+        for one, units in others:
+            one.left -= units
+            day.others += units
+            self._others += units
+        for server, n in part.items():
+            stretch.taken[server] += n
 
     def _place(
         self, day: Day, stretch: Stretch, one: _Waiting, part: dict[int, int], at: float | None = None

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from domain.flow import Bound
-from domain.forecast import Demand, Forecast, forecast
+from domain.forecast import HORIZON, Demand, Forecast, forecast
 from domain.policy import SendingPolicy
 from domain.priority import Priority
 from domain.sender import EVER, Sender
@@ -50,7 +50,8 @@ class Outlook:
 
 @dataclass(frozen=True, kw_only=True)
 class Situation:
-    """All that a forecast for `campaign` is made from; `names` are the servers'."""
+    """All that a forecast for `campaign` is made from; `names` are the servers'. `is_about` when nobody has
+    counted how many recipients it has."""
 
     campaign: int
     demands: Sequence[Demand]
@@ -58,6 +59,7 @@ class Situation:
     policy: SendingPolicy
     now: datetime
     names: Mapping[int, str]
+    is_about: bool = False
 
     @property
     def demand(self) -> Demand | None:
@@ -69,8 +71,11 @@ class Situation:
         only = self.demand.server if self.demand else None
         return [one for one in self.senders if only in (None, one.server)]
 
-    def forecast(self) -> Forecast:
-        return forecast(self.campaign, self.demands, self.senders, self.policy, self.now)
+    def forecast(self, until: date | None = None) -> Forecast:
+        """What is through after `until` has no finish then."""
+        today = self.policy.calendar.local_date(self.now)
+        horizon = HORIZON if until is None else (until - today).days + 1
+        return forecast(self.campaign, self.demands, self.senders, self.policy, self.now, horizon)
 
     def with_demand(self, **changes: object) -> Situation:
         demands = [
@@ -128,13 +133,15 @@ def changes(situation: Situation, found: Forecast) -> list[Change]:
     kept: list[Change] = []
     for change in _ideas(situation, found):
         latest = found.finish - WORTH_TELLING if found.finish else datetime.max.replace(tzinfo=EVER.tzinfo)
-        if change.finish <= latest and len(kept) < MOST_CHANGES:
+        if change.finish <= latest:
             kept.append(change)
+        if len(kept) == MOST_CHANGES:
+            break
     return kept
 
 
 def _ideas(situation: Situation, found: Forecast) -> Iterator[Change]:
-    yield from _servers_back(situation)
+    yield from _servers_back(situation, found.finish_day)
     if found.bounds[Bound.DAILY]:
         yield from _more_a_day(situation, found)
     if found.bounds[Bound.ROLLING]:
@@ -142,20 +149,27 @@ def _ideas(situation: Situation, found: Forecast) -> Iterator[Change]:
             "rolling",
             "Twice the rolling limits",
             replace(situation, senders=[_with_twice_the_window(one) for one in situation.senders]),
+            found.finish_day,
         )
     demand = situation.demand
     if demand is not None and demand.server is not None and len(situation.senders) > 1:
         yield from _told(
-            "automatic", "Through all servers, automatically", situation.with_demand(server=None)
+            "automatic",
+            "Through all servers, automatically",
+            situation.with_demand(server=None),
+            found.finish_day,
         )
     if demand is not None and found.others and demand.priority != Priority.HIGH.value:
         yield from _told(
-            "priority", "With high priority", situation.with_demand(priority=Priority.HIGH.value)
+            "priority",
+            "With high priority",
+            situation.with_demand(priority=Priority.HIGH.value),
+            found.finish_day,
         )
-    yield from _longer_hours(situation)
+    yield from _longer_hours(situation, found.finish_day)
 
 
-def _servers_back(situation: Situation) -> Iterator[Change]:
+def _servers_back(situation: Situation, until: date | None) -> Iterator[Change]:
     """The one of those that are switched off or resting that would help most."""
     resting = [
         one
@@ -166,7 +180,8 @@ def _servers_back(situation: Situation) -> Iterator[Change]:
         Change(code="server", text=f"With {name} sending again", finish=finish, server=one.server)
         for one in sorted(resting, key=lambda sender: sender.daily_limit or 10**9, reverse=True)[:3]
         if (name := situation.names.get(one.server)) is not None
-        and (finish := situation.with_sender(replace(one, usable_from=EVER)).forecast().finish) is not None
+        and (finish := situation.with_sender(replace(one, usable_from=EVER)).forecast(until).finish)
+        is not None
     ]
     yield from sorted(ideas, key=lambda idea: idea.finish)[:1]
 
@@ -174,8 +189,10 @@ def _servers_back(situation: Situation) -> Iterator[Change]:
 def _more_a_day(situation: Situation, found: Forecast) -> Iterator[Change]:
     """What it takes to be through one day earlier, in half the days, and on the first day."""
     last = len(found.days) - 1
+    starts = situation.demand.starts if situation.demand else None
+    first = situation.policy.calendar.local_date(starts or situation.now)
     for place in sorted({last - 1, last // 2, 0} - {last, -1}, reverse=True):
-        if found.finish is None or place < 0:
+        if found.finish is None or place < 0 or found.days[place].date < first:
             continue
         rest = sum(day.total + day.others for day in found.days[place + 1 :])
         amount = -(-rest // (place + 1))
@@ -183,8 +200,8 @@ def _more_a_day(situation: Situation, found: Forecast) -> Iterator[Change]:
             continue
         for _ in range(_TRIES):
             amount = _round(amount)
-            finish = _with_more(situation, amount).forecast().finish
-            if finish is not None and situation.policy.calendar.local_date(finish) <= found.days[place].date:
+            finish = _with_more(situation, amount).forecast(found.days[place].date).finish
+            if finish is not None:
                 yield Change(code="capacity", text=f"{amount:,} more a day", finish=finish, amount=amount)
                 break
             amount = amount * 5 // 4
@@ -211,21 +228,25 @@ def _with_twice_the_window(sender: Sender) -> Sender:
     return replace(sender, rolling=(2 * most, window))
 
 
-def _longer_hours(situation: Situation) -> Iterator[Change]:
+def _longer_hours(situation: Situation, until: date | None) -> Iterator[Change]:
     policy = situation.policy
     if len(policy.weekdays) < 7:
         yield from _told(
             "weekdays",
             "Sending on every day of the week",
             replace(situation, policy=replace(policy, weekdays=(1, 2, 3, 4, 5, 6, 7))),
+            until,
         )
     if policy.windows:
         yield from _told(
-            "window", "Sending around the clock", replace(situation, policy=replace(policy, windows=""))
+            "window",
+            "Sending around the clock",
+            replace(situation, policy=replace(policy, windows="")),
+            until,
         )
 
 
-def _told(code: str, text: str, situation: Situation) -> Iterator[Change]:
-    finish = situation.forecast().finish
+def _told(code: str, text: str, situation: Situation, until: date | None) -> Iterator[Change]:
+    finish = situation.forecast(until).finish
     if finish is not None:
         yield Change(code=code, text=text, finish=finish)

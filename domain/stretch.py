@@ -100,6 +100,8 @@ def split(chosen: Mapping[int, int], given: Sequence[int]) -> list[dict[int, int
     before, total = 0, sum(given)
     reached = dict.fromkeys(chosen, 0)
     for part, units in zip(parts, given, strict=True):
+        if not units:
+            continue
         before += units
         part.update(_cut(chosen, reached, before, total, units))
     return parts
@@ -111,15 +113,23 @@ def _cut(
     """The part up to `before` of `total`, rounded so that it comes to `units`."""
     part: dict[int, int] = {}
     remainders = []
+    short = units
     for server, n in chosen.items():
         whole, remainder = divmod(n * before, total)
-        part[server] = max(0, whole - reached[server])
+        n = whole - reached[server]
+        part[server] = n = n if n > 0 else 0
         remainders.append((-remainder, server))
-    short = units - sum(part.values())
-    for _, server in sorted(remainders):
-        if short > 0 and reached[server] + part[server] < chosen[server]:
-            part[server] += 1
-            short -= 1
+        short -= n
+    if short > 0:
+        for _, server in sorted(remainders):
+            if short > 0 and reached[server] + part[server] < chosen[server]:
+                part[server] += 1
+                short -= 1
+    elif short < 0:  # where earlier parts were rounded up
+        for _, server in sorted(remainders, reverse=True):
+            back = min(part[server], -short)
+            part[server] -= back
+            short += back
     for server, n in part.items():
         reached[server] += n
     return part

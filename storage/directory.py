@@ -27,16 +27,6 @@ OPTINS = ("single", "double")
 _UUID = re.compile("[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
-# Nobody is on one list twice, which saves sorting a million numbers.
-ALL_OF_ONE_LIST = "SELECT count(*)"
-EACH_PERSON_ONCE = "SELECT count(DISTINCT s.recipient)"
-AUDIENCE = """
-    FROM subscriptions s JOIN lists l ON l.number = s.list JOIN recipients r ON r.number = s.recipient
-    WHERE s.list = ANY (%s) AND r.status = 'enabled'
-      AND (s.status = 'confirmed' OR (s.status = 'unconfirmed' AND l.optin = 'single'))
-"""
-
-
 class Addressee(NamedTuple):
     """A recipient at the moment of sending. `reason` is None when mailable, else blocklisted, disabled,
     unsubscribed (from, or never confirmed on, all lists asked about) or erased."""
@@ -98,13 +88,6 @@ def mailable(cursor: Any, lists: Sequence[int], recipients: Sequence[int]) -> li
     return [Addressee(*row) for row in cursor.fetchall()]
 
 
-def audience_size(cursor: Any, lists: Sequence[int]) -> int:
-    """How many people are mailable through the lists, each counted once."""
-    counted = ALL_OF_ONE_LIST if len(set(lists)) == 1 else EACH_PERSON_ONCE
-    cursor.execute(counted + AUDIENCE, (list(lists),))
-    return int(cursor.fetchone()[0])
-
-
 def sample(cursor: Any, lists: Sequence[int], count: int) -> list[int]:
     """About `count` numbers from all over the lists, of people whether mailable or not."""
     cursor.execute(
@@ -162,7 +145,8 @@ def lists(cursor: Any) -> list[tuple[List, int]]:
     cursor.execute(
         """
         SELECT l.number, l.uuid::text, l.name, l.optin, l.created_at,
-               (SELECT count(*) FROM subscriptions s WHERE s.list = l.number AND s.status <> 'unsubscribed')
+               (SELECT coalesce(sum(people), 0)::bigint FROM list_sizes s
+                WHERE s.list = l.number AND s.status <> 'unsubscribed')
         FROM lists l WHERE l.deleted_at IS NULL ORDER BY l.name
         """
     )

@@ -35,7 +35,7 @@ FILTER = """
 
 COUNT = "SELECT count(*) FROM lists l" + FILTER  # noqa: S608 - of constants
 
-SIZE = "(SELECT count(*) FROM subscriptions s WHERE s.list = l.number)"
+SIZE = "(SELECT coalesce(sum(people), 0) FROM list_sizes s WHERE s.list = l.number)"
 
 DEFAULTS: dict[str, Any] = {
     "name": "", "type": "private", "optin": "single", "status": "active", "tags": (), "description": "",
@@ -105,7 +105,8 @@ def one(cursor: Any, number: int) -> ListRow | None:
 def sizes(cursor: Any, numbers: Sequence[int]) -> dict[int, dict[str, int]]:
     """Of each list, how many subscriptions of each status; statuses that nobody has are left out."""
     cursor.execute(
-        "SELECT list, status, count(*) FROM subscriptions WHERE list = ANY (%s) GROUP BY list, status",
+        "SELECT list, status, sum(people)::bigint FROM list_sizes WHERE list = ANY (%s)"
+        " GROUP BY list, status HAVING sum(people) > 0",
         (list(numbers),),
     )
     counts: dict[int, dict[str, int]] = {number: {} for number in numbers}

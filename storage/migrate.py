@@ -1,8 +1,8 @@
 """Brings a database to the shape that this program needs, and gives the service its rights in it.
 
 The steps are the numbered SQL files of `storage/migrations`. Each runs in a transaction of its own and
-is remembered with its checksum. After them come the role of the service and its grants, every time,
-since a database can be restored into a cluster that has no such role.
+is remembered with its checksum. After them come the index of searches, and the role of the service and its
+grants, every time, since a database can be restored into a cluster that has no such role or extension.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import psycopg2
 from psycopg2 import errorcodes
 from psycopg2.extensions import connection, cursor
 
+from storage import search_index
 from storage.pool import SERVICE_ROLE, open_connection
 
 _ADVISORY_LOCK = 0x706F73746C6564  # "postled"
@@ -71,12 +72,18 @@ def migrate(url: str) -> Applied:
         with opened, opened.cursor() as cur:
             cur.execute("CREATE SCHEMA IF NOT EXISTS projection")
             cur.execute("CREATE SCHEMA IF NOT EXISTS projection_beside")
+        has_search = search_index.make(opened)
         if _have_service_role(opened):
             _grant(opened)
         else:
             applied.warnings.append(
                 f"the role {SERVICE_ROLE} is missing and may not be created or assumed here: the service "
                 f"runs as the database's owner, and only the trigger keeps the log from being changed"
+            )
+        if not has_search:
+            applied.warnings.append(
+                f"the extension {search_index.EXTENSION} is missing and may not be created here: searching "
+                f"for a part of an address or a name looks at a stretch of the directory at a time"
             )
     finally:
         opened.close()

@@ -24,18 +24,32 @@ COUNT = "SELECT count(*) FROM recipients AS r "
 
 NUMBERS = "SELECT r.number FROM recipients AS r "
 
-OF_ONE_LIST = "SELECT count(*) FROM subscriptions s WHERE s.list = %s AND (%s::text IS NULL OR s.status = %s)"
+OF_ONE_LIST = """
+    SELECT coalesce(sum(people), 0) FROM list_sizes
+    WHERE list = %s AND (%s::text IS NULL OR status = %s)
+"""
+
+
+# The page is found in the index of subscriptions, before anything of the people is read.
+PAGE_OF_ONE_LIST = """
+    WHERE r.number IN (
+        SELECT s.recipient FROM subscriptions s
+        WHERE s.list = %s AND (%s::text IS NULL OR s.status = %s)
+        ORDER BY s.recipient {direction} LIMIT %s OFFSET %s)
+    ORDER BY r.number {direction}
+"""
 
 
 class Wanted(NamedTuple):
     """None and empty: anybody. `subscription` is the status on one of `lists`, without which it means
-    nothing; `numbers` are those of people, of whom the rest has to be true as well."""
+    nothing; `numbers` are those of people, of whom the rest has to be true as well; `status` is their own."""
 
     search: str | None = None
     query: Condition | None = None
     lists: Sequence[int] = ()
     subscription: str | None = None
     numbers: Sequence[int] | None = None
+    status: str | None = None
 
 
 class SubscriptionRow(NamedTuple):
@@ -61,21 +75,39 @@ def found(
     cursor: Any, wanted: Wanted, *, order_by: str = "id", ascending: bool = False, limit: int, offset: int = 0
 ) -> list[Recipient]:
     """`order_by` is one of ORDERS."""
-    where, parameters = _where(wanted)
     direction = "ASC" if ascending else "DESC"
+    if order_by == "id" and is_of_one_list(wanted):
+        about = (wanted.lists[0], wanted.subscription, wanted.subscription, limit, offset)
+        cursor.execute(SELECT + PAGE_OF_ONE_LIST.format(direction=direction), about)
+        return [Recipient(*row) for row in cursor.fetchall()]
+    where, parameters = _where(wanted)
     order = f"{ORDERS[order_by]} {direction}" + (f", r.number {direction}" if order_by != "id" else "")
     cursor.execute(SELECT + where + f" ORDER BY {order} LIMIT %s OFFSET %s", (*parameters, limit, offset))
     return [Recipient(*row) for row in cursor.fetchall()]
 
 
+def before(cursor: Any, wanted: Wanted, before: int, least: int, limit: int) -> list[Recipient]:
+    """Newest first, with numbers below `before` and not below `least`."""
+    where, parameters = _where(wanted)
+    cursor.execute(
+        SELECT + where + " AND r.number < %s AND r.number >= %s ORDER BY r.number DESC LIMIT %s",
+        (*parameters, before, least, limit),
+    )
+    return [Recipient(*row) for row in cursor.fetchall()]
+
+
 def count(cursor: Any, wanted: Wanted) -> int:
-    if len(wanted.lists) == 1 and wanted == Wanted(lists=wanted.lists, subscription=wanted.subscription):
-        # Who was erased is on no list any more.
+    if is_of_one_list(wanted):
         cursor.execute(OF_ONE_LIST, (wanted.lists[0], wanted.subscription, wanted.subscription))
     else:
         where, parameters = _where(wanted)
         cursor.execute(COUNT + where, parameters)
     return int(cursor.fetchone()[0])
+
+
+def is_of_one_list(wanted: Wanted) -> bool:
+    """Whether nothing but being on one list is wanted. Who was erased is on none."""
+    return len(wanted.lists) == 1 and not any(wanted._replace(lists=(), subscription=None))
 
 
 def totals(cursor: Any) -> dict[str, int]:
@@ -134,6 +166,9 @@ def _where(wanted: Wanted) -> tuple[str, tuple[Any, ...]]:
             " AND (%s::text IS NULL OR s.status = %s))"
         )
         parameters += (list(wanted.lists), wanted.subscription, wanted.subscription)
+    if wanted.status is not None:
+        conditions.append("r.status = %s")
+        parameters += (wanted.status,)
     if wanted.numbers is not None:
         conditions.append("r.number = ANY (%s)")
         parameters += (list(wanted.numbers),)

@@ -200,6 +200,12 @@ def _derived(key: str, purpose: bytes) -> bytes:
     return HKDF(algorithm=SHA256(), length=32, salt=None, info=purpose).derive(base64.urlsafe_b64decode(key))
 
 
+def with_password(cursor: Any) -> set[int]:
+    """The servers that have one."""
+    cursor.execute("SELECT server FROM server_secrets")
+    return {server for (server,) in cursor.fetchall()}
+
+
 def holds_password(cursor: Any, server: int) -> bool:
     cursor.execute("SELECT EXISTS (SELECT FROM server_secrets WHERE server = %s)", (server,))
     return bool(cursor.fetchone()[0])

@@ -86,8 +86,9 @@ class ChangeAnswer(Answer):
 
 
 class ForecastAnswer(Answer):
-    """`left` does not go out within the horizon; `finish` is null then. `changes` would bring the finish
-    forward. With `is_speed_assumed` no speed was measured yet of some server."""
+    """`recipients` of a draft to several large lists are reckoned, to three digits, not counted. `left` does
+    not go out within the horizon; `finish` is null then. `changes` would bring the finish forward. With
+    `is_speed_assumed` no speed was measured yet of some server."""
 
     headline: str
     recipients: int

@@ -41,10 +41,12 @@ class ChangeRow:
 
 @dataclass(frozen=True, kw_only=True)
 class ForecastView:
-    """`days_it_takes` counts calendar days from today, so that 1 is today; None without an end."""
+    """`days_it_takes` counts calendar days from today, so that 1 is today; None without an end.
+    `is_about` when `recipients` are not counted, but reckoned."""
 
     headline: str
     recipients: int
+    is_about: bool
     start: datetime | None
     finish: datetime | None
     finish_title: str
@@ -72,6 +74,7 @@ def forecast_view(situation: Situation, outlook: Outlook) -> ForecastView:
     return ForecastView(
         headline=headline(found.recipients, takes, bool(found.days)),
         recipients=found.recipients,
+        is_about=situation.is_about,
         start=found.start,
         finish=found.finish,
         finish_title=day_title(last, today) if last else "",

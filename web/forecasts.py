@@ -4,9 +4,9 @@ as well."""
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from domain.estimate import Estimated
 from domain.forecast import Demand, Forecast
@@ -26,7 +26,8 @@ from projections import (
 )
 from projections.campaign_progress import Progress
 from projections.servers import Server
-from storage import directory
+from storage import audience_size
+from storage.audience_size import Sample
 
 LEAST_RATE = 1.0
 """E-mails a second: what a server did lately may have been all there was to do, so it is taken to send so
@@ -35,26 +36,58 @@ fast at least."""
 UNDER_WAY = ["running", "scheduled"]
 MOST_CAMPAIGNS = 200
 KEPT_AT_LEAST = timedelta(seconds=5)
+SAMPLE_KEPT_AT_LEAST = timedelta(minutes=2)
 PATIENCE = 300
+COUNTED = 50_000
+"""Subscriptions of several lists that are few enough to count whose they are."""
+
+Known = TypeVar("Known")
+
+
+class Audience(NamedTuple):
+    people: int
+    is_exact: bool
 
 
 class Audiences:
-    """How many people the lists of a campaign have. For a million people, counting takes about a second: so
-    a number is kept for a while, the longer the longer it took."""
+    """How many people the lists of a campaign have. A number is kept for a while, the longer the longer it
+    took to get. Several lists that are large together are not counted, but reckoned from a sample."""
 
     def __init__(self) -> None:
-        self._sizes: dict[tuple[int, ...], tuple[datetime, datetime, int]] = {}
+        self._sizes: _Kept[dict[int, int]] = _Kept()
+        self._sample: _Kept[Sample] = _Kept(SAMPLE_KEPT_AT_LEAST)
+        self._counted: dict[tuple[int, ...], _Kept[int]] = {}
 
     def size(self, cursor: Any, lists: Sequence[int], now: datetime) -> int:
-        key = tuple(sorted(lists))
-        counted_at, until, size = self._sizes.get(key, (EVER, EVER, 0))
-        if not counted_at <= now < until:
+        return self.audience(cursor, lists, now).people
+
+    def audience(self, cursor: Any, lists: Sequence[int], now: datetime) -> Audience:
+        key = tuple(sorted(set(lists)))
+        sizes = self._sizes.get(now, lambda: audience_size.of_each_list(cursor))
+        together = sum(sizes.get(one, 0) for one in key)
+        if len(key) == 1 or not together:
+            return Audience(together, is_exact=True)
+        if together <= COUNTED:
+            self._counted = {known: kept for known, kept in self._counted.items() if now < kept.until}
+            kept = self._counted.setdefault(key, _Kept())
+            return Audience(kept.get(now, lambda: audience_size.audience_size(cursor, key)), is_exact=True)
+        sample = self._sample.get(now, lambda: audience_size.sample(cursor))
+        return Audience(audience_size.about(sizes, key, sample), is_exact=False)
+
+
+class _Kept(Generic[Known]):
+    def __init__(self, at_least: timedelta = KEPT_AT_LEAST) -> None:
+        self._at_least = at_least
+        self._since = self.until = EVER
+        self._value: Known | None = None
+
+    def get(self, now: datetime, read: Callable[[], Known]) -> Known:
+        if self._value is None or not self._since <= now < self.until:
             began = time.monotonic()
-            size = directory.audience_size(cursor, key)
+            self._value = read()
             took = timedelta(seconds=time.monotonic() - began)
-            self._sizes = {known: kept for known, kept in self._sizes.items() if now < kept[1]}
-            self._sizes[key] = now, now + max(KEPT_AT_LEAST, took * PATIENCE), size
-        return size
+            self._since, self.until = now, now + max(self._at_least, took * PATIENCE)
+        return self._value
 
 
 def situation(cursor: Any, campaign: int, now: datetime, audiences: Audiences | None = None) -> Situation:
@@ -75,6 +108,7 @@ def situation(cursor: Any, campaign: int, now: datetime, audiences: Audiences | 
         policy=policy,
         now=now,
         names={one.server: one.name for one in known},
+        is_about=wanted.recipients is None and not audiences.audience(cursor, wanted.lists, now).is_exact,
     )
 
 

@@ -43,7 +43,8 @@ class ItemFilter(Query):
     subscriber: Annotated[
         str,
         Line(200),
-        Field(description="To this person: address, UUID, number; else a part of addresses."),
+        Field(description="To this person: address, UUID, number; else a part of addresses, of one or two"
+            " characters their beginning."),
     ] | None = None  # fmt: skip
 
     def wanted(self, cursor: Any) -> Wanted:

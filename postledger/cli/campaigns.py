@@ -21,6 +21,7 @@ from postledger.session import Session
 from projections import campaign_progress
 from projections.campaign_progress import Progress
 from storage import content, directory
+from storage.audience_size import audience_size
 from storage.numbers import next_campaign
 
 _CONTENT = (
@@ -183,7 +184,7 @@ def _refuse_empty_audience(session: Session, aggregate: Campaign) -> None:
     if aggregate.is_started():
         return
     with session.pool.transaction() as cursor:
-        if directory.audience_size(cursor, aggregate.lists) == 0:
+        if audience_size(cursor, aggregate.lists) == 0:
             raise click.ClickException("nobody on the campaign's lists can be mailed; see `postledger lists`")
 
 

@@ -82,10 +82,11 @@ def _as_json(found: Situation, told: Outlook) -> dict[str, Any]:
 def _print(found: Situation, told: Outlook, servers: bool) -> None:
     view = forecast_view(found, told)
     click.secho(view.headline, bold=True)
+    recipients = f"about {view.recipients:,}" if view.is_about else f"{view.recipients:,}"
     if view.finish:
-        click.echo(f"{view.recipients:,} e-mails, the last one on {view.finish_title}, in {view.timezone}")
+        click.echo(f"{recipients} e-mails, the last one on {view.finish_title}, in {view.timezone}")
     elif view.recipients:
-        click.echo(f"{view.left:,} of {view.recipients:,} e-mails would still wait")
+        click.echo(f"{view.left:,} of {recipients} e-mails would still wait")
     if view.days:
         print_rows(["day", "e-mails", "other campaigns"], [(d.title, d.total, d.others) for d in view.days])
     if servers and view.servers:

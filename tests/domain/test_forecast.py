@@ -6,7 +6,7 @@ from collections import Counter
 from datetime import UTC, date, datetime, timedelta
 from itertools import repeat
 
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from domain.flow import Bound
@@ -14,6 +14,7 @@ from domain.forecast import Demand, Forecast, forecast
 from domain.plan import Batch, Candidate, Offer, interleave, plan
 from domain.policy import SendingPolicy
 from domain.sender import Sender
+from domain.stretch import by_turns, split
 
 SIX = datetime(2026, 3, 4, 6, 0, tzinfo=UTC)
 WEDNESDAY = date(2026, 3, 4)
@@ -68,6 +69,37 @@ def test_higher_priority_goes_first_and_equal_priority_by_turns() -> None:
     assert found.others == 80_000
     assert totals(forecast(4, demands, thirty(), BERLIN, SIX)) == [0, 0, 0, 0, 30_000, 10_000]
     assert totals(forecast(None, demands, thirty(), BERLIN, SIX)) == [30_000] * 5 + [10_000]
+
+
+def test_small_campaigns_beside_a_large_one_get_what_they_want_and_no_more() -> None:
+    demands = [Demand(campaign=1, count=245), *(Demand(campaign=n, count=6) for n in range(2, 11))]
+    found = forecast(1, demands, thirty(), BERLIN, SIX)
+    assert totals(found) == [245]
+    assert found.others == 54
+    assert found.finish_day == WEDNESDAY
+
+
+def test_nothing_is_reckoned_for_the_days_before_a_campaign_starts() -> None:
+    starts = SIX + timedelta(days=300)
+    found = forecast(1, [Demand(campaign=1, count=10, starts=starts)], thirty(used_today=1000), BERLIN, SIX)
+    assert totals(found) == [10]
+    assert found.bounds == dict.fromkeys(Bound, 0)
+
+
+@given(
+    st.dictionaries(st.integers(1, 40), st.integers(0, 60), min_size=1, max_size=40),
+    st.lists(st.integers(0, 100), min_size=1, max_size=12),
+)
+def test_what_the_servers_take_is_shared_out_whole(chosen: dict[int, int], wanted: list[int]) -> None:
+    shares = by_turns(wanted, sum(chosen.values()))
+    total = sum(shares)
+    assume(total)
+    taken = dict.fromkeys(chosen, 0)
+    for server in chosen:
+        taken[server] = min(chosen[server], total - sum(taken.values()))
+    parts = split(taken, shares)
+    assert [sum(part.values()) for part in parts] == shares
+    assert {server: sum(part.get(server, 0) for part in parts) for server in taken} == taken
 
 
 def test_a_campaign_that_starts_later_takes_nothing_before() -> None:

@@ -78,6 +78,12 @@ def test_a_delivery_is_found_by_part_of_an_address(
     assert writing.ask(people_like, "reader%") == []
 
 
+def test_one_or_two_characters_are_the_beginning_of_an_address(writing: Writing, people: list[str]) -> None:
+    assert len(writing.ask(people_like, "Re")) == len(people)
+    assert writing.ask(people_like, "ad") == []
+    assert writing.ask(people_like, "_") == []
+
+
 def test_an_erased_person_is_listed_without_an_address(
     writing: Writing, history: History, people: list[str]
 ) -> None:

@@ -10,6 +10,7 @@ import psycopg2
 import pytest
 
 from storage import directory
+from storage.audience_size import audience_size
 from storage.personal_data import DirectoryError
 
 
@@ -54,10 +55,10 @@ def test_a_double_opt_in_list_mails_only_who_confirmed(cursor: Any) -> None:
     number = directory.add_recipient(cursor, "bob@example.com")
     directory.subscribe(cursor, club, number)
     assert reason(cursor, number, club) == "unsubscribed"
-    assert directory.audience_size(cursor, [club]) == 0
+    assert audience_size(cursor, [club]) == 0
     directory.subscribe(cursor, club, number, "confirmed")
     assert reason(cursor, number, club) is None
-    assert directory.audience_size(cursor, [club]) == 1
+    assert audience_size(cursor, [club]) == 1
 
 
 def test_a_confirmed_subscription_is_not_taken_back_by_an_unconfirmed_one(cursor: Any, news: int) -> None:
@@ -80,7 +81,7 @@ def test_one_list_that_is_still_subscribed_is_enough(cursor: Any, news: int, ada
 def test_people_on_two_lists_count_once(cursor: Any, news: int, ada: int) -> None:
     offers = directory.create_list(cursor, "offers")
     directory.subscribe(cursor, offers, ada)
-    assert directory.audience_size(cursor, [news, offers]) == 1
+    assert audience_size(cursor, [news, offers]) == 1
 
 
 def test_unsubscribing_twice_is_no_error(cursor: Any, ada: int) -> None:
@@ -92,7 +93,7 @@ def test_unsubscribing_twice_is_no_error(cursor: Any, ada: int) -> None:
 def test_who_is_not_enabled_is_not_mailed(cursor: Any, news: int, ada: int, status: str) -> None:
     assert directory.set_status(cursor, ada, status)
     assert reason(cursor, ada, news) == status
-    assert directory.audience_size(cursor, [news]) == 0
+    assert audience_size(cursor, [news]) == 0
 
 
 def test_an_erased_person_leaves_a_number_and_nothing_else(cursor: Any, news: int, ada: int) -> None:

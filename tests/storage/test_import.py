@@ -12,6 +12,7 @@ import psycopg2
 import pytest
 
 from storage import directory
+from storage.audience_size import audience_size
 from storage.personal_data import DirectoryError
 from storage.recipients_import import MOST_REFUSALS_KEPT, Options, Summary, import_csv
 
@@ -60,7 +61,7 @@ def test_new_people_are_entered_and_subscribed(cursor: Any, news: int) -> None:
     assert (summary.refused, summary.subscribed) == (0, 2)
     ada = person(cursor, "ada@example.com")
     assert (ada.name, ada.attributes) == ("Ada", {"city": "Köln", "n": 1.5})
-    assert directory.audience_size(cursor, [news]) == 2
+    assert audience_size(cursor, [news]) == 2
 
 
 def test_a_byte_order_mark_windows_line_ends_and_another_order_of_columns_are_fine(cursor: Any) -> None:
@@ -163,7 +164,7 @@ def test_blocklisted_people_stay_blocklisted_and_are_not_subscribed(cursor: Any,
     summary = bring(cursor, HEADER + "Never@example.com,N,\n", news, resubscribe=True, update=True)
     assert (summary.imported, summary.subscribed, summary.blocklisted) == (1, 0, 1)
     assert person(cursor, "never@example.com").status == "blocklisted"
-    assert directory.audience_size(cursor, [news]) == 0
+    assert audience_size(cursor, [news]) == 0
 
 
 def test_who_unsubscribed_stays_so_unless_resubscribing_is_asked_for(cursor: Any, news: int) -> None:

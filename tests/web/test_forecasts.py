@@ -9,6 +9,7 @@ import pytest
 from domain.outlook import Situation
 from storage import directory
 from tests.web.world import NOON, World
+from web import forecasts
 from web.forecasts import Audiences, situation
 
 
@@ -92,3 +93,23 @@ def test_people_are_counted_again_once_the_number_is_old(world: World) -> None:
 def test_there_is_no_forecast_for_what_there_is_not(world: World) -> None:
     with pytest.raises(LookupError):
         read(world, 7)
+
+
+def test_several_large_lists_are_about_as_many_people_as_they_are(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    people = world.people(40)
+    with world.pool.transaction() as cursor:
+        for number in people[:10]:
+            directory.subscribe(cursor, directory.find_or_create_list(cursor, "Others"), number)
+        assert Audiences().audience(cursor, [1, 2], NOON) == (40, True)
+        monkeypatch.setattr(forecasts, "COUNTED", 20)
+        assert Audiences().audience(cursor, [1, 2], NOON) == (40, False)
+        assert Audiences().audience(cursor, [1], NOON) == (40, True)
+        assert Audiences().audience(cursor, [1, 7], NOON) == (40, False)
+        assert Audiences().audience(cursor, [7, 8], NOON) == (0, True)
+    campaign = world.campaign()
+    world.application.edit_campaign(campaign, {"lists": [1, 2]}, by="test")
+    assert read(world, campaign).is_about
+    world.queued(campaign, people)
+    assert not read(world, campaign).is_about

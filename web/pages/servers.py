@@ -19,6 +19,7 @@ from projections.availability import Availability
 from projections.server_health import Answers, Health
 from projections.servers import Server
 from projections.servers import servers as all_servers
+from storage.secrets import with_password
 from web.access import actor, needs
 from web.figures import share
 from web.notices import say
@@ -32,7 +33,6 @@ from web.servers_commands import (
     Probed,
     disable_server,
     enable_server,
-    has_password,
     resume_server,
     suspend_server,
 )
@@ -75,25 +75,34 @@ def opened() -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
 
 
-def blocks(cursor: Any, now: datetime) -> list[Block]:
+def blocks(cursor: Any, now: datetime, number: int | None = None) -> list[Block]:
+    """Of all servers, or of one."""
     settings = {one.server: one for one in all_servers(cursor)}
     health, hours = server_health.health(cursor), server_charts.hourly(cursor, now)
+    kept = with_password(cursor)
     return [
-        block(cursor, settings[one.number], one, health.get(one.number), hours.get(one.number, []), now)
+        block(
+            settings[one.number],
+            one,
+            health.get(one.number),
+            hours.get(one.number, []),
+            one.number in kept,
+            now,
+        )
         for one in availability.capacity(cursor, now).servers
+        if number in (None, one.number)
     ]
 
 
 def block(
-    cursor: Any,
     server: Server,
     one: Availability,
     health: Health | None,
     answers: Sequence[Answers],
+    kept: bool,
     now: datetime,
 ) -> Block:
     picture = server_charts.by_hour(answers, now)
-    kept = has_password(cursor, server.server)
     bad, good = picture.chart.failed + picture.chart.deferred, picture.chart.accepted
     return Block(
         server=server,
@@ -146,7 +155,7 @@ def one(number: int) -> str:
 def page_of(number: int, probed: Probed | None) -> str:
     now = services().clock.now()
     with reading() as cursor:
-        found = next((b for b in blocks(cursor, now) if b.server.server == number), None)
+        found = next(iter(blocks(cursor, now, number)), None)
         if found is None:
             raise Missing(f"there is no server {number}")
         today = availability.policy_of(cursor).calendar.local_date(now)

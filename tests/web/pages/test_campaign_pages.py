@@ -401,6 +401,21 @@ def test_the_estimate_tells_the_days_before_the_start(person: Browser, world: Wo
     assert "3,400 more a day Saturday 7 March" in seen(page)
 
 
+def test_recipients_of_several_large_lists_are_told_as_about_so_many(person: Browser, world: World) -> None:
+    many_people(world, 30_000)
+    with world.pool.transaction() as cursor:
+        others = directory.find_or_create_list(cursor, "Others")
+        cursor.execute(
+            "INSERT INTO subscriptions (list, recipient, status)"
+            " SELECT %s, number, 'confirmed' FROM recipients",
+            (others,),
+        )
+    world.server("mail1")
+    world.application.edit_campaign(world.campaign(), {"lists": [1, others]}, by="test")
+    world.shown()
+    assert "About 30,000 e-mails, the last one on" in seen(person.get("/campaigns/1/start").text)
+
+
 def test_the_estimate_for_a_later_start_is_a_link(person: Browser, world: World, people: list[int]) -> None:
     world.server("alpha", daily_limit=2)
     write(person)

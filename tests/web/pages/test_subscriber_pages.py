@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from flask.testing import FlaskClient
 
-from storage import directory
+from storage import directory, people_page
 from tests.web.pages.forms import send
 from tests.web.world import World
 
@@ -39,6 +40,36 @@ def test_somebody_is_added_found_and_put_on_lists(client: FlaskClient, world: Wo
         "query=subscribers.attribs->>'city'='Rom'",
     ):  # fmt: skip
         assert "Nobody is like that" in client.get(f"/subscribers?{asked}").text, asked
+
+
+def test_pages_go_from_the_newest_to_older_ones(client: FlaskClient, world: World) -> None:
+    world.people(30)
+    first = client.get("/subscribers?status=enabled").text
+    assert "30 people" in first
+    assert "p30@example.org" in first
+    assert "p5@example.org" not in first
+    assert "Newest" not in first
+    (older,) = re.findall('rel="next" href="([^"]+)"', first)
+    assert older == "/subscribers?status=enabled&amp;before=6"
+    second = client.get(older.replace("&amp;", "&")).text
+    assert "p5@example.org" in second
+    assert "p6@example.org" not in second
+    assert 'rel="next"' not in second
+    assert 'href="/subscribers?status=enabled">Newest' in second
+    assert "Nobody was here before." in client.get("/subscribers?before=1").text
+    assert client.get("/subscribers?before=x").status_code == 400
+
+
+def test_a_search_that_no_index_serves_looks_further_back_when_told(
+    client: FlaskClient, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(people_page, "LOOK_AT", 20)
+    world.people(30)
+    page = client.get("/subscribers?query=subscribers.id=3").text
+    assert "Nobody like that among the 20 subscribers down to number 11." in page
+    assert "Nobody is like that" not in page
+    (further,) = re.findall('rel="next" href="([^"]+)">Look further back', page)
+    assert "p3@example.org" in client.get(further.replace("&amp;", "&")).text
 
 
 def test_an_expression_that_cannot_be_read_is_told_beside_its_field(
