@@ -17,7 +17,7 @@ from typing import Any
 from benchmarks.installation import Installation, installation
 from benchmarks.postfix_tools import free_port, smtp_sink, smtp_source
 
-E_MAILS = 30_000
+E_MAILS = 100_000
 SERVERS = 20
 CONNECTIONS = 10
 ROUNDS = 3
@@ -31,7 +31,7 @@ SPAN = """
 """
 
 
-def run(processes: int = 2) -> dict[str, Any]:
+def run(processes: int = 1) -> dict[str, Any]:
     ours, theirs = [], []
     port = free_port()
     with smtp_sink(port), installation() as made:

@@ -42,7 +42,7 @@ class SendingPolicy:
     retry_attempts: int = 10
     retry_hours: int = 72
     poll_interval: int = 5
-    batch: int = 1000
+    batch: int = 5000
     strategy: str = Strategy.MOST_REMAINING.value
     resend_unknown: bool = False
     first_suspension: int = 60

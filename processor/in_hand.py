@@ -17,6 +17,7 @@ class InHand:
         self._written: dict[Key, int] = {}
         self._released: dict[int, None] = {}
         self._unfit: dict[Key, frozenset[int]] = {}
+        self._forgotten = -1
 
     def __contains__(self, key: Key) -> bool:
         return key in self._written
@@ -29,6 +30,8 @@ class InHand:
 
     def wrote(self, key: Key, position: int) -> None:
         self._written[key] = position
+        if position <= self._forgotten:  # looked at last: `forget` sets it before it looks at the others
+            self._written.pop(key, None)
         if self._unfit:
             self._unfit.pop(key, None)
 
@@ -52,6 +55,9 @@ class InHand:
 
     def forget(self, projected: int) -> None:
         """Drops what the projection shows by now, up to the log position `projected`."""
+        if projected == self._forgotten:
+            return
+        self._forgotten = projected
         for key, position in list(self._written.items()):
             if 0 < position <= projected:
                 self._written.pop(key, None)

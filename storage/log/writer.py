@@ -71,7 +71,8 @@ _PARAMETERS = {
 _PREPARE = (
     "SET plan_cache_mode = force_generic_plan; "
     f"PREPARE append_events ({', '.join(_PARAMETERS.values())}) AS "
-    + _APPEND % {name: f"${place}" for place, name in enumerate(_PARAMETERS, start=1)}
+    + _APPEND
+    % {name: f"${place}" for place, name in enumerate(_PARAMETERS, start=1)}
 )
 _APPEND_PREPARED = f"EXECUTE append_events ({', '.join(f'%({name})s' for name in _PARAMETERS)})"
 
@@ -276,7 +277,7 @@ class Writer:
 
 
 def _array(elements: Iterable[str]) -> str:
-    """An array as PostgreSQL reads it, of digits, which need no quotes, or quoted: far cheaper than a list."""
+    """An array as PostgreSQL reads it, of what needs no quotes or has them: far cheaper than a list."""
     return "{" + ",".join(elements) + "}"
 
 

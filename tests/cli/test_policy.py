@@ -15,7 +15,7 @@ def test_what_is_not_given_stays(cli: Cli) -> None:
         "08:00-20:00",
         [1, 2, 3, 4, 5],
     )
-    assert (shown["retry_cap"], shown["retry_first"], shown["batch"]) == (7200, 60, 1000)
+    assert (shown["retry_cap"], shown["retry_first"], shown["batch"]) == (7200, 60, 5000)
     assert shown == cli.json("policy", "show")
     assert "mon, tue, wed, thu, fri" in cli("policy", "show").output
     assert cli.json("policy", "set", "--windows", "")["windows"] == ""

@@ -55,3 +55,12 @@ def test_servers_that_cannot_take_an_email_are_known_until_it_goes_another_way()
     assert in_hand.unfit(OTHER) == frozenset()
     in_hand.wrote(ONE, 7)
     assert in_hand.unfit(ONE) == frozenset()
+
+
+def test_what_the_projection_shows_before_the_processor_hears_of_it_is_not_kept() -> None:
+    in_hand = InHand()
+    in_hand.take(ONE)
+    in_hand.forget(7)
+    in_hand.wrote(ONE, 7)
+    in_hand.forget(7)
+    assert ONE not in in_hand
