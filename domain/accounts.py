@@ -62,6 +62,22 @@ class UserEnabled(Fact):
 
 
 @dataclass(frozen=True, kw_only=True)
+class UserEmailChanged(Fact):
+    """That the address by which a sign-in provider knows the user changed; not which it is."""
+
+    TOPIC: ClassVar[str] = "user.email_changed"
+    removed: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class UserLinked(Fact):
+    """The user came from a sign-in provider for the first time: who they are there is known from now on."""
+
+    TOPIC: ClassVar[str] = "user.linked"
+    issuer: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class KeyCreated(Fact):
     """`expires` is in epoch seconds, None for never."""
 

@@ -40,12 +40,18 @@ class Config:
     key_file: Path | None
     log_level: str
     log_format: str
+    oidc_issuer: str | None
+    oidc_client_id: str | None
+    oidc_client_secret: str | None = field(repr=False)
+    oidc_client_secret_file: Path | None
+    oidc_label: str
     sources: Mapping[str, str] = field(repr=False)
 
     def shown(self) -> dict[str, Any]:
         """Every setting as it may be shown: no key, and no password inside the database's URL."""
         values: dict[str, Any] = {name: getattr(self, name) for name in _PARSERS}
         values["key"] = HIDDEN if self.key else None
+        values["oidc_client_secret"] = HIDDEN if self.oidc_client_secret else None
         values["database_url"] = without_password(self.database_url) if self.database_url else None
         return {name: str(value) if isinstance(value, Path) else value for name, value in values.items()}
 
@@ -72,7 +78,21 @@ def load(flags: Mapping[str, Any], environ: Mapping[str, str], folder: Path) -> 
     if values["public_url"] is None:
         values["public_url"] = _local_url(values["bind"], values["port"])
         sources["public_url"] = "bind and port"
+    _check_provider(values)
     return Config(**values, sources=sources)
+
+
+def _check_provider(values: Mapping[str, Any]) -> None:
+    """All that signing in through a provider takes, or nothing of it."""
+    has_secret = values["oidc_client_secret"] or values["oidc_client_secret_file"]
+    needed = {
+        "oidc_issuer": values["oidc_issuer"],
+        "oidc_client_id": values["oidc_client_id"],
+        "oidc_client_secret or oidc_client_secret_file": has_secret,
+    }
+    missing = [name for name, value in needed.items() if not value]
+    if 0 < len(missing) < len(needed):
+        raise ConfigError(f"signing in through a provider needs {' and '.join(missing)} as well")
 
 
 def without_password(url: str) -> str:
@@ -184,6 +204,25 @@ def _public_url(value: Any, base: Path) -> str:
     return text
 
 
+def _issuer(value: Any, base: Path) -> str:
+    """As the provider writes it, to the letter: a slash at the end counts."""
+    text = _text(value, base)
+    parts = urlsplit(text)
+    is_local = parts.hostname in ("localhost", "127.0.0.1", "::1")
+    if not (parts.scheme == "https" or (parts.scheme == "http" and is_local)) or not parts.hostname:
+        raise ValueError("must be the https address of an OpenID Connect provider")
+    if parts.username or parts.password or parts.query or parts.fragment or not text.isprintable():
+        raise ValueError("must hold neither a user name nor a query")
+    return text
+
+
+def _label(value: Any, base: Path) -> str:
+    text = _text(value, base)
+    if len(text) > 60 or not text.isprintable():
+        raise ValueError("must be up to 60 characters on one line")
+    return text
+
+
 def _one_of(choices: tuple[str, ...]) -> Callable[[Any, Path], str]:
     def parse(value: Any, _base: Path) -> str:
         if not isinstance(value, str) or value.lower() not in choices:
@@ -208,6 +247,11 @@ _PARSERS: dict[str, Callable[[Any, Path], Any]] = {
     "key_file": _path,
     "log_level": _one_of(LOG_LEVELS),
     "log_format": _one_of(LOG_FORMATS),
+    "oidc_issuer": _issuer,
+    "oidc_client_id": _text,
+    "oidc_client_secret": _text,
+    "oidc_client_secret_file": _path,
+    "oidc_label": _label,
 }
 _DEFAULTS: dict[str, Any] = {
     "database_url": None,
@@ -220,4 +264,9 @@ _DEFAULTS: dict[str, Any] = {
     "key_file": None,
     "log_level": "info",
     "log_format": "text",
+    "oidc_issuer": None,
+    "oidc_client_id": None,
+    "oidc_client_secret": None,
+    "oidc_client_secret_file": None,
+    "oidc_label": "Sign in with your organisation",
 }

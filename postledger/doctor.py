@@ -14,14 +14,16 @@ from urllib.parse import urlsplit
 
 import psycopg2
 
-from postledger.config import Config, without_password
+from postledger.config import Config, ConfigError, without_password
 from postledger.session import open_database
+from postledger.sign_in_provider import sign_in_provider
 from processor.probe import probe
 from projections import schema, servers
 from storage.embedded import EmbeddedServerError
 from storage.migrate import MigrationError, pending
 from storage.pool import SERVICE_ROLE, Pool
 from storage.secrets import KEY_FILE_NAME, Secrets, SecretsError, holds_password, load_keys
+from web.provider import ProviderAway
 
 OLDEST_POSTGRESQL = 140000
 CLOCK_WARNS, CLOCK_FAILS = 2.0, 30.0  # seconds apart
@@ -47,7 +49,7 @@ class Patient:
 
 def examine(config: Config) -> list[Check]:
     """Never raises for what it finds. Starts the database of our own for the time, like every command."""
-    checks = [_public_url(config), _disk(config)]
+    checks = [_public_url(config), *_sign_in_provider(config), _disk(config)]
     try:
         with open_database(config) as url:
             checks.append(_database(url))
@@ -294,7 +296,30 @@ def _public_url(config: Config) -> Check:
             "public URL", "warn", f"{config.public_url} is reachable on this machine only",
             "Unsubscribe links in e-mails lead there: set public_url to where people reach the pages.",
         )  # fmt: skip
+    if not config.public_url.startswith("https:"):
+        return Check(
+            "public URL", "warn", f"{config.public_url} is no HTTPS address",
+            "One-click unsubscribing (RFC 8058) wants HTTPS: put a TLS proxy in front, and set public_url.",
+        )  # fmt: skip
     return Check("public URL", "ok", config.public_url)
+
+
+def _sign_in_provider(config: Config) -> Iterator[Check]:
+    name = "sign-in provider"
+    try:
+        provider = sign_in_provider(config)
+        if provider is None:
+            return
+        provider.check()
+    except ConfigError as error:
+        yield Check(name, "fail", str(error), "Write the client secret into that file.")
+    except ProviderAway as error:
+        yield Check(
+            name, "fail", f"{config.oidc_issuer}: {error}",
+            "Check oidc_issuer, to the letter, and that this machine reaches it. Passwords work meanwhile.",
+        )  # fmt: skip
+    else:
+        yield Check(name, "ok", f"{config.oidc_issuer} answers, and its keys can be read")
 
 
 def _disk(config: Config) -> Check:

@@ -6,6 +6,7 @@ from postledger.config import Config
 from postledger.logs import set_up_logs
 from postledger.messages import CampaignMessages
 from postledger.session import has_admin, open_session
+from postledger.sign_in_provider import sign_in_provider
 from processor.probe import probe
 from web.app import create_app
 from web.server import serve as serve_pages
@@ -16,6 +17,7 @@ CONNECTIONS = 12
 
 def run_web(config: Config) -> int:
     set_up_logs(config, "web")
+    provider = sign_in_provider(config)
     with open_session(config, connections=CONNECTIONS) as session:
         settings = WebSettings(
             public_url=config.public_url,
@@ -33,6 +35,7 @@ def run_web(config: Config) -> int:
             probe=probe,
             preflight=messages.preflight,
             messages=messages,
+            provider=provider,
         )
         serve_pages(app, config.bind, config.port, has_admin=has_admin(session.url))
     return 0

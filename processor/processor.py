@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -162,7 +163,7 @@ class Processor:
         self._is_planning = True
         try:
             shown = self._plan_and_hand()
-            self._schedule.next_in("send", self._seconds_to_next_round())
+            self._schedule.next_in("send", min(self._seconds_to_next_round(), self._seconds_to_next_due()))
         finally:
             self._is_planning = False
         # Whoever called for a round in the meantime was not heard.
@@ -212,6 +213,12 @@ class Processor:
             seconds = max(IDLE_ROUND_SECONDS, min(seconds, frees_at - now.timestamp()))
         self._next_round_at = now.timestamp() + seconds
         return seconds
+
+    def _seconds_to_next_due(self) -> float:
+        """So that a retry goes out when it is due and not when the next round happens to come."""
+        now = self._clock.now()
+        due = self._rounds.next_due(now)
+        return math.inf if due is None else max(IDLE_ROUND_SECONDS, (due - now).total_seconds())
 
     def _look_again(self) -> None:
         """Also when a round was to be by now, for a clock that was set or a machine that slept."""

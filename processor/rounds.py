@@ -85,6 +85,11 @@ class Rounds:
         self._reserve(assignments, rooms, view, now)
         return self._sends(assignments)
 
+    def next_due(self, now: datetime) -> datetime | None:
+        """When there is more to send than now, if nothing else changes."""
+        with self._pool.transaction() as cursor:
+            return queue.next_due_after(cursor, now)
+
     def _offers(self, rooms: Mapping[int, Room], view: View, now: datetime) -> list[Offer]:
         moment, day = now.timestamp(), view.calendar.local_date(now).isoformat()
         offers = []

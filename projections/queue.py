@@ -28,6 +28,14 @@ NEXT_SCHEDULED = """
     ) AS waiting (due)
 """
 
+NEXT_DUE = """
+    SELECT min(due) FROM (
+        SELECT (SELECT due FROM queue q WHERE q.campaign = c.campaign AND q.status = 0 AND q.due > %s
+                ORDER BY due LIMIT 1)
+        FROM queue_campaigns c WHERE c.state IN ('running', 'finished') AND c.queued > 0
+    ) AS waiting (due)
+"""
+
 WITH_WORK = """
     SELECT campaign, priority, messenger FROM queue_campaigns
     WHERE state IN ('running', 'finished') AND queued > 0
@@ -113,6 +121,13 @@ def next_scheduled_at(cursor: Any) -> datetime | None:
     """When the first delivery that waits in a running campaign is to be tried, or a scheduled campaign
     to start. It may lie in the past: then capacity or the calendar holds it."""
     cursor.execute(NEXT_SCHEDULED)
+    found: datetime | None = cursor.fetchone()[0]
+    return found
+
+
+def next_due_after(cursor: Any, now: datetime) -> datetime | None:
+    """When the next delivery becomes due that is not due yet."""
+    cursor.execute(NEXT_DUE, (now,))
     found: datetime | None = cursor.fetchone()[0]
     return found
 

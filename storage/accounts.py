@@ -120,6 +120,11 @@ def set_disabled(cursor: Any, number: int, disabled: bool) -> None:
     )
 
 
+def count_event(cursor: Any, number: int) -> None:
+    """For an event that changes nothing in the user's row."""
+    cursor.execute("UPDATE users SET version = version + 1 WHERE number = %s", (number,))
+
+
 def set_password(cursor: Any, number: int, password_hash: str, now: datetime) -> None:
     cursor.execute(
         "UPDATE users SET password = %s, password_changed_at = %s, version = version + 1 WHERE number = %s",

@@ -14,7 +14,9 @@ from domain.accounts import (
     KeyRevoked,
     UserAdded,
     UserDisabled,
+    UserEmailChanged,
     UserEnabled,
+    UserLinked,
     UserPasswordChanged,
     UserRoleChanged,
     UserSecondFactorRemoved,
@@ -29,8 +31,9 @@ from domain.clock import Clock
 from domain.errors import Missing, Refused
 from domain.fact import Fact
 from domain.streams import key_stream, user_stream
-from storage import accounts, api_keys, sessions
+from storage import accounts, api_keys, identities, sessions
 from storage.accounts import User
+from storage.email_address import wrong_with
 from storage.log.append import Log
 from storage.pool import Pool
 from storage.secrets import Secrets, second_factor_owner
@@ -120,6 +123,41 @@ class Accounts:
             if user.has_second_factor:
                 accounts.set_second_factor(cursor, number, None, 0)
                 self._tell_user(cursor, UserSecondFactorRemoved, user, by)
+
+    # Users at a sign-in provider
+
+    def set_email(self, number: int, email: str | None, *, by: str) -> None:
+        """By which the provider's next sign-in finds the user; None for no longer. Ends the user's sessions,
+        and the link to whom it was there before."""
+        if email is not None:
+            email = email.strip().lower()
+            if wrong := wrong_with(email):
+                raise Refused(f"email: {wrong}", "email")
+        with self._changing(number) as (cursor, user):
+            if identities.email_of(cursor, number) == email:
+                return
+            if email is not None and identities.has_email(cursor, email):
+                raise Refused("email: another user has this address", "email")
+            identities.set_email(cursor, number, email)
+            sessions.end_all(cursor, number)
+            self._tell_user(cursor, UserEmailChanged, user, by, removed=email is None)
+
+    def user_at_provider(self, issuer: str, subject: str, email: str | None) -> User | None:
+        """Who it is: by the link, or the first time by the verified address, which makes the link."""
+        with self._pool.transaction() as cursor:
+            accounts.lock(cursor)
+            number = identities.user_of(cursor, issuer, subject)
+            if number is not None or email is None:
+                return None if number is None else _user(cursor, number)
+            number = identities.unlinked_user_with(cursor, issuer, email)
+            if number is None:
+                return None
+            user = _user(cursor, number)
+            if not user.disabled:
+                identities.link(cursor, issuer, subject, number, self._clock.now())
+                accounts.count_event(cursor, number)
+                self._tell_user(cursor, UserLinked, user, f"user:{user.name}", issuer=issuer)
+        return user
 
     # Keys
 

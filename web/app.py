@@ -40,7 +40,15 @@ from web.broadcast import Broadcast
 from web.messages import Messages
 from web.overview import overview
 from web.pages import campaign as campaign_page
-from web.pages import campaign_preview, campaign_start, own_account, server_form, sign_in, users
+from web.pages import (
+    campaign_preview,
+    campaign_start,
+    own_account,
+    provider_sign_in,
+    server_form,
+    sign_in,
+    users,
+)
 from web.pages import campaigns as campaign_pages
 from web.pages import deliveries as delivery_pages
 from web.pages import imports as import_pages
@@ -52,6 +60,7 @@ from web.pages import settings as settings_pages
 from web.pages import subscriber as subscriber_page
 from web.pages import subscribers as subscriber_pages
 from web.pages import templates as template_pages
+from web.provider import Provider
 from web.readings import Reader
 from web.services import Services, reading
 from web.settings import WebSettings
@@ -71,6 +80,7 @@ RESOURCES = (
     policy,
     unsubscribe,
     sign_in,
+    provider_sign_in,
     own_account,
     users,
     campaign_pages,
@@ -101,6 +111,7 @@ def create_app(
     secrets: Secrets | None = None,
     probe: Callable[[Mapping[str, Any], str], Any] | None = None,
     messages: Messages | None = None,
+    provider: Provider | None = None,
 ) -> Flask:
     """A WSGI application. It starts no thread before somebody watches the dashboard.
 
@@ -108,11 +119,9 @@ def create_app(
     `secrets` opens SMTP passwords and second factors; without it neither can be set or used.
     `probe` tries the settings of a server with a password and answers with the dialogue.
     `messages` makes previews and sends test e-mails.
+    `provider` is whom people may sign in through, besides their password.
     """
-    app = Flask("web")
-    app.config["MAX_CONTENT_LENGTH"] = settings.largest_body
-    app.json.sort_keys = False  # type: ignore[attr-defined]
-    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    app = configured(Flask("web"), settings)
     app.extensions["postledger"] = Services(
         pool,
         application,
@@ -124,22 +133,24 @@ def create_app(
         secrets,
         probe,
         messages,
+        provider,
     )
     app.extensions["postledger.broadcast"] = Broadcast(composer(app), largest=settings.streams)
+    for part in (errors, metrics, guard, access, notices, navigation, page, events):
+        part.install(app)
+    for resource in (*RESOURCES, *listmonk.RESOURCES):
+        app.register_blueprint(resource.blueprint)
+    return app
+
+
+def configured(app: Flask, settings: WebSettings) -> Flask:
+    app.config["MAX_CONTENT_LENGTH"] = settings.largest_body
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     if settings.trusted_proxies:
         app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
             app.wsgi_app, x_for=settings.trusted_proxies, x_proto=settings.trusted_proxies
         )
-    errors.install(app)
-    metrics.install(app)
-    guard.install(app)
-    access.install(app)
-    notices.install(app)
-    navigation.install(app)
-    page.install(app)
-    events.install(app)
-    for resource in (*RESOURCES, *listmonk.RESOURCES):
-        app.register_blueprint(resource.blueprint)
     return app
 
 

@@ -23,7 +23,10 @@ class Headline:
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
+    """`page` is where to do it, `command` does the same."""
+
     title: str
+    page: str
     command: str
     done: bool
 
@@ -122,8 +125,23 @@ def steps(readings: Readings) -> list[Step]:
     if sum(readings.counts.values()) or any(c.state != "draft" for c in readings.campaigns):
         return []
     return [
-        Step(title="Add an SMTP server", command=COMMANDS["server"], done=bool(readings.capacity.servers)),
-        Step(title="Import people", command=COMMANDS["recipients"], done=readings.people > 0),
-        Step(title="Write a campaign", command=COMMANDS["campaign"], done=bool(readings.campaigns)),
-        Step(title="Start it", command=COMMANDS["start"], done=False),
+        Step(
+            title="Add an SMTP server",
+            page="/servers/new",
+            command=COMMANDS["server"],
+            done=bool(readings.capacity.servers),
+        ),
+        Step(
+            title="Import people",
+            page="/subscribers/import",
+            command=COMMANDS["recipients"],
+            done=readings.people > 0,
+        ),
+        Step(
+            title="Write a campaign",
+            page="/campaigns/new",
+            command=COMMANDS["campaign"],
+            done=bool(readings.campaigns),
+        ),
+        Step(title="Start it", page="/campaigns", command=COMMANDS["start"], done=False),
     ]

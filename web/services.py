@@ -22,6 +22,7 @@ from web.settings import WebSettings
 
 if TYPE_CHECKING:
     from web.messages import Messages
+    from web.provider import Provider
 
 PATIENCE = 10.0
 """Seconds to wait for the projections, so that an answer shows what the request did."""
@@ -39,6 +40,7 @@ class Services:
     secrets: Secrets | None = None
     probe: Callable[[Mapping[str, Any], str], Any] | None = None
     messages: Messages | None = None
+    provider: Provider | None = None
 
 
 def services() -> Services:

@@ -44,7 +44,7 @@ def authenticated(name: str, password: str, code: str) -> User | None:
         return None
     renewed = accounts.hashed(password) if accounts.is_outdated(stored) else None
     with services().pool.transaction() as cursor:
-        rate_limits.fill(cursor, bucket_of(name))
+        forgive(cursor, name)
         if renewed is not None:
             accounts.renew_hash(cursor, user.number, renewed)
     return user
@@ -52,15 +52,25 @@ def authenticated(name: str, password: str, code: str) -> User | None:
 
 def limit(cursor: Any, name: str, now: datetime) -> None:
     address = request.remote_addr
-    buckets = (
+    hold(
+        cursor,
+        now,
         (bucket_of(name), PER_NAME_AND_ADDRESS),
         (f"sign-in from {address}", PER_ADDRESS),
         (f"sign-in as {name}", PER_NAME),
     )
+
+
+def limit_address(cursor: Any, now: datetime) -> None:
+    """For sign-ins that name nobody yet."""
+    hold(cursor, now, (f"sign-in from {request.remote_addr}", PER_ADDRESS))
+
+
+def hold(cursor: Any, now: datetime, *buckets: tuple[str, Rate]) -> None:
     wait = max(rate_limits.take(cursor, bucket, rate, now) for bucket, rate in buckets)
     if wait:
         cursor.connection.commit()
-        log.warning("sign-in from %s refused: too many attempts", address)
+        log.warning("sign-in from %s refused: too many attempts", request.remote_addr)
         seconds = int(wait) + 1
         raise Refusal(
             429, f"Too many attempts. Try again in {seconds} seconds.", {"Retry-After": str(seconds)}
@@ -70,6 +80,11 @@ def limit(cursor: Any, name: str, now: datetime) -> None:
 def bucket_of(name: str) -> str:
     """Of a name and an address; right passwords fill it again."""
     return f"sign-in {name} {request.remote_addr}"
+
+
+def forgive(cursor: Any, name: str) -> None:
+    """After a right one, the wrong ones before it count no more."""
+    rate_limits.fill(cursor, bucket_of(name))
 
 
 def has_code(user: User, code: str, now: datetime) -> bool:
@@ -109,7 +124,7 @@ def check_own_password(user: User, password: str) -> None:
         log.warning("%s gave a wrong password for a change of their account", user.name)
         raise Refused("this is not your password", "current")
     with services().pool.transaction() as cursor:
-        rate_limits.fill(cursor, bucket_of(user.name))
+        forgive(cursor, user.name)
 
 
 def own_path(text: str | None) -> str:

@@ -130,6 +130,36 @@ def remove_second_factor(settings: Settings, /, name: str, as_json: bool) -> Non
     say(as_json, f"{name} signs in without a code now", {"name": name, "second_factor": False})
 
 
+@user.command("email")
+@click.argument("name")
+@click.option(
+    "--file", "file", help="The first line has the address; - for standard input. Default: asked for."
+)
+@click.option("--remove", is_flag=True, help="The provider signs this user in no more.")
+@json_option
+@pass_settings
+def change_email(settings: Settings, /, name: str, file: str | None, remove: bool, as_json: bool) -> None:
+    """The address by which a sign-in provider knows a user; signs the user out, and the provider's next
+    sign-in with that address, verified, is linked to the user."""
+    if remove and file is not None:
+        raise click.UsageError("--file and --remove exclude each other")
+    with settings.session() as session:
+        number = user_named(session, name).number
+        commands(session).set_email(number, None if remove else read_email(file), by=ACTOR)
+    done = "is signed in by no provider now" if remove else "can sign in through the provider now"
+    say(as_json, f"{name} {done}", {"name": name, "email": not remove})
+
+
+def read_email(file: str | None) -> str:
+    """Never an argument: addresses are personal, and every user of the machine can see arguments."""
+    if file is not None:
+        return first_line(file)
+    if not sys.stdin.isatty():
+        raise click.UsageError("an address is needed: --file FILE, or a terminal to ask for it")
+    email: str = click.prompt("E-mail address", err=True)
+    return email
+
+
 def user_named(session: Session, name: str) -> User:
     with session.pool.transaction() as cursor:
         found = accounts.user_named(cursor, name.strip().lower())

@@ -134,3 +134,16 @@ def test_a_refused_change_leaves_neither_row_nor_event(cli: Cli, pool: Pool, mon
     monkeypatch.undo()
     assert cli.json("user", "list") == []
     assert events(pool) == []
+
+
+def test_the_address_at_a_provider_is_kept_out_of_the_log(cli: Cli, pool: Pool) -> None:
+    add(cli, "ada")
+    add(cli, "bob")
+    cli("user", "email", "ada", "--file", cli.file("address", "Ada@Example.com\n"))
+    assert "another user" in cli.error("user", "email", "bob", "--file", cli.file("same", "ada@example.com"))
+    assert "exactly one @" in cli.error("user", "email", "bob", "--file", cli.file("none", "bob"))
+    cli("user", "email", "ada", "--remove")
+    assert events(pool)[2:] == [
+        ("user.email_changed", {"by": "cli", "removed": False}),
+        ("user.email_changed", {"by": "cli", "removed": True}),
+    ]

@@ -72,17 +72,20 @@ def test_paths_in_the_file_are_relative_to_it(tmp_path: Path) -> None:
         ("trusted_proxies = 9", "from 0 to 5"),
         ("bind = 'nowhere'", "IP address"),
         ("public_url = 'post.example.com'", "https://"),
-        ("public_url = 'https://me:secret@x.org'", "user name"),
+        ("public_url = 'https://me:hunter2@x.org'", "user name"),
         ("log_level = 'loud'", "one of debug"),
         ("database_url = 'what is this'", "connection string"),
         ("data_folder = 7", "must be a path"),
+        ("oidc_issuer = 'http://id.example.com'", "https address"),
+        ("oidc_issuer = 'https://id.example.com'", "oidc_client_id and oidc_client_secret"),
+        ("oidc_label = ''", "not empty"),
     ],
 )
 def test_what_cannot_be_used_is_refused_with_a_hint(tmp_path: Path, text: str, hint: str) -> None:
     (tmp_path / "postledger.toml").write_text(text)
     with pytest.raises(ConfigError, match=hint) as refused:
         loaded(tmp_path)
-    assert "secret" not in str(refused.value)
+    assert "hunter2" not in str(refused.value)
 
 
 def test_a_named_file_that_is_not_there_is_an_error(tmp_path: Path) -> None:

@@ -8,9 +8,11 @@ from collections.abc import Callable
 import psycopg2
 import pytest
 
+from domain.clock import SystemClock
 from postledger.sink import Sink
 from storage.secrets import new_key
 from tests.cli.command_line import Cli
+from tests.web.identity_provider import identity_provider
 
 
 def diagnosis(cli: Cli, exit_code: int) -> dict[str, tuple[str, str, str]]:
@@ -111,3 +113,25 @@ def test_projections_of_an_earlier_release_are_noticed(cli: Cli, database_url: s
     assert "projections rebuild" in diagnosis(cli, 1)["projections"][2]
     cli("projections", "rebuild")
     assert diagnosis(cli, 0)["projections"][0] == "ok"
+
+
+def test_a_public_url_without_tls_is_warned_of(cli: Cli) -> None:
+    cli.environment["POSTLEDGER_PUBLIC_URL"] = "http://post.example.com"
+    state, finding, remedy = diagnosis(cli, 0)["public URL"]
+    assert (state, finding) == ("warn", "http://post.example.com is no HTTPS address")
+    assert "RFC 8058" in remedy
+
+
+def test_the_sign_in_provider_is_asked(cli: Cli) -> None:
+    with identity_provider(SystemClock()) as provider:
+        cli.environment |= {
+            "POSTLEDGER_OIDC_ISSUER": provider.address,
+            "POSTLEDGER_OIDC_CLIENT_ID": "postledger",
+            "POSTLEDGER_OIDC_CLIENT_SECRET_FILE": str(cli.file("secret", "hush-hush\n")),
+        }
+        assert diagnosis(cli, 0)["sign-in provider"][0] == "ok"
+        provider.issuer = "https://elsewhere.example"
+        found = diagnosis(cli, 1)
+    assert found["sign-in provider"][0] == "fail"
+    assert "another issuer" in found["sign-in provider"][1]
+    assert "hush-hush" not in str(found)

@@ -74,7 +74,9 @@ template.edited by changes timestamp
 template.made_default by timestamp
 user.added by name role
 user.disabled by
+user.email_changed by removed
 user.enabled by
+user.linked by issuer
 user.password_changed by
 user.role_changed by role
 user.second_factor_removed by

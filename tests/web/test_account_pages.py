@@ -7,10 +7,11 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import segno
 from flask import Flask
 
 from domain.clock import VirtualClock
-from domain.one_time_password import STEP, code_at
+from domain.one_time_password import STEP, address, code_at
 from tests.web.accounts import PASSWORD, Browser, add_people, browser_of
 from tests.web.world import World
 from web.account_commands import Accounts
@@ -243,6 +244,27 @@ def test_a_person_ends_a_session_elsewhere_but_nobody_elses(app: Flask) -> None:
         assert here.post("/account/sessions/end", session=value).status_code == 400
 
 
+def drawn_code(page: str) -> tuple[bytearray, ...]:
+    """The modules of the QR code, read back from the lines of the drawing, without its margin."""
+    drawing = page.partition('class="qr-code"')[2]
+    box = re.search(r'viewBox="0 0 (\d+) \d+"', drawing)
+    path = re.search('stroke="#000" d="([^"]+)"', drawing)
+    assert box
+    assert path
+    size = int(box[1])
+    rows = [bytearray(size) for _ in range(size)]
+    x, y = 0.0, 0.0
+    for kind, first, second in re.findall(r"([Mmh])(-?[\d.]+)(?: ?(-?[\d.]+))?", path[1]):
+        if kind == "h":
+            for at in range(int(x), int(x + float(first))):
+                rows[int(y)][at] = 1
+            x += float(first)
+        else:
+            x, y = (float(first), float(second)) if kind == "M" else (x + float(first), y + float(second))
+    assert not any(map(any, rows[:4])), "the margin"
+    return tuple(row[4:-4] for row in rows[4:-4])
+
+
 def test_a_person_sets_up_a_second_factor_and_removes_it(
     app: Flask, world: World, clock: VirtualClock
 ) -> None:
@@ -250,6 +272,8 @@ def test_a_person_sets_up_a_second_factor_and_removes_it(
     page = browser.get("/account/second-factor").text
     secret = re.search('name="secret" value="([A-Z2-7]{32})"', page)
     assert secret
+    assert drawn_code(page) == segno.make_qr(address(secret[1], "operator"), error="m").matrix
+    assert 'aria-label="QR code of the key that stands below in letters"' in page
     code = code_at(secret[1], int(clock.now().timestamp()) // STEP)
     wrong = browser.post("/account/second-factor", secret=secret[1], code="000000", current=PASSWORD)
     assert wrong.status_code == 400

@@ -156,3 +156,20 @@ def assert_good(page: Page) -> None:
 def test_without_accounts_the_page_is_for_everybody_too(page: Page, world: World) -> None:
     page.goto("/users")
     assert_good(page)
+
+
+def test_the_code_to_scan_is_dark_on_light_on_a_dark_page(page: Page, people: None) -> None:
+    page.emulate_media(color_scheme="dark")
+    page.goto("/account/second-factor")
+    sign_in(page, "operator")
+    code = page.get_by_role("img", name="QR code of the key that stands below in letters")
+    code.wait_for()
+    box = code.locator("svg").bounding_box()
+    assert box is not None
+    assert box["width"] == box["height"] > 150
+    colours = code.locator("svg path").evaluate_all(
+        "paths => paths.map(each => [getComputedStyle(each).fill, getComputedStyle(each).stroke])"
+    )
+    assert colours[0][0] == "rgb(255, 255, 255)"
+    assert colours[1][1] == "rgb(0, 0, 0)"
+    assert violations(page) == []

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import segno
 from flask import Blueprint, make_response, redirect, render_template, request, url_for
+from markupsafe import Markup
 from werkzeug.wrappers import Response
 
 from domain import one_time_password
@@ -130,9 +132,18 @@ def enrolment(secret: str, errors: dict[str, str], status: int = 200) -> Respons
     page = render_template(
         "accounts/second_factor.html",
         secret=secret,
+        picture=qr_code(one_time_password.address(secret, user.name)),
         groups=[secret[at : at + 4] for at in range(0, len(secret), 4)],
         address=one_time_password.address(secret, user.name),
         values={},
         errors=errors,
     )
     return make_response(page, status)
+
+
+def qr_code(text: str) -> Markup:
+    """Dark on light whatever the page's colours, with the margin that readers need: many take no other."""
+    drawn = segno.make_qr(text, error="m").svg_inline(
+        dark="#000", light="#fff", border=4, omitsize=True, svgclass=None, lineclass=None
+    )
+    return Markup(drawn)  # noqa: S704 (nothing but numbers and colours is in it)

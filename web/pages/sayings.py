@@ -259,6 +259,8 @@ SAYINGS: dict[str, Callable[[State, Names], Saying]] = {
     "user.enabled": plain("User enabled"),
     "user.second_factor_set": plain("Second factor of a user set"),
     "user.second_factor_removed": plain("Second factor of a user removed", "warn"),
+    "user.email_changed": plain("Address of a user at the sign-in provider changed"),
+    "user.linked": filled("A user came from the sign-in provider {issuer} for the first time"),
     "key.created": filled("API key {name} created, for {scopes}"),
     "key.revoked": plain("API key revoked", "warn"),
 }

@@ -60,6 +60,7 @@ def form(
             errors={},
             fault=fault,
             wanted=wanted,
+            provider=services().provider,
             token=hidden_token(token_from(visit.encode())),
         ),
         status,
