@@ -80,9 +80,9 @@ def test_it_takes_two_for_each_connection_at_least_and_what_it_ends_in_a_second(
     for _ in range(400):
         lane.widen()
     lane.measure(1.0)
-    assert lane.room() == 200
+    assert lane.room() == 400
     lane.measure(1.0)
-    assert lane.room() == 100
+    assert lane.room() == 200
 
 
 def test_what_a_planner_has_given_counts_before_it_arrives() -> None:
