@@ -9,7 +9,12 @@ from threading import Thread
 from typing import Any
 
 import psycopg2
-from eventsourcing.persistence import ApplicationRecorder, ListenNotifySubscription
+from eventsourcing.persistence import (
+    ApplicationRecorder,
+    InterfaceError,
+    ListenNotifySubscription,
+    OperationalError,
+)
 from psycopg2.extensions import connection
 
 from storage.pool import Pool
@@ -47,6 +52,14 @@ class LogSubscription(ListenNotifySubscription[ApplicationRecorder]):
             self._listen_thread.join()
             self._wake.close()
             self._stopping.close()
+
+    def _pull(self) -> None:
+        """In the reader's thread; a reading that broke off is done again, after a moment."""
+        try:
+            super()._pull()
+        except (InterfaceError, OperationalError):
+            select.select([self._stopping], [], [], _PAUSE)
+            self._has_been_notified.set()
 
     def _listen(self) -> connection:
         opened = self._pool.open()
