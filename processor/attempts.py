@@ -25,7 +25,7 @@ from processor.reservations import Reservations
 from processor.send import Send
 from processor.transaction import Outcome
 from processor.transport import Connection, TransportError
-from storage.log.committer import Committed, Committer, Conflict, Fenced, Refused
+from storage.log.committer import Committed, Committer, Conflict, Fenced
 from storage.log.entries import Entry, Result
 
 log = logging.getLogger(__name__)
@@ -43,8 +43,6 @@ class Attempts:
         self._actor = actor
         self._suspend = suspend
         self.in_hand = InHand()
-        self.wake: Callable[[], None] = lambda: None
-        """Called in the committer's thread when there is something to `hear` though nothing was committed."""
         self.are_over = False
         """Set from any thread: no attempt starts any more."""
         self._outbox: list[tuple[list[Entry], Callable[[Result], None]]] = []
@@ -197,23 +195,17 @@ class Attempts:
     def _submit(self, told: Fact | list[Fact], done: Callable[[Result], None]) -> None:
         entries = [told.entry()] if isinstance(told, Fact) else [fact.entry() for fact in told]
         self._unanswered += 1
-        self._outbox.append((entries, partial(self._answered, done)))
+        self._outbox.append((entries, done))
 
     def flush(self, at_least: int = 1) -> None:
         """Hands what has come together since the last time to the committer: the fewer times it is woken,
         the more goes into one commit."""
         if len(self._outbox) >= at_least:
             handed, self._outbox = self._outbox, []
-            self._committer.submit_all(handed, notify=False)
-
-    def _answered(self, done: Callable[[Result], None], result: Result) -> None:
-        """In the committer's thread, which is to be kept free: all else is done in the dispatcher's."""
-        self._answers.append((done, result))
-        if type(result) is Refused:
-            self.wake()
+            self._committer.submit_all(handed, self._answers.append, notify=False)
 
     def hear(self) -> None:
-        """What the committer has answered since the last time."""
+        """Goes on with what the committer has answered, whose own thread is to be kept free."""
         answers = self._answers
         while answers:
             done, result = answers.popleft()

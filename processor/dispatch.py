@@ -36,7 +36,8 @@ FACTS_AT_ONCE = 32
 
 
 class Dispatcher:
-    """`wake` is to be called after each commit. `hungry` is set when a lane could take more than it has.
+    """`wake` is to be called after each commit and each refusal. `hungry` is set when a lane could take more
+    than it has.
 
     Public methods may be called from any thread.
     """
@@ -49,7 +50,7 @@ class Dispatcher:
         self._selector = selectors.DefaultSelector()
         self._inbox = Inbox()
         self._selector.register(self._inbox, selectors.EVENT_READ, None)
-        self.wake = attempts.wake = self._inbox.wake
+        self.wake = self._inbox.wake
         self._call = self._inbox.put
         self._now = clock.seconds
         self._openers = ThreadPoolExecutor(OPENERS, thread_name_prefix="open-smtp")
@@ -175,7 +176,7 @@ class Dispatcher:
             return
         while lane.waiting and lane.idle:
             self._begin(lane.idle.pop(), lane.waiting.popleft())
-        if lane.waiting:
+        if lane.waiting and len(lane.lines) < lane.max_conns:
             for _ in range(lane.connections_wanted()):
                 lane.opening += 1
                 self._openers.submit(self._open, lane)

@@ -62,7 +62,9 @@ class Processor:
         actor = f"processor:{self.number}"
         self._runner = Runner(pool)
         self._follower = Follower(self._runner, on_change=self._on_projected)
-        self._committer = Committer(url, clock, processor=self.number, on_commit=self._on_commit)
+        self._committer = Committer(
+            url, clock, processor=self.number, on_commit=self._on_commit, on_refusal=self._on_refusal
+        )
         factory: InfrastructureFactory[Any] = LogFactory(pool=pool, log=self._committer, clock=clock)
         self._application = application = Postledger(factory=factory, clock=clock)
         self._gate = Gate(pool, application, secrets, public_url)
@@ -232,6 +234,10 @@ class Processor:
     def _on_commit(self, head: int) -> None:
         """In the committer's thread."""
         self._follower.wake(head)
+        self._dispatcher.wake()
+
+    def _on_refusal(self) -> None:
+        """In the committer's thread."""
         self._dispatcher.wake()
 
     def _on_log(self) -> None:

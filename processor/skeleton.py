@@ -82,6 +82,8 @@ class Skeleton:
         self.from_domain = sender.domain
         self._from_field = mailbox_field("From", sender.name, sender.address)
         self._closing_fields = _closing_fields(compiled)
+        self._delimiter = f"\r\n--{compiled.boundary}\r\n".encode("ascii")
+        self._closing_delimiter = f"\r\n--{compiled.boundary}--\r\n".encode("ascii")
         self._fixed_subject = field("Subject", compiled.subject.source) if compiled.subject.is_fixed else None
         self._second = _Second(_LONG_AGO, _LONG_AGO, "", date.min)
 
@@ -146,9 +148,9 @@ class Skeleton:
         if len(self._compiled.parts) == 1:
             return [*pieces, *self._compiled.parts[0].entity(names, boundary)]
         for part in self._compiled.parts:
-            opening, content = part.entity(names, boundary)
-            pieces += (f"\r\n--{boundary}\r\n".encode("ascii"), opening, content)
-        pieces.append(f"\r\n--{boundary}--\r\n".encode("ascii"))
+            pieces.append(self._delimiter)
+            pieces += part.entity(names, boundary)
+        pieces.append(self._closing_delimiter)
         return pieces
 
     def _date_of(self, at: datetime) -> tuple[str, date]:

@@ -50,16 +50,21 @@ _ALREADY_THERE = """
 """
 
 
+Done = Callable[[Result], None]
+
+
 class _Submission(NamedTuple):
     entries: Sequence[Entry]
-    done: Callable[[Result], None]
+    done: Done
     notify: bool
+    heard: Callable[[tuple[Done, Result]], object] | None = None
 
 
 class Committer:
     """`processor` is the number under which this process registered: once that is fenced, everything is
-    refused. `on_commit` is called after each commit with the position of the head, in the committer's
-    thread. `limit` is how many events go into one commit, unless one submission alone has more.
+    refused. In the committer's thread, `on_commit` is called after each commit with the position of the
+    head, `on_refusal` after each refusal. `limit` is how many events go into one commit, unless one
+    submission alone has more.
 
     Without a connection, submissions wait until there is one again; with `patience`, for so many seconds.
     """
@@ -71,6 +76,7 @@ class Committer:
         processor: int | None = None,
         *,
         on_commit: Callable[[int], None] | None = None,
+        on_refusal: Callable[[], None] | None = None,
         limit: int = 2000,
         patience: float | None = None,
     ) -> None:
@@ -78,6 +84,7 @@ class Committer:
         self._clock = clock or SystemClock()
         self._writer = Writer(self._clock, processor)
         self._on_commit = on_commit
+        self._on_refusal = on_refusal
         self._limit = limit
         self._patience = patience
         self._connection: connection | None = None
@@ -94,9 +101,7 @@ class Committer:
         """Whether nothing is appended any more, since others took this processor for dead."""
         return self._fenced is not None
 
-    def submit(
-        self, events: Sequence[StoredEvent], done: Callable[[Result], None], *, notify: bool = True
-    ) -> None:
+    def submit(self, events: Sequence[StoredEvent], done: Done, *, notify: bool = True) -> None:
         """Hands in events that belong together: all or none are appended. `done` is called in the
         committer's thread, which must not be kept waiting there. `notify`: readers are to be told now.
 
@@ -110,11 +115,16 @@ class Committer:
             self._changed.notify()
 
     def submit_all(
-        self, handed: Sequence[tuple[Sequence[Entry], Callable[[Result], None]]], *, notify: bool = True
+        self,
+        handed: Sequence[tuple[Sequence[Entry], Done]],
+        heard: Callable[[tuple[Done, Result]], object],
+        *,
+        notify: bool = True,
     ) -> None:
         """Several submissions at once, each judged for itself: as `submit`, but cheaper, since what they hold
-        is not looked at."""
-        submissions = [_Submission(events, done, notify) for events, done in handed]
+        is not looked at. Instead of `done`, `heard` is called with `done` and the result, for another thread
+        to go on with them; such as the `append` of a deque."""
+        submissions = [_Submission(events, done, notify, heard) for events, done in handed]
         with self._changed:
             if self._closing:
                 raise CommitterClosed("events came after the committer was closed")
@@ -302,8 +312,13 @@ class Committer:
     def _refuse(self, submissions: Sequence[_Submission], error: Exception) -> None:
         for submission in submissions:
             self._tell(submission, Refused(error))
+        if self._on_refusal:
+            self._on_refusal()
 
     def _tell(self, submission: _Submission, result: Result) -> None:
+        if submission.heard is not None:
+            submission.heard((submission.done, result))
+            return
         try:
             submission.done(result)
         except Exception:
