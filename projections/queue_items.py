@@ -19,9 +19,12 @@ MOST_PEOPLE = 100
 COLUMNS = """
     SELECT q.campaign, q.recipient, q.due, q.queued_at, q.changed_at, q.version, q.server,
            CASE WHEN q.status = 0 AND c.state = 'cancelled' THEN 4 ELSE q.status END AS status,
-           q.attempts, q.error, r.uuid::text, r.email
+           q.attempts, q.error, r.uuid::text, coalesce(m.email, r.email),
+           CASE WHEN c.transactional THEN m.recipient ELSE q.recipient END
     FROM queue q JOIN queue_campaigns c ON c.campaign = q.campaign
-    LEFT JOIN recipients r ON r.number = q.recipient
+    LEFT JOIN transactional_messages m
+           ON c.transactional AND m.campaign = q.campaign AND m.number = q.recipient
+    LEFT JOIN recipients r ON r.number = CASE WHEN c.transactional THEN m.recipient ELSE q.recipient END
 """
 
 ONE = COLUMNS + "WHERE q.campaign = %s AND q.recipient = %s"
@@ -65,10 +68,17 @@ OF_RETRIES = (
 )
 
 OF_PEOPLE = """
-    WHERE q.campaign IN (SELECT campaign FROM queue_campaigns
-                         WHERE (%(campaign)s::integer IS NULL OR campaign = %(campaign)s)
-                           AND (%(in_cancelled)s OR state <> 'cancelled'))
-      AND q.recipient = ANY (%(recipients)s) AND (%(server)s::integer IS NULL OR q.server = %(server)s)
+    WHERE (q.campaign, q.recipient) IN (
+            SELECT campaign, person FROM queue_campaigns, unnest(%(recipients)s::integer[]) AS person
+            WHERE NOT transactional
+            UNION ALL
+            SELECT campaign, number FROM transactional_messages WHERE recipient = ANY (%(recipients)s)
+            UNION ALL
+            SELECT campaign, number FROM transactional_messages
+            WHERE recipient IS NULL AND lower(email) = lower(%(address)s))
+      AND (%(campaign)s::integer IS NULL OR q.campaign = %(campaign)s)
+      AND (%(in_cancelled)s OR c.state <> 'cancelled')
+      AND (%(server)s::integer IS NULL OR q.server = %(server)s)
     ORDER BY q.campaign DESC, q.recipient
 """
 
@@ -77,7 +87,8 @@ PEOPLE = "SELECT number FROM recipients WHERE email ILIKE %s ORDER BY number LIM
 
 class Item(NamedTuple):
     """`status` as it is shown: what waits in a cancelled campaign is cancelled. `server` is the last
-    one tried, 0 for none; `email` None when the person was erased."""
+    one tried, 0 for none; `email` None when the person was erased. `recipient` is the number of the message
+    in a transactional campaign, whose `person` is None when nobody in the directory had the address."""
 
     campaign: int
     recipient: int
@@ -91,11 +102,13 @@ class Item(NamedTuple):
     error: str | None
     uuid: str | None
     email: str | None
+    person: int | None = None
 
 
 class Wanted(NamedTuple):
     """Filters; None and an empty `statuses` filter nothing. `in_cancelled` False leaves out cancelled
-    campaigns; `due_after` is for what waits and is due only later."""
+    campaigns; `due_after` is for what waits and is due only later; `address` adds, to those of `recipients`,
+    messages to that address which nobody in the directory has."""
 
     campaign: int | None = None
     statuses: Sequence[int] = ()
@@ -103,6 +116,7 @@ class Wanted(NamedTuple):
     recipients: Sequence[int] | None = None
     in_cancelled: bool = True
     due_after: datetime | None = None
+    address: str | None = None
 
 
 class _Cell(NamedTuple):
