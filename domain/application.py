@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from eventsourcing.application import AggregateNotFoundError, Application
-from eventsourcing.persistence import InfrastructureFactory, IntegrityError
+from eventsourcing.persistence import InfrastructureFactory, IntegrityError, StoredEvent
 from eventsourcing.utils import Environment
 
 import domain.topics  # noqa: F401 - so that every topic of the log can be read
@@ -79,6 +79,13 @@ class Postledger(Application[UUID]):
         campaign = Campaign.create(number, content, by=by, at=self._clock.now())
         self._append_new(campaign, f"there is a campaign {number} already")
         return number
+
+    def opened_transactional(self, number: int, content: Mapping[str, Any], *, by: str) -> list[StoredEvent]:
+        """The events of a transactional campaign that is created and started, to be appended together with
+        its first message. Raises Refused."""
+        self._check_numbers(content)
+        campaign = Campaign.open_transactional(number, content, by=by, at=self._clock.now())
+        return [self.mapper.to_stored_event(event) for event in campaign.collect_events()]
 
     def edit_campaign(self, number: int, changes: Mapping[str, Any], *, by: str) -> int | None:
         self._check_numbers(changes)

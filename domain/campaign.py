@@ -4,6 +4,8 @@
     draft -> running    scheduled -> draft         running, paused -> cancelled
     draft, scheduled -> cancelled (discarded)
 
+A transactional campaign is opened running and queues a message whenever one is asked for; it never finishes.
+
 A campaign that was started queues its audience in steps; it can be paused and cancelled meanwhile,
 and finishes only after queueing has.
 """
@@ -20,7 +22,7 @@ from uuid import UUID
 from eventsourcing.domain import Aggregate, event
 
 from domain import fields
-from domain.campaign_content import checked_changes, checked_content
+from domain.campaign_content import checked_changes, checked_content, checked_transactional_content
 from domain.errors import Refused
 from domain.priority import Priority
 from domain.streams import campaign_stream
@@ -75,6 +77,7 @@ class Campaign(Aggregate):
         tags: list[str] = field(default_factory=list)
         attributes: dict[str, Any] = field(default_factory=dict)
         planned_for: str | None = None
+        transactional: bool = False
 
     class Edited(Event):
         TOPIC: ClassVar[str] = "campaign.edited"
@@ -124,6 +127,21 @@ class Campaign(Aggregate):
         priority and headers. Raises Refused with a message for each field that is wrong."""
         return cls._create(cls.Created, number=number, **checked_content(content), by=by, timestamp=at)
 
+    @classmethod
+    def open_transactional(cls, number: int, content: Mapping[str, Any], *, by: str, at: datetime) -> Self:
+        """Created and started. Its deliveries are messages, numbered by whoever queues them, not recipients.
+        Raises Refused."""
+        opened = cls._create(
+            cls.Created,
+            number=number,
+            **checked_transactional_content(content),
+            transactional=True,
+            by=by,
+            timestamp=at,
+        )
+        opened.start(by=by, at=at)
+        return opened
+
     @event(Created)
     def __init__(
         self,
@@ -142,6 +160,7 @@ class Campaign(Aggregate):
         tags: list[str] | None = None,
         attributes: dict[str, Any] | None = None,
         planned_for: str | None = None,
+        transactional: bool = False,
     ) -> None:
         self.number = number
         self.name = name
@@ -158,6 +177,7 @@ class Campaign(Aggregate):
         self.tags = tags or []
         self.attributes = attributes or {}
         self.planned_for = planned_for
+        self.transactional = transactional
         self.state = State.DRAFT
         self.send_at: datetime | None = None
         self.recipients: int | None = None
@@ -172,7 +192,7 @@ class Campaign(Aggregate):
 
     def is_queueing(self) -> bool:
         """Started, and part of the audience may still have to be queued."""
-        return self.is_started() and not self.has_finished_queueing()
+        return self.is_started() and not self.has_finished_queueing() and not self.transactional
 
     def has_finished_queueing(self) -> bool:
         return self.recipients is not None
@@ -212,6 +232,8 @@ class Campaign(Aggregate):
         if self.is_over():
             raise Refused(f"a {self.state} campaign cannot be edited")
         differing = checked_changes(self.content, changes)
+        if self.transactional:
+            raise Refused("a transactional campaign cannot be edited; its priority can be changed")
         fixed = differing.keys() - _EDITABLE_WHILE_PAUSED
         if self.state is State.RUNNING:
             raise Refused("a running campaign cannot be edited; its priority can be changed")

@@ -51,6 +51,13 @@ def checked_content(given: Mapping[str, Any]) -> dict[str, Any]:
     return _checked({**_DEFAULTS, **given})
 
 
+def checked_transactional_content(given: Mapping[str, Any]) -> dict[str, Any]:
+    """As `checked_content`, for a campaign that goes to no list. Raises Refused."""
+    fields.known(given, _DEFAULTS.keys() - {"lists"})
+    values = {**_DEFAULTS, **given}
+    return {**_checked({name: value for name, value in values.items() if name != "lists"}), "lists": []}
+
+
 def checked_changes(content: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
     """What differs from `content`. Raises Refused."""
     fields.known(changes, _DEFAULTS)

@@ -6,15 +6,17 @@ import email
 import email.policy
 from collections.abc import Sequence
 from email.message import EmailMessage
+from functools import lru_cache
 from typing import Any
 
 from domain.streams import campaign_stream
+from domain.transactional import Particulars
 from postledger.session import Session
 from postledger.trials import Trials
-from processor.compose import CampaignContent, Composer, Recipient, check
+from processor.compose import CampaignContent, Composer, Recipient, Skeleton, check
 from processor.render import MessageError
 from storage import content, directory
-from web.messages import Draft, Shown, Trial, UnmakeableError
+from web.messages import Draft, Reader, Shown, Trial, UnmakeableError
 
 SAMPLES = 20
 NOBODY = Recipient(0, "00000000-0000-8000-8000-000000000000", "reader@example.com", "Reader", {})
@@ -44,6 +46,7 @@ class CampaignMessages:
             headers=[(name, value) for name, value in aggregate.headers],
             lists=aggregate.lists,
             attributes=aggregate.attributes,
+            transactional=aggregate.transactional,
         )
 
     def problems(self, draft: Draft) -> list[str]:
@@ -51,6 +54,19 @@ class CampaignMessages:
             people = sample(cursor, draft.lists)
         wrong = check(content_of(draft), people, self._session.clock.now(), self._session.config.public_url)
         return [str(error) for error in wrong]
+
+    def transactional_problems(
+        self, draft: Draft, particulars: Particulars, readers: Sequence[Reader]
+    ) -> list[str]:
+        now, parts = self._session.clock.now(), (draft.name, draft.subject, draft.text, draft.html)
+        try:
+            skeleton = transactional_skeleton(*parts, self._session.config.public_url)
+        except MessageError as error:
+            return [str(error)]
+        people = [Recipient(0, one.uuid, one.email, one.name, dict(one.attributes), particulars)
+                  for one in readers]  # fmt: skip
+        errors = (str(error) for person in people for error in skeleton.errors_of(person, now))
+        return list(dict.fromkeys(errors))
 
     def preview(self, draft: Draft, recipient: int | None, from_email: str) -> Shown:
         with self._session.pool.transaction() as cursor:
@@ -89,6 +105,15 @@ class CampaignMessages:
         return Composer(content_of(draft), session.config.public_url, session.secrets.token_key())
 
 
+@lru_cache(maxsize=64)
+def transactional_skeleton(
+    name: str, subject: str, text: str | None, html: str | None, public_url: str
+) -> Skeleton:
+    """Kept, since the same few templates are asked for all day. Raises MessageError."""
+    draft = Draft(0, name, subject, text, html, (), (), transactional=True)
+    return Composer(content_of(draft), public_url, bytes(32)).for_server("check@example.com")
+
+
 def content_of(draft: Draft) -> CampaignContent:
     return CampaignContent(
         number=draft.number,
@@ -99,6 +124,7 @@ def content_of(draft: Draft) -> CampaignContent:
         html=draft.html,
         headers=list(draft.headers),
         attributes=draft.attributes,
+        transactional=draft.transactional,
     )
 
 

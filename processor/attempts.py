@@ -61,7 +61,7 @@ class Attempts:
         now = self._clock.seconds()
         view = self._gate.view
         may_start = not self.are_over and view.may_start(send.campaign, send.server, now)
-        if not may_start or self._gate.is_stale(send.recipient, send.read_at):
+        if not may_start or self._gate.is_stale(send.person_number, send.read_at):
             self.in_hand.release(send.key)
             return None
         if send.not_mailable is not None:
@@ -113,7 +113,7 @@ class Attempts:
             not self.are_over
             and now < attempt.reservation.usable_until
             and self._gate.view.may_start(send.campaign, send.server, now)
-            and not self._gate.is_stale(send.recipient, send.read_at)
+            and not self._gate.is_stale(send.person_number, send.read_at)
         )
 
     def not_offered(self, attempt: Attempt, now: float) -> None:

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 from domain.unsubscribe_token import SHORTEST_KEY
 from processor.address import sender
 from processor.headers import Headers, refuse_line_ends
-from processor.render import LIMITS, Limits, MessageError, Template, TemplateError
+from processor.render import LIMITS, NAMES, TRANSACTIONAL_NAMES, Limits, MessageError, Template, TemplateError
 from processor.skeleton import Compiled, Part, Recipient, Skeleton
 
 __all__ = ["CampaignContent", "Composer", "Recipient", "Skeleton", "check"]
@@ -29,7 +29,8 @@ _url_text = re.compile(r"https?://[!-~]+").fullmatch
 
 class CampaignContent(NamedTuple):
     """`text` or `html` may be None or empty, not both. Subject, bodies and header values are templates, which
-    see `attributes` as `campaign.attributes`."""
+    see `attributes` as `campaign.attributes`. `transactional`: each recipient brings particulars, and nothing
+    in the header says bulk mail."""
 
     number: int
     uuid: str
@@ -39,6 +40,7 @@ class CampaignContent(NamedTuple):
     html: str | None
     headers: Sequence[tuple[str, str]] = ()
     attributes: Mapping[str, Any] = MappingProxyType({})
+    transactional: bool = False
 
 
 class Composer:
@@ -51,7 +53,8 @@ class Composer:
         if len(token_key) < SHORTEST_KEY:
             raise ValueError(f"a key of unsubscribe tokens has at least {SHORTEST_KEY} bytes")
         refuse_line_ends("Subject", campaign.subject)
-        headers = Headers(campaign.headers)
+        names = TRANSACTIONAL_NAMES if campaign.transactional else NAMES
+        headers = Headers(campaign.headers, names)
         self._compiled = Compiled(
             campaign=campaign.number,
             names={
@@ -60,13 +63,14 @@ class Composer:
                 "uuid": campaign.uuid,
                 "attributes": dict(campaign.attributes),
             },
-            subject=Template("subject", campaign.subject, limits=limits),
-            parts=_parts(campaign, limits),
+            subject=Template("subject", campaign.subject, limits=limits, names=names),
+            parts=_parts(campaign, limits, names),
             headers=headers,
-            list_fields=_list_fields(_host(public_url), headers),
+            list_fields="" if campaign.transactional else _list_fields(_host(public_url), headers),
             unsubscribe_url=public_url.rstrip("/") + "/unsubscribe/",
             boundary=f"=_postledger_{campaign.uuid}",
             token_key=token_key,
+            transactional=campaign.transactional,
         )
 
     def for_server(self, from_email: str) -> Skeleton:
@@ -90,13 +94,14 @@ def check(
     return list({str(error): error for error in errors}.values())
 
 
-def _parts(campaign: CampaignContent, limits: Limits) -> tuple[Part, ...]:
+def _parts(campaign: CampaignContent, limits: Limits, names: frozenset[str]) -> tuple[Part, ...]:
     """Plainest first (RFC 2046, section 5.1.4)."""
     parts = []
     if campaign.text:
-        parts.append(Part("plain", Template("text", campaign.text, limits=limits)))
+        parts.append(Part("plain", Template("text", campaign.text, limits=limits, names=names)))
     if campaign.html:
-        parts.append(Part("html", Template("html", campaign.html, html=True, limits=limits)))
+        html = Template("html", campaign.html, html=True, limits=limits, names=names)
+        parts.append(Part("html", html))
     if not parts:
         raise TemplateError("text", None, "a campaign has a text or an HTML body")
     return tuple(parts)

@@ -153,6 +153,9 @@ class Gate:
     def lists(self, campaign: int) -> list[int]:
         return list(self._campaigns[campaign].lists)
 
+    def is_transactional(self, campaign: int) -> bool:
+        return self._campaigns[campaign].transactional
+
     def became_stale(self, recipient: int | None) -> None:
         """The directory says that a person (None: anybody) may have stopped being mailable."""
         self._news += 1
@@ -167,7 +170,10 @@ class Gate:
         return self._news
 
     def is_stale(self, recipient: int, read_at: int) -> bool:
-        """Whether the directory has had news of a person since it was read."""
+        """Whether the directory has had news of a person since it was read. Any news may be about an address
+        that nobody had (0)."""
+        if recipient == 0:
+            return read_at < self._news
         return read_at < self._all_stale or read_at < self._stale.get(recipient, 0)
 
     def _changes(self) -> tuple[list[UUID], int]:
@@ -205,6 +211,7 @@ class Gate:
                 html=html,
                 headers=[(name, value) for name, value in campaign.headers],
                 attributes=campaign.attributes,
+                transactional=campaign.transactional,
             ),
             public_url=self._public_url,
             token_key=self._secrets.token_key(),

@@ -206,6 +206,11 @@ class _Reader:
 def at_top(path: Sequence[str]) -> Expression:
     """`.Subscriber.Name` and its like."""
     thing, *rest = path
+    if thing == "Tx" and rest[:1] == ["Data"]:
+        whole = ".".join(["tx.data", *rest[1:]])
+        return missing_is_nothing(whole) if rest[1:] else Expression(whole)
+    if thing == "Tx":
+        raise Unreadable(".Tx has Data alone, in transactional messages")
     if thing not in ATTRIBUTES:
         raise Unreadable(f".{thing} is not offered; there are .Subscriber and .Campaign")
     known = SUBSCRIBER if thing == "Subscriber" else CAMPAIGN

@@ -11,7 +11,7 @@ from email.policy import SMTP
 from typing import Any
 
 from processor.encoding import LONGEST_LINE, PREFERRED_LINE, field, one_line
-from processor.render import MessageError, Template
+from processor.render import NAMES, MessageError, Template
 
 RESERVED = frozenset(
     {
@@ -37,6 +37,7 @@ RESERVED = frozenset(
         "x-postledger-delivery",
     }
 )
+UNSUBSCRIBING = frozenset({"list-unsubscribe", "list-unsubscribe-post"})
 _name = re.compile(r"[!-9;-~]{1,64}").fullmatch  # RFC 5322, section 3.6.8
 _MALFORMED = (ValueError, HeaderParseError, LookupError, AttributeError, TypeError)
 """The library's parser fails in all these ways on what it cannot read."""
@@ -53,16 +54,23 @@ class HeaderError(MessageError):
 class Headers:
     """`fields` are (name, value); a value may be a template. Raises HeaderError, TemplateError.
 
+    `offered` are the names that templates may use, `unsubscribing` lets List-Unsubscribe be given.
     `fixed` is the text of those that are the same for everybody, with their CRLFs."""
 
-    def __init__(self, fields: Sequence[tuple[str, str]]) -> None:
+    def __init__(
+        self,
+        fields: Sequence[tuple[str, str]],
+        offered: frozenset[str] = NAMES,
+        *,
+        unsubscribing: bool = False,
+    ) -> None:
         self.names = frozenset(name.lower() for name, _ in fields)
         self.fixed = ""
         self._templates: list[tuple[str, Template]] = []
         checked = EmailMessage(policy=SMTP)
         for name, value in fields:
-            _check(name, value)
-            template = Template(f"header {name}", value)
+            _check(name, value, UNSUBSCRIBING if unsubscribing else frozenset())
+            template = Template(f"header {name}", value, names=offered)
             if template.is_fixed:
                 self.fixed += _fixed_field(checked, name, template.source)
             else:
@@ -81,10 +89,10 @@ def refuse_line_ends(name: str, value: str) -> None:
         raise HeaderError(name, "a value has neither CR nor LF nor NUL")
 
 
-def _check(name: str, value: str) -> None:
+def _check(name: str, value: str, allowed: frozenset[str]) -> None:
     if not _name(name):
         raise HeaderError(repr(name), "a name is 1 to 64 printable ASCII characters without colon and space")
-    if name.lower() in RESERVED or name.lower().startswith("content-"):
+    if name.lower() in RESERVED - allowed or name.lower().startswith("content-"):
         raise HeaderError(name, "this one is set for each message and cannot be given")
     refuse_line_ends(name, value)
 

@@ -17,6 +17,8 @@ from processor.rewriting import rewrite
 from processor.sandbox import Sandbox
 
 NAMES = frozenset(["subscriber", "campaign", "unsubscribe_url", "today"])
+TRANSACTIONAL_NAMES = frozenset(["subscriber", "campaign", "tx", "today"])
+"""Of transactional messages: nobody unsubscribes from an answer that they asked for."""
 
 
 class Limits(NamedTuple):
@@ -49,10 +51,19 @@ class Template:
     """Compiled once, rendered for each recipient, from any thread. Raises TemplateError.
 
     `html` escapes what is put in. `is_fixed` when the text is the same for everybody. `source` is in Jinja:
-    what is listmonk's in the source that is given has been translated."""
+    what is listmonk's in the source that is given has been translated. `names` are those that are offered."""
 
-    def __init__(self, part: str, source: str, *, html: bool = False, limits: Limits = LIMITS) -> None:
+    def __init__(
+        self,
+        part: str,
+        source: str,
+        *,
+        html: bool = False,
+        limits: Limits = LIMITS,
+        names: frozenset[str] = NAMES,
+    ) -> None:
         self.part = part
+        self._offered = names
         self._limits = limits
         if len(source) > limits.source:
             raise TemplateError(part, None, f"it is longer than {limits.source:,} characters")
@@ -94,10 +105,10 @@ class Template:
             raise TemplateError(self.part, None, "it is nested too deeply") from None
 
     def _refuse_unknown_names(self, tree: nodes.Template) -> None:
-        for name in find_undeclared_variables(tree) - NAMES - _SANDBOXES[False].globals.keys():
+        for name in find_undeclared_variables(tree) - self._offered - _SANDBOXES[False].globals.keys():
             line = next((node.lineno for node in tree.find_all(nodes.Name) if node.name == name), None)
             raise TemplateError(
-                self.part, line, f"{name!r} is not defined; there are {', '.join(sorted(NAMES))}"
+                self.part, line, f"{name!r} is not defined; there are {', '.join(sorted(self._offered))}"
             )
 
     def _line_of(self, error: BaseException) -> int | None:

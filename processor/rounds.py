@@ -21,9 +21,9 @@ from processor.reservations import Reservations
 from processor.send import Room, Send
 from projections import queue
 from projections.queue import Due
-from storage import directory
-from storage.directory import Addressee
+from storage import directory, transactional
 from storage.pool import Pool
+from storage.transactional import Addressed
 
 CURSOR_LIFE = 5.0
 """Seconds after which the search for due deliveries starts again from the oldest: until then it goes
@@ -181,11 +181,11 @@ class Rounds:
         by_campaign: dict[int, list[int]] = {}
         for a in assignments:
             by_campaign.setdefault(a.candidate.campaign, []).append(a.candidate.recipient)
-        people: dict[tuple[int, int], Addressee] = {}
+        people: dict[tuple[int, int], Addressed] = {}
         with self._pool.transaction() as cursor:
             for campaign, numbers in by_campaign.items():
-                for person in directory.mailable(cursor, self._gate.lists(campaign), numbers):
-                    people[campaign, person.number] = person
+                for one in self._mailable(cursor, campaign, numbers):
+                    people[campaign, one.addressee.number] = one
             domains = self._id_domains(cursor, [a.candidate.key for a in assignments])
         sends = []
         for a in assignments:
@@ -193,6 +193,12 @@ class Rounds:
             self._in_hand.take(key)
             sends.append(_send(a, people[key], domains.get(key), read_at))
         return sends
+
+    def _mailable(self, cursor: Any, campaign: int, numbers: list[int]) -> list[Addressed]:
+        if self._gate.is_transactional(campaign):
+            return transactional.mailable(cursor, campaign, numbers)
+        people = directory.mailable(cursor, self._gate.lists(campaign), numbers)
+        return [Addressed(person, person.number) for person in people]
 
     def _id_domains(self, cursor: Any, rows: list[Due]) -> dict[tuple[int, int], str]:
         """For what was attempted before: the domain that its Message-ID got from the first server."""
@@ -208,8 +214,9 @@ class Rounds:
         }
 
 
-def _send(assignment: Assignment, person: Addressee, id_domain: str | None, read_at: int) -> Send:
+def _send(assignment: Assignment, told: Addressed, id_domain: str | None, read_at: int) -> Send:
     row: Due = assignment.candidate.key
+    person = told.addressee
     return Send(
         campaign=row.campaign,
         recipient=row.recipient,
@@ -219,9 +226,15 @@ def _send(assignment: Assignment, person: Addressee, id_domain: str | None, read
         server=assignment.server,
         remaining=assignment.remaining,
         person=Recipient(
-            person.number, person.uuid or "", person.email or "", person.name, person.attributes
+            number=person.number,
+            uuid=person.uuid or "",
+            email=person.email or "",
+            name=person.name,
+            attributes=person.attributes,
+            particulars=told.particulars,
         ),
         not_mailable=person.reason,
         id_domain=id_domain,
         read_at=read_at,
+        listed_as=told.person,
     )

@@ -13,7 +13,8 @@ class Send(NamedTuple):
     `attempts` those that counted so far; `first_failed_at` epoch seconds or None; `not_mailable` why the
     person must not be mailed, as the directory said when it was read for this; `read_at` is when that was,
     as the gate counts; `id_domain` the Message-ID's domain that an earlier attempt through another server
-    has given it."""
+    has given it; `listed_as` the number that the directory has for the person where `recipient` is that of a
+    message, 0 for an address that nobody has."""
 
     campaign: int
     recipient: int
@@ -26,10 +27,15 @@ class Send(NamedTuple):
     not_mailable: str | None = None
     id_domain: str | None = None
     read_at: int = 0
+    listed_as: int | None = None
 
     @property
     def key(self) -> tuple[int, int]:
         return (self.campaign, self.recipient)
+
+    @property
+    def person_number(self) -> int:
+        return self.recipient if self.listed_as is None else self.listed_as
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,12 @@ from email.utils import format_datetime
 from hashlib import sha256
 from typing import Any, NamedTuple
 
+from domain.transactional import Particulars
 from domain.unsubscribe_token import token
 from processor.address import Sender, needs_smtputf8, on_the_wire
 from processor.encoding import body, dot_stuffed, field, mailbox_field
-from processor.headers import Headers
-from processor.render import MessageError, Template, names_for
+from processor.headers import Headers, refuse_line_ends
+from processor.render import TRANSACTIONAL_NAMES, MessageError, Template, names_for
 
 _A_SECOND = timedelta(seconds=1)
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
@@ -25,12 +26,14 @@ class Recipient(NamedTuple):
     email: str
     name: str
     attributes: dict[str, Any]
+    particulars: Particulars | None = None
 
 
 class Part:
     """One body. `subtype` is plain or html."""
 
     def __init__(self, subtype: str, template: Template) -> None:
+        self.subtype = subtype
         self.template = template
         self._openings = {
             encoding: f'Content-Type: text/{subtype}; charset="utf-8"\r\n'
@@ -63,6 +66,7 @@ class Compiled(NamedTuple):
     unsubscribe_url: str
     boundary: str
     token_key: bytes
+    transactional: bool = False
 
 
 class _Second(NamedTuple):
@@ -77,6 +81,7 @@ class Skeleton:
 
     def __init__(self, compiled: Compiled, sender: Sender) -> None:
         self._compiled = compiled
+        self._sender = sender
         self._campaign = {**compiled.names, "from_email": _written(sender)}
         self.envelope_from = sender.address
         self.from_domain = sender.domain
@@ -93,17 +98,18 @@ class Skeleton:
 
         `at` is aware. `id_domain` is `from_domain` of the server that made the first attempt at this
         delivery, where that was another one: see docs/decisions/0002-message-id.md. Raises MessageError."""
+        if recipient.particulars is not None and recipient.particulars.has_texts:
+            return self._with_texts(recipient.particulars).message(_without_texts(recipient), at, id_domain)
         compiled = self._compiled
         opaque = token(compiled.token_key, compiled.campaign, recipient.number)
         date_field, today = self._date_of(at)
         names = self._names(recipient, compiled.unsubscribe_url + opaque, today)
-        # List-Unsubscribe is not folded: relays that refold it break signatures, and readers its URL.
         header = (
             f"{date_field}{self._from_field}"
             f"{mailbox_field('To', recipient.name, on_the_wire(recipient.email))}"
             f"{self._fixed_subject or field('Subject', compiled.subject.render(names))}"
             f"Message-ID: <{self.message_id(recipient, id_domain)}>\r\n"
-            f"List-Unsubscribe: <{compiled.unsubscribe_url}{opaque}>\r\n"
+            f"{'' if compiled.transactional else _unsubscribe_field(compiled, opaque)}"
             # For complaints (RFC 5965), whose senders strike out the recipient and often the Message-ID. It
             # gives nothing away: the same token stands in the link above.
             f"X-Postledger-Delivery: {opaque}\r\n"
@@ -128,6 +134,14 @@ class Skeleton:
 
     def errors_of(self, recipient: Recipient, at: datetime) -> Iterator[MessageError]:
         """Every error that this recipient's message would have, not the first alone."""
+        if recipient.particulars is not None and recipient.particulars.has_texts:
+            try:
+                skeleton = self._with_texts(recipient.particulars)
+            except MessageError as error:
+                yield error
+                return
+            yield from skeleton.errors_of(_without_texts(recipient), at)
+            return
         compiled = self._compiled
         names = self._names(recipient, f"{compiled.unsubscribe_url}check", self._date_of(at)[1])
         steps: list[Callable[[], object]] = [
@@ -141,6 +155,19 @@ class Skeleton:
                 step()
             except MessageError as error:
                 yield error
+
+    def _with_texts(self, own: Particulars) -> Skeleton:
+        """For a message with a subject, text or headers of its own. Raises MessageError."""
+        compiled, names = self._compiled, TRANSACTIONAL_NAMES
+        if own.subject:
+            refuse_line_ends("Subject", own.subject)
+            compiled = compiled._replace(subject=Template("subject", own.subject, names=names))
+        if own.headers:
+            compiled = compiled._replace(headers=Headers(own.headers, names, unsubscribing=True))
+        if own.altbody and compiled.parts[-1].subtype == "html":
+            text = Part("plain", Template("text", own.altbody, names=names))
+            compiled = compiled._replace(parts=(text, compiled.parts[-1]))
+        return Skeleton(compiled, self._sender)
 
     def _pieces(self, header: str, names: dict[str, Any]) -> list[bytes]:
         boundary = self._compiled.boundary
@@ -173,6 +200,9 @@ class Skeleton:
             "attributes": recipient.attributes,
             "attribs": recipient.attributes,
         }
+        if self._compiled.transactional:
+            own = recipient.particulars
+            return names_for(subscriber, self._campaign, tx={"data": own.data if own else {}}, today=today)
         return names_for(subscriber, self._campaign, unsubscribe_url=unsubscribe_url, today=today)
 
 
@@ -180,10 +210,24 @@ def _written(sender: Sender) -> str:
     return f"{sender.name} <{sender.address}>" if sender.name else sender.address
 
 
+def _without_texts(recipient: Recipient) -> Recipient:
+    own = recipient.particulars
+    return recipient._replace(particulars=Particulars(own.data) if own else None)
+
+
+def _unsubscribe_field(compiled: Compiled, opaque: str) -> str:
+    """Not folded: relays that refold it break signatures, and readers its URL."""
+    return f"List-Unsubscribe: <{compiled.unsubscribe_url}{opaque}>\r\n"
+
+
 def _closing_fields(compiled: Compiled) -> str:
-    fields = (
-        f"{compiled.list_fields}List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\nMIME-Version: 1.0\r\n"
-    )
+    if compiled.transactional:
+        # RFC 3834, section 5: no person set it going, so that vacation responders are silent.
+        is_given = "auto-submitted" in compiled.headers.names
+        fields = "" if is_given else "Auto-Submitted: auto-generated\r\n"
+    else:
+        fields = f"{compiled.list_fields}List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"
+    fields += "MIME-Version: 1.0\r\n"
     if len(compiled.parts) == 1:
         return fields
     return f'{fields}Content-Type: multipart/alternative;\r\n boundary="{compiled.boundary}"\r\n'

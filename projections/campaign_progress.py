@@ -30,6 +30,7 @@ TABLE = """
         tags                 text[]      NOT NULL,
         attributes           jsonb       NOT NULL,
         planned_for          timestamptz,
+        transactional        boolean     NOT NULL,
         send_at              timestamptz,
         created_at           timestamptz NOT NULL,
         started_at           timestamptz,
@@ -45,10 +46,10 @@ TABLE = """
 CREATED = """
     INSERT INTO campaign_progress (campaign, name, state, priority, messenger, lists, subject, text, html,
                                    headers, template, body, content_type, tags, attributes, planned_for,
-                                   created_at, changed_at, changed_by)
+                                   transactional, created_at, changed_at, changed_by)
     VALUES (%(campaign)s, %(name)s, 'draft', %(priority)s, %(messenger)s, %(lists)s, %(subject)s, %(text)s,
             %(html)s, %(headers)s, %(template)s, %(body)s, %(content_type)s, %(tags)s, %(attributes)s,
-            %(planned_for)s, %(at)s, %(at)s, %(by)s)
+            %(planned_for)s, %(transactional)s, %(at)s, %(at)s, %(by)s)
 """
 
 EDITED = """
@@ -118,6 +119,7 @@ FILTER = """
     WHERE (%(states)s::text[] IS NULL OR c.state = ANY (%(states)s))
       AND (%(like)s::text IS NULL OR c.name ILIKE %(like)s OR c.subject ILIKE %(like)s)
       AND (%(tags)s::text[] IS NULL OR c.tags @> %(tags)s::text[])
+      AND (%(transactional)s::boolean IS NULL OR c.transactional = %(transactional)s)
       AND NOT (c.state = 'cancelled' AND c.started_at IS NULL)
 """
 
@@ -133,6 +135,7 @@ def fold(cursor: Any, batch: Batch) -> None:
 def _apply(cursor: Any, event: Event) -> None:
     about = {"campaign": event.campaign, "at": event.at, "by": event.state["by"], "topic": event.topic}
     if event.topic == "campaign.created":
+        about["transactional"] = event.state.get("transactional", False)
         cursor.execute(CREATED, {**_content(event.state), **about})
     elif event.topic == "campaign.queueing_finished":
         cursor.execute(QUEUEING_FINISHED, {**about, "recipients": event.state["recipients"]})
@@ -158,7 +161,7 @@ def _content(values: dict[str, Any]) -> dict[str, Any]:
 
 
 PROJECTION = Projection(
-    name="campaign_progress", tables={"campaign_progress": TABLE}, topics=TOPICS, fold=fold, version=2
+    name="campaign_progress", tables={"campaign_progress": TABLE}, topics=TOPICS, fold=fold, version=3
 )
 
 
@@ -184,6 +187,7 @@ class Progress:
     tags: list[str]
     attributes: dict[str, Any]
     planned_for: datetime | None
+    transactional: bool
     send_at: datetime | None
     created_at: datetime
     started_at: datetime | None
@@ -216,9 +220,11 @@ def campaigns(
     tags: list[str] | None = None,
     order_by: str | None = None,
     ascending: bool = False,
+    transactional: bool | None = False,
 ) -> list[Progress]:
     """Newest first, or by one of ORDERS; of these states, with numbers below `before`, with `search` in name
-    or subject, with all of the tags, and never those that were discarded."""
+    or subject, with all of the tags, and never those that were discarded. `transactional` asks for those
+    alone, None for all."""
     direction = "ASC" if ascending else "DESC"
     order = f"{ORDERS[order_by]} {direction}, " if order_by else ""
     cursor.execute(
@@ -226,7 +232,7 @@ def campaigns(
         f" ORDER BY {order}c.campaign {direction} LIMIT %(limit)s OFFSET %(offset)s",
         {
             "states": states, "like": _like(search), "tags": tags, "before": before, "limit": limit,
-            "offset": offset,
+            "offset": offset, "transactional": transactional,
         },
     )  # fmt: skip
     return list(_progress(cursor))
@@ -237,17 +243,19 @@ def count(
     states: list[str] | None = None,
     search: str | None = None,
     tags: list[str] | None = None,
+    transactional: bool | None = False,
 ) -> int:
     """Campaigns that `campaigns` lists."""
-    cursor.execute(COUNT + FILTER, {"states": states, "like": _like(search), "tags": tags})
+    about = {"states": states, "like": _like(search), "tags": tags, "transactional": transactional}
+    cursor.execute(COUNT + FILTER, about)
     return int(cursor.fetchone()[0])
 
 
 def counts_by_state(cursor: Any) -> dict[str, int]:
-    """Without those that were discarded; states that none is in are left out."""
+    """Without transactional ones and those that were discarded; states that none is in are left out."""
     cursor.execute(
         "SELECT state, count(*) FROM campaign_progress"
-        " WHERE NOT (state = 'cancelled' AND started_at IS NULL) GROUP BY state"
+        " WHERE NOT transactional AND NOT (state = 'cancelled' AND started_at IS NULL) GROUP BY state"
     )
     return dict(cursor.fetchall())
 

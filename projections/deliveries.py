@@ -8,11 +8,17 @@ from typing import Any
 from projections.queue_items import CANCELLED, COLUMNS, QUEUED, Item, Wanted
 
 CAMPAIGNS = """
-    SELECT q.campaign, q.state = 'cancelled', array_agg(DISTINCT c.status)
+    SELECT q.campaign, q.state = 'cancelled', q.transactional, array_agg(DISTINCT c.status)
     FROM queue_campaigns q JOIN queue_counts c ON c.campaign = q.campaign AND c.n > 0
     WHERE q.campaign >= %(after)s AND (%(campaign)s::integer IS NULL OR q.campaign = %(campaign)s)
       AND (%(server)s::integer IS NULL OR c.server = %(server)s)
     GROUP BY q.campaign ORDER BY q.campaign
+"""
+
+MESSAGES = """
+    SELECT number FROM transactional_messages
+    WHERE campaign = %(campaign)s
+      AND (recipient = ANY (%(recipients)s) OR recipient IS NULL AND lower(email) = lower(%(address)s))
 """
 
 IN_ORDER = """
@@ -31,7 +37,7 @@ def deliveries(cursor: Any, wanted: Wanted, after: tuple[int, int], limit: int) 
     campaign, recipient = after
     cursor.execute(CAMPAIGNS, {**wanted._asdict(), "after": campaign})
     found: list[Item] = []
-    for number, is_cancelled, present in cursor.fetchall():
+    for number, is_cancelled, is_transactional, present in cursor.fetchall():
         statuses = [status for status in present if is_wanted(wanted, status, is_cancelled)]
         if not statuses:
             continue
@@ -40,7 +46,7 @@ def deliveries(cursor: Any, wanted: Wanted, after: tuple[int, int], limit: int) 
             "after": recipient if number == campaign else 0,
             "statuses": statuses,
             "server": wanted.server,
-            "recipients": None if wanted.recipients is None else list(wanted.recipients),
+            "recipients": _numbers(cursor, wanted, number if is_transactional else None),
             "limit": limit - len(found),
         }
         cursor.execute(COLUMNS + IN_ORDER, about)
@@ -48,6 +54,17 @@ def deliveries(cursor: Any, wanted: Wanted, after: tuple[int, int], limit: int) 
         if len(found) >= limit:
             break
     return found
+
+
+def _numbers(cursor: Any, wanted: Wanted, transactional: int | None) -> list[int] | None:
+    """Of the people who are meant, or of the messages to them in a transactional campaign."""
+    if wanted.recipients is None or transactional is None:
+        return None if wanted.recipients is None else list(wanted.recipients)
+    about = {
+        "campaign": transactional, "recipients": list(wanted.recipients), "address": wanted.address,
+    }  # fmt: skip
+    cursor.execute(MESSAGES, about)
+    return [number for (number,) in cursor.fetchall()]
 
 
 def is_wanted(wanted: Wanted, status: int, is_cancelled: bool) -> bool:

@@ -44,7 +44,7 @@ WITH_WORK = """
 
 TO_QUEUE = """
     SELECT campaign FROM queue_campaigns
-    WHERE state IN ('running', 'paused') AND NOT queueing_finished
+    WHERE state IN ('running', 'paused') AND NOT queueing_finished AND NOT transactional
     ORDER BY campaign
 """
 

@@ -68,6 +68,7 @@ CAMPAIGNS = """
         priority          text    NOT NULL,
         messenger         integer,
         send_at           timestamptz,
+        transactional     boolean NOT NULL,
         queueing_finished boolean NOT NULL DEFAULT false,
         queued            bigint  NOT NULL DEFAULT 0,
         sending           bigint  NOT NULL DEFAULT 0,
@@ -193,7 +194,8 @@ SHOW_COUNTS = """
 """
 
 START_CAMPAIGN = """
-    INSERT INTO queue_campaigns (campaign, state, priority, messenger) VALUES (%s, 'draft', %s, %s)
+    INSERT INTO queue_campaigns (campaign, state, priority, messenger, transactional)
+    VALUES (%s, 'draft', %s, %s, %s)
 """
 
 CHANGE_STATE = "UPDATE queue_campaigns SET state = %s, send_at = %s WHERE campaign = %s"
@@ -238,7 +240,10 @@ def fold(cursor: Any, batch: Batch) -> None:
 def _apply(cursor: Any, event: Event) -> int:
     campaign, state = event.campaign, event.state
     if event.topic == "campaign.created":
-        cursor.execute(START_CAMPAIGN, (campaign, state["priority"], state.get("messenger")))
+        is_transactional = state.get("transactional", False)
+        cursor.execute(
+            START_CAMPAIGN, (campaign, state["priority"], state.get("messenger"), is_transactional)
+        )
     elif event.topic in STATE_AFTER:
         cursor.execute(CHANGE_STATE, (STATE_AFTER[event.topic], state.get("send_at"), campaign))
     elif event.topic == "campaign.queueing_finished":
@@ -265,4 +270,5 @@ PROJECTION = Projection(
     indexes=QUEUE_INDEXES,
     topics=frozenset({*STATUS_AFTER, *CAMPAIGN, AUDIENCE}),
     fold=fold,
+    version=2,
 )

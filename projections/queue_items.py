@@ -19,9 +19,12 @@ MOST_PEOPLE = 100
 COLUMNS = """
     SELECT q.campaign, q.recipient, q.due, q.queued_at, q.changed_at, q.version, q.server,
            CASE WHEN q.status = 0 AND c.state = 'cancelled' THEN 4 ELSE q.status END AS status,
-           q.attempts, q.error, r.uuid::text, r.email
+           q.attempts, q.error, r.uuid::text, coalesce(m.email, r.email),
+           CASE WHEN c.transactional THEN m.recipient ELSE q.recipient END
     FROM queue q JOIN queue_campaigns c ON c.campaign = q.campaign
-    LEFT JOIN recipients r ON r.number = q.recipient
+    LEFT JOIN transactional_messages m
+           ON c.transactional AND m.campaign = q.campaign AND m.number = q.recipient
+    LEFT JOIN recipients r ON r.number = CASE WHEN c.transactional THEN m.recipient ELSE q.recipient END
 """
 
 ONE = COLUMNS + "WHERE q.campaign = %s AND q.recipient = %s"
@@ -66,9 +69,17 @@ OF_RETRIES = (
 
 MATCHING_OF_PEOPLE = """
     FROM queue JOIN queue_campaigns c USING (campaign)
-    WHERE (%(campaign)s::integer IS NULL OR campaign = %(campaign)s)
+    WHERE (campaign, recipient) IN (
+            SELECT campaign, person FROM queue_campaigns, unnest(%(recipients)s::integer[]) AS person
+            WHERE NOT transactional
+            UNION ALL
+            SELECT campaign, number FROM transactional_messages WHERE recipient = ANY (%(recipients)s)
+            UNION ALL
+            SELECT campaign, number FROM transactional_messages
+            WHERE recipient IS NULL AND lower(email) = lower(%(address)s))
+      AND (%(campaign)s::integer IS NULL OR campaign = %(campaign)s)
       AND (%(in_cancelled)s OR c.state <> 'cancelled')
-      AND recipient = ANY (%(recipients)s) AND (%(server)s::integer IS NULL OR server = %(server)s)
+      AND (%(server)s::integer IS NULL OR server = %(server)s)
       AND (%(statuses)s::smallint[] IS NULL
            OR CASE WHEN status = 0 AND c.state = 'cancelled' THEN 4 ELSE status END = ANY (%(statuses)s))
       AND (%(due_after)s::timestamptz IS NULL
@@ -91,7 +102,8 @@ PEOPLE_FROM = "SELECT number FROM recipients WHERE lower(email) LIKE lower(%s) O
 
 class Item(NamedTuple):
     """`status` as it is shown: what waits in a cancelled campaign is cancelled. `server` is the last
-    one tried, 0 for none; `email` None when the person was erased."""
+    one tried, 0 for none; `email` None when the person was erased. `recipient` is the number of the message
+    in a transactional campaign, whose `person` is None when nobody in the directory had the address."""
 
     campaign: int
     recipient: int
@@ -105,11 +117,13 @@ class Item(NamedTuple):
     error: str | None
     uuid: str | None
     email: str | None
+    person: int | None = None
 
 
 class Wanted(NamedTuple):
     """Filters; None and an empty `statuses` filter nothing. `in_cancelled` False leaves out cancelled
-    campaigns; `due_after` is for what waits and is due only later."""
+    campaigns; `due_after` is for what waits and is due only later; `address` adds, to those of `recipients`,
+    messages to that address which nobody in the directory has."""
 
     campaign: int | None = None
     statuses: Sequence[int] = ()
@@ -117,6 +131,7 @@ class Wanted(NamedTuple):
     recipients: Sequence[int] | None = None
     in_cancelled: bool = True
     due_after: datetime | None = None
+    address: str | None = None
 
 
 class _Cell(NamedTuple):

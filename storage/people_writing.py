@@ -12,6 +12,7 @@ from typing import Any
 
 from psycopg2.errors import UniqueViolation
 
+from storage import transactional
 from storage.directory import Recipient
 from storage.personal_data import TakenError, checked_attributes, checked_email, checked_name
 
@@ -112,6 +113,7 @@ def take_off(cursor: Any, numbers: Sequence[int], lists: Sequence[int], *, other
 
 
 def erase(cursor: Any, numbers: Sequence[int]) -> list[int]:
+    transactional.forget(cursor, numbers)
     cursor.execute(
         """
         UPDATE recipients

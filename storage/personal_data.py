@@ -45,17 +45,17 @@ def checked_list_name(name: str) -> str:
     return name.strip()
 
 
-def checked_attributes(attributes: object) -> str:
+def checked_attributes(attributes: object, them: str = "the attributes") -> str:
     """As compact JSON. Raises DirectoryError unless it is an object that PostgreSQL can hold."""
     if not isinstance(attributes, dict):
-        raise DirectoryError("the attributes are not a JSON object")
+        raise DirectoryError(f"{them} are not a JSON object")
     try:
         text = json.dumps(attributes, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
         size = len(text.encode())
     except (ValueError, TypeError, RecursionError):
-        raise DirectoryError("the attributes hold something that JSON cannot") from None
+        raise DirectoryError(f"{them} hold something that JSON cannot") from None
     if size > LARGEST_ATTRIBUTES:
-        raise DirectoryError(f"the attributes are larger than {LARGEST_ATTRIBUTES // 1024} KB")
+        raise DirectoryError(f"{them} are larger than {LARGEST_ATTRIBUTES // 1024} KB")
     if _ESCAPED_NUL.search(text):
-        raise DirectoryError("the attributes hold a NUL character")
+        raise DirectoryError(f"{them} hold a NUL character")
     return text

@@ -80,7 +80,10 @@ def discard(number: int, *, by: str) -> None:
 
 def copy(number: int, *, by: str) -> int:
     """A new draft with the same content. Raises Missing."""
-    fields = services().application.campaign(number).content
+    campaign = services().application.campaign(number)
+    if campaign.transactional:
+        raise Refused("a transactional campaign cannot be copied")
+    fields = campaign.content
     with services().pool.transaction() as cursor:
         new = next_campaign(cursor)
     name = f"{fields['name'][: NAME_LENGTH - 7]} (copy)"
@@ -151,6 +154,7 @@ def draft(campaign: Campaign) -> Draft:
         headers=[(name, value) for name, value in campaign.headers],
         lists=campaign.lists,
         attributes=campaign.attributes,
+        transactional=campaign.transactional,
     )
 
 

@@ -59,7 +59,8 @@ SENTENCES = {
 @dataclass(frozen=True, kw_only=True)
 class Contract:
     """One operation. `answer` is a type that pydantic knows, None for what is no JSON; `media` then says
-    what it is. `takes` describes, in OpenAPI, a body that the view reads itself (an upload).
+    what it is. `takes` describes, in OpenAPI, a body that the view reads itself (an upload), beside
+    JSON as `body` says where both are declared.
 
     `versioned`: the answer is Versioned, and a change is made only at the version that If-Match names.
     `projected`: what is read follows from the projections alone, and not from the time or the directory, so
@@ -150,7 +151,7 @@ def given(contract: Contract) -> dict[str, Any]:
     found: dict[str, Any] = {}
     if contract.query is not None:
         found["query"] = read_query(contract.query)
-    if contract.body is not None:
+    if contract.body is not None and contract.takes is None:
         found["body"] = read_body(contract.body, contract.body_optional)
     return found
 

@@ -97,7 +97,7 @@ def situation(cursor: Any, campaign: int, now: datetime, audiences: Audiences | 
     wanted = campaign_progress.progress(cursor, campaign)
     if wanted is None:
         raise LookupError(f"there is no campaign {campaign}")
-    others = campaign_progress.campaigns(cursor, UNDER_WAY, MOST_CAMPAIGNS)
+    others = campaign_progress.campaigns(cursor, UNDER_WAY, MOST_CAMPAIGNS, transactional=None)
     found = {one.campaign: one for one in others} | {campaign: wanted}
     policy = availability.policy_of(cursor)
     known = servers.servers(cursor)
@@ -115,7 +115,7 @@ def situation(cursor: Any, campaign: int, now: datetime, audiences: Audiences | 
 def imagined(cursor: Any, demand: Demand, now: datetime, audiences: Audiences | None = None) -> Situation:
     """Of a campaign that is not there, beside those that are."""
     audiences = audiences or Audiences()
-    others = campaign_progress.campaigns(cursor, UNDER_WAY, MOST_CAMPAIGNS)
+    others = campaign_progress.campaigns(cursor, UNDER_WAY, MOST_CAMPAIGNS, transactional=None)
     policy = availability.policy_of(cursor)
     known = servers.servers(cursor)
     return Situation(
@@ -132,7 +132,7 @@ def _demand(cursor: Any, one: Progress, audiences: Audiences, now: datetime) -> 
     waiting = one.counts["queued"] + one.counts["sending"]
     if one.state in ("draft", "scheduled"):
         waiting = audiences.size(cursor, one.lists, now)
-    elif one.state in ("running", "paused") and one.recipients is None:
+    elif one.state in ("running", "paused") and one.recipients is None and not one.transactional:
         waiting += max(0, audiences.size(cursor, one.lists, now) - one.total)
     return Demand(
         campaign=one.campaign,

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
+from domain.transactional import Particulars
 from web.errors import Refusal
 from web.services import services
 
@@ -22,6 +23,7 @@ class Draft(NamedTuple):
     headers: Sequence[tuple[str, str]]
     lists: Sequence[int]
     attributes: Mapping[str, Any] = MappingProxyType({})
+    transactional: bool = False
 
 
 class Shown(NamedTuple):
@@ -44,6 +46,15 @@ class Trial(NamedTuple):
     server: str = ""
 
 
+class Reader(NamedTuple):
+    """Of a transactional message, as its templates see them."""
+
+    uuid: str
+    email: str
+    name: str
+    attributes: Mapping[str, Any]
+
+
 class UnmakeableError(ValueError):
     """No message can be made of it; the text says where and why."""
 
@@ -51,6 +62,11 @@ class UnmakeableError(ValueError):
 class Messages(Protocol):
     def problems(self, draft: Draft) -> list[str]:
         """What is wrong with its templates, tried with some people of its lists. Empty when nothing is."""
+
+    def transactional_problems(
+        self, draft: Draft, particulars: Particulars, readers: Sequence[Reader]
+    ) -> list[str]:
+        """Why messages to these people cannot be made, each reason once. Empty when all can."""
 
     def preview(self, draft: Draft, recipient: int | None, from_email: str) -> Shown:
         """For somebody on its lists when `recipient` is None. Raises UnmakeableError."""

@@ -118,7 +118,7 @@ def operation_of(rule: Rule, contract: Contract, schemas: dict[Any, Any]) -> dic
     if contract.body is not None:
         operation["requestBody"] = {
             "required": not contract.body_optional,
-            "content": {JSON: {"schema": schemas[contract.body]}},
+            "content": {JSON: {"schema": schemas[contract.body]}, **(contract.takes or {})},
         }
     elif contract.takes is not None:
         operation["requestBody"] = {"required": True, "content": contract.takes}

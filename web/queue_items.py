@@ -77,7 +77,7 @@ class QueueItem(Answer):
     campaign_id: int
     campaign_name: str
     campaign_uuid: UUID
-    subscriber_id: int
+    subscriber_id: int | None
     subscriber_email: str | None
     subscriber_uuid: UUID | None
     status: StatusName
@@ -107,6 +107,7 @@ def wanted(
         statuses=[STATUSES.index(status) for status in sorted(set(statuses))],
         server=None if server is None else server_of(server),
         recipients=None if subscriber is None else people(cursor, subscriber),
+        address=subscriber,
     )
 
 
@@ -159,7 +160,7 @@ def described_one(one: Item, campaign: Progress, waiting: Waiting | None) -> dic
         "campaignId": one.campaign,
         "campaignName": campaign.name,
         "campaignUuid": str(campaign_stream(one.campaign)),
-        "subscriberId": one.recipient,
+        "subscriberId": one.person,
         "subscriberEmail": one.email,
         "subscriberUuid": one.uuid,
         "status": STATUSES[one.status],

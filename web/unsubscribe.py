@@ -19,7 +19,8 @@ RECIPIENT = "recipient"
 @blueprint.get("/unsubscribe/<token>")
 @needs("public")
 def ask(token: str) -> Response:
-    delivery_of(token)
+    campaign, _ = delivery_of(token)
+    lists_of(campaign)
     return shown(done=False)
 
 
@@ -31,7 +32,7 @@ def unsubscribe(token: str) -> Response:
     campaign, recipient = delivery_of(token)
     if request.form.get("List-Unsubscribe") != "One-Click":
         raise Refusal(400, "The body must be List-Unsubscribe=One-Click.")
-    lists = services().application.campaign(campaign).lists
+    lists = lists_of(campaign)
     people().unsubscribe([recipient], lists, campaign=campaign, by=RECIPIENT)
     return shown(done=True)
 
@@ -46,6 +47,15 @@ def delivery_of(token: str) -> tuple[int, int]:
     if found is None:
         raise Refusal(404, "This link is not complete, or no longer valid.")
     return found
+
+
+def lists_of(campaign: int) -> list[int]:
+    """Raises Refusal 404 for a transactional message, whose token is for complaints alone: it names no
+    person."""
+    found = services().application.campaign(campaign)
+    if found.transactional:
+        raise Refusal(404, "This link is not complete, or no longer valid.")
+    return found.lists
 
 
 def shown(done: bool) -> Response:

@@ -40,7 +40,11 @@ def campaign_number(session: Session, name: str) -> int:
             if campaign_progress.progress(cursor, int(name)):
                 return int(name)
         else:
-            found = [one.campaign for one in campaign_progress.campaigns(cursor) if one.name == name]
+            found = [
+                one.campaign
+                for one in campaign_progress.campaigns(cursor, transactional=None)
+                if one.name == name
+            ]
             if len(found) == 1:
                 return found[0]
             if found:
@@ -57,6 +61,10 @@ def delivery(session: Session, name: str) -> tuple[int, int]:
             raise click.ClickException("an e-mail is named CAMPAIGN/RECIPIENT, or by its number in the API")
         return int(name) >> 32, int(name) & 0xFFFFFFFF
     number = campaign_number(session, campaign)
+    if session.application.campaign(number).transactional:
+        if not re.fullmatch("[0-9]{1,10}", who) or int(who) > LARGEST:
+            raise click.ClickException("a transactional message is named CAMPAIGN/MESSAGE, both by number")
+        return number, int(who)
     with session.pool.transaction() as cursor:
         return number, recipient(cursor, who).number
 

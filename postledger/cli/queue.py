@@ -78,7 +78,7 @@ def items_(
     print_rows(
         ["e-mail", "campaign", "to", "status", "attempts", "waits for / error"],
         [
-            (f"{row['campaignId']}/{row['subscriberId']}", row["campaignName"], row["subscriberEmail"],
+            (f"{row['campaignId']}/{row['id'] & 0xFFFFFFFF}", row["campaignName"], row["subscriberEmail"],
              row["status"], row["attempts"], row["waitingFor"] or row["errorMessage"])
             for row in rows
         ],

@@ -17,6 +17,7 @@ from web.listmonk import (
     subscribers,
     subscription,
     templates,
+    transactional,
 )
 
 RESOURCES = (
@@ -31,4 +32,5 @@ RESOURCES = (
     settings,
     subscription,
     dashboard,
+    transactional,
 )

@@ -182,7 +182,7 @@ def check(type: str, body: str, subject: str) -> None:
 
 def sample(type: str, body: str, subject: str) -> Draft:
     html = wrapped(body, SAMPLE) if type == TemplateType.CAMPAIGN else body
-    return Draft(0, "Sample", subject or "Sample", None, html, (), ())
+    return Draft(0, "Sample", subject or "Sample", None, html, (), (), transactional=type == TemplateType.TX)
 
 
 def there(number: int) -> TemplateRow:

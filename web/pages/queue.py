@@ -184,7 +184,10 @@ def spoken(counts: dict[str, int]) -> str:
 
 def choices(cursor: Any, chosen: int | None) -> list[tuple[int, str]]:
     """The newest campaigns, and the chosen one."""
-    found = {c.campaign: c.name for c in campaign_progress.campaigns(cursor, None, MOST_CAMPAIGNS)}
+    found = {
+        c.campaign: c.name
+        for c in campaign_progress.campaigns(cursor, None, MOST_CAMPAIGNS, transactional=None)
+    }
     if chosen is not None and chosen not in found:
         campaign = campaign_progress.progress(cursor, chosen)
         found[chosen] = campaign.name if campaign else f"campaign {chosen}"
