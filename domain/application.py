@@ -147,7 +147,10 @@ class Postledger(Application[UUID]):
         return server
 
     def add_server(self, settings: Mapping[str, Any], *, number: int, by: str) -> int:
-        """Returns the number. That no other server has the name is for the caller to see to."""
+        """Returns the number. That no other server has the name is for the caller to see to. Without a
+        `from_email` it gets the policy's."""
+        if not settings.get("from_email"):
+            settings = {**settings, "from_email": self.policy().default_from}
         server = SmtpServer.add(number, settings, by=by, at=self._clock.now())
         self._append_new(server, f"there is a server {number} already")
         return number

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 from domain import fields
 from domain.calendar import Calendar, parse_timezone, parse_windows
 from domain.fact import Fact
+from domain.mailbox import parse_mailbox
 from domain.plan import Strategy
 from domain.streams import policy_stream
 
@@ -31,7 +32,8 @@ class SendingPolicy:
     """`windows` "" is always; `weekdays` are ISO numbers, 1 is Monday; `holidays` are ISO dates on which
     no window opens. Seconds: `retry_first`, `retry_cap`, `poll_interval`, `first_suspension`,
     `max_suspension`. `batch` is how many deliveries a planning round looks at; `resend_unknown` whether an
-    attempt of unknown outcome is made again. While `queue_paused`, no attempt is begun in any campaign."""
+    attempt of unknown outcome is made again. While `queue_paused`, no attempt is begun in any campaign.
+    `default_from` is the From address of servers that are added without one, "" for none."""
 
     timezone: str = "UTC"
     windows: str = ""
@@ -48,6 +50,7 @@ class SendingPolicy:
     first_suspension: int = 60
     max_suspension: int = 3600
     queue_paused: bool = False
+    default_from: str = ""
     version: int = 0
 
     @cached_property
@@ -125,6 +128,13 @@ def _date(value: object, field: str) -> str:
     return day.isoformat()
 
 
+def _default_from(value: object, field: str) -> str:
+    text = fields.text(value, field, longest=320).strip()
+    if text:
+        parse_mailbox(text, field)
+    return text
+
+
 def _between(least: int, most: int) -> Any:
     return lambda value, field: fields.whole(value, field, least, most)
 
@@ -145,4 +155,5 @@ _CHECKS: dict[str, Any] = {
     "first_suspension": _between(1, _DAY),
     "max_suspension": _between(1, 7 * _DAY),
     "queue_paused": fields.flag,
+    "default_from": _default_from,
 }

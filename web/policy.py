@@ -31,7 +31,8 @@ Strategy = Literal["most_remaining", "weighted_round_robin"]
 
 class PolicyAnswer(Answer):
     """`windows` is as `08:00-20:00,22:00-06:00`, empty for always. Seconds: `retry_first`, `retry_cap`,
-    `poll_interval`, `first_suspension`, `max_suspension`. While `queue_paused`, no attempt is begun."""
+    `poll_interval`, `first_suspension`, `max_suspension`. While `queue_paused`, no attempt is begun.
+    `default_from` is the From of servers that are added without one."""
 
     timezone: str
     windows: str
@@ -48,6 +49,7 @@ class PolicyAnswer(Answer):
     first_suspension: int
     max_suspension: int
     queue_paused: bool
+    default_from: str
 
 
 class PolicyChanges(Body):
@@ -70,6 +72,7 @@ class PolicyChanges(Body):
     first_suspension: Annotated[int, Whole(1, DAY)] = 1
     max_suspension: Annotated[int, Whole(1, 7 * DAY)] = 1
     queue_paused: bool = False
+    default_from: Annotated[str, Line(320)] = ""
 
 
 @endpoint(blueprint, "GET", "/api/policy", needs="read", answer=PolicyAnswer, versioned=True)

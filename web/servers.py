@@ -64,7 +64,9 @@ class ServerFields(Body):
 class NewServer(ServerFields):
     name: Annotated[str, Line(100, 1)]
     host: Annotated[str, Line(253, 1)]
-    from_email: Annotated[str, Line(320, 3)]
+    from_email: Annotated[str, Line(320)] = Field(
+        "", description="Empty: the policy's `default_from`; one of the two is needed."
+    )
 
 
 class ServerChanges(ServerFields):

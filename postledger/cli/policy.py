@@ -81,6 +81,7 @@ def show(settings: Settings, /, as_json: bool) -> None:
 @click.option("--first-suspension", type=Seconds(), help="How long a server rests after it asked for it.")
 @click.option("--max-suspension", type=Seconds(), help="The longest such rest; it doubles each time.")
 @click.option("--pause-queue/--resume-queue", "queue_paused", default=None, help="Begin nothing at all.")
+@click.option("--default-from", help="The From address of servers that are added without one; '' for none.")
 @json_option
 @pass_settings
 def set_(settings: Settings, /, as_json: bool, **options: Any) -> None:
@@ -101,5 +102,6 @@ def _print(session: Session, as_json: bool) -> None:
         return
     shown = {**values, "windows": values["windows"] or "always"}
     shown["holidays"] = ", ".join(values["holidays"]) or "none"
+    shown["default_from"] = values["default_from"] or "none"
     shown["weekdays"] = ", ".join(_DAYS[day - 1] for day in values["weekdays"])
     print_fields(shown)

@@ -152,3 +152,12 @@ def test_a_server_that_answers_passes_the_test(cli: Cli) -> None:
 def test_a_server_that_does_not_answer_fails_with_a_remedy(cli: Cli) -> None:
     cli.add_server("alpha", "--port", 1)
     assert "Check host and port" in cli.error("server", "test", "alpha")
+
+
+def test_a_server_without_a_from_address_begins_with_the_policy_s(cli: Cli) -> None:
+    bare = ("server", "add", "mail9", "--host", "smtp.example.com")
+    assert "from" in cli.error(*bare)
+    cli("policy", "set", "--default-from", "News <news@example.com>")
+    cli(*bare)
+    (server,) = cli.json("server", "list")
+    assert server["from_email"] == "News <news@example.com>"

@@ -44,7 +44,8 @@ TLS = [
 @blueprint.get("/servers/new")
 @needs("configure")
 def new() -> Response:
-    defaults = ServerSettings(name="", host="", from_email="", auth_protocol=AuthProtocol.LOGIN.value)
+    sender = services().application.policy().default_from
+    defaults = ServerSettings(name="", host="", from_email=sender, auth_protocol=AuthProtocol.LOGIN.value)
     return form(None, typed(asdict(defaults)), {})
 
 

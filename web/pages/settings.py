@@ -69,7 +69,7 @@ def from_form() -> dict[str, Any]:
     form = request.form
     given: dict[str, Any] = {
         name: form.get(name, "")[:LONGEST_TEXT]
-        for name in (*DURATIONS, *NUMBERS, "timezone", "strategy", "holidays")
+        for name in (*DURATIONS, *NUMBERS, "timezone", "strategy", "holidays", "default_from")
     }
     opens, closes = form.getlist("opens")[:MOST_ROWS], form.getlist("closes")[:MOST_ROWS]
     given["windows"] = [(a[:20], b[:20]) for a, b in zip(opens, closes, strict=False)]
@@ -83,7 +83,9 @@ def checked(given: Mapping[str, Any]) -> dict[str, Any]:
     Refused for windows that are typed by half."""
     changes: dict[str, Any] = {name: seconds(given[name]) for name in DURATIONS}
     changes |= {name: whole(given[name]) for name in NUMBERS}
-    changes |= {name: given[name] for name in ("timezone", "strategy", "weekdays", "resend_unknown")}
+    changes |= {
+        name: given[name] for name in ("timezone", "strategy", "weekdays", "resend_unknown", "default_from")
+    }
     changes["windows"] = windows_text(given["windows"])
     changes["holidays"] = dates_of(given["holidays"])
     return changes
@@ -107,7 +109,10 @@ def dates_of(text: str) -> list[str]:
 
 def typed(policy: SendingPolicy) -> dict[str, Any]:
     values: dict[str, Any] = {name: duration(getattr(policy, name)) for name in DURATIONS}
-    values |= {name: getattr(policy, name) for name in (*NUMBERS, "timezone", "strategy", "resend_unknown")}
+    values |= {
+        name: getattr(policy, name)
+        for name in (*NUMBERS, "timezone", "strategy", "resend_unknown", "default_from")
+    }
     windows = parse_windows(policy.windows)
     values["windows"] = [(clock(opens), clock(closes % (24 * 60))) for opens, closes in windows]
     values["weekdays"] = list(policy.weekdays)

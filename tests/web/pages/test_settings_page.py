@@ -28,7 +28,7 @@ FORM: dict[str, Any] = {
     "retry_attempts": "10",
     "retry_hours": "72",
     "poll_interval": "5s",
-    "batch": "1000",
+    "batch": "5000",
     "strategy": "most_remaining",
     "first_suspension": "1m",
     "max_suspension": "1h",
