@@ -23,7 +23,7 @@ TOPICS = """
 audience.recipients_queued by count ranges
 campaign.cancelled by reason timestamp
 campaign.created attributes body by content_type headers html lists messenger name number \
-originator_topic planned_for priority subject tags template text timestamp
+originator_topic planned_for priority subject tags template text timestamp transactional
 campaign.edited by changes timestamp
 campaign.estimated by days finish first recipients
 campaign.finished by timestamp
