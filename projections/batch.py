@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from domain.audience import LARGEST_CHUNK
+
 # Emptied at the start too: a rebuild ends with several batches in one transaction.
 # `number` is the recipient of a delivery, the server of a server or capacity stream. `status` is what a
 # delivery's event leads to (see projections.queue.STATUSES). Delivery events have no `state` here, all
@@ -70,8 +72,10 @@ STATUS_AFTER = {
 }
 
 CUT = """
-    SELECT position FROM batch WHERE topic = 'audience.recipients_queued'
-    ORDER BY position OFFSET %s LIMIT 1
+    SELECT position FROM (
+        SELECT position, sum((state->>'count')::integer) OVER (ORDER BY position) AS recipients
+        FROM batch WHERE topic = 'audience.recipients_queued') AS counted
+    WHERE recipients > %s ORDER BY position LIMIT 1
 """
 
 
@@ -112,7 +116,7 @@ class Batch:
 
 def decode(cursor: Any, topics: Iterable[str], after: int, upto: int, largest_audience: int) -> Batch:
     """Fills the table `batch` with the events in (after, upto], or up to the first RecipientsQueued
-    that is one too many."""
+    that makes it more than `largest_audience` recipients."""
     cursor.execute(TABLE)
     known = sorted(topics)
     cursor.execute(
@@ -126,15 +130,19 @@ def decode(cursor: Any, topics: Iterable[str], after: int, upto: int, largest_au
     )
     cursor.execute("SELECT topic, count(*) FROM batch GROUP BY topic")
     counts: dict[str, int] = dict(cursor.fetchall())
-    if counts.get("audience.recipients_queued", 0) > largest_audience:
-        upto = _cut(cursor, largest_audience)
+    if counts.get("audience.recipients_queued", 0) * LARGEST_CHUNK > largest_audience:
+        upto = _cut(cursor, largest_audience) or upto
         cursor.execute("SELECT DISTINCT topic FROM batch")
         counts = {topic: 1 for (topic,) in cursor.fetchall()}
     return Batch(after, upto, frozenset(counts))
 
 
-def _cut(cursor: Any, largest_audience: int) -> int:
+def _cut(cursor: Any, largest_audience: int) -> int | None:
+    """Up to where the batch goes then; None when all of it can stay."""
     cursor.execute(CUT, (largest_audience,))
-    first_left_out = int(cursor.fetchone()[0])
+    row = cursor.fetchone()
+    if row is None:
+        return None
+    first_left_out = int(row[0])
     cursor.execute("DELETE FROM batch WHERE position >= %s", (first_left_out,))
     return first_left_out - 1

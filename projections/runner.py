@@ -15,9 +15,9 @@ from storage.pool import Pool
 
 LIVE_EVENTS = 20_000
 BULK_EVENTS = 500_000
-LIVE_AUDIENCE = 50
-BULK_AUDIENCE = 1000
-"""RecipientsQueued facts in a batch, each up to a thousand rows."""
+LIVE_AUDIENCE = 50_000
+BULK_AUDIENCE = 1_000_000
+"""Rows that the RecipientsQueued facts of a batch may add."""
 
 FAR_BEHIND = 100_000
 """Who is more events behind than this takes them in bulk: nobody waits for the first of them."""

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import psycopg2
 import pytest
+from hypothesis import HealthCheck, settings
 
 from projections import schema
 from storage.embedded import EmbeddedServer
@@ -21,6 +22,10 @@ from storage.migrate import migrate
 from storage.pool import Pool
 
 MEMORY_NEEDED = 4 * 2**30
+
+# On a fresh clone the first example waits for Hypothesis's tables of characters, on a busy machine for long.
+settings.register_profile("postledger", suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("postledger")
 
 
 class Databases:

@@ -153,7 +153,7 @@ def people(cursor: Any) -> int:
 
 
 def campaigns_in_all(cursor: Any) -> int:
-    cursor.execute("SELECT count(*) FROM queue_campaigns")
+    cursor.execute("SELECT count(*) FROM queue_campaigns WHERE NOT transactional")
     return int(cursor.fetchone()[0])
 
 

@@ -243,18 +243,27 @@ def cancel(settings: Settings, /, name: str, reason: str, yes: bool, as_json: bo
 
 @campaign.command("list")
 @click.option("--state", multiple=True, type=choice(State), help="May be repeated.")
+@click.option("--transactional", is_flag=True, help="Those of transactional messages instead.")
 @click.option("--limit", type=click.IntRange(1, 10_000), default=100, show_default=True)
 @click.option("--before", type=click.IntRange(1), help="Only numbers below this one, to page on.")
 @json_option
 @pass_settings
 def list_(
-    settings: Settings, /, state: tuple[str, ...], limit: int, before: int | None, as_json: bool
+    settings: Settings,
+    /,
+    state: tuple[str, ...],
+    transactional: bool,
+    limit: int,
+    before: int | None,
+    as_json: bool,
 ) -> None:
     """Campaigns and how far they are, the newest first."""
     with settings.session() as session:
         session.catch_up()
         with session.pool.transaction() as cursor:
-            found = campaign_progress.campaigns(cursor, list(state) or None, limit, before)
+            found = campaign_progress.campaigns(
+                cursor, list(state) or None, limit, before, transactional=transactional
+            )
     if as_json:
         print_json([_summary(one) for one in found])
         return

@@ -39,6 +39,7 @@ class ListQuery(Paged):
         default_factory=list
     )
     search: Annotated[str, Line(200)] | None = None
+    kind: Literal["letters", "transactional"] = "letters"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,11 +59,13 @@ def listed() -> str:
     query = read_query(ListQuery)
     assert isinstance(query, ListQuery)
     states: list[str] | None = [state for state in STATES if state in query.status] or None
+    is_transactional = query.kind == "transactional"
     with reading() as cursor:
-        total = campaign_progress.count(cursor, states, query.search)
+        total = campaign_progress.count(cursor, states, query.search, transactional=is_transactional)
         found = campaign_progress.campaigns(
-            cursor, states, PER_PAGE, offset=(query.page - 1) * PER_PAGE, search=query.search
-        )
+            cursor, states, PER_PAGE, offset=(query.page - 1) * PER_PAGE, search=query.search,
+            transactional=is_transactional,
+        )  # fmt: skip
     return render_template(
         "campaigns/list.html",
         rows=[_row(one) for one in found],
@@ -72,6 +75,7 @@ def listed() -> str:
         states=STATES,
         chosen=states or [],
         search=query.search or "",
+        is_transactional=is_transactional,
         link=link_with,
     )
 

@@ -186,6 +186,7 @@ def previewed(values: Mapping[str, Any]) -> Response:
         html=html,
         headers=[],
         lists=[],
+        transactional=values["type"] == TemplateType.TX,
     )
     who = request.values.get("like", "")
     return shown(draft, who, "html")
