@@ -1,6 +1,6 @@
 """E-mails a second, end to end, into a sink: planned, rendered, each attempt durable before its MAIL FROM.
 
-Two processors, one a core. From the first AttemptStarted to the last Accepted as the log dates them.
+One processor: on two cores a second one takes as much from the database as it adds. From the first AttemptStarted to the last Accepted as the log dates them.
 Baseline: smtp-source, which renders and records nothing, with 10 sessions and 4,000 bytes, into the same
 sink.
 """
