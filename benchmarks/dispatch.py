@@ -1,8 +1,8 @@
 """E-mails a second, end to end, into a sink: planned, rendered, each attempt durable before its MAIL FROM.
 
-One processor: on two cores a second one takes as much from the database as it adds. From the first AttemptStarted to the last Accepted as the log dates them.
-Baseline: smtp-source, which renders and records nothing, with 10 sessions and 4,000 bytes, into the same
-sink.
+One processor: on two cores a second one takes as much from the database as it adds. From the first
+AttemptStarted to the last Accepted as the log dates them. Baseline: smtp-source, which renders and records
+nothing, with 10 sessions and 4,000 bytes, into the same sink.
 """
 
 from __future__ import annotations
