@@ -13,7 +13,6 @@ import threading
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from time import monotonic
 
 from domain.clock import Clock
 from processor.attempt import Attempt
@@ -31,9 +30,6 @@ log = logging.getLogger(__name__)
 OPENERS = 16
 """Threads that connect, negotiate TLS and sign in: blocking work, kept out of the loop."""
 
-
-TICK_SECONDS = 0.25
-"""How often time-outs and rates are looked at: a lane's first rate decides how soon it is given enough."""
 
 FACTS_AT_ONCE = 32
 """So many go to the committer before the loop has gone round, that it need not wait while much is done."""
@@ -116,19 +112,18 @@ class Dispatcher:
 
     def _run(self) -> None:
         try:
-            last_tick = monotonic()
+            next_tick = self._now() + 1
             while not (self._is_stopping and self._is_drained()):
-                for key, events in self._selector.select(max(0.0, last_tick + TICK_SECONDS - monotonic())):
+                for key, events in self._selector.select(max(0.0, min(1.0, next_tick - self._now()))):
                     if key.data is None:
                         self._inbox.empty()
                         self._attempts.hear()
                     else:
                         self._on_socket(key.data, events)
                         self._attempts.flush(at_least=FACTS_AT_ONCE)
-                passed = monotonic() - last_tick
-                if passed >= TICK_SECONDS:
-                    last_tick += passed
-                    self._tick(passed)
+                if self._now() >= next_tick:
+                    self._tick()
+                    next_tick = self._now() + 1
                 self._attempts.flush()
         except BaseException as error:
             self.crashed = error
@@ -342,12 +337,12 @@ class Dispatcher:
         self._selector.unregister(line.connection)
         line.connection.close()
 
-    def _tick(self, seconds: float) -> None:
-        """A few times a second: time-outs, idle lines, rates, facts that the database did not take."""
+    def _tick(self) -> None:
+        """Once a second: time-outs, idle lines, rates, facts that the database did not take."""
         now = self._now()
         self._attempts.tell_again()
         for lane in self._lanes.values():
-            lane.measure(seconds)
+            lane.measure(1.0)
             lane.uncap(now)
             for line in list(lane.lines):
                 if line.attempt is not None and line.attempt.deadline and now > line.attempt.deadline:

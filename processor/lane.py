@@ -114,8 +114,8 @@ class Lane:
         self.width = CONNECTIONS_AT_FIRST
 
     def measure(self, seconds: float) -> None:
-        """Updates the rate of accepted e-mails a second, which rises at once and falls smoothly. `seconds` is
-        how long ago the last call was."""
+        """Updates the rate of accepted e-mails a second, which rises at once and falls smoothly; called about
+        once a second."""
         latest = self._ended / seconds
         self.rate = max(latest, (self.rate + latest) / 2)
         self._ended = 0

@@ -59,7 +59,8 @@ def test_the_weighted_round_robin_gives_each_nearly_the_same(offers: list[Offer]
     )
     assert sum(fast.values()) == sum(slow.values())
     for offer in offers:
-        assert abs(fast.get(offer.server, 0) - slow[offer.server]) <= 2 * len(offers)
+        # Reckoned in whole turns: each server that fills up on the way may shift the others by a turn.
+        assert abs(fast.get(offer.server, 0) - slow[offer.server]) <= 3 * len(offers)
 
 
 def test_thirty_servers_share_ten_thousand() -> None:
