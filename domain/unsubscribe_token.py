@@ -2,17 +2,18 @@
 
 A token is 24 bytes in URL-safe base64: a MAC of 16 and the two numbers, masked. The MAC is computed over
 the numbers and the mask from the MAC (as in RFC 5297), so a token is the same each time, whoever makes it,
-and tells neither who it is for nor how many others there are. HMAC-SHA256 throughout (RFC 2104).
+and tells neither who it is for nor how many others there are. Both are keyed BLAKE2b (RFC 7693, section 2.9),
+whose two uses are told apart by its personalisation: a third of HMAC's time, and one is made for each e-mail.
 """
 
 from __future__ import annotations
 
-import binascii
 import re
 from base64 import urlsafe_b64decode
+from binascii import b2a_base64
 from collections.abc import Sequence
 from functools import lru_cache
-from hashlib import sha256
+from hashlib import blake2b
 from hmac import compare_digest
 from struct import Struct
 from typing import Any
@@ -21,24 +22,22 @@ LENGTH = 32
 SHORTEST_KEY = 16
 
 _MAC_LENGTH = 16
-_MAC = b"postledger unsubscribe mac"
-_MASK = b"postledger unsubscribe mask"
-_BLOCK = 64
-_INNER = bytes(byte ^ 0x36 for byte in range(256))
-_OUTER = bytes(byte ^ 0x5C for byte in range(256))
 _numbers = Struct(">II")
+_numbers_as_one = Struct(">Q")
 _well_formed = re.compile(f"[A-Za-z0-9_-]{{{LENGTH}}}").fullmatch
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
 
 
 def token(key: bytes, campaign: int, recipient: int) -> str:
     """Raises ValueError for a key of less than 16 bytes, struct.error for numbers beyond 32 bits."""
-    if len(key) < SHORTEST_KEY:
-        raise ValueError(f"a key of unsubscribe tokens has at least {SHORTEST_KEY} bytes")
-    plain = _numbers.pack(campaign, recipient)
-    mac = _hmac(key, _MAC + plain)[:_MAC_LENGTH]
-    encoded = binascii.b2a_base64(mac + _masked(key, mac, plain), newline=False)
-    return encoded.translate(_URL_SAFE).decode("ascii")
+    mac_of, mask_of = _keyed(key)
+    mac_of, mask_of = mac_of.copy(), mask_of.copy()
+    mac_of.update(_numbers.pack(campaign, recipient))
+    mac = mac_of.digest()
+    mask_of.update(mac)
+    (mask,) = _numbers_as_one.unpack(mask_of.digest())
+    masked = _numbers_as_one.pack((campaign << 32 | recipient) ^ mask)
+    return b2a_base64(mac + masked, newline=False).translate(_URL_SAFE).decode("ascii")
 
 
 def read(keys: Sequence[bytes], token: str) -> tuple[int, int] | None:
@@ -47,11 +46,14 @@ def read(keys: Sequence[bytes], token: str) -> tuple[int, int] | None:
     if not _well_formed(token):
         return None
     raw = urlsafe_b64decode(token)
-    mac, masked = raw[:_MAC_LENGTH], raw[_MAC_LENGTH:]
+    mac, (masked,) = raw[:_MAC_LENGTH], _numbers_as_one.unpack(raw[_MAC_LENGTH:])
     found = None
     for key in keys:
-        plain = _masked(key, mac, masked)
-        if compare_digest(mac, _hmac(key, _MAC + plain)[:_MAC_LENGTH]):
+        mac_of, mask_of = (keyed.copy() for keyed in _keyed(key))
+        mask_of.update(mac)
+        plain = _numbers_as_one.pack(masked ^ _numbers_as_one.unpack(mask_of.digest())[0])
+        mac_of.update(plain)
+        if compare_digest(mac, mac_of.digest()):
             found = plain
     if found is None:
         return None
@@ -59,25 +61,14 @@ def read(keys: Sequence[bytes], token: str) -> tuple[int, int] | None:
     return campaign, recipient
 
 
-def _masked(key: bytes, mac: bytes, numbers: bytes) -> bytes:
-    mask = _hmac(key, _MASK + mac)[: len(numbers)]
-    return (int.from_bytes(numbers, "big") ^ int.from_bytes(mask, "big")).to_bytes(len(numbers), "big")
-
-
-def _hmac(key: bytes, text: bytes) -> bytes:
-    """HMAC-SHA256 with the half that depends on the key alone kept. `hmac.digest` takes three times as long
-    and gives other threads the interpreter's lock, twice for each e-mail."""
-    keyed = _keyed(key)
-    inner, outer = keyed[0].copy(), keyed[1].copy()
-    inner.update(text)
-    outer.update(inner.digest())
-    return bytes(outer.digest())
-
-
 @lru_cache(maxsize=16)
 def _keyed(key: bytes) -> tuple[Any, Any]:
-    """RFC 2104, section 4."""
-    if len(key) > _BLOCK:
-        key = sha256(key).digest()
-    key = key.ljust(_BLOCK, b"\0")
-    return sha256(key.translate(_INNER)), sha256(key.translate(_OUTER))
+    """What the MAC and the mask begin with, to be copied."""
+    if len(key) < SHORTEST_KEY:
+        raise ValueError(f"a key of unsubscribe tokens has at least {SHORTEST_KEY} bytes")
+    if len(key) > blake2b.MAX_KEY_SIZE:
+        key = blake2b(key).digest()
+    return (
+        blake2b(key=key, digest_size=_MAC_LENGTH, person=b"unsubscribe mac"),
+        blake2b(key=key, digest_size=_numbers.size, person=b"unsubscribe mask"),
+    )

@@ -139,7 +139,7 @@ def addressed(person: directory.Addressee | directory.Recipient) -> Recipient:
 
 
 def parsed(message: bytes) -> EmailMessage:
-    return email.message_from_bytes(message.replace(b"\r\n..", b"\r\n."), policy=email.policy.default)
+    return email.message_from_bytes(message, policy=email.policy.default)
 
 
 def shown(message: EmailMessage) -> Shown:

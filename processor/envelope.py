@@ -38,15 +38,19 @@ class Obstacle(NamedTuple):
 
 
 _UNSAFE_IN_ADDRESS = re.compile(r"[\x00-\x20<>\x7f\ud800-\udfff]").search
-_UNSTUFFED = re.compile(rb"\n\.(?!\.)").search
+FINAL_DOT = b".\r\n"
 
 
-def check_framing(message: bytes) -> None:
-    """Raises ValueError when the message would end early, or not at all, on the wire."""
+def framed(message: bytes) -> bytes:
+    """The message as it follows DATA: no line of it ends it (RFC 5321 §4.5.2), and the final dot does. Raises
+    ValueError for one that does not end with CRLF, after which no dot would."""
     if not message.endswith(b"\r\n"):
         raise ValueError("the message does not end with CRLF")
-    if (message[:1] == b"." != message[1:2]) or (b"\n." in message and _UNSTUFFED(message)):
-        raise ValueError("the message is not dot-stuffed")
+    if message.startswith(b"."):
+        message = b"." + message
+    if b"\n." in message:
+        message = message.replace(b"\n.", b"\n..")
+    return message + FINAL_DOT
 
 
 def commands(

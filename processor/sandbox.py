@@ -9,25 +9,29 @@ the clock. What cannot be counted (macros, recursion, other templates) is not of
 from __future__ import annotations
 
 import operator
+import re
 from collections.abc import Callable, Mapping
 from datetime import date
 from typing import Any
 
-from jinja2 import StrictUndefined, Undefined, pass_context
+from jinja2 import StrictUndefined, Undefined
 from jinja2.runtime import LoopContext
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import Namespace
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from processor import filters
 from processor.bounds import LONGEST_RANGE, TOO_MUCH_TEXT, Refused, Rendering, cost_of, plain_text, spend_for
+from processor.printing import Code
 
 _LARGEST_EXPONENT = 64
 _MOST_BITS = 1024
 
 
-@pass_context
-def _finalize(context: Rendering, value: Any) -> str:
+_needs_escaping = re.compile("[&<>'\"]").search
+
+
+def _printed(context: Rendering, value: Any) -> str:
     text = value if type(value) is str else plain_text(value)
     # Loops and calls look at the clock; what they put out need not.
     budget = context.budget
@@ -37,9 +41,15 @@ def _finalize(context: Rendering, value: Any) -> str:
     return text
 
 
+def _printed_escaped(context: Rendering, value: Any) -> str:
+    text = _printed(context, value)
+    return escape(text) if _needs_escaping(text) else text
+
+
 class Sandbox(ImmutableSandboxedEnvironment):
     """`html` switches autoescaping on. Knows no loader, so that a template reads nothing."""
 
+    code_generator_class = Code
     intercepted_binops = frozenset(["+", "*", "**", "%"])
 
     def __init__(self, *, html: bool) -> None:
@@ -48,10 +58,10 @@ class Sandbox(ImmutableSandboxedEnvironment):
             undefined=StrictUndefined,
             autoescape=html,
             optimized=False,
-            finalize=_finalize,
             keep_trailing_newline=True,
             cache_size=0,
         )
+        self.printed = _printed_escaped if html else _printed
         self.filters = dict(filters.OFFERED)
         self.globals = {"range": _bounded_range, "namespace": Namespace}
 

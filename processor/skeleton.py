@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from domain.transactional import Particulars
 from domain.unsubscribe_token import token
 from processor.address import Sender, needs_smtputf8, on_the_wire
-from processor.encoding import body, dot_stuffed, field, mailbox_field
+from processor.encoding import body, field, mailbox_field
 from processor.headers import Headers, refuse_line_ends
 from processor.render import TRANSACTIONAL_NAMES, MessageError, Template, names_for
 
@@ -93,8 +93,7 @@ class Skeleton:
         self._second = _Second(_LONG_AGO, _LONG_AGO, "", date.min)
 
     def message(self, recipient: Recipient, at: datetime, id_domain: str | None = None) -> bytes:
-        """The message as it goes over the wire: CRLF line ends, 7-bit (unless `needs_smtputf8`), dot-stuffed,
-        ending with CRLF, without the final dot.
+        """The message: CRLF line ends, the last one too, and 7-bit unless `needs_smtputf8`.
 
         `at` is aware. `id_domain` is `from_domain` of the server that made the first attempt at this
         delivery, where that was another one: see docs/decisions/0002-message-id.md. Raises MessageError."""
@@ -115,7 +114,7 @@ class Skeleton:
             f"X-Postledger-Delivery: {opaque}\r\n"
             f"{compiled.headers.render(names)}{self._closing_fields}"
         )
-        return dot_stuffed(b"".join(self._pieces(header, names)))
+        return b"".join(self._pieces(header, names))
 
     def message_id(self, recipient: Recipient, id_domain: str | None = None) -> str:
         """Without angle brackets. What stands before the @ names the delivery for ever: it depends on no key

@@ -11,10 +11,9 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from domain.reply import Stage
-from processor.envelope import Extensions, Obstacle, check_framing, commands
+from processor.envelope import FINAL_DOT, Extensions, Obstacle, commands, framed
 from processor.replies import MAX_TEXT, ReplyError, take_reply, text_of
 
-FINAL_DOT = b".\r\n"
 DATA_BLOCK_SECONDS = 180.0
 """RFC 5321 §4.5.3.2.5: how long a part of the message may wait for the network to take it."""
 
@@ -83,10 +82,10 @@ class Outcome(NamedTuple):
 
 
 class Transaction:
-    """`message` is dot-stuffed, has CRLF line ends and lacks the final dot.
+    """`message` has CRLF line ends; dots are stuffed here.
 
     `outcome` is None until the dialogue is at rest. It is there at once, and `start` returns nothing, when
-    this server cannot take the message. Raises ValueError for a message that would end early on the wire.
+    this server cannot take the message. Raises ValueError for a message that does not end with CRLF.
     """
 
     __slots__ = (
@@ -109,10 +108,9 @@ class Transaction:
         message: bytes,
         extensions: Extensions = Extensions(),  # noqa: B008
     ) -> None:
-        check_framing(message)
         self.state = READY
         self.outcome: Outcome | None = None
-        self._body = message + FINAL_DOT
+        self._body = framed(message)
         self._pipelining = extensions.pipelining
         self._unread = b""
         self._verdict: Outcome | None = None

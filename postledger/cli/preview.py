@@ -28,7 +28,7 @@ def refuse_faulty(session: Session, number: int) -> None:
 @click.argument("name", metavar="CAMPAIGN")
 @click.option("--to", "who", help="For this recipient (number, UUID or address). Default: one of the lists.")
 @click.option("--server", "server_name", help="As sent by this server. Default: an example sender.")
-@click.option("--raw", is_flag=True, help="The message as it goes over the wire.")
+@click.option("--raw", is_flag=True, help="The message as it is sent, encoded and whole.")
 @json_option
 @pass_settings
 def preview(

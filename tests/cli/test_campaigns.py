@@ -47,7 +47,7 @@ def test_a_preview_shows_what_a_recipient_would_get_from_a_server(cli: Cli) -> N
     text = cli("campaign", "preview", "Spring", "--to", "bob@example.com", "--server", "alpha").output
     assert "From: news@alpha.example" in text
     assert "Dear Bob\n.\n.. bye" in text
-    assert "\r\n...\x20bye" in cli("campaign", "preview", "Spring", "--raw").stdout_bytes.decode()
+    assert "\r\n.\r\n..\x20bye" in cli("campaign", "preview", "Spring", "--raw").stdout_bytes.decode()
 
 
 def test_names_that_are_not_defined_are_found_before_the_start(cli: Cli) -> None:

@@ -89,16 +89,26 @@ def test_no_fixed_size_limit_is_no_limit() -> None:
     assert b" SIZE=27\r\n" in transaction(PIPELINING._replace(size_limit=0)).start()
 
 
-@pytest.mark.parametrize(
-    "message", [b"no end", b"a\r\n.\r\nb\r\n", b".\r\n", b"a\r\n.b\r\n", b"", b"a\n.\r\nb\r\n"]
-)
-def test_a_message_that_would_end_early_on_the_wire_is_an_error(message: bytes) -> None:
-    with pytest.raises(ValueError, match="the message"):
+@pytest.mark.parametrize("message", [b"no end", b"", b"a\r\n.", b"a\n"])
+def test_a_message_after_which_no_dot_would_end_it_is_an_error(message: bytes) -> None:
+    with pytest.raises(ValueError, match="does not end with CRLF"):
         transaction(message=message)
 
 
-def test_stuffed_dots_pass() -> None:
-    assert transaction(message=b"..\r\n..a\r\n...\r\n").start()
+@pytest.mark.parametrize(
+    ("message", "on_the_wire"),
+    [
+        (b"a\r\n.\r\nb\r\n", b"a\r\n..\r\nb\r\n"),
+        (b".\r\n", b"..\r\n"),
+        (b"..\r\n..a\r\n...\r\n", b"...\r\n...a\r\n....\r\n"),
+        (b"a\n.\r\nb\r\n", b"a\n..\r\nb\r\n"),
+        (b"no. dots.\r\n", b"no. dots.\r\n"),
+    ],
+)
+def test_no_line_of_a_message_ends_it(message: bytes, on_the_wire: bytes) -> None:
+    sent = transaction(message=message)
+    sent.start()
+    assert sent.receive(b"250 ok\r\n250 ok\r\n354 go\r\n") == on_the_wire + b".\r\n"
 
 
 def test_a_refused_recipient_with_354_gets_a_lone_dot_whose_answer_means_nothing() -> None:
