@@ -45,10 +45,13 @@ class AttemptStarted(Fact):
     remaining: int | None = None
 
     def state(self) -> str:
-        """As every fact's, without the detour over a dictionary: there is one of these for each e-mail."""
-        remaining = "" if self.remaining is None else f',"remaining":{self.remaining}'
-        head = f'{{"by":{encode_basestring(self.by)},"server":{self.server}'
-        return f'{head},"reservation":{self.reservation}{remaining}}}'
+        return self.state_of(self.by, self.server, self.reservation, self.remaining)
+
+    @staticmethod
+    def state_of(by: str, server: int, reservation: int, remaining: int | None) -> str:
+        """As every fact's, without the fact: there is one of these for each e-mail."""
+        rest = "" if remaining is None else f',"remaining":{remaining}'
+        return f'{{"by":{encode_basestring(by)},"server":{server},"reservation":{reservation}{rest}}}'
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,8 +61,12 @@ class Accepted(Fact):
     reply: str
 
     def state(self) -> str:
-        head = f'{{"by":{encode_basestring(self.by)},"server":{self.server}'
-        return f'{head},"reply":{encode_basestring(self.reply)}}}'
+        return self.state_of(self.by, self.server, self.reply)
+
+    @staticmethod
+    def state_of(by: str, server: int, reply: str) -> str:
+        """As every fact's, without the fact: there is one of these for each e-mail."""
+        return f'{{"by":{encode_basestring(by)},"server":{server},"reply":{encode_basestring(reply)}}}'
 
 
 @dataclass(frozen=True, kw_only=True)

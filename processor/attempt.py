@@ -22,6 +22,7 @@ from domain.streams import delivery_stream
 from processor.reservations import Reservation
 from processor.send import Send
 from processor.transaction import Transaction
+from storage.log.entries import Entry
 
 EVENTS_A_RESENDING = 3
 """AttemptStarted, OutcomeUnknown, Requeued."""
@@ -32,7 +33,7 @@ class Attempt:
     """`deadline` is the epoch second by which the server has to answer the present stage."""
 
     send: Send
-    stream: UUID
+    stream: bytes
     reservation: Reservation
     transaction: Transaction
     deadline: float = 0.0
@@ -46,31 +47,21 @@ class Attempt:
         return self.send.person.email
 
 
-def started(attempt: Attempt, by: str) -> AttemptStarted:
+def started(attempt: Attempt, by: str) -> Entry:
     send = attempt.send
-    return AttemptStarted(
-        originator_id=attempt.stream,
-        originator_version=attempt.version,
-        by=by,
-        server=send.server,
-        reservation=attempt.reservation.version,
-        remaining=send.remaining,
-    )
+    state = AttemptStarted.state_of(by, send.server, attempt.reservation.version, send.remaining)
+    return attempt.stream, send.version + 1, AttemptStarted.TOPIC, state.encode()
 
 
-def accepted(attempt: Attempt, reply: str, by: str) -> Accepted:
-    return Accepted(
-        originator_id=attempt.stream,
-        originator_version=attempt.version + 1,
-        by=by,
-        server=attempt.send.server,
-        reply=sanitise(reply, attempt.address),
-    )
+def accepted(attempt: Attempt, reply: str, by: str) -> Entry:
+    send = attempt.send
+    state = Accepted.state_of(by, send.server, sanitise(reply, send.person.email))
+    return attempt.stream, send.version + 2, Accepted.TOPIC, state.encode()
 
 
 def unknown(attempt: Attempt, reason: str, by: str) -> OutcomeUnknown:
     return OutcomeUnknown(
-        originator_id=attempt.stream,
+        originator_id=_stream(attempt),
         originator_version=attempt.version + 1,
         by=by,
         server=attempt.send.server,
@@ -86,7 +77,7 @@ def resent(attempt: Attempt, now: float, retry: RetryPolicy, jitter: float, by: 
     if again is None:
         return None
     return Requeued(
-        originator_id=attempt.stream,
+        originator_id=_stream(attempt),
         originator_version=attempt.version + 2,
         by=by,
         reason="policy",
@@ -97,7 +88,7 @@ def resent(attempt: Attempt, now: float, retry: RetryPolicy, jitter: float, by: 
 def put_back(attempt: Attempt, reason: str, again: float, by: str) -> Deferred:
     """The e-mail is untouched: it was nobody's fault but the server's, or it was not even offered."""
     return Deferred(
-        originator_id=attempt.stream,
+        originator_id=_stream(attempt),
         originator_version=attempt.version + 1,
         by=by,
         server=attempt.send.server,
@@ -105,6 +96,10 @@ def put_back(attempt: Attempt, reason: str, again: float, by: str) -> Deferred:
         about=About.SERVER.value,
         again=round(again, 3),
     )
+
+
+def _stream(attempt: Attempt) -> UUID:
+    return UUID(bytes=attempt.stream)
 
 
 def refused(

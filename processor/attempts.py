@@ -14,7 +14,7 @@ from domain.delivery import About
 from domain.fact import Fact
 from domain.reply import UNREACHABLE, Stage, Verdict, classify, sanitise
 from domain.retry import suspend_until
-from domain.streams import delivery_stream
+from domain.streams import delivery_stream_bytes
 from processor import attempt as facts
 from processor.attempt import Attempt
 from processor.gate import Gate
@@ -25,10 +25,14 @@ from processor.reservations import Reservations
 from processor.send import Send
 from processor.transaction import Outcome
 from processor.transport import Connection, TransportError
-from storage.log.committer import Committed, Committer, Conflict, Fenced
-from storage.log.entries import Entry, Result
+from storage.log.committer import Answer, Committer, Conflict, Fenced
+from storage.log.entries import Entry
 
 log = logging.getLogger(__name__)
+
+
+Heard = Callable[[int, Exception | None], None]
+"""Called with the position of the last of some events, or with why they are not in the log."""
 
 
 class Attempts:
@@ -45,9 +49,9 @@ class Attempts:
         self.in_hand = InHand()
         self.are_over = False
         """Set from any thread: no attempt starts any more."""
-        self._outbox: list[tuple[list[Entry], Callable[[Result], None]]] = []
-        self._answers: deque[tuple[Callable[[Result], None], Result]] = deque()
-        self._untold: deque[tuple[Fact | list[Fact], Send]] = deque()
+        self._outbox: list[tuple[list[Entry], Heard]] = []
+        self._answers: deque[Answer] = deque()
+        self._untold: deque[tuple[list[Entry], Send]] = deque()
         self._unanswered = 0
 
     @property
@@ -65,7 +69,7 @@ class Attempts:
             self.in_hand.release(send.key)
             return None
         if send.not_mailable is not None:
-            self._record(facts.suppressed(send, send.not_mailable, self._actor), send)
+            self._record([facts.suppressed(send, send.not_mailable, self._actor).entry()], send)
             return None
         skeleton = self._gate.skeleton(send.campaign, send.server)
         reservation = self._reservations.take(send.server, now) if skeleton else None
@@ -77,34 +81,34 @@ class Attempts:
             address = skeleton.envelope_to(send.person)
         except MessageError as error:
             self._reservations.give_back(reservation)
-            self._record(facts.unmakeable(send, str(error), self._actor), send)
+            self._record([facts.unmakeable(send, str(error), self._actor).entry()], send)
             return None
         transaction = connection.transaction(skeleton.envelope_from, address, message)
         if transaction.outcome is not None:
             self._reservations.give_back(reservation)
             self._not_through_here(send, transaction.outcome)
             return None
-        attempt = Attempt(send, delivery_stream(send.campaign, send.recipient), reservation, transaction)
-        self._submit(facts.started(attempt, self._actor), partial(self._started, attempt, on_committed))
+        stream = delivery_stream_bytes(send.campaign, send.recipient)
+        attempt = Attempt(send, stream, reservation, transaction)
+        self._submit([facts.started(attempt, self._actor)], partial(self._started, attempt, on_committed))
         return attempt
 
     def _not_through_here(self, send: Send, obstacle: Outcome) -> None:
         """The server cannot take this message, as it said itself: another one shall, if there is one."""
         self.in_hand.cannot_take(send.server, send.key)
         if self._gate.servers_for(send.campaign) <= self.in_hand.unfit(send.key):
-            self._record(facts.unmakeable(send, obstacle.text, self._actor), send)
+            self._record([facts.unmakeable(send, obstacle.text, self._actor).entry()], send)
         else:
             self.in_hand.release(send.key)
 
     def _started(self, attempt: Attempt, on_committed: Callable[[Exception | None], None],
-                 result: Result) -> None:  # fmt: skip
-        if isinstance(result, Committed):
-            self.in_hand.wrote(attempt.send.key, result.positions[-1])
-            on_committed(None)
+                 position: int, error: Exception | None) -> None:  # fmt: skip
+        if error is None:
+            self.in_hand.wrote(attempt.send.key, position)
         else:
             self._reservations.give_back(attempt.reservation)
             self.in_hand.release(attempt.send.key)
-            on_committed(result.error)
+        on_committed(error)
 
     def may_go(self, attempt: Attempt, now: float) -> bool:
         """The last look before MAIL FROM, after the commit."""
@@ -119,7 +123,7 @@ class Attempts:
     def not_offered(self, attempt: Attempt, now: float) -> None:
         self._reservations.ended(attempt.reservation, refused=True)
         fact = facts.put_back(attempt, "not offered: sending was stopped meanwhile", now, self._actor)
-        self._record(fact, attempt.send)
+        self._record([fact.entry()], attempt.send)
 
     def end(self, attempt: Attempt, lane: Lane, *, is_first: bool, now: float) -> bool:
         """Records how the attempt ended. True when the connection can carry another one."""
@@ -128,7 +132,7 @@ class Attempts:
         self._reservations.ended(attempt.reservation, refused=not outcome.dot_sent)
         if outcome.accepted:
             lane.widen()
-            self._record(facts.accepted(attempt, outcome.text, self._actor), attempt.send)
+            self._record([facts.accepted(attempt, outcome.text, self._actor)], attempt.send)
         elif outcome.is_unknown:
             lane.narrow()
             self._unknown(attempt, outcome.text, now)
@@ -146,7 +150,7 @@ class Attempts:
         else:
             policy, jitter = self._gate.view.policy, random.random()  # noqa: S311
             fact = facts.refused(attempt.send, verdict, outcome.text, now, policy, jitter, self._actor)
-        self._record(fact, attempt.send)
+        self._record([fact.entry()], attempt.send)
 
     def _unknown(self, attempt: Attempt, reason: str, now: float) -> None:
         send, policy = attempt.send, self._gate.view.policy
@@ -154,7 +158,7 @@ class Attempts:
         if policy.resend_unknown and not self._gate.is_cancelled(send.campaign):
             again = facts.resent(attempt, now, policy, random.random(), self._actor)  # noqa: S311
             told += [again] if again else []
-        self._record(told, send)
+        self._record([fact.entry() for fact in told], send)
 
     def suspend_for_connect(self, lane: Lane, error: TransportError) -> None:
         verdict = _verdict(error.code, error.text, error.stage)
@@ -173,18 +177,18 @@ class Attempts:
             until = now + policy.max_suspension
         self._suspend(lane.server, reason, datetime.fromtimestamp(until, UTC))
 
-    def _record(self, told: Fact | list[Fact], send: Send) -> None:
+    def _record(self, told: list[Entry], send: Send) -> None:
         self._submit(told, partial(self._recorded, told, send))
 
-    def _recorded(self, told: Fact | list[Fact], send: Send, result: Result) -> None:
-        if isinstance(result, Committed):
-            self.in_hand.wrote(send.key, result.positions[-1])
-        elif isinstance(result.error, Conflict | Fenced):
+    def _recorded(self, told: list[Entry], send: Send, position: int, error: Exception | None) -> None:
+        if error is None:
+            self.in_hand.wrote(send.key, position)
+        elif isinstance(error, Conflict | Fenced):
             # Another processor took this one for dead and wrote for it; what it wrote stands.
-            log.warning("outcome of %s:%s not recorded: %s", *send.key, type(result.error).__name__)
+            log.warning("outcome of %s:%s not recorded: %s", *send.key, type(error).__name__)
             self.in_hand.release(send.key)
         else:
-            log.warning("outcome of %s:%s not recorded yet: %s", *send.key, str(result.error).strip())
+            log.warning("outcome of %s:%s not recorded yet: %s", *send.key, str(error).strip())
             self._untold.append((told, send))
 
     def tell_again(self) -> None:
@@ -192,10 +196,9 @@ class Attempts:
         while self._untold:
             self._record(*self._untold.popleft())
 
-    def _submit(self, told: Fact | list[Fact], done: Callable[[Result], None]) -> None:
-        entries = [told.entry()] if isinstance(told, Fact) else [fact.entry() for fact in told]
+    def _submit(self, told: list[Entry], heard: Heard) -> None:
         self._unanswered += 1
-        self._outbox.append((entries, done))
+        self._outbox.append((told, heard))
 
     def flush(self, at_least: int = 1) -> None:
         """Hands what has come together since the last time to the committer: the fewer times it is woken,
@@ -208,9 +211,11 @@ class Attempts:
         """Goes on with what the committer has answered, whose own thread is to be kept free."""
         answers = self._answers
         while answers:
-            done, result = answers.popleft()
-            self._unanswered -= 1
-            done(result)
+            parts, first, _, error = answers.popleft()
+            self._unanswered -= len(parts)
+            for told, heard in parts:
+                first += len(told)
+                heard(first - 1, error)
 
 
 def _was_given_up(outcome: Outcome) -> bool:

@@ -10,9 +10,10 @@ import logging
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from datetime import datetime
 from threading import Condition, Thread
 from time import monotonic, sleep
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import psycopg2
 from eventsourcing.persistence import StoredEvent
@@ -51,13 +52,27 @@ _ALREADY_THERE = """
 
 
 Done = Callable[[Result], None]
+Part = tuple[Sequence[Entry], Any]
+"""Events that belong together, and whatever whoever hands them in will know them by."""
+
+
+class Answer(NamedTuple):
+    """What became of parts that were handed in together. Without `error` they are in the log, one after the
+    other from position `first` on."""
+
+    parts: Sequence[Part]
+    first: int
+    recorded_at: datetime | None = None
+    error: Exception | None = None
 
 
 class _Submission(NamedTuple):
+    """Parts are committed together while nothing is wrong with any, else each for itself."""
+
+    parts: Sequence[Part]
     entries: Sequence[Entry]
-    done: Done
+    heard: Callable[[Answer], object]
     notify: bool
-    heard: Callable[[tuple[Done, Result]], object] | None = None
 
 
 class Committer:
@@ -107,28 +122,23 @@ class Committer:
 
         Raises DataError and CommitterClosed, in which cases `done` is never called.
         """
-        submission = _Submission(entries(events), done, notify)
+        checked = entries(events)
+        self._wait_for_turn(_Submission([(checked, done)], checked, _tell, notify))
+
+    def submit_all(
+        self, parts: Sequence[Part], heard: Callable[[Answer], object], *, notify: bool = True
+    ) -> None:
+        """Several submissions at once, each judged for itself: as `submit`, but cheaper, since what they hold
+        is not looked at, and they are committed and answered together as long as nothing is wrong with any. `heard`, which
+        is called in the committer's thread, may be the `append` of a deque."""
+        together = [entry for events, _ in parts for entry in events]
+        self._wait_for_turn(_Submission(parts, together, heard, notify))
+
+    def _wait_for_turn(self, submission: _Submission) -> None:
         with self._changed:
             if self._closing:
                 raise CommitterClosed("events came after the committer was closed")
             self._waiting.append(submission)
-            self._changed.notify()
-
-    def submit_all(
-        self,
-        handed: Sequence[tuple[Sequence[Entry], Done]],
-        heard: Callable[[tuple[Done, Result]], object],
-        *,
-        notify: bool = True,
-    ) -> None:
-        """Several submissions at once, each judged for itself: as `submit`, but cheaper, since what they hold
-        is not looked at. Instead of `done`, `heard` is called with `done` and the result, for another thread
-        to go on with them; such as the `append` of a deque."""
-        submissions = [_Submission(events, done, notify, heard) for events, done in handed]
-        with self._changed:
-            if self._closing:
-                raise CommitterClosed("events came after the committer was closed")
-            self._waiting.extend(submissions)
             self._changed.notify()
 
     def promise(self, events: Sequence[StoredEvent], *, notify: bool = True) -> Future[Committed]:
@@ -179,24 +189,12 @@ class Committer:
                 room -= len(gathered[-1].entries)
         return gathered
 
-    def _commit(self, gathered: list[_Submission]) -> None:
-        for submissions in self._apart(gathered):
-            while submissions:
-                if self._fenced:
-                    self._refuse(submissions, self._fenced)
-                    break
-                submissions = self._try(submissions)
-
-    def _apart(self, gathered: list[_Submission]) -> list[list[_Submission]]:
-        """The same event handed in twice cannot go into one transaction, and once into none."""
-        hopeless, later = repeats([submission.entries for submission in gathered])
-        if not hopeless and not later:
-            return [gathered]
-        self._refuse(
-            [gathered[n] for n in sorted(hopeless)], Conflict("two events of one version in one stream")
-        )
-        others = [submission for n, submission in enumerate(gathered) if n not in hopeless | later]
-        return [others, *([gathered[n]] for n in sorted(later))]
+    def _commit(self, submissions: list[_Submission]) -> None:
+        while submissions:
+            if self._fenced:
+                self._refuse(submissions, self._fenced)
+                break
+            submissions = self._try(submissions)
 
     def _try(self, submissions: list[_Submission]) -> list[_Submission]:
         """Commits the submissions; those that are to be tried again without the others are returned."""
@@ -207,17 +205,18 @@ class Committer:
         try:
             sealed = self._settle(batch) if batch.entries else None
         except UniqueViolation as error:
-            return self._refuse_culprits(submissions, batch, error)
+            return self._sort_out(submissions, batch, error)
         except Fenced as error:
             self._fenced = error
             return submissions
         except (Unavailable, Unresolved) as error:
             self._refuse(submissions, error)
         except Exception as error:  # noqa: BLE001  # Whoever waits must hear of it, and the thread go on.
-            if len(submissions) == 1:
-                self._refuse(submissions, error)
+            apart = _apart(submissions)
+            if len(apart) == 1:
+                self._refuse(apart, error)
             else:
-                for submission in submissions:
+                for submission in apart:
                     self._commit([submission])
         else:
             self._confirm(submissions, sealed)
@@ -263,6 +262,19 @@ class Committer:
             self._connection.close()
             self._connection = None
 
+    def _sort_out(
+        self, submissions: list[_Submission], batch: Batch, error: UniqueViolation
+    ) -> list[_Submission]:
+        """Returns those that are to be tried again. The same event handed in twice cannot go into one
+        transaction, and once into none."""
+        apart = _apart(submissions)
+        hopeless, later = repeats([submission.entries for submission in apart])
+        if len(apart) == len(submissions) and not hopeless and not later:
+            return self._refuse_culprits(submissions, batch, error)
+        self._refuse([apart[n] for n in hopeless], Conflict("two events of one version in one stream"))
+        self._commit([submission for n, submission in enumerate(apart) if n not in hopeless | later])
+        return [apart[n] for n in sorted(later)]
+
     def _refuse_culprits(
         self, submissions: list[_Submission], batch: Batch, error: UniqueViolation
     ) -> list[_Submission]:
@@ -300,9 +312,8 @@ class Committer:
         first = sealed.first if sealed else 0
         recorded_at = sealed.moment if sealed else self._clock.now()
         for submission in submissions:
-            end = first + len(submission.entries)
-            self._tell(submission, Committed(range(first, end), recorded_at))
-            first = end
+            submission.heard(Answer(submission.parts, first, recorded_at))
+            first += len(submission.entries)
         if sealed and self._on_commit:
             try:
                 self._on_commit(sealed.position)
@@ -311,15 +322,25 @@ class Committer:
 
     def _refuse(self, submissions: Sequence[_Submission], error: Exception) -> None:
         for submission in submissions:
-            self._tell(submission, Refused(error))
+            submission.heard(Answer(submission.parts, 0, error=error))
         if self._on_refusal:
             self._on_refusal()
 
-    def _tell(self, submission: _Submission, result: Result) -> None:
-        if submission.heard is not None:
-            submission.heard((submission.done, result))
-            return
-        try:
-            submission.done(result)
-        except Exception:
-            log.exception("whoever handed in events failed on hearing of their commit")
+
+def _apart(submissions: list[_Submission]) -> list[_Submission]:
+    return [
+        submission._replace(parts=[part], entries=part[0])
+        for submission in submissions
+        for part in submission.parts
+    ]
+
+
+def _tell(answer: Answer) -> None:
+    (events, done), (_, first, recorded_at, error) = answer.parts[0], answer
+    try:
+        if error is not None:
+            done(Refused(error))
+        elif recorded_at is not None:
+            done(Committed(range(first, first + len(events)), recorded_at))
+    except Exception:
+        log.exception("whoever handed in events failed on hearing of their commit")

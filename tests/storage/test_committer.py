@@ -14,7 +14,8 @@ from psycopg2.extensions import connection
 
 from domain.clock import VirtualClock
 from storage.log.append import Log
-from storage.log.committer import Committed, Committer, CommitterClosed, Conflict, Refused, Result
+from storage.log.committer import Answer, Committed, Committer, CommitterClosed, Conflict, Refused, Result
+from storage.log.entries import entries
 from storage.log.verify import verify
 from storage.pool import Pool
 
@@ -25,8 +26,10 @@ def event(stream: int, version: int = 1) -> StoredEvent:
     return StoredEvent(UUID(int=stream), version, "happened", b"{}")
 
 
-@pytest.fixture
-def hand_in_together(pool: Pool, wait_for_blocked: Callable[[int], list[int]]) -> HandIn:
+@pytest.fixture(params=["submit", "submit_all"])
+def hand_in_together(
+    request: pytest.FixtureRequest, pool: Pool, wait_for_blocked: Callable[[int], list[int]]
+) -> HandIn:
     """The committer is held up by one event until all submissions wait, so that they go into one commit."""
 
     def hand_in(committer: Committer, submissions: list[list[StoredEvent]]) -> list[Result]:
@@ -38,12 +41,24 @@ def hand_in_together(pool: Pool, wait_for_blocked: Callable[[int], list[int]]) -
             if len(results) == len(submissions):
                 finished.set()
 
+        def heard(answer: Answer) -> None:
+            first = answer.first
+            for events, n in answer.parts:
+                if answer.error is None:
+                    done(n, Committed(range(first, first + len(events)), datetime.now(UTC)))
+                else:
+                    done(n, Refused(answer.error))
+                first += len(events)
+
         with pool.transaction() as cur:
             cur.execute("SELECT FROM log_head FOR UPDATE")
             first = committer.promise([event(10**6)])
             wait_for_blocked(1)
-            for n, events in enumerate(submissions):
-                committer.submit(events, partial(done, n))
+            if request.param == "submit":
+                for n, events in enumerate(submissions):
+                    committer.submit(events, partial(done, n))
+            else:
+                committer.submit_all([(entries(events), n) for n, events in enumerate(submissions)], heard)
         first.result()
         finished.wait()
         return [results[n] for n in range(len(submissions))]
@@ -78,6 +93,7 @@ def test_what_waits_together_is_committed_together_in_order(
     assert heads == [1, 101]
 
 
+@pytest.mark.parametrize("hand_in_together", ["submit"], indirect=True)
 def test_a_commit_has_no_more_events_than_the_limit_but_one_submission_stays_whole(
     pool: Pool, admin: connection, hand_in_together: HandIn
 ) -> None:
