@@ -129,8 +129,8 @@ class Committer:
         self, parts: Sequence[Part], heard: Callable[[Answer], object], *, notify: bool = True
     ) -> None:
         """Several submissions at once, each judged for itself: as `submit`, but cheaper, since what they hold
-        is not looked at, and they are committed and answered together as long as nothing is wrong with any. `heard`, which
-        is called in the committer's thread, may be the `append` of a deque."""
+        is not looked at, and they are committed and answered together as long as nothing is wrong with any.
+        `heard`, which is called in the committer's thread, may be the `append` of a deque."""
         together = [entry for events, _ in parts for entry in events]
         self._wait_for_turn(_Submission(parts, together, heard, notify))
 
