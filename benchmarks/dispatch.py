@@ -20,7 +20,7 @@ from benchmarks.postfix_tools import free_port, smtp_sink, smtp_source
 E_MAILS = 100_000
 SERVERS = 20
 CONNECTIONS = 10
-ROUNDS = 3
+ROUNDS = 5
 REACH = 1.0
 
 SPAN = """
@@ -40,15 +40,16 @@ def run(processes: int = 1) -> dict[str, Any]:
         for _ in range(ROUNDS):
             theirs.append(smtp_source(port, E_MAILS // 2))
             ours.append(_send(made, people, processes))
-    value, baseline = statistics.median(ours), statistics.median(theirs)
+    # Each round beside the baseline that was measured just before it: the machine's speed varies meanwhile.
+    ratio = statistics.median(mine / its for mine, its in zip(ours, theirs, strict=True))
     return {
         "name": "dispatch",
-        "value": round(value),
+        "value": round(statistics.median(ours)),
         "unit": "e-mails/s",
-        "baseline": round(baseline),
-        "ratio": round(value / baseline, 2),
+        "baseline": round(statistics.median(theirs)),
+        "ratio": round(ratio, 2),
         "reach": REACH,
-        "ok": value / baseline >= REACH,
+        "ok": ratio >= REACH,
     }
 
 

@@ -186,8 +186,8 @@ class Dispatcher:
             self._hungry.set()
 
     def _pump_freed(self) -> None:
-        """Not line by line as they become free: messages that are made one after the other find what they need
-        in the machine's caches, and take two thirds of the time."""
+        """Not line by line as they become free: messages that are made one after the other find what they
+        need in the machine's caches, and take two thirds of the time."""
         while self._freed:
             freed, self._freed = self._freed, {}
             for lane in freed:
