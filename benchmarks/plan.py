@@ -41,7 +41,6 @@ def run() -> dict[str, Any]:
     ratio = value / baseline
     line = {"name": "plan", "value": round(value, 2), "unit": "ms (median)", "baseline": round(baseline, 2)}
     line |= {"ratio": round(ratio, 2), "reach": REACH, "ok": ratio <= REACH}
-    print(json.dumps(line))
     return line
 
 
@@ -64,4 +63,4 @@ def rounds(made: Installation) -> list[float]:
 
 
 if __name__ == "__main__":
-    run()
+    print(json.dumps(run()))

@@ -58,7 +58,6 @@ def run() -> dict[str, Any]:
     ratio = baseline / value
     line = {"name": "queueing", "value": round(value, 2), "unit": "s", "baseline": round(baseline, 2)}
     line |= {"ratio": round(ratio, 2), "reach": REACH, "ok": ratio >= REACH}
-    print(json.dumps(line))
     return line
 
 
@@ -98,4 +97,4 @@ def checkpoint(pool: Pool) -> None:
 
 
 if __name__ == "__main__":
-    run()
+    print(json.dumps(run()))

@@ -65,7 +65,6 @@ def run() -> dict[str, Any]:
     ratio = value / baseline
     line = {"name": "rebuild", "value": round(value), "unit": "events/s", "baseline": round(baseline)}
     line |= {"ratio": round(ratio, 1), "reach": REACH, "ok": value >= REACH and ratio >= REACH_RATIO}
-    print(json.dumps(line))
     return line
 
 
@@ -90,4 +89,4 @@ def seconds(what: Callable[[], object]) -> float:
 
 
 if __name__ == "__main__":
-    run()
+    print(json.dumps(run()))

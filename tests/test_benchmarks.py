@@ -1,4 +1,4 @@
-"""That `bin/bench` can run what it names. What the benchmarks measure takes minutes and is not tested here."""
+"""That `bin/bench` can run what it names; the measuring itself takes minutes and is not tested here."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def test_every_benchmark_that_is_named_can_be_run(name: str) -> None:
     assert callable(importlib.import_module(f"benchmarks.{name}").run)
 
 
-def test_a_figure_is_printed_as_one_line_of_json_with_its_baseline(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_figure_is_one_line_of_json_with_its_baseline(capsys: pytest.CaptureFixture[str]) -> None:
     assert benchmarks.main(["compose"]) in (0, 1)
     (line,) = capsys.readouterr().out.splitlines()
     assert {"name", "value", "unit", "baseline", "ratio", "reach", "ok"} <= json.loads(line).keys()

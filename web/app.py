@@ -17,6 +17,7 @@ from storage.secrets import Secrets
 from web import (
     access,
     campaigns,
+    compression,
     dashboard,
     deliveries,
     docs,
@@ -136,7 +137,7 @@ def create_app(
         provider,
     )
     app.extensions["postledger.broadcast"] = Broadcast(composer(app), largest=settings.streams)
-    for part in (errors, metrics, guard, access, notices, navigation, page, events):
+    for part in (compression, errors, metrics, guard, access, notices, navigation, page, events):
         part.install(app)
     for resource in (*RESOURCES, *listmonk.RESOURCES):
         app.register_blueprint(resource.blueprint)

@@ -101,12 +101,22 @@ class IdentityProvider:
 
 
 @contextmanager
-def identity_provider(clock: Clock) -> Iterator[IdentityProvider]:
+def identity_provider(clock: Clock, host: str = "127.0.0.1") -> Iterator[IdentityProvider]:
+    """`host` is its name on this machine: `localhost` is another site than 127.0.0.1."""
     provider = IdentityProvider(clock)
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            self.tell({})
+            if self.path.startswith("/authorize?"):
+                self.send_back()
+            else:
+                self.tell({})
+
+        def send_back(self) -> None:
+            """As to somebody who is signed in there already."""
+            self.send_response(302)
+            self.send_header("Location", provider.approve(f"{provider.address}{self.path}"))
+            self.end_headers()
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"])).decode()
@@ -125,7 +135,7 @@ def identity_provider(clock: Clock) -> Iterator[IdentityProvider]:
             """The tests say what matters."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    provider.address = f"http://127.0.0.1:{server.server_port}"
+    provider.address = f"http://{host}:{server.server_port}"
     thread = Thread(target=server.serve_forever)
     thread.start()
     try:

@@ -39,8 +39,8 @@ def weighed(page: Page) -> tuple[dict[str, str], dict[str, int], dict[str, int]]
 
 
 def fill(world: World) -> None:
-    """Thirty servers and twenty campaigns, with something of every kind to tell."""
-    servers = [world.server(f"server-{n}", daily_limit=1000) for n in range(1, 31)]
+    """A hundred servers and twenty campaigns, with something of every kind to tell."""
+    servers = [world.server(f"server-{n}", daily_limit=1000) for n in range(1, 101)]
     people = world.people(60)
     for number in range(20):
         campaign = world.campaign(f"The letter of the reading circle, number {number + 1}")
@@ -59,7 +59,7 @@ def test_the_first_look_at_the_dashboard_takes_less_than_a_hundred_kilobytes(
     asked, received, ended = weighed(page)
     page.goto("/")
     page.wait_for_selector('#link[data-state="live"]')
-    assert page.locator("#live-servers li").count() == 30
+    assert page.locator("#live-servers li").count() == 100
     ending = {request for request, url in asked.items() if "/live?" not in url}
     while not ending <= ended.keys():
         page.evaluate("new Promise((done) => requestAnimationFrame(done))")
