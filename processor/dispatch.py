@@ -11,7 +11,6 @@ import logging
 import selectors
 import threading
 from collections.abc import Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 from domain.clock import Clock
@@ -20,16 +19,13 @@ from processor.attempts import Attempts
 from processor.gate import Gate
 from processor.inbox import Inbox
 from processor.lane import Lane, Line, Wanted
+from processor.openers import Openers
 from processor.send import Room, Send
 from processor.smtp_settings import SmtpSettings
-from processor.transport import Connection, TransportError, connect
+from processor.transport import Connection, TransportError
 from storage.outage import OUTAGE
 
 log = logging.getLogger(__name__)
-
-OPENERS = 16
-"""Threads that connect, negotiate TLS and sign in: blocking work, kept out of the loop."""
-
 
 FACTS_AT_ONCE = 32
 """So many go to the committer before the loop has gone round, that it need not wait while much is done."""
@@ -53,7 +49,7 @@ class Dispatcher:
         self.wake = self._inbox.wake
         self._call = self._inbox.put
         self._now = clock.seconds
-        self._openers = ThreadPoolExecutor(OPENERS, thread_name_prefix="open-smtp")
+        self._openers = Openers(gate, self._call, self._opened, self._not_opened)
         self._freed: dict[Lane, None] = {}
         self._is_stopping = False
         self._thread = threading.Thread(target=self._run, name="dispatch", daemon=True)
@@ -75,7 +71,7 @@ class Dispatcher:
         if not ended:
             self._call(self._cut_off)
             self._thread.join(10)
-        self._openers.shutdown(wait=False, cancel_futures=True)
+        self._openers.close()
         return ended
 
     def rooms(self, servers: Iterable[int]) -> dict[int, Room]:
@@ -181,7 +177,7 @@ class Dispatcher:
         if lane.waiting and len(lane.lines) < lane.max_conns:
             for _ in range(lane.connections_wanted()):
                 lane.opening += 1
-                self._openers.submit(self._open, lane)
+                self._openers.open(lane)
         if not self._hungry.is_set() and lane.is_hungry():
             self._hungry.set()
 
@@ -202,23 +198,6 @@ class Dispatcher:
             self._attempts.in_hand.release(send.key)
         lane.waiting.clear()
 
-    def _open(self, lane: Lane) -> None:
-        """In an opener's thread."""
-        try:
-            settings, password = self._gate.login(lane.server)
-            patience = self._gate.view.servers[lane.server].settings.wait_timeout
-            connection = connect(settings, password, timeout=patience)
-        except TransportError as error:
-            self._call(partial(self._open_failed, lane, error))
-        except OUTAGE as error:
-            log.warning("no login for server %d: %s", lane.server, str(error).strip())
-            self._call(partial(self._not_opened, lane))
-        except Exception as error:
-            log.exception("a connection to server %d could not be opened", lane.server)
-            self.crashed = error
-        else:
-            self._call(partial(self._opened, lane, connection, settings))
-
     def _opened(self, lane: Lane, connection: Connection, settings: SmtpSettings) -> None:
         lane.opening -= 1
         smtp = lane.smtp if settings == lane.smtp else settings
@@ -231,14 +210,14 @@ class Dispatcher:
         self._selector.register(connection, selectors.EVENT_READ, line)
         self._pump(lane)
 
-    def _not_opened(self, lane: Lane) -> None:
-        """The database was away: nothing is said of the server, whose sends are planned anew."""
+    def _not_opened(self, lane: Lane, error: Exception) -> None:
         lane.opening -= 1
-        self._release(lane)
-
-    def _open_failed(self, lane: Lane, error: TransportError) -> None:
-        lane.opening -= 1
-        if lane.lines:
+        if not isinstance(error, TransportError):
+            # The database was away, say: nothing is known of the server, whose sends are planned anew.
+            self._release(lane)
+            if not isinstance(error, OUTAGE):
+                self.crashed = error
+        elif lane.lines:
             lane.cap(self._now())
         elif not lane.opening:
             # The last one of several that were opened at once: none got through.
