@@ -134,8 +134,8 @@ class Attempts:
             lane.widen()
             self._record([facts.accepted(attempt, outcome.text, self._actor)], attempt.send)
         elif outcome.is_unknown:
-            lane.narrow()
             self._unknown(attempt, outcome.text, now)
+            self._break(lane, outcome)
         else:
             self._refused(attempt, lane, outcome, is_first, now)
         return outcome.connection_usable
@@ -150,7 +150,16 @@ class Attempts:
         else:
             policy, jitter = self._gate.view.policy, random.random()  # noqa: S311
             fact = facts.refused(attempt.send, verdict, outcome.text, now, policy, jitter, self._actor)
+            self._break(lane, outcome)
         self._record([fact.entry()], attempt.send)
+
+    def _break(self, lane: Lane, outcome: Outcome) -> None:
+        """One connection that breaks says nothing of the server; that none lasts does: it would use up the
+        attempts of one e-mail after the other, or leave them all unknown."""
+        if outcome.code is not None:
+            lane.breaks = 0
+        elif lane.has_broken_too_often():
+            self._trouble(lane, UNREACHABLE, sanitise(outcome.text, ""))
 
     def _unknown(self, attempt: Attempt, reason: str, now: float) -> None:
         send, policy = attempt.send, self._gate.view.policy

@@ -17,6 +17,9 @@ server that has just been in trouble is probed by few."""
 LOOKAHEAD_SECONDS = 1.0
 """How long the sends handed to a lane should last: short enough that a choice of server is never old."""
 
+MOST_BREAKS = 5
+"""So many attempts in a row that end without a reply are the server's trouble and not the e-mails'."""
+
 CAP_SECONDS = 60.0
 """How long to make do with the connections that a server took, before it is asked for more again."""
 
@@ -57,6 +60,7 @@ class Lane:
     opening: int = 0
     width: int = CONNECTIONS_AT_FIRST
     failures: int = 0
+    breaks: int = 0
     rate: float = 0.0
     handed: int = 0
     arrived: int = 0
@@ -104,7 +108,7 @@ class Lane:
         return 2 * len(self.waiting) + self.backlog() <= self._depth()
 
     def widen(self) -> None:
-        self.failures = 0
+        self.failures = self.breaks = 0
         self._ended += 1
         if self.width < self.max_conns:
             self.width = min(2 * self.width, self.max_conns)
@@ -112,6 +116,12 @@ class Lane:
     def narrow(self) -> None:
         self.failures += 1
         self.width = CONNECTIONS_AT_FIRST
+
+    def has_broken_too_often(self) -> bool:
+        """To be asked after each attempt that ended without a reply."""
+        self.width = CONNECTIONS_AT_FIRST
+        self.breaks += 1
+        return self.breaks >= MOST_BREAKS
 
     def measure(self, seconds: float) -> None:
         """Updates the rate of accepted e-mails a second, which rises at once and falls smoothly; called about

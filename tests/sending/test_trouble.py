@@ -310,6 +310,46 @@ def test_a_connection_lost_after_the_message_leaves_an_unknown_outcome(world: Wo
     assert world.counts() == {"sent": 4, "unknown": 1}
 
 
+def test_a_server_that_hangs_up_within_each_message_rests_before_it_has_used_up_attempts(
+    world: World,
+) -> None:
+    with Sink(rules=(Rule("data", drop=True),)) as first, Sink() as second:
+        alpha = world.add_server("alpha", first, daily_limit=1000, max_conns=1)
+        world.add_server("beta", second, daily_limit=100)
+        world.change_policy(poll_interval=1, retry_first=1)
+        world.add_people(50)
+        send_everything(world)
+        assert len(first.attempts) == 5
+        assert len(second.messages) == 50
+    suspension = world.application.server(alpha).suspension
+    assert suspension is not None
+    assert suspension.reason == "the server closed the connection"
+    assert sorted(attempts_counted(world)) == [1] * 45 + [2] * 5
+
+
+def test_a_server_that_hangs_up_after_each_message_rests_before_it_leaves_all_unknown(world: World) -> None:
+    with Sink(rules=(Rule("dot", drop=True),)) as sink:
+        alpha = world.add_server("alpha", sink, max_conns=1)
+        world.add_people(50)
+        world.create_and_start()
+        with world.sending():
+            wait_until(lambda: world.application.server(alpha).suspension)
+            wait_until(lambda: world.counts() == {"unknown": 5, "queued": 45})
+        assert len(sink.attempts) == 5
+
+
+def test_breaks_with_answers_in_between_are_no_trouble_of_the_server(world: World) -> None:
+    fragile = tuple(Rule("data", drop=True, recipient=f"p{n}@", times=1) for n in range(0, 50, 4))
+    with Sink(rules=fragile) as sink:
+        world.add_server("alpha", sink, max_conns=1)
+        world.change_policy(poll_interval=1, retry_first=1)
+        world.add_people(50)
+        send_everything(world)
+        assert len(sink.messages) == 50
+    assert len(told(world.pool, "delivery.deferred")) > 5
+    assert not told(world.pool, "server.suspended")
+
+
 def test_an_unknown_outcome_is_sent_again_where_the_policy_says_so(world: World) -> None:
     with Sink(rules=(Rule("dot", drop=True, times=2, recipient="p1@", keeps=True),)) as sink:
         world.add_server("alpha", sink, max_conns=1)
