@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from postledger.config import Config
 from postledger.logs import set_up_logs
-from postledger.session import open_session
+from postledger.session import NotReadyError, open_session, outdated_projections
 from postledger.stopping import on_stop
 from processor.heartbeat import PATIENCE
 from processor.processor import Processor
@@ -24,9 +24,15 @@ def collect_rarely() -> None:
 
 
 def run_processor(config: Config, *, patience: timedelta = PATIENCE) -> int:
-    """0 after SIGTERM or SIGINT, 1 when the processor could not go on and wants to be started anew."""
+    """0 after SIGTERM or SIGINT, 1 when the processor could not go on and wants to be started anew. Raises
+    NotReadyError for projections of an earlier release, which it would go on with by other rules."""
     set_up_logs(config, "processor")
     with open_session(config, connections=CONNECTIONS) as session:
+        if outdated := outdated_projections(session.pool):
+            raise NotReadyError(
+                f"projections were made by an earlier release ({', '.join(outdated)}): "
+                "run `postledger migrate` first"
+            )
         processor = Processor(
             session.url, session.pool, session.secrets, session.clock, config.public_url, patience=patience
         )

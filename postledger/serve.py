@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 from contextlib import ExitStack
+from dataclasses import fields
+from pathlib import Path
 
 from postledger.children import Children
 from postledger.config import Config
@@ -39,16 +41,10 @@ def run_all(config: Config, processors: int = 1) -> int:
 
 def environment(config: Config, url: str) -> dict[str, str]:
     """The configuration as a child process reads it; secrets go this way, never as arguments."""
-    values = {
-        "DATABASE_URL": url,
-        "DATA_FOLDER": str(config.data_folder.absolute()),
-        "BIND": config.bind,
-        "PORT": str(config.port),
-        "PUBLIC_URL": config.public_url,
-        "TRUSTED_PROXIES": str(config.trusted_proxies),
-        "KEY": config.key,
-        "KEY_FILE": str(config.key_file.absolute()) if config.key_file else None,
-        "LOG_LEVEL": config.log_level,
-        "LOG_FORMAT": config.log_format,
-    }
-    return {f"POSTLEDGER_{name}": value for name, value in values.items() if value}
+    values = {one.name: getattr(config, one.name) for one in fields(config) if one.name != "sources"}
+    values["database_url"] = url
+    return {f"POSTLEDGER_{name.upper()}": _as_text(value) for name, value in values.items() if value}
+
+
+def _as_text(value: object) -> str:
+    return str(value.absolute() if isinstance(value, Path) else value)

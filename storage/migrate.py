@@ -43,11 +43,13 @@ class NewerDatabase(MigrationError):
 
 
 class Applied(list[str]):
-    """The names of the migrations that were applied, and what could not be done beside them."""
+    """The names of the migrations that were applied, what could not be done beside them, and which
+    projections were made anew."""
 
     def __init__(self) -> None:
         super().__init__()
         self.warnings: list[str] = []
+        self.rebuilt: list[str] = []
 
 
 def migrate(url: str) -> Applied:

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from postledger.config import load
+from postledger.serve import environment
 from postledger.sink import Sink
 from tests.installation import PATIENCE, Running, processes_of, wait_until
 from tests.sending.world import World
@@ -27,6 +29,22 @@ def world_of(served: Running) -> Iterator[World]:
     world = World((served.folder / "var" / "postgresql" / "url").read_text().strip())
     yield world
     world.close()
+
+
+def test_the_parts_are_given_every_setting_wherever_it_came_from(tmp_path: Path) -> None:
+    file = tmp_path / "elsewhere" / "settings.toml"
+    file.parent.mkdir()
+    file.write_text(
+        'public_url = "https://post.example.com"\ntrusted_proxies = 1\nlog_format = "json"\n'
+        'oidc_issuer = "https://id.example.com"\noidc_client_id = "postledger"\n'
+        'oidc_client_secret_file = "secret"\noidc_label = "Sign in with Ours"\n'
+    )
+    given = load({"config": str(file), "port": 8099}, {}, tmp_path)
+    taken = load({}, environment(given, "postgresql://db.example.com/post"), tmp_path / "another")
+    assert taken.database_url == "postgresql://db.example.com/post"
+    assert {**vars(taken), "sources": None, "database_url": None} == {
+        **vars(given), "sources": None, "database_url": None,
+    }  # fmt: skip
 
 
 def send(served: Running, list_name: str) -> int:

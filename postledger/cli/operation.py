@@ -60,13 +60,15 @@ def migrate(settings: Settings, /, as_json: bool) -> None:
     with open_database(settings.config()) as url:
         applied = prepare(url)
     if as_json:
-        print_json({"applied": list(applied), "warnings": applied.warnings})
+        print_json({"applied": list(applied), "rebuilt": applied.rebuilt, "warnings": applied.warnings})
         return
     for name in applied:
         click.echo(f"applied {name}")
+    for name in applied.rebuilt:
+        click.echo(f"rebuilt projection {name}")
     for warning in applied.warnings:
         click.echo(f"Warning: {warning}", err=True)
-    if not applied:
+    if not applied and not applied.rebuilt:
         click.echo("the database is up to date")
 
 

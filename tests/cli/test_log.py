@@ -68,6 +68,20 @@ def test_projections_can_be_listed_and_made_anew(history: Cli) -> None:
     assert "there is no projection nonsense" in history.error("projections", "rebuild", "nonsense")
 
 
+def test_projections_of_an_earlier_release_hold_a_processor_up_until_they_are_made_anew(
+    history: Cli, database_url: str
+) -> None:
+    tamper(
+        database_url,
+        "UPDATE projection.projection_positions SET version = 0 WHERE projection = 'servers'; "
+        "UPDATE projection.servers SET name = 'as it was written then'",
+    )
+    assert "made by an earlier release (servers): run `postledger migrate`" in history.error("processor")
+    assert history.json("migrate") == {"applied": [], "rebuilt": ["servers"], "warnings": []}
+    assert history.json("server", "list")[0]["name"] == "alpha"
+    assert history("migrate").output == "the database is up to date\n"
+
+
 def test_projections_that_follow_from_the_log_pass_the_check(history: Cli) -> None:
     assert history.json("projections", "check") == {"ok": True, "differences": []}
     assert history.json("projections", "check") == {"ok": True, "differences": []}
