@@ -10,6 +10,7 @@ from domain.delivery import Status
 from domain.waiting import Waiting
 from projections.availability import Availability, Capacity
 from web.chart import Chart, Segment, stacked
+from web.pages.server_charts import Picture
 
 LABELS = {
     Status.SENT: "Sent",
@@ -60,12 +61,15 @@ class Refusals:
 
 @dataclass(frozen=True, kw_only=True)
 class Readings:
-    """Everything that the dashboard is made from, of one moment. `rate` is in e-mails a minute."""
+    """Everything that the dashboard is made from, of one moment. `rate` is in e-mails a minute;
+    `processors` are those that live."""
 
     capacity: Capacity
     counts: Mapping[str, int]
     chart: Chart
+    usage: Picture
     people: int
+    processors: int = 1
     rate: float = 0.0
     next_at: datetime | None = None
     oldest: Oldest | None = None

@@ -6,14 +6,17 @@ from collections import deque
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from domain.waiting import CampaignState, why_it_waits
 from projections import availability, campaign_progress, queue, refusals, server_health
 from projections.availability import Capacity
 from projections.campaign_progress import Progress
 from projections.server_health import Answers
+from storage import processors
 from web.chart import Bucket, Chart, chart
 from web.figures import CampaignReading, Oldest, Readings, Refusals
+from web.pages.server_charts import of_all_by_day
 
 STRETCH = timedelta(seconds=10)
 STRETCHES = 90
@@ -21,6 +24,8 @@ SHOWN_CAMPAIGNS = 12
 PACE_OVER = timedelta(minutes=1)
 NO_PACE_UNDER = timedelta(seconds=5)
 REFUSALS_OVER = timedelta(hours=24)
+SILENCE = timedelta(minutes=1)
+"""After which a processor is no longer counted as one that runs."""
 
 OUTCOMES = {0: "tried again", 3: "failed", 5: "outcome unknown"}
 
@@ -66,6 +71,8 @@ class Reader:
             capacity=capacity,
             counts=counts,
             chart=last_minutes(answers, first),
+            usage=of_all_by_day(cursor, now.astimezone(ZoneInfo(capacity.timezone)).date()),
+            processors=len(processors.alive(cursor, processors.database_time(cursor), SILENCE)),
             people=people(cursor),
             rate=recent_rate(answers, now),
             next_at=queue.next_scheduled_at(cursor),
