@@ -107,7 +107,7 @@ def headline(readings: Readings, today: Today) -> Headline:
         return Headline(
             text=f"Sending {round(readings.rate):,} e-mails a minute",
             detail=f"{waiting:,} wait; {servers} take more now.",
-            finish=finish(readings.capacity.now, waiting, readings.rate, today),
+            finish=finish(readings.capacity.now, waiting, readings.rate, today) if today.open else None,
         )
     if not waiting and not sending:
         sent = readings.counts.get(Status.SENT, 0)

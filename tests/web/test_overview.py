@@ -32,6 +32,11 @@ def test_no_end_is_promised_that_todays_capacity_does_not_allow() -> None:
     assert overview(readings({"queued": 600}, server(limit=0), rate=60)).headline.finish is not None
 
 
+def test_no_end_is_promised_while_no_server_takes_any() -> None:
+    full = server(closed=Waiting("daily_limit", "daily limit reached", NOON + timedelta(hours=12)))
+    assert overview(readings({"queued": 5}, full, rate=60)).headline.finish is None
+
+
 def test_while_it_waits_the_headline_tells_why_and_until_when() -> None:
     until = NOON + timedelta(hours=8)
     shown = overview(

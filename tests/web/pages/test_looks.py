@@ -57,6 +57,7 @@ def test_a_page_is_for_everybody_and_fits(page: Page, path: str, scheme: str) ->
     for width in (400, 320):
         page.set_viewport_size({"width": width, "height": 800})
         assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert violations(page) == []
     assert page.locator("h1").count() == 1
 
 
