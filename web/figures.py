@@ -26,7 +26,8 @@ SPANS = ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
 
 @dataclass(frozen=True, kw_only=True)
 class CampaignReading:
-    """A campaign as its projection has it; `rate` is in e-mails a minute, of late."""
+    """A campaign as its projection has it; `rate` is in e-mails a minute, of late, `finish` what the
+    forecast says."""
 
     number: int
     name: str
@@ -34,6 +35,7 @@ class CampaignReading:
     counts: Mapping[str, int]
     reason: str | None = None
     send_at: datetime | None = None
+    finish: datetime | None = None
     finished_at: datetime | None = None
     rate: float = 0.0
 

@@ -34,7 +34,8 @@ def test_nothing_is_said_while_all_is_well() -> None:
     ("counts", "servers", "text"),
     [
         ({"queued": 600}, [server(used=500)], "600 e-mails wait and 500 can go out today"),
-        ({"queued": 1}, [server(used=1000)], "All servers have used up their day"),
+        ({"queued": 1}, [server(used=1000)], "1 e-mail waits and 0 can go out today"),
+        ({}, [server(used=950)] * 3 + [server()], "3 of 4 servers have used 90 % of their day or more"),
         ({}, [server(used=900)], "alpha has used 90 % of its day"),
         ({}, [server(used=20, failed=2)], "alpha: 10 % failed today"),
         ({"unknown": 1}, [], "1 e-mail may have gone out or not: somebody has to decide"),
