@@ -97,9 +97,9 @@ class Postledger(Application[UUID]):
     def unschedule(self, number: int, *, by: str) -> int | None:
         return self._on_campaign(number, lambda campaign, at: campaign.unschedule(by=by, at=at))
 
-    def start(self, number: int, *, by: str) -> int | None:
-        """A paused campaign is resumed."""
-        return self._on_campaign(number, lambda campaign, at: campaign.start(by=by, at=at))
+    def start(self, number: int, *, reason: str = "", by: str) -> int | None:
+        """A paused campaign is resumed, for `reason`."""
+        return self._on_campaign(number, lambda campaign, at: campaign.start(reason=reason, by=by, at=at))
 
     def start_due(self, number: int, *, by: str) -> int | None:
         """Starts a scheduled campaign whose time has come; else nothing, however late this is asked."""
@@ -118,8 +118,8 @@ class Postledger(Application[UUID]):
     def pause(self, number: int, *, reason: str = "", by: str) -> int | None:
         return self._on_campaign(number, lambda campaign, at: campaign.pause(reason, by=by, at=at))
 
-    def resume(self, number: int, *, by: str) -> int | None:
-        return self._on_campaign(number, lambda campaign, at: campaign.resume(by=by, at=at))
+    def resume(self, number: int, *, reason: str = "", by: str) -> int | None:
+        return self._on_campaign(number, lambda campaign, at: campaign.resume(reason=reason, by=by, at=at))
 
     def cancel(self, number: int, *, reason: str = "", by: str) -> int | None:
         return self._on_campaign(number, lambda campaign, at: campaign.cancel(reason, by=by, at=at))
@@ -131,9 +131,9 @@ class Postledger(Application[UUID]):
     def finish(self, number: int, *, by: str) -> int | None:
         return self._on_campaign(number, lambda campaign, at: campaign.finish(by=by, at=at))
 
-    def change_priority(self, number: int, priority: str, *, by: str) -> int | None:
+    def change_priority(self, number: int, priority: str, *, reason: str = "", by: str) -> int | None:
         return self._on_campaign(
-            number, lambda campaign, at: campaign.change_priority(priority, by=by, at=at)
+            number, lambda campaign, at: campaign.change_priority(priority, reason=reason, by=by, at=at)
         )
 
     # Servers

@@ -105,6 +105,7 @@ class Campaign(Aggregate):
 
     class Resumed(Event):
         TOPIC: ClassVar[str] = "campaign.resumed"
+        reason: str = ""
 
     class Cancelled(Event):
         TOPIC: ClassVar[str] = "campaign.cancelled"
@@ -116,6 +117,7 @@ class Campaign(Aggregate):
     class PriorityChanged(Event):
         TOPIC: ClassVar[str] = "campaign.priority_changed"
         priority: str
+        reason: str = ""
 
     @staticmethod
     def create_id(number: int) -> UUID:
@@ -249,12 +251,13 @@ class Campaign(Aggregate):
         for name, value in changes.items():
             setattr(self, name, value)
 
-    def change_priority(self, priority: str, *, by: str, at: datetime) -> None:
+    def change_priority(self, priority: str, *, reason: str = "", by: str, at: datetime) -> None:
         priority = fields.choice(priority, "priority", Priority)
+        reason = fields.text(reason, "reason", longest=500)
         if self.is_over():
             raise Refused(f"a {self.state} campaign has no priority to change")
         if priority != self.priority:
-            self.trigger_event(self.PriorityChanged, priority=priority, by=by, timestamp=at)
+            self.trigger_event(self.PriorityChanged, priority=priority, reason=reason, by=by, timestamp=at)
 
     @event(PriorityChanged)
     def _priority_changed(self, priority: str) -> None:
@@ -281,11 +284,11 @@ class Campaign(Aggregate):
         self.state = State.DRAFT
         self.send_at = None
 
-    def start(self, *, by: str, at: datetime) -> None:
-        """From draft or scheduled, before its time too; a paused campaign is resumed."""
+    def start(self, *, reason: str = "", by: str, at: datetime) -> None:
+        """From draft or scheduled, before its time too; a paused campaign is resumed, for `reason`."""
         self._only_from((*_NOT_STARTED, State.PAUSED), "started")
         if self.state is State.PAUSED:
-            self.resume(by=by, at=at)
+            self.resume(reason=reason, by=by, at=at)
         else:
             self.trigger_event(self.Started, by=by, timestamp=at)
 
@@ -315,9 +318,10 @@ class Campaign(Aggregate):
         self.state = State.PAUSED
         self.reason = reason
 
-    def resume(self, *, by: str, at: datetime) -> None:
+    def resume(self, *, reason: str = "", by: str, at: datetime) -> None:
         self._only_from((State.PAUSED,), "resumed")
-        self.trigger_event(self.Resumed, by=by, timestamp=at)
+        reason = fields.text(reason, "reason", longest=500)
+        self.trigger_event(self.Resumed, reason=reason, by=by, timestamp=at)
 
     @event(Resumed)
     def _resumed(self) -> None:

@@ -72,7 +72,7 @@ CONTENT_FIELDS = (
     *("content_type", "tags", "attributes", "planned_for"),
 )
 
-# The reason stays until something else happens to the campaign's state.
+# The reason stays until something else happens to the campaign's state; why one was resumed is history.
 WENT_ON = """
     UPDATE campaign_progress
     SET state = %(state)s, send_at = %(send_at)s, reason = %(reason)s,
@@ -141,6 +141,8 @@ def _apply(cursor: Any, event: Event) -> None:
         cursor.execute(QUEUEING_FINISHED, {**about, "recipients": event.state["recipients"]})
     elif event.topic in STATE_AFTER:
         state = {name: event.state.get(name) for name in ("send_at", "reason")}
+        if event.topic == "campaign.resumed":
+            state["reason"] = None
         cursor.execute(WENT_ON, {**about, **state, "state": STATE_AFTER[event.topic]})
     else:
         changes = event.state.get("changes") or {"priority": event.state["priority"]}

@@ -131,6 +131,23 @@ def usage_on(cursor: Any, day: date) -> dict[int, Usage]:
     return {row[0]: Usage(*row) for row in cursor.fetchall()}
 
 
+class Outcomes(NamedTuple):
+    day: date
+    accepted: int
+    deferred: int
+    failed: int
+
+
+def by_day(cursor: Any, since: date) -> list[Outcomes]:
+    """What became of the attempts of all servers together, oldest first; days without any left out."""
+    cursor.execute(
+        "SELECT day, sum(accepted)::integer, sum(deferred)::integer, sum(failed)::integer"
+        " FROM daily_usage WHERE day >= %s GROUP BY day ORDER BY day",
+        (since,),
+    )
+    return [Outcomes(*row) for row in cursor.fetchall()]
+
+
 def history(cursor: Any, since: date, server: int | None = None) -> list[Usage]:
     """By day, oldest first, and server."""
     cursor.execute(

@@ -35,6 +35,13 @@ def link(cursor: Any, issuer: str, subject: str, user: int, now: datetime) -> No
     )
 
 
+def linked_at(cursor: Any, user: int) -> datetime | None:
+    """When the user came from a provider for the first time, the latest if from several."""
+    cursor.execute("SELECT max(linked_at) FROM identities WHERE user_number = %s", (user,))
+    row = cursor.fetchone()
+    return None if row is None else row[0]
+
+
 def email_of(cursor: Any, user: int) -> str | None:
     cursor.execute("SELECT email FROM users WHERE number = %s", (user,))
     row = cursor.fetchone()

@@ -92,14 +92,14 @@ def copy(number: int, *, by: str) -> int:
     return new
 
 
-def start(number: int, *, by: str) -> None:
-    """Starts it now; a paused campaign is resumed. Raises Refused, Missing."""
+def start(number: int, reason: str = "", *, by: str) -> None:
+    """Starts it now; a paused campaign is resumed, for `reason`. Raises Refused, Missing."""
     campaign = services().application.campaign(number)
     is_first = campaign.state in (State.DRAFT, State.SCHEDULED)
     if is_first:
         check(campaign)
     estimate = foreseen(number) if is_first else None
-    position = services().application.start(number, by=by)
+    position = services().application.start(number, reason=reason, by=by)
     if estimate is not None:
         keep_estimate(number, estimate, by)
     wait_until_shown(position)
@@ -121,16 +121,16 @@ def pause(number: int, reason: str, *, by: str) -> None:
     wait_until_shown(services().application.pause(number, reason=reason, by=by))
 
 
-def resume(number: int, *, by: str) -> None:
-    wait_until_shown(services().application.resume(number, by=by))
+def resume(number: int, reason: str, *, by: str) -> None:
+    wait_until_shown(services().application.resume(number, reason=reason, by=by))
 
 
 def cancel(number: int, reason: str, *, by: str) -> None:
     wait_until_shown(services().application.cancel(number, reason=reason, by=by))
 
 
-def change_priority(number: int, priority: str, *, by: str) -> None:
-    wait_until_shown(services().application.change_priority(number, priority, by=by))
+def change_priority(number: int, priority: str, reason: str, *, by: str) -> None:
+    wait_until_shown(services().application.change_priority(number, priority, reason=reason, by=by))
 
 
 def check(campaign: Campaign) -> None:

@@ -34,8 +34,9 @@ class NewStatus(Body):
 def set_status(number: int, body: NewStatus) -> Versioned:
     """Start, pause, resume, cancel, schedule a campaign, or take its schedule back.
 
-    `scheduled` needs `send_at`, here or in the campaign. 409 when the campaign's state does not allow it, or
-    when its texts are faulty. Answers with the campaign as it is then.
+    `reason` is kept with a pause, a resumption and a cancellation. `scheduled` needs `send_at`, here or in
+    the campaign. 409 when the campaign's state does not allow it, or when its texts are faulty. Answers with
+    the campaign as it is then.
     """
     send_at = body.send_at
     if body.status == "scheduled":
@@ -58,7 +59,7 @@ def refuse_send_at(reason: str) -> NoReturn:
 def change(number: int, status: str, reason: str, send_at: datetime | None) -> None:
     match status:
         case "running":
-            campaign_commands.start(number, by=actor())
+            campaign_commands.start(number, reason, by=actor())
         case "paused":
             campaign_commands.pause(number, reason, by=actor())
         case "cancelled":

@@ -13,6 +13,7 @@ blueprint = Blueprint("dashboard", __name__)
 
 FRAGMENTS = {
     "headline": "headline",
+    "alerts": "card",
     "start": "card start",
     "queue": "card",
     "throughput": "card throughput",
@@ -20,6 +21,7 @@ FRAGMENTS = {
     "oldest": "card",
     "campaigns": "card",
     "servers": "card",
+    "usage": "card throughput",
     "errors": "card",
 }
 """Names in the order of the page, with their classes; each is a template in templates/live/."""

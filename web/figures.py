@@ -10,6 +10,7 @@ from domain.delivery import Status
 from domain.waiting import Waiting
 from projections.availability import Availability, Capacity
 from web.chart import Chart, Segment, stacked
+from web.pages.server_charts import Picture
 
 LABELS = {
     Status.SENT: "Sent",
@@ -25,7 +26,8 @@ SPANS = ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
 
 @dataclass(frozen=True, kw_only=True)
 class CampaignReading:
-    """A campaign as its projection has it; `rate` is in e-mails a minute, of late."""
+    """A campaign as its projection has it; `rate` is in e-mails a minute, of late, `finish` what the
+    forecast says."""
 
     number: int
     name: str
@@ -33,6 +35,7 @@ class CampaignReading:
     counts: Mapping[str, int]
     reason: str | None = None
     send_at: datetime | None = None
+    finish: datetime | None = None
     finished_at: datetime | None = None
     rate: float = 0.0
 
@@ -60,12 +63,15 @@ class Refusals:
 
 @dataclass(frozen=True, kw_only=True)
 class Readings:
-    """Everything that the dashboard is made from, of one moment. `rate` is in e-mails a minute."""
+    """Everything that the dashboard is made from, of one moment. `rate` is in e-mails a minute;
+    `processors` are those that live."""
 
     capacity: Capacity
     counts: Mapping[str, int]
     chart: Chart
+    usage: Picture
     people: int
+    processors: int = 1
     rate: float = 0.0
     next_at: datetime | None = None
     oldest: Oldest | None = None

@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from domain.delivery import Status
+from web.alerts import Alert, alerts
 from web.chart import Chart, Segment, stacked
 from web.figures import LABELS, Oldest, Readings, Refusals, Tile, Today, finish, share, together
+from web.pages.server_charts import Picture
 from web.rows import CampaignRow, ServerRow, campaign_row, server_row
 
 
@@ -42,6 +44,9 @@ class Overview:
     spoken_counts: str
     next_at: datetime | None
     chart: Chart
+    pace: str
+    usage: Picture
+    alerts: list[Alert]
     capacity: Today
     oldest: Oldest | None
     campaigns: list[CampaignRow]
@@ -79,6 +84,9 @@ def overview(readings: Readings) -> Overview:
         or "no e-mails",
         next_at=next_at if next_at and next_at > readings.capacity.now else None,
         chart=readings.chart,
+        pace=pace(readings),
+        usage=readings.usage,
+        alerts=alerts(readings, today),
         capacity=today,
         oldest=readings.oldest,
         campaigns=[campaign_row(campaign, readings, today) for campaign in readings.campaigns],
@@ -99,7 +107,7 @@ def headline(readings: Readings, today: Today) -> Headline:
         return Headline(
             text=f"Sending {round(readings.rate):,} e-mails a minute",
             detail=f"{waiting:,} wait; {servers} take more now.",
-            finish=finish(readings.capacity.now, waiting, readings.rate, today),
+            finish=finish(readings.capacity.now, waiting, readings.rate, today) if today.open else None,
         )
     if not waiting and not sending:
         sent = readings.counts.get(Status.SENT, 0)
@@ -118,6 +126,12 @@ def headline(readings: Readings, today: Today) -> Headline:
         until_text=until_text,
         detail=f"{servers} are open.",
     )
+
+
+def pace(readings: Readings) -> str:
+    """Now and today."""
+    today = readings.usage.chart.bars[-1].said
+    return f"Now {round(readings.rate):,} a minute; today {today}"
 
 
 def steps(readings: Readings) -> list[Step]:

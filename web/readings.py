@@ -6,14 +6,18 @@ from collections import deque
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from domain.waiting import CampaignState, why_it_waits
 from projections import availability, campaign_progress, queue, refusals, server_health
 from projections.availability import Capacity
 from projections.campaign_progress import Progress
 from projections.server_health import Answers
+from storage import processors
 from web.chart import Bucket, Chart, chart
 from web.figures import CampaignReading, Oldest, Readings, Refusals
+from web.finishes import Finishes
+from web.pages.server_charts import of_all_by_day
 
 STRETCH = timedelta(seconds=10)
 STRETCHES = 90
@@ -21,6 +25,8 @@ SHOWN_CAMPAIGNS = 12
 PACE_OVER = timedelta(minutes=1)
 NO_PACE_UNDER = timedelta(seconds=5)
 REFUSALS_OVER = timedelta(hours=24)
+SILENCE = timedelta(minutes=1)
+"""After which a processor is no longer counted as one that runs."""
 
 OUTCOMES = {0: "tried again", 3: "failed", 5: "outcome unknown"}
 
@@ -55,27 +61,32 @@ class Pace:
 class Reader:
     def __init__(self) -> None:
         self._pace = Pace()
+        self._finishes = Finishes()
 
     def read(self, cursor: Any, now: datetime) -> Readings:
         capacity = availability.capacity(cursor, now)
         counts = queue.counts(cursor)
         shown = shown_campaigns(cursor)
         first = floor(now) - (STRETCHES - 1) * STRETCH
+        running = [campaign.campaign for campaign in shown if campaign.state == "running"]
+        finishes = self._finishes.foreseen(cursor, running, now)
         answers = server_health.throughput(cursor, first)
         return Readings(
             capacity=capacity,
             counts=counts,
             chart=last_minutes(answers, first),
+            usage=of_all_by_day(cursor, now.astimezone(ZoneInfo(capacity.timezone)).date()),
+            processors=len(processors.alive(cursor, processors.database_time(cursor), SILENCE)),
             people=people(cursor),
             rate=recent_rate(answers, now),
             next_at=queue.next_scheduled_at(cursor),
             oldest=oldest(cursor, capacity),
-            campaigns=[self.reading(campaign, now) for campaign in shown],
+            campaigns=[self.reading(campaign, now, finishes.get(campaign.campaign)) for campaign in shown],
             campaigns_in_all=campaigns_in_all(cursor),
             refusals=[told(one) for one in refusals.recent(cursor, now - REFUSALS_OVER)],
         )
 
-    def reading(self, campaign: Progress, now: datetime) -> CampaignReading:
+    def reading(self, campaign: Progress, now: datetime, finish: datetime | None) -> CampaignReading:
         return CampaignReading(
             number=campaign.campaign,
             name=campaign.name,
@@ -83,6 +94,7 @@ class Reader:
             counts=campaign.counts,
             reason=campaign.reason,
             send_at=campaign.send_at,
+            finish=finish,
             finished_at=campaign.ended_at if campaign.state == "finished" else None,
             rate=self._pace.rate(campaign.campaign, now, campaign.counts["sent"]),
         )

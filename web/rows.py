@@ -73,7 +73,9 @@ def campaign_row(campaign: CampaignReading, readings: Readings, today: Today) ->
         segments=stacked([(status, counts.get(status, 0)) for status in LABELS], total),
         tiles=tiles,
         rate=round(campaign.rate) if running else 0,
-        finish=finish(readings.capacity.now, waiting, campaign.rate, today) if running else None,
+        finish=(campaign.finish or finish(readings.capacity.now, waiting, campaign.rate, today))
+        if running
+        else None,
         send_at=campaign.send_at if campaign.state == "scheduled" else None,
         finished_at=campaign.finished_at,
     )

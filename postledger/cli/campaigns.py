@@ -114,6 +114,7 @@ def create(
 @campaign.command()
 @click.argument("name", metavar="CAMPAIGN")
 @click.option("--name", "new_name", help="Rename it.")
+@click.option("--reason", default="", help="Why the priority changes, for the record.")
 @content_options
 @json_option
 @pass_settings
@@ -122,6 +123,7 @@ def edit(
     /,
     name: str,
     new_name: str | None,
+    reason: str,
     messenger: str | None,
     as_json: bool,
     **options: Any,
@@ -135,7 +137,9 @@ def edit(
         if not changes:
             raise click.UsageError("nothing to change")
         if changes.keys() == {"priority"}:
-            session.application.change_priority(number, priority=changes["priority"], by=ACTOR)
+            session.application.change_priority(number, priority=changes["priority"], reason=reason, by=ACTOR)
+        elif reason:
+            raise click.UsageError("--reason goes with --priority alone")
         else:
             session.application.edit_campaign(number, changes, by=ACTOR)
         _report(session, number, as_json)
@@ -215,13 +219,14 @@ def pause(settings: Settings, /, name: str, reason: str, as_json: bool) -> None:
 
 @campaign.command()
 @click.argument("name", metavar="CAMPAIGN")
+@click.option("--reason", default="", help="Why, for the record.")
 @json_option
 @pass_settings
-def resume(settings: Settings, /, name: str, as_json: bool) -> None:
+def resume(settings: Settings, /, name: str, reason: str, as_json: bool) -> None:
     """Go on with a paused campaign."""
     with settings.session() as session:
         number = campaign_number(session, name)
-        session.application.resume(number, by=ACTOR)
+        session.application.resume(number, reason=reason, by=ACTOR)
         _report(session, number, as_json)
 
 

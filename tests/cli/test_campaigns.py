@@ -74,6 +74,20 @@ def test_a_campaign_goes_through_its_life(cli: Cli) -> None:
     assert "cancelled" in cli.error("campaign", "start", "Spring")
 
 
+def test_why_a_campaign_goes_on_or_is_moved_up_is_in_the_log(cli: Cli) -> None:
+    cli.add_people()
+    cli.add_campaign()
+    for command in ("start", "pause"):
+        cli("campaign", command, "Spring")
+    assert cli.json("campaign", "resume", "Spring", "--reason", "all is well")["reason"] is None
+    cli("campaign", "edit", "Spring", "--priority", "high", "--reason", "it is late")
+    told = cli("log", "tail", "--json").stdout
+    assert "all is well" in told
+    assert "it is late" in told
+    misplaced = ("campaign", "edit", "Spring", "--name", "Summer", "--reason", "why not")
+    assert "--reason goes with --priority alone" in cli.error(*misplaced, exit_code=2)
+
+
 def test_a_draft_can_be_edited_and_a_running_campaign_only_be_moved_up(cli: Cli) -> None:
     cli.add_people()
     cli.add_campaign()

@@ -28,9 +28,9 @@ campaign.edited by changes timestamp
 campaign.estimated by days finish first recipients
 campaign.finished by timestamp
 campaign.paused by reason timestamp
-campaign.priority_changed by priority timestamp
+campaign.priority_changed by priority reason timestamp
 campaign.queueing_finished by recipients timestamp
-campaign.resumed by timestamp
+campaign.resumed by reason timestamp
 campaign.scheduled by send_at timestamp
 campaign.started by timestamp
 campaign.tried by outcome recipient reply reservation server

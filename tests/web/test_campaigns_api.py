@@ -10,6 +10,7 @@ from flask.testing import FlaskClient
 
 from domain.clock import VirtualClock
 from storage.pool import Pool
+from tests.web.pages.reading import told
 from tests.web.world import World
 from web.app import create_app
 from web.settings import WebSettings
@@ -28,12 +29,14 @@ def test_a_campaign_goes_through_its_life(client: FlaskClient, world: World) -> 
         ("draft", {}, "draft"),
         ("running", {}, "running"),
         ("paused", {"reason": "typo"}, "paused"),
-        ("running", {}, "running"),
+        ("running", {"reason": "mended"}, "running"),
         ("cancelled", {"reason": "moved"}, "cancelled"),
     ]:
         code, answer = put_status(client, campaign, status, **others)
         assert (code, answer["data"]["status"]) == (200, becomes)
     assert (answer["data"]["reason"], answer["data"]["updated_by"]) == ("moved", "local")
+    (resumed,) = told(world.pool, "campaign.resumed")
+    assert resumed["reason"] == "mended"
 
 
 def test_a_scheduled_campaign_tells_its_time_in_utc(client: FlaskClient, world: World) -> None:

@@ -11,41 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.waiting import NEXT_IN_LINE, Waiting
-from projections.availability import Availability, Capacity
+from tests.web.dashboard_figures import readings, server
 from tests.web.world import NOON
 from web.chart import THINNEST, Bucket, chart, round_up, stacked
-from web.figures import CampaignReading, Oldest, Readings, share, span
+from web.figures import CampaignReading, share, span
 from web.overview import overview
 from web.readings import Pace
 
 CSS = Path(__file__).parents[2] / "web" / "static" / "app.css"
-
-
-def server(
-    name: str = "alpha", limit: int = 1000, used: int = 0, closed: Waiting | None = None
-) -> Availability:
-    return Availability(
-        number=1, name=name, from_email=f"{name}@example.com", enabled=True, closed=closed,
-        daily_limit=limit, daily_used=used,
-    )  # fmt: skip
-
-
-def readings(
-    counts: dict[str, int],
-    *servers: Availability,
-    rate: float = 0,
-    oldest: Waiting | None = None,
-    campaigns: list[CampaignReading] | None = None,
-) -> Readings:
-    return Readings(
-        capacity=Capacity(now=NOON, timezone="UTC", opens=NOON, servers=list(servers)),
-        counts=counts,
-        chart=chart([Bucket(NOON)], "minute"),
-        people=1,
-        rate=rate,
-        oldest=Oldest(campaign="Spring letter", since=NOON, waiting=oldest) if oldest else None,
-        campaigns=campaigns or [],
-    )
 
 
 def test_while_it_sends_the_headline_tells_pace_and_end() -> None:
@@ -57,6 +30,11 @@ def test_while_it_sends_the_headline_tells_pace_and_end() -> None:
 def test_no_end_is_promised_that_todays_capacity_does_not_allow() -> None:
     assert overview(readings({"queued": 600}, server(used=500), rate=60)).headline.finish is None
     assert overview(readings({"queued": 600}, server(limit=0), rate=60)).headline.finish is not None
+
+
+def test_no_end_is_promised_while_no_server_takes_any() -> None:
+    full = server(closed=Waiting("daily_limit", "daily limit reached", NOON + timedelta(hours=12)))
+    assert overview(readings({"queued": 5}, full, rate=60)).headline.finish is None
 
 
 def test_while_it_waits_the_headline_tells_why_and_until_when() -> None:

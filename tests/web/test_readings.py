@@ -9,6 +9,7 @@ import pytest
 from projections import refusals
 from tests.web.world import NOON, World
 from web.figures import Readings
+from web.finishes import KEPT, Finishes
 from web.readings import Reader
 
 
@@ -101,3 +102,31 @@ def test_campaigns_under_way_come_before_those_that_are_over(world: World) -> No
     shown = read(world)
     assert [one.number for one in shown.campaigns] == [running, draft, over]
     assert shown.campaigns_in_all == 3
+
+
+def test_a_campaign_of_several_days_says_when_it_is_done(world: World) -> None:
+    world.server("alpha", daily_limit=2)
+    campaign = world.campaign()
+    world.queued(campaign, world.people(5))
+    world.shown()
+    (found,) = read(world).campaigns
+    assert found.finish is not None
+    assert (found.finish - NOON).days >= 1
+
+
+def test_forecasts_are_made_one_at_a_time_and_kept_for_a_minute(world: World) -> None:
+    world.server("alpha", daily_limit=2)
+    numbers, people = [world.campaign(name) for name in ("Spring", "Summer")], world.people(1)
+    for number in numbers:
+        world.queued(number, people)
+    world.shown()
+    finishes = Finishes()
+    with world.pool.transaction() as cursor:
+        assert set(finishes.foreseen(cursor, numbers, NOON)) == {numbers[0]}
+        first = finishes.foreseen(cursor, numbers, NOON + KEPT / 2)
+        assert set(first) == set(numbers)
+        assert finishes.foreseen(cursor, numbers, NOON + KEPT / 2) == first
+        again = finishes.foreseen(cursor, numbers, NOON + KEPT)
+        assert again[numbers[0]] != first[numbers[0]]
+        assert again[numbers[1]] == first[numbers[1]]
+        assert finishes.foreseen(cursor, [], NOON + KEPT) == {}

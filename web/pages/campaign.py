@@ -8,25 +8,25 @@ from flask import Blueprint, current_app, make_response, redirect, render_templa
 from werkzeug.wrappers import Response
 
 from domain.errors import Missing, Refused
-from domain.priority import Priority
 from projections import campaign_history, campaign_progress, servers
 from web import campaign_commands
 from web.access import actor, needs
 from web.campaign_view import EDITABLE, CampaignView, Paces, campaign_view, happening
 from web.errors import Refusal
 from web.notices import say
-from web.pages.campaign_form import AUTOMATIC, let_frames_in
+from web.pages.campaign_form import AUTOMATIC, PRIORITIES, let_frames_in
 from web.pages.forms import faults
 from web.services import reading, services
 
 blueprint = Blueprint("campaign_page", __name__)
 
 LARGEST = 2**31 - 1
-LONGEST_REASON = 500
 ASKED = {
     "pause": ("Pause", "Nothing more of it is sent until it is resumed; e-mails on their way arrive."),
+    "resume": ("Resume", "It goes on where it was, as limits and sending hours allow."),
     "cancel": ("Cancel", "What is not sent yet will not be sent. This cannot be taken back."),
     "discard": ("Discard", "It stays in the list, as cancelled, and cannot be started any more."),
+    "priority": ("Change the priority of", "It counts for what is not sent yet."),
 }
 
 
@@ -43,7 +43,6 @@ def page(number: int) -> Response:
         c=view.campaign,
         history=history,
         servers=[(AUTOMATIC, "Automatic (queue-based)")] + [(str(n), name) for n, name in names.items()],
-        priorities=[priority.value for priority in Priority],
         is_editable=view.campaign.state in EDITABLE,
         values={"server": AUTOMATIC, "addresses": "", "model": ""},
         errors={},
@@ -62,22 +61,23 @@ def live(number: int) -> str:
     return render_template("campaigns/live.html", view=view, c=view.campaign)
 
 
-@blueprint.get("/campaigns/<int:number>/<any(pause, cancel, discard):step>")
+@blueprint.get("/campaigns/<int:number>/<any(pause, resume, cancel, discard):step>")
 @needs("send")
 def ask(number: int, step: str) -> Response:
     return question(number, step, {"reason": ""}, {})
 
 
-@blueprint.post("/campaigns/<int:number>/<any(pause, cancel, discard):step>")
+@blueprint.post("/campaigns/<int:number>/<any(pause, resume, cancel, discard):step>")
 @needs("send")
 def steer(number: int, step: str) -> Response:
     reason = request.form.get("reason", "").strip()
     try:
-        if len(reason) > LONGEST_REASON:
-            raise Refused(f"reason: at most {LONGEST_REASON} characters", "reason")
         if step == "pause":
             campaign_commands.pause(number, reason, by=actor())
             say("It is paused.")
+        elif step == "resume":
+            campaign_commands.resume(number, reason, by=actor())
+            say("It goes on.")
         elif step == "cancel":
             campaign_commands.cancel(number, reason, by=actor())
             say("It is cancelled.")
@@ -91,16 +91,23 @@ def steer(number: int, step: str) -> Response:
     return redirect(url_for("campaign_page.page", number=number), 303)
 
 
-@blueprint.post("/campaigns/<int:number>/resume")
-@needs("send")
-def resume(number: int) -> Response:
+@blueprint.get("/campaigns/<int:number>/priority")
+@needs("write")
+def ask_for_priority(number: int) -> Response:
+    return question(number, "priority", {"priority": seen(number).campaign.priority, "reason": ""}, {})
+
+
+@blueprint.post("/campaigns/<int:number>/priority")
+@needs("write")
+def change_priority(number: int) -> Response:
+    given = {name: request.form.get(name, "").strip() for name in ("priority", "reason")}
     try:
-        campaign_commands.resume(number, by=actor())
-        say("It goes on.")
+        campaign_commands.change_priority(number, **given, by=actor())
+        say(f"The priority is {given['priority']} now.")
     except Missing:
         raise
     except Refused as refused:
-        say(refused.message, "bad")
+        return question(number, "priority", given, faults(refused), 400)
     return redirect(url_for("campaign_page.page", number=number), 303)
 
 
@@ -114,6 +121,7 @@ def question(
         step=step,
         title=title,
         consequence=consequence,
+        priorities=[(value, f"{name}: {meaning}") for value, name, meaning in PRIORITIES],
         values=values,
         errors=errors,
     )

@@ -11,7 +11,6 @@ from werkzeug.wrappers import Response
 
 from domain.campaign import Campaign
 from domain.errors import Refused
-from domain.priority import Priority
 from projections import campaign_progress
 from projections.campaign_progress import Progress
 from web import campaign_commands
@@ -139,18 +138,6 @@ def copy(number: int) -> Response:
     new_number = campaign_commands.copy(number, by=actor())
     say("This is the copy, as a draft.")
     return redirect(url_for("campaign_pages.edit", number=new_number), 303)
-
-
-@blueprint.post("/campaigns/<int:number>/priority")
-@needs("write")
-def change_priority(number: int) -> Response:
-    priority = request.form.get("priority", "")
-    try:
-        campaign_commands.change_priority(number, priority, by=actor())
-        say(f"The priority is {Priority(priority).value} now.")
-    except Refused as refused:
-        say(refused.message, "bad")
-    return redirect(url_for("campaign_page.page", number=number), 303)
 
 
 def editable(number: int) -> Campaign:

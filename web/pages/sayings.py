@@ -210,7 +210,9 @@ SAYINGS: dict[str, Callable[[State, Names], Saying]] = {
     "campaign.resumed": plain("Campaign resumed", "good"),
     "campaign.cancelled": plain("Campaign cancelled", "bad"),
     "campaign.finished": plain("Campaign finished", "good"),
-    "campaign.priority_changed": filled("Priority set to {priority}"),
+    "campaign.priority_changed": lambda state, _: Saying(
+        f"Priority set to {state['priority']}", quote=reason_in(state)
+    ),
     "server.added": lambda state, _: Saying(f"Server added: {state['settings']['name']}", "good"),
     "server.changed": changed("Server changed"),
     "server.enabled": plain("Server enabled", "good"),

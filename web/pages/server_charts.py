@@ -1,14 +1,14 @@
-"""How a server has done: by the hour for two days, by the day for thirty."""
+"""How a server has done: by the hour for two days, by the day for thirty; and how all have."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from projections import daily_usage, server_health
-from projections.daily_usage import Usage
+from projections.daily_usage import Outcomes, Usage
 from projections.server_health import Answers
 from web.chart import Bucket, Chart, chart
 
@@ -60,6 +60,15 @@ def by_day(cursor: Any, server: int, today: date) -> tuple[Picture, list[Usage]]
     """And the days that there is something to tell of, newest first."""
     first = today - timedelta(days=DAYS - 1)
     found = {usage.day: usage for usage in daily_usage.history(cursor, first, server)}
+    return thirty_days(found, first), list(reversed(found.values()))
+
+
+def of_all_by_day(cursor: Any, today: date) -> Picture:
+    first = today - timedelta(days=DAYS - 1)
+    return thirty_days({one.day: one for one in daily_usage.by_day(cursor, first)}, first)
+
+
+def thirty_days(found: Mapping[date, Usage | Outcomes], first: date) -> Picture:
     days = [first + timedelta(days=number) for number in range(DAYS)]
     buckets = [
         Bucket(noon(day), one.accepted, one.deferred, one.failed)
@@ -67,7 +76,7 @@ def by_day(cursor: Any, server: int, today: date) -> tuple[Picture, list[Usage]]
         else Bucket(noon(day))
         for day in days
     ]
-    return Picture("Last 30 days", chart(buckets, "day"), "date"), list(reversed(found.values()))
+    return Picture("Last 30 days", chart(buckets, "day"), "date")
 
 
 def noon(day: date) -> datetime:

@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response
 
 from domain.accounts import ROLES, SCOPES, SHORTEST_PASSWORD
 from domain.errors import Missing, Refused
-from storage import accounts, api_keys, sessions
+from storage import accounts, api_keys, identities, sessions
 from web.access import actor, identity, needs
 from web.account_commands import Accounts
 from web.notices import say
@@ -85,6 +85,20 @@ def change_password(number: int) -> Response:
         number,
         lambda: commands().change_password(number, request.form.get("password", ""), by=actor()),
         "The password is changed; all sessions of the user are ended.",
+    )
+
+
+@blueprint.post("/users/<int:number>/email")
+@needs("administer")
+def change_email(number: int) -> Response:
+    """By which a sign-in provider's users are found; an empty field takes it away."""
+    email = request.form.get("email", "").strip()
+    return changed(
+        number,
+        lambda: commands().set_email(number, email or None, by=actor()),
+        "The user can come through the sign-in provider now, and has to sign in again."
+        if email
+        else "The user is signed in by no provider now, and has to sign in again.",
     )
 
 
@@ -189,11 +203,14 @@ def user_page(number: int, errors: dict[str, str], status: int = 200) -> Respons
         if user is None:
             raise Missing(f"there is no user {number}")
         found = sessions.of_user(cursor, number, services().clock.now())
-    values = {"role": request.form.get("role") or user.role}
+        email = identities.email_of(cursor, number)
+        linked_at = identities.linked_at(cursor, number)
+    values = {"role": request.form.get("role") or user.role, "email": request.form.get("email", email)}
     page = render_template(
         "accounts/user.html",
         user=user,
         sessions=found,
+        linked_at=linked_at,
         browser_words=browser_words,
         values=values,
         errors=errors,

@@ -2,6 +2,7 @@
 
 export const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
 const day = new Intl.DateTimeFormat(undefined, { weekday: "short", day: "numeric", month: "short" });
+const date = new Intl.DateTimeFormat(undefined, { weekday: "long", day: "numeric", month: "long" });
 const distance = new Intl.RelativeTimeFormat(undefined, { numeric: "always", style: "long" });
 const UNITS = [["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
 
@@ -15,6 +16,7 @@ export function localise(root) {
 const FORMS = {
   clock: (at) => clock.format(at),
   day: (at) => (at.toDateString() === new Date().toDateString() ? clock.format(at) : `${day.format(at)}, ${clock.format(at)}`),
+  full: (at) => `${date.format(at)}, ${clock.format(at)}`,
   distance: (at) => {
     const seconds = Math.round((at - Date.now()) / 1000);
     const [unit, length] = UNITS.find(([, length]) => Math.abs(seconds) >= length) ?? UNITS.at(-1);

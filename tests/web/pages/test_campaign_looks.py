@@ -23,6 +23,7 @@ PAGES = (
     "/campaigns/new",
     "/campaigns/1",
     "/campaigns/1/pause",
+    "/campaigns/1/priority",
     "/campaigns/2",
     "/campaigns/2/edit",
     "/campaigns/2/start",
@@ -60,3 +61,15 @@ def test_a_page_is_for_everybody_and_fits(page: Page, path: str, scheme: str) ->
         page.set_viewport_size({"width": width, "height": 800})
         assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert page.locator("h1").count() == 1
+
+
+def test_the_estimate_tells_day_and_time_in_the_viewer_s_zone(page: Page, world: World) -> None:
+    """Two in the morning of Thursday, UTC, is Wednesday evening in New York."""
+    world.server("alpha")
+    world.people(3)
+    world.application.change_policy({"windows": "02:00-03:00"}, by="test")
+    world.campaign()
+    world.shown()
+    page.goto("/campaigns/1/start")
+    page.get_by_text("3 e-mails, the last one on Wednesday, March 4, 09:00 PM.").wait_for()
+    assert page.locator("tr.last th").inner_text() == "Thursday 5 March"

@@ -575,23 +575,38 @@ def test_a_paused_campaign_goes_on_and_its_priority_changes(
 ) -> None:
     world.application.pause(1, reason="", by="test")
     world.shown()
-    person.post("/campaigns/1/resume", "/campaigns/1")
+    resume, priority = "/campaigns/1/resume", "/campaigns/1/priority"
+    assert person.post(resume, resume, reason="The link is mended").status_code == 303
     assert world.application.campaign(1).state is State.RUNNING
-    person.post("/campaigns/1/priority", "/campaigns/1", priority="high")
-    assert told(pool, "campaign.priority_changed")[0]["priority"] == "high"
-    assert "Priority set to high" in seen(person.get("/campaigns/1").text)
-    assert person.post("/campaigns/1/priority", "/campaigns/1", priority="utmost").status_code == 303
-    assert "is not one of high, normal, low" in seen(person.get("/campaigns/1").text)
+    assert person.post(priority, priority, priority="high", reason="It is late").status_code == 303
+    (resumed,), (raised,) = (told(pool, f"campaign.{topic}") for topic in ("resumed", "priority_changed"))
+    assert (resumed["reason"], raised["priority"], raised["reason"]) == (
+        "The link is mended", "high", "It is late",
+    )  # fmt: skip
+    for page in ("/campaigns/1", "/log"):
+        text = seen(person.get(page).text)
+        assert "Priority set to high It is late" in text
+        assert "resumed The link is mended" in text.replace("Resumed", "resumed")
+    assert "The link is mended" not in seen(person.get("/").text), "only what holds a campaign up"
+
+
+def test_a_priority_that_is_none_is_refused_and_the_reason_not_lost(
+    person: Browser, world: World, under_way: list[int]
+) -> None:
+    page = "/campaigns/1/priority"
+    answer = person.post(page, page, priority="utmost", reason="It is late")
+    assert answer.status_code == 400
+    assert "is not one of high, normal, low" in seen(answer.text)
+    assert 'value="It is late"' in answer.text
+    assert world.application.campaign(1).priority == "normal"
 
 
 def test_steps_that_the_state_does_not_allow_say_so(person: Browser, world: World, people: list[int]) -> None:
     write(person)
-    for step in ("pause", "cancel"):
+    for step in ("pause", "resume", "cancel"):
         answer = person.post(f"/campaigns/1/{step}", f"/campaigns/1/{step}", reason="")
         assert answer.status_code == 400
         assert "a draft campaign cannot be" in seen(answer.text).lower()
-    person.post("/campaigns/1/resume", "/campaigns/1")
-    assert "cannot be resumed" in seen(person.get("/campaigns/1").text)
 
 
 def test_an_unknown_campaign_is_nowhere(person: Browser) -> None:

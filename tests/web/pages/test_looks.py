@@ -57,6 +57,7 @@ def test_a_page_is_for_everybody_and_fits(page: Page, path: str, scheme: str) ->
     for width in (400, 320):
         page.set_viewport_size({"width": width, "height": 800})
         assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert violations(page) == []
     assert page.locator("h1").count() == 1
 
 
@@ -110,3 +111,16 @@ def test_an_email_is_cancelled_from_the_list(page: Page) -> None:
     page.get_by_text("The e-mail is cancelled").wait_for()
     assert page.locator("td .badge").text_content() == "Cancelled"
     assert page.url.endswith("/queue?subscriber=p4@")
+
+
+@pytest.mark.parametrize(("path", "kind"), [("/settings", "time"), ("/log", "datetime-local")])
+def test_the_focus_is_seen_on_times_too(page: Page, path: str, kind: str) -> None:
+    page.goto(path)
+    field = page.locator(f"input[type={kind}]").first
+    field.focus()
+    parts = 0
+    while field.evaluate("field => field === document.activeElement"):
+        assert field.evaluate("field => getComputedStyle(field).outlineStyle") == "solid"
+        page.keyboard.press("Tab")
+        parts += 1
+    assert parts > 2
