@@ -1,4 +1,4 @@
-"""`postledger campaign …`: write, start and steer campaigns."""
+"""`postledger campaign …`: write campaigns; what else there is to do with them is in files of its own."""
 
 from __future__ import annotations
 
@@ -7,21 +7,18 @@ from typing import Any
 
 import click
 
-from domain.campaign import Campaign, State
 from domain.errors import Refused
 from domain.priority import Priority
-from domain.streams import campaign_stream
+from postledger.cli.campaign_course import begin_at, cancel, pause, resume, schedule, start, unschedule
+from postledger.cli.campaign_reports import list_, report, show
 from postledger.cli.context import ACTOR, Settings, pass_settings
-from postledger.cli.estimate import estimate, keep_estimate
-from postledger.cli.lookup import AUTOMATIC, campaign_number, list_named, messenger
-from postledger.cli.output import choice, json_option, print_fields, print_json, print_rows
-from postledger.cli.preview import preview, refuse_faulty
-from postledger.cli.values import Moment, Text, instant
+from postledger.cli.estimate import estimate
+from postledger.cli.lookup import campaign_number, list_named, messenger
+from postledger.cli.output import choice, json_option
+from postledger.cli.preview import preview
+from postledger.cli.values import Moment, Text
 from postledger.session import Session
-from projections import campaign_progress
-from projections.campaign_progress import Progress
-from storage import content, directory
-from storage.audience_size import audience_size
+from storage import content
 from storage.numbers import next_campaign
 
 _CONTENT = (
@@ -82,8 +79,8 @@ def campaign() -> None:
     """Campaigns: write, start, steer, look at."""
 
 
-campaign.add_command(preview)
-campaign.add_command(estimate)
+for command in (preview, estimate, start, schedule, unschedule, pause, resume, cancel, list_, show):
+    campaign.add_command(command)
 
 
 @campaign.command()
@@ -105,10 +102,10 @@ def create(
         session.application.create_campaign(number=number, name=name, **fields, by=ACTOR)
         if send_at is not None:
             try:
-                _schedule(session, number, send_at)
+                begin_at(session, number, send_at)
             except (Refused, click.ClickException) as error:
                 raise click.ClickException(f"campaign {number} is a draft, not scheduled: {error}") from None
-        _report(session, number, as_json)
+        report(session, number, as_json)
 
 
 @campaign.command()
@@ -142,198 +139,4 @@ def edit(
             raise click.UsageError("--reason goes with --priority alone")
         else:
             session.application.edit_campaign(number, changes, by=ACTOR)
-        _report(session, number, as_json)
-
-
-@campaign.command()
-@click.argument("name", metavar="CAMPAIGN")
-@click.option("--skip-check", is_flag=True, help="Start although the templates do not work for everybody.")
-@json_option
-@pass_settings
-def start(settings: Settings, /, name: str, skip_check: bool, as_json: bool) -> None:
-    """Start now. First the templates are tried with some of the recipients."""
-    with settings.session() as session:
-        number = campaign_number(session, name)
-        if not skip_check:
-            refuse_faulty(session, number)
-        aggregate = session.application.campaign(number)
-        _refuse_empty_audience(session, aggregate)
-        if not aggregate.is_started():
-            keep_estimate(session, number)
-        session.application.start(number, by=ACTOR)
-        _report(session, number, as_json)
-
-
-@campaign.command()
-@click.argument("name", metavar="CAMPAIGN")
-@click.argument("send_at", type=Moment())
-@json_option
-@pass_settings
-def schedule(settings: Settings, /, name: str, send_at: datetime, as_json: bool) -> None:
-    """Start by itself at SEND_AT, such as 2026-03-06T07:00 (in the policy's time zone)."""
-    with settings.session() as session:
-        number = campaign_number(session, name)
-        _schedule(session, number, send_at)
-        _report(session, number, as_json)
-
-
-def _schedule(session: Session, number: int, send_at: datetime) -> None:
-    refuse_faulty(session, number)
-    at = instant(send_at, session.application.policy().timezone)
-    session.application.schedule(number, send_at=at, by=ACTOR)
-    keep_estimate(session, number)
-
-
-def _refuse_empty_audience(session: Session, aggregate: Campaign) -> None:
-    if aggregate.is_started():
-        return
-    with session.pool.transaction() as cursor:
-        if audience_size(cursor, aggregate.lists) == 0:
-            raise click.ClickException("nobody on the campaign's lists can be mailed; see `postledger lists`")
-
-
-@campaign.command()
-@click.argument("name", metavar="CAMPAIGN")
-@json_option
-@pass_settings
-def unschedule(settings: Settings, /, name: str, as_json: bool) -> None:
-    """Make a scheduled campaign a draft again."""
-    with settings.session() as session:
-        number = campaign_number(session, name)
-        session.application.unschedule(number, by=ACTOR)
-        _report(session, number, as_json)
-
-
-@campaign.command()
-@click.argument("name", metavar="CAMPAIGN")
-@click.option("--reason", default="", help="Why, for the record.")
-@json_option
-@pass_settings
-def pause(settings: Settings, /, name: str, reason: str, as_json: bool) -> None:
-    """Send nothing more until resumed; e-mails in flight finish."""
-    with settings.session() as session:
-        number = campaign_number(session, name)
-        session.application.pause(number, reason=reason, by=ACTOR)
-        _report(session, number, as_json)
-
-
-@campaign.command()
-@click.argument("name", metavar="CAMPAIGN")
-@click.option("--reason", default="", help="Why, for the record.")
-@json_option
-@pass_settings
-def resume(settings: Settings, /, name: str, reason: str, as_json: bool) -> None:
-    """Go on with a paused campaign."""
-    with settings.session() as session:
-        number = campaign_number(session, name)
-        session.application.resume(number, reason=reason, by=ACTOR)
-        _report(session, number, as_json)
-
-
-@campaign.command()
-@click.argument("name", metavar="CAMPAIGN")
-@click.option("--reason", default="", help="Why, for the record.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
-@json_option
-@pass_settings
-def cancel(settings: Settings, /, name: str, reason: str, yes: bool, as_json: bool) -> None:
-    """Cancel for good everything that is not sent yet."""
-    with settings.session() as session:
-        number = campaign_number(session, name)
-        if not yes:
-            click.confirm(f"Cancel campaign {number}? What is unsent will not be sent.", abort=True, err=True)
-        session.application.cancel(number, reason=reason, by=ACTOR)
-        _report(session, number, as_json)
-
-
-@campaign.command("list")
-@click.option("--state", multiple=True, type=choice(State), help="May be repeated.")
-@click.option("--transactional", is_flag=True, help="Those of transactional messages instead.")
-@click.option("--limit", type=click.IntRange(1, 10_000), default=100, show_default=True)
-@click.option("--before", type=click.IntRange(1), help="Only numbers below this one, to page on.")
-@json_option
-@pass_settings
-def list_(
-    settings: Settings,
-    /,
-    state: tuple[str, ...],
-    transactional: bool,
-    limit: int,
-    before: int | None,
-    as_json: bool,
-) -> None:
-    """Campaigns and how far they are, the newest first."""
-    with settings.session() as session:
-        session.catch_up()
-        with session.pool.transaction() as cursor:
-            found = campaign_progress.campaigns(
-                cursor, list(state) or None, limit, before, transactional=transactional
-            )
-    if as_json:
-        print_json([_summary(one) for one in found])
-        return
-    print_rows(
-        ["number", "name", "state", "priority", "waiting", "sending", "sent", "failed", "other"],
-        [(one.campaign, one.name, one.state, one.priority, *_figures(one)) for one in found],
-    )
-
-
-def _figures(one: Progress) -> tuple[int, int, int, int, int]:
-    counts = one.counts
-    other = counts["cancelled"] + counts["unknown"] + counts["suppressed"]
-    return counts["queued"], counts["sending"], counts["sent"], counts["failed"], other
-
-
-def _summary(one: Progress) -> dict[str, Any]:
-    return {
-        "number": one.campaign,
-        "uuid": campaign_stream(one.campaign),
-        "name": one.name,
-        "state": one.state,
-        "priority": one.priority,
-        "send_at": one.send_at,
-        "reason": one.reason,
-        "counts": dict(one.counts),
-    }
-
-
-@campaign.command()
-@click.argument("name", metavar="CAMPAIGN")
-@json_option
-@pass_settings
-def show(settings: Settings, /, name: str, as_json: bool) -> None:
-    """One campaign: its content by hash, its lists, its state and counts."""
-    with settings.session() as session:
-        _report(session, campaign_number(session, name), as_json, everything=True)
-
-
-def _report(session: Session, number: int, as_json: bool, *, everything: bool = False) -> None:
-    """The campaign as it is after what was just done."""
-    session.catch_up()
-    with session.pool.transaction() as cursor:
-        progress = campaign_progress.progress(cursor, number)
-        assert progress is not None
-        named = {one.number: one.name for one, _ in directory.lists(cursor)} if everything else {}
-    aggregate = session.application.campaign(number)
-    values = _summary(progress)
-    if everything:
-        values |= {
-            **aggregate.content,
-            "lists": [{"number": one, "name": named.get(one)} for one in aggregate.lists],
-            "messenger": _messenger_name(session, aggregate),
-            "recipients": aggregate.recipients,
-        }
-    if as_json:
-        print_json(values)
-    elif everything:
-        counts = values.pop("counts")
-        lists = [one["name"] for one in values.pop("lists")]
-        print_fields({**values, "lists": lists, **counts})
-    else:
-        click.echo(f"campaign {number}: {progress.name} is {progress.state}")
-
-
-def _messenger_name(session: Session, aggregate: Campaign) -> str:
-    if aggregate.messenger is None:
-        return AUTOMATIC
-    return session.application.server(aggregate.messenger).settings.name
+        report(session, number, as_json)
