@@ -66,7 +66,7 @@ def test_pending_migrations_are_named(empty_database_url: str, cli_on: Callable[
     assert (state, remedy) == ("fail", "Run `postledger migrate`.")
     assert "0001_log.sql" in finding
     assert "0001_log.sql" in cli.json("migrate")["applied"]
-    assert cli.json("migrate") == {"applied": [], "warnings": []}
+    assert cli.json("migrate") == {"applied": [], "rebuilt": [], "warnings": []}
     assert diagnosis(cli, 0)["migrations"][0] == "ok"
 
 
