@@ -151,10 +151,7 @@ def discard_many() -> bool:
 
     All or none.
     """
-    numbers = sorted(set(ids_argument()))
-    if not numbers:
-        message = "id: numbers of campaigns are needed."
-        raise Refusal(400, message, fields={"id": message}, part="query")
+    numbers = sorted(set(ids_argument(needed_of="campaigns")))
     for number in numbers:
         if not there(number).is_editable():
             raise Refusal(409, f"Campaign {number} was started; what was sent is not forgotten.")
