@@ -16,7 +16,9 @@ from flask.testing import FlaskClient
 
 from domain.streams import campaign_stream, delivery_stream
 from storage.log import feed
+from tests.web.accounts import add_people
 from tests.web.world import World
+from web.pages.users import commands
 
 
 @pytest.fixture
@@ -184,6 +186,25 @@ def test_a_stream_tells_what_happens_and_resumes(address: str, world: World) -> 
     again.request("GET", "/api/events", headers=headers)
     assert next(messages(again.getresponse())) == (identity, event)
     again.close()
+
+
+def test_a_stream_ends_with_the_key_that_it_began_under(
+    app: Flask, address: str, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("web.events.CHECK_EVERY", 0.0)
+    with app.app_context():
+        accounts = commands()
+        add_people(accounts)
+        number, key = accounts.create_key("program", ["read"], by="test")
+    url = urlsplit(address)
+    connection = HTTPConnection(str(url.hostname), url.port, timeout=20)
+    headers = {"Accept": "text/event-stream", "Authorization": f"Bearer {key}"}
+    connection.request("GET", "/api/events?topic=key", headers=headers)
+    stream = messages(connection.getresponse())
+    assert next(stream)[1]["type"] == "org.postledger.key.created.v1"
+    accounts.revoke_key(number, by="test")
+    assert {event["type"] for _, event in stream} <= {"org.postledger.key.revoked.v1"}, "and then it is over"
+    connection.close()
 
 
 def test_an_id_that_is_none_is_refused(client: FlaskClient) -> None:
