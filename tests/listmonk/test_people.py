@@ -257,6 +257,22 @@ def test_an_export_holds_all_that_is_known(listmonk: Listmonk, friends: int) -> 
 
 
 @pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ({"status": "sleeping"}, "status: one of 'enabled', 'disabled' or 'blocklisted' is expected"),
+        ({"email": "nobody"}, "email: the e-mail address must have exactly one @"),
+    ],
+)
+def test_a_refusal_names_the_field_alone(
+    listmonk: Listmonk, friends: int, body: dict[str, Any], words: str
+) -> None:
+    number = add(listmonk, "ann@example.com", [friends])
+    with pytest.raises(ListmonkError) as refused:
+        listmonk.patch(f"/api/subscribers/{number}", body)
+    assert refused.value.message == words
+
+
+@pytest.mark.parametrize(
     ("method", "path", "body", "field"),
     [
         ("POST", "/api/subscribers", {"email": "nobody", "name": "x"}, "email"),
