@@ -261,8 +261,13 @@ class Postledger(Application[UUID]):
         return self._again_when_outrun(lambda: self._decide(self.template(number), decide))
 
     def _decide(self, loaded: Decided, decide: Callable[[Decided, datetime], None]) -> int | None:
-        _check_version(loaded.version)
-        decide(loaded, self._clock.now())
+        version = loaded.version
+        _check_version(version)
+        try:
+            decide(loaded, self._clock.now())
+        except Refused as refused:
+            refused.version = version
+            raise
         position = self._append(loaded)
         _expected.set(None)
         return position

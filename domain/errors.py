@@ -9,12 +9,14 @@ class Refused(Exception):
     """A command that the rules do not allow, in words for the person who gave it.
 
     `fields` has one message for each field that was at fault, `field` is the first of them;
-    both are empty (None) when the refusal is about no field.
+    both are empty (None) when the refusal is about no field. `version` is that of the campaign, server or
+    template that refused, where it was one.
     """
 
-    def __init__(self, message: str, field: str | None = None) -> None:
+    def __init__(self, message: str, field: str | None = None, *, version: int | None = None) -> None:
         super().__init__(message)
         self.message = message
+        self.version = version
         self.fields: dict[str, str] = {} if field is None else {field: message}
 
     @property
@@ -40,5 +42,6 @@ class Changed(Refused):
     """The thing is at another version than the one that the command was meant for."""
 
     def __init__(self, expected: int, version: int) -> None:
-        super().__init__(f"this was meant for version {expected}, and it is at version {version} by now")
-        self.version = version
+        super().__init__(
+            f"this was meant for version {expected}, and it is at version {version} by now", version=version
+        )

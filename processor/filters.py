@@ -8,9 +8,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
+from types import BuiltinMethodType
 from typing import Any
 
-from jinja2 import pass_context, pass_environment
+from jinja2 import Undefined, pass_context, pass_environment
 from jinja2.filters import FILTERS, do_round, do_sum
 from markupsafe import Markup
 
@@ -96,6 +97,11 @@ def _as_go(value: Any) -> Any:
     return value
 
 
+def _or_nothing(value: Any) -> Any:
+    """As Go has it. Where an attribute called `items` is missing Jinja finds the method of mappings."""
+    return "" if isinstance(value, (Undefined, BuiltinMethodType)) else value
+
+
 def _rounded(value: float, precision: int = 0, method: str = "common") -> float:
     if abs(precision) > 15:
         raise Refused("rounding has at most 15 digits")
@@ -159,6 +165,7 @@ OFFERED: Mapping[str, Callable[..., Any]] = {
     "as_go": _charged(_as_go),
     "format": _charged(formatted),
     "join": _charged(_joined),
+    "or_nothing": _charged(_or_nothing),
     "map": _charged(pass_context(_mapped)),
     "replace": _charged(_replaced),
     "round": _charged(_rounded),

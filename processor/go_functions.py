@@ -36,7 +36,7 @@ def quoted(text: str) -> str:
 
 
 def missing_is_nothing(path: str) -> Expression:
-    return Expression(f'({path} | default(""))')
+    return Expression(f"({path} | or_nothing)")
 
 
 Function = Callable[[str, list[Expression]], Expression]

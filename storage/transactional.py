@@ -184,6 +184,15 @@ def _particulars(
     return Particulars(data, subject, altbody, tuple((name, value) for name, value in headers))
 
 
+def is_known(cursor: Any, email: str) -> bool:
+    """Whether a message was for this address, whoever has it."""
+    cursor.execute(
+        "SELECT EXISTS (SELECT FROM transactional_messages WHERE lower(email) = lower(%s))",
+        (email.replace("\0", ""),),
+    )
+    return bool(cursor.fetchone()[0])
+
+
 def forget(cursor: Any, numbers: Sequence[int]) -> None:
     """What was said to people who are about to be erased, unless it was said to others too. Call before
     their addresses go."""

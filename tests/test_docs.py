@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 import pytest
 
+from domain.topics import EVENT_CLASSES
 from postledger.cli import main
 from postledger.config import Config
 
@@ -54,6 +55,17 @@ def test_the_guide_names_every_setting_and_its_variable() -> None:
         name for name in names if f"`{name}`" not in guide or f"POSTLEDGER_{name.upper()}" not in guide
     ]
     assert missing == []
+
+
+def test_the_audit_guide_names_every_topic_of_the_log() -> None:
+    table = re.findall(r"^\| (`[a-z]+[.][^|]*) \|", (ROOT / "docs" / "audit.md").read_text(), re.MULTILINE)
+    named = set()
+    for cell in table:
+        subject = ""
+        for topic in re.findall("`([a-z_.]+)`", cell):
+            subject, what = topic.split(".")[0] or subject, topic.split(".")[1]
+            named.add(f"{subject}.{what}")
+    assert named == {str(one.TOPIC) for one in EVENT_CLASSES}  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

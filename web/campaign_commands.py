@@ -137,7 +137,7 @@ def check(campaign: Campaign) -> None:
     """What would fail for every recipient is refused before the first. Raises Refused."""
     preflight = services().preflight
     if preflight is not None and (problems := preflight(campaign.number)):
-        raise Refused("The campaign cannot be started: " + "; ".join(problems))
+        raise Refused("The campaign cannot be started: " + "; ".join(problems), version=campaign.version)
 
 
 def draft(campaign: Campaign) -> Draft:

@@ -48,6 +48,8 @@ SENTENCES = {
     "value_error": "{error}",
     "string_too_long": "at most {max_length} characters",
     "string_too_short": "at least {min_length} characters",
+    "too_long": "at most {max_length} are taken, not {actual_length}",
+    "too_short": "at least {min_length} is needed",
     "literal_error": "one of {expected} is expected",
     "enum": "one of {expected} is expected",
     "uuid_parsing": "this is no UUID",
@@ -194,10 +196,15 @@ def refusal(error: ValidationError, part: str) -> Refusal:
             return Refusal(400, f"The body is not JSON: {one['ctx']['error']}.")
         if not one["loc"]:
             return Refusal(400, f"The {part} is wrong: {sentence(one)}.")
-        steps = one["loc"] if part == "body" else one["loc"][:1]
+        steps = [step for step in one["loc"] if not is_choice(step)] if part == "body" else one["loc"][:1]
         name = ".".join(str(step) for step in steps)
         fields.setdefault(name, f"{name}: {sentence(one)}")
     return Refusal(400, "; ".join(fields.values()), fields=fields, part=part)
+
+
+def is_choice(step: int | str) -> bool:
+    """Whether it is no part of the body: where several types are taken, pydantic names the one it tried."""
+    return isinstance(step, str) and "[" in step
 
 
 def sentence(error: ErrorDetails) -> str:

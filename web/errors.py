@@ -62,13 +62,13 @@ def install(app: Flask) -> None:
         }
         return told(error.code or 500, SAYINGS.get(error.code or 500) or str(error.description), kept)
 
-    @app.errorhandler(domain.Changed)
-    def changed_meanwhile(error: domain.Changed) -> Response:
-        return told(412, error.message, {"ETag": f'"{error.version}"'}, {"version": error.version})
-
     @app.errorhandler(domain.Refused)
     def against_the_rules(error: domain.Refused) -> Response:
-        return told(status_of(error), error.message, more=errors_of(error.fields, "body"))
+        """What the state does not allow tells the version of that state."""
+        status, more = status_of(error), errors_of(error.fields, "body")
+        if error.version is None or status not in (409, 412):
+            return told(status, error.message, more=more)
+        return told(status, error.message, {"ETag": f'"{error.version}"'}, {**more, "version": error.version})
 
     @app.errorhandler(OperationalError)
     @app.errorhandler(InterfaceError)
@@ -89,6 +89,8 @@ def status_of(error: domain.Refused) -> int:
     """A field with a value that no state would allow is the request's fault, all else the state's."""
     if isinstance(error, domain.Missing):
         return 404
+    if isinstance(error, domain.Changed):
+        return 412
     if isinstance(error, DirectoryError):
         return 409 if isinstance(error, TakenError) else 400
     return 400 if error.fields and error.field != "status" else 409

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import BoundedSemaphore, Event
 from time import monotonic
@@ -11,12 +11,13 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from flask import Blueprint, Flask, Response, current_app, jsonify, request
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from domain.topics import EVENT_CLASSES
 from storage.log import feed
 from storage.log.feed import Page
 from storage.pool import Pool
+from web.access import lasting
 from web.cloud_events import CloudEvent, cloud_event, source
 from web.contract import endpoint
 from web.errors import Refusal
@@ -26,15 +27,25 @@ from web.shapes import Answer, Digits, Query
 blueprint = Blueprint("events", __name__)
 
 TOPICS = frozenset(str(one.TOPIC) for one in EVENT_CLASSES)  # type: ignore[attr-defined]
+KNOWN = sorted(TOPICS | {topic.partition(".")[0] for topic in TOPICS})
 BATCH = "application/cloudevents-batch+json"
 STREAM = "text/event-stream"
 LARGEST_POSITION = 2**63 - 1
 LONGEST_WAIT = 30
 LOOK_EVERY = 0.25
 HEARTBEAT = 15.0
+CHECK_EVERY = 10.0
 PAGE = 500
 
-Topic = Annotated[str, Field(pattern=r"^[a-z_]{1,40}([.][a-z_]{1,60})?$")]
+
+def known_topic(text: str) -> str:
+    """A topic that is none would never match, and whoever waits for it would not hear why."""
+    if text not in KNOWN:
+        raise ValueError(f"there is no topic {text[:60]!r}")
+    return text
+
+
+Topic = Annotated[str, AfterValidator(known_topic), Field(json_schema_extra={"enum": KNOWN})]
 
 
 class Feed(Query):
@@ -160,7 +171,8 @@ def stream(query: Feed) -> Response:
     after = resumed_at(query)
     if not here.enter():
         raise Refusal(503, "Too many are waiting for events; ask without waiting.", {"Retry-After": "30"})
-    response = Response(messages(query, after, services().pool, source(), here.closing), mimetype=STREAM)
+    told = messages(query, after, services().pool, source(), here.closing, lasting())
+    response = Response(told, mimetype=STREAM)
     response.headers["X-Accel-Buffering"] = "no"
     response.call_on_close(here.leave)
     return response
@@ -175,11 +187,18 @@ def resumed_at(query: Feed) -> int:
     return int(last)
 
 
-def messages(query: Feed, after: int, pool: Pool, from_where: str, closing: Event) -> Iterator[str]:
-    """Server-sent events; a comment now and then shows that the connection lives."""
+def messages(
+    query: Feed, after: int, pool: Pool, from_where: str, closing: Event, may_go_on: Callable[[], bool]
+) -> Iterator[str]:
+    """Server-sent events; a comment now and then shows that the connection lives. They end soon after the
+    session, the key or the time without accounts that they began under."""
     yield "retry: 2000\n\n"
-    spoke_at = monotonic()
+    spoke_at = checked_at = monotonic()
     while not closing.is_set():
+        if monotonic() - checked_at > CHECK_EVERY:
+            if not may_go_on():
+                return
+            checked_at = monotonic()
         page = query.read(pool, after, PAGE)
         for event in page.events:
             told = json.dumps(cloud_event(event, from_where), ensure_ascii=False)

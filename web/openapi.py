@@ -24,6 +24,10 @@ PROBLEM = {
         "detail": {"type": "string"},
         "instance": {"type": "string"},
         "message": {"type": "string"},
+        "version": {
+            "type": "integer",
+            "description": "With 409 and 412: the version that the thing is at.",
+        },
         "errors": {
             "type": "array",
             "description": "For each field that was at fault: where it is, and what is wrong with it.",

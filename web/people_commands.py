@@ -120,14 +120,17 @@ class People:
         self.set_status([known.number], "blocklisted", by=by)
         return known.number
 
-    def subscribe(self, numbers: Sequence[int], onto: Sequence[int], status: str, *, by: str) -> int:
-        """Also brings back who had left; with the status unsubscribed they are on the lists as having left
-        them. How many people that changed. Raises Missing for lists that are not there."""
+    def subscribe(
+        self, numbers: Sequence[int], onto: Sequence[int], status: str, *, again: bool = True, by: str
+    ) -> int:
+        """Also brings back who had left, unless `again` is false; with the status unsubscribed they are on
+        the lists as having left them. How many people that changed. Raises Missing for lists that are not
+        there."""
         _check_subscription(status)
 
         def change(cursor: Any, step: Sequence[int]) -> list[Told]:
             _check_lists(cursor, onto)
-            changed = people_writing.subscribe(cursor, step, onto, status)
+            changed = people_writing.subscribe(cursor, step, onto, status, again=again)
             return [_subscribed(number, those, status) for number, those in changed.items()]
 
         return self._step_by_step(numbers, change, by)

@@ -11,7 +11,7 @@ from postledger.cli.context import ACTOR, Settings, pass_settings
 from postledger.cli.lookup import list_named, recipient
 from postledger.cli.output import json_option, print_fields, print_json, print_rows, progress
 from postledger.session import Session
-from storage import directory
+from storage import directory, transactional
 from storage.log.append import Log
 from storage.recipients_import import Options, Summary, refresh_statistics
 from web.list_commands import Lists
@@ -191,13 +191,25 @@ def unsubscribe(settings: Settings, who: str, list_names: tuple[str, ...]) -> No
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @pass_settings
 def erase(settings: Settings, who: str, yes: bool) -> None:
-    """Erase a person's address, name, attributes and lists for good. Counts and the log stay as they are."""
+    """Erase a person's address, name, attributes and lists for good, and what single messages said to them;
+    also to an address that nobody has. Counts and the log stay as they are."""
     with settings.session() as session:
-        number = _number(session, who)
+        only_written_to = _only_written_to(session, who)
+        meant = who if only_written_to else f"recipient {_number(session, who)}"
         if not yes:
-            click.confirm(f"Erase recipient {number}? This cannot be undone.", abort=True)
+            click.confirm(f"Erase {meant}? This cannot be undone.", abort=True)
+        if only_written_to:
+            # The log knows people by number alone.
+            people(session).blocklist_address(who, by=ACTOR)
+        number = _number(session, who)
         people(session).erase([number], by=ACTOR)
     click.echo(f"recipient {number} is erased")
+
+
+def _only_written_to(session: Session, who: str) -> bool:
+    """Whether it is an address that nobody has, to which transactional messages were sent."""
+    with session.pool.transaction() as cursor:
+        return directory.find_recipient(cursor, who) is None and transactional.is_known(cursor, who)
 
 
 @click.group("lists", invoke_without_command=True)

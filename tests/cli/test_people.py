@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from domain.transactional import Particulars
+from storage import transactional
+from storage.pool import Pool
+from storage.transactional import Target
 from tests.cli.command_line import Cli
+from tests.web.world import NOON
 
 
 def test_an_import_says_what_it_did_and_which_rows_it_refused(cli: Cli) -> None:
@@ -70,6 +75,24 @@ def test_erasing_asks_first_and_leaves_only_a_number(cli: Cli) -> None:
     shown = cli.json("recipients", "show", number)
     assert (shown["email"], shown["name"], shown["status"]) == (None, "", "erased")
     assert "nobody" in cli.error("recipients", "erase", "ada@example.com", "--yes")
+
+
+def test_an_address_that_only_messages_know_can_be_erased(cli: Cli, pool: Pool) -> None:
+    with pool.transaction() as cursor:
+        places = transactional.open_campaign(cursor, b"a form", None, 2)
+        assert places is not None
+        nobody, other = Target(None, "zoe@example.com"), Target(None, "other@example.com")
+        for place, target in enumerate((nobody, other)):
+            one = places._replace(first=places.first + place)
+            transactional.keep(cursor, one, [target], Particulars({"order": target.email}), NOON)
+    assert "Erase Zoe@example.com?" in cli("recipients", "erase", "Zoe@example.com", stdin="y\n").output
+    with pool.transaction() as cursor:
+        cursor.execute(
+            "SELECT m.email, q.data FROM transactional_messages m"
+            " JOIN transactional_requests q ON q.number = m.request ORDER BY m.number"
+        )
+        assert cursor.fetchall() == [(None, {}), ("other@example.com", {"order": "other@example.com"})]
+    assert "nobody" in cli.error("recipients", "erase", "zoe@example.com", "--yes")
 
 
 def test_lists_can_want_a_double_opt_in(cli: Cli) -> None:

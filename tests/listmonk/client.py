@@ -49,8 +49,8 @@ class Listmonk:
         data = json.dumps(body).encode()
         return self.raw(method, path, {}, data, {"Content-Type": "application/json; charset=utf-8"})
 
-    def form(self, method: str, path: str, fields: dict[str, str]) -> Any:
-        data = urlencode(fields).encode()
+    def form(self, method: str, path: str, fields: dict[str, Any]) -> Any:
+        data = urlencode(fields, doseq=True).encode()
         kind = {"Content-Type": "application/x-www-form-urlencoded"}
         return json.loads(self.raw(method, path, {}, data, kind))["data"]
 

@@ -124,6 +124,7 @@ def test_the_default_template_is_taken_unless_it_is_said_otherwise(
     listmonk: Listmonk, friends: int, letter: int
 ) -> None:
     assert create(listmonk, friends)["template_id"] == letter
+    assert create(listmonk, friends, template_id=None)["template_id"] == letter
     assert create(listmonk, friends, template_id=0)["template_id"] is None
     plain = create(listmonk, friends, content_type="plain", body="Just text")
     assert (plain["template_id"], plain["content_type"], plain["body"]) == (None, "plain", "Just text")
@@ -161,6 +162,7 @@ def test_a_template_that_changes_takes_drafts_along_and_leaves_what_was_started(
         ({"headers": [{"Bcc": "x@example.com"}]}, "Bcc"),
         ({"lists": []}, "lists"),
         ({"template_id": 99}, "there is no template 99"),
+        ({"lists": [1, 99]}, "lists: there is no list 99"),
         ({"messenger": "pigeon"}, "there is no messenger 'pigeon'"),
         ({"send_at": "2020-01-01T00:00:00Z"}, "not in the future"),
         ({"type": "optin"}, "type"),
@@ -176,6 +178,18 @@ def test_a_campaign_that_could_not_be_sent_is_refused(
     assert refused.value.status == 400
     assert reason in refused.value.message
     assert listmonk.get("/api/campaigns")["total"] == 0
+
+
+def test_a_list_that_is_deleted_stays_in_a_campaign_and_comes_into_no_other(
+    listmonk: Listmonk, friends: int
+) -> None:
+    gone = listmonk.post("/api/lists", {"name": "Gone"})["id"]
+    had, other = create(listmonk, friends, lists=[friends, gone]), create(listmonk, friends)
+    listmonk.delete(f"/api/lists/{gone}")
+    both = {"lists": [friends, gone], "name": "Renamed"}
+    assert listmonk.put(f"/api/campaigns/{had['id']}", both)["name"] == "Renamed"
+    with pytest.raises(ListmonkError, match="400: lists: there is no list"):
+        listmonk.put(f"/api/campaigns/{other['id']}", both)
 
 
 def test_campaigns_are_listed_filtered_and_ordered(listmonk: Listmonk, friends: int) -> None:

@@ -69,6 +69,11 @@ def test_a_list_is_made_looked_at_changed_and_deleted(listmonk: Listmonk, pool: 
     ]
 
 
+@pytest.mark.parametrize("tags", [["one"], ["one", "two"]])
+def test_a_form_may_bring_one_tag_or_several(listmonk: Listmonk, tags: list[str]) -> None:
+    assert listmonk.form("POST", "/api/lists", {"name": "Tagged", "tags": tags})["tags"] == tags
+
+
 def test_lists_are_found_by_name_tag_status_and_in_order(listmonk: Listmonk) -> None:
     for name, tags in [("Alpha", ["a"]), ("Beta", ["a", "b"]), ("Gamma", [])]:
         listmonk.post("/api/lists", {"name": name, "type": "private", "optin": "single", "tags": tags})
@@ -195,6 +200,10 @@ def test_memberships_of_many_are_added_ended_and_removed(listmonk: Listmonk, fri
     assert statuses() == {"confirmed": 1, "unsubscribed": 1}
     selection = {"query": "subscribers.email LIKE 'p%'", "action": "add", "target_list_ids": [friends]}
     assert listmonk.put("/api/subscribers/query/lists", {**selection, "status": "confirmed"}) is True
+    assert statuses() == {"confirmed": 2, "unsubscribed": 1}, "a query brings nobody back"
+    assert listmonk.put("/api/subscribers/lists", {**body, "action": "add"}) is True
+    assert statuses() == {"confirmed": 2, "unsubscribed": 1}, "nor does it when no status is given"
+    assert listmonk.put("/api/subscribers/lists", {**body, "action": "add", "status": "confirmed"}) is True
     assert statuses() == {"confirmed": 3}
 
 
@@ -228,6 +237,16 @@ def test_deleting_erases_a_person_and_keeps_the_number(listmonk: Listmonk, frien
     assert topics(pool).count("person.erased") == 4
 
 
+@pytest.mark.parametrize("ids", [{}, {"id": ""}, {"id": "0"}, {"id": ["1", "x"]}])
+def test_nobody_is_erased_without_a_number(
+    listmonk: Listmonk, friends: int, pool: Pool, ids: dict[str, Any]
+) -> None:
+    add(listmonk, "ann@example.com", [friends])
+    with pytest.raises(ListmonkError, match="400: id: "):
+        listmonk.delete("/api/subscribers", **ids)
+    assert "person.erased" not in topics(pool)
+
+
 def test_an_export_holds_all_that_is_known(listmonk: Listmonk, friends: int) -> None:
     hidden = listmonk.post("/api/lists", {"name": "Secret", "type": "private", "optin": "single"})["id"]
     number = add(listmonk, "ann@example.com", [friends, hidden], attribs={"city": "Oslo"})
@@ -235,6 +254,22 @@ def test_an_export_holds_all_that_is_known(listmonk: Listmonk, friends: int) -> 
     assert exported["profile"][0]["attribs"] == {"city": "Oslo"}
     assert [one["name"] for one in exported["subscriptions"]] == ["Friends", "Private list"]
     assert (exported["campaign_views"], exported["link_clicks"]) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ({"status": "sleeping"}, "status: one of 'enabled', 'disabled' or 'blocklisted' is expected"),
+        ({"email": "nobody"}, "email: the e-mail address must have exactly one @"),
+    ],
+)
+def test_a_refusal_names_the_field_alone(
+    listmonk: Listmonk, friends: int, body: dict[str, Any], words: str
+) -> None:
+    number = add(listmonk, "ann@example.com", [friends])
+    with pytest.raises(ListmonkError) as refused:
+        listmonk.patch(f"/api/subscribers/{number}", body)
+    assert refused.value.message == words
 
 
 @pytest.mark.parametrize(

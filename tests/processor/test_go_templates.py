@@ -15,7 +15,7 @@ from processor.render import Template, TemplateError, names_for
 ATTRIBUTES: dict[str, Any] = {
     "city": "Bengaluru", "likes_tea": True, "projects": 3, "ratio": 2.5, "none": None, "empty": "",
     "languages": ["English", "Malayalam"], "stack": {"first": "go", "all": ["go", "python"]},
-    "orders": [{"id": 1, "paid": True}, {"id": 2, "paid": False}], "mark": "<b>&</b>",
+    "orders": [{"id": 1, "paid": True}, {"id": 2, "paid": False}], "mark": "<b>&</b>", "values": [7],
 }  # fmt: skip
 NAMES = names_for(
     {
@@ -69,6 +69,9 @@ def rendered(source: str, *, html: bool = False) -> str:
         # Loops and with.
         ("{{ range §.languages }}<{{ . }}>{{ end }}", "<English><Malayalam>"),
         ("{{ range §.missing }}x{{ else }}none{{ end }}", "none"),
+        ("{{ range §.items }}x{{ else }}none{{ end }}[{{ §.keys }}{{ §.stack.get }}]", "none[]"),
+        ("{{ range $o := §.orders }}{{ .items }}{{ $o.items }}-{{ end }}", "--"),
+        ("{{ range §.values }}{{ . }}{{ end }}", "7"),
         ("{{ range §.orders }}{{ .id }}={{ .paid }} {{ $.Subscriber.FirstName }};{{ end }}",
          "1=true Ann;2=false Ann;"),
         ("{{ range $i, $o := §.orders }}{{ $i }}:{{ $o.id }}{{ .id }} {{ end }}", "0:11 1:22 "),

@@ -9,8 +9,14 @@ import psycopg2
 import pytest
 from psycopg2.extensions import connection
 
-from storage import directory, lists, people_writing
+from storage import directory, lists, people_search, people_writing
 from storage.audience_size import about, audience_size, of_each_list, sample
+
+EVERYBODY = """
+    SELECT count(*), count(*) FILTER (WHERE r.status = 'blocklisted'),
+           count(*) FILTER (WHERE NOT EXISTS (SELECT FROM subscriptions s WHERE s.recipient = r.number))
+    FROM recipients r WHERE r.status <> 'erased'
+"""
 
 
 @pytest.fixture
@@ -51,6 +57,9 @@ def check(cursor: Any) -> None:
     kept = lists.sizes(cursor, numbers)
     assert {(one, status): n for one in kept for status, n in kept[one].items()} == counted
     assert of_each_list(cursor) == {number: audience_size(cursor, [number]) for number in numbers}
+    cursor.execute(EVERYBODY)
+    total, blocklisted, orphans = cursor.fetchone()
+    assert people_search.totals(cursor) == {"total": total, "blocklisted": blocklisted, "orphans": orphans}
 
 
 def test_every_way_onto_a_list_and_off_it_is_counted(

@@ -49,9 +49,20 @@ def test_what_the_state_does_not_allow_is_a_conflict(client: FlaskClient, world:
     code, answer = put_status(client, campaign, "paused")
     assert code == 409
     assert "draft" in answer["message"]
+    assert answer["version"] == 1
     assert client.get(f"/api/campaigns/{campaign}").status_code == 404, "the projection has not seen it"
     world.shown()
     assert client.get(f"/api/campaigns/{campaign}").json["data"]["status"] == "draft"
+
+
+def test_a_conflict_tells_the_version_that_the_next_try_may_name(client: FlaskClient, world: World) -> None:
+    campaign = world.campaign()
+    put_status(client, campaign, "running")
+    path, body = f"/api/campaigns/{campaign}/status", {"status": "draft"}
+    refused = client.put(path, json=body, headers={"If-Match": '"2"'})
+    assert (refused.status_code, refused.json["version"], refused.headers["ETag"]) == (409, 2, '"2"')
+    named = {"If-Match": refused.headers["ETag"]}
+    assert client.put(path, json={"status": "paused"}, headers=named).status_code == 200
 
 
 @pytest.mark.parametrize(

@@ -49,6 +49,20 @@ def test_another_request_with_the_same_key_is_refused(client: FlaskClient) -> No
     assert servers(client) == ["alpha"]
 
 
+def test_the_same_form_with_another_boundary_is_the_same_request(client: FlaskClient) -> None:
+    def send(name: str, boundary: str) -> TestResponse:
+        part = (
+            f'--{boundary}\r\nContent-Disposition: form-data; name="name"\r\n\r\n{name}\r\n--{boundary}--\r\n'
+        )
+        kind = f"multipart/form-data; boundary={boundary}"
+        return client.post("/api/lists", data=part.encode(), headers=KEY, content_type=kind)
+
+    first, second = send("Friends", "one"), send("Friends", "two")
+    assert (first.json["data"]["name"], second.json) == ("Friends", first.json)
+    assert second.headers["Idempotency-Replayed"] == "true"
+    assert send("Family", "three").status_code == 422
+
+
 def test_what_was_refused_leaves_the_key_free(client: FlaskClient) -> None:
     assert add(client, host="no host").status_code == 400
     assert add(client).status_code == 201

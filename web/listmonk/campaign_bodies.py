@@ -13,7 +13,7 @@ from domain.streams import Kind, kind_of, number_of
 from domain.template import TemplateType
 from projections import servers
 from projections.templates import default_template, template
-from storage import content
+from storage import content, lists
 from web import campaign_bodies
 from web.campaign_answers import AUTOMATIC, ContentType
 from web.campaign_bodies import made
@@ -92,7 +92,7 @@ def bodies_of(body: CampaignBody, is_new: bool) -> dict[str, Any]:
         fields["altbody"] = body.altbody or None
     if body.content_type or is_new:
         fields["content_type"] = body.content_type or "richtext"
-    if "template_id" in body.model_fields_set:
+    if body.template_id is not None or (not is_new and "template_id" in body.model_fields_set):
         fields["template"] = body.template_id or None
     elif is_new and fields["content_type"] not in ("visual", "plain"):
         with reading() as cursor:
@@ -132,6 +132,15 @@ def _server_of(name: str) -> int | None:
         return number_of(uuid) if kind_of(uuid) is Kind.SERVER else None
     except ValueError:
         return None
+
+
+def check_lists(fields: Mapping[str, Any], before: Mapping[str, Any]) -> None:
+    """That the lists are there, but for those that it had before. Raises Refused."""
+    new = set(fields.get("lists", ())) - set(before.get("lists", ()))
+    with reading() as cursor:
+        unknown = lists.missing(cursor, sorted(new))
+    if unknown:
+        raise Refused(f"lists: there is no list {', '.join(map(str, unknown))}", "lists")
 
 
 def check_texts(fields: Mapping[str, Any], before: Mapping[str, Any]) -> None:

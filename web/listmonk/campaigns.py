@@ -17,7 +17,7 @@ from web.campaign_answers import CampaignAnswer, StateName, described, progress,
 from web.campaign_view import Paces
 from web.contract import endpoint
 from web.errors import Refusal
-from web.listmonk.campaign_bodies import CampaignBody, NewCampaign, check_texts, fields_of
+from web.listmonk.campaign_bodies import CampaignBody, NewCampaign, check_lists, check_texts, fields_of
 from web.listmonk.shapes import Paged, ids_argument, listing
 from web.services import reading, services
 from web.shapes import Answer, Line, Query, Told, page_of
@@ -95,6 +95,7 @@ def create(body: NewCampaign) -> Versioned:
     Its body may be in Jinja, or in Go's templates as listmonk has them. 400 says in which line it is wrong.
     """
     fields = fields_of(body, is_new=True)
+    check_lists(fields, {})
     check_texts(fields, {})
     return versioned(campaign_commands.create(fields, by=actor()))
 
@@ -112,6 +113,7 @@ def change(number: int, body: CampaignBody) -> Versioned:
     """
     campaign = there(number)
     fields = fields_of(body, is_new=False)
+    check_lists(fields, campaign.content)
     check_texts(fields, campaign.content)
     if fields:
         campaign_commands.edit(number, fields, by=actor())
@@ -151,10 +153,7 @@ def discard_many() -> bool:
 
     All or none.
     """
-    numbers = sorted(set(ids_argument()))
-    if not numbers:
-        message = "id: numbers of campaigns are needed."
-        raise Refusal(400, message, fields={"id": message}, part="query")
+    numbers = sorted(set(ids_argument(needed_of="campaigns")))
     for number in numbers:
         if not there(number).is_editable():
             raise Refusal(409, f"Campaign {number} was started; what was sent is not forgotten.")

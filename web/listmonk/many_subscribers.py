@@ -40,10 +40,11 @@ AT_ONCE = 10_000
 def lists_of_many(body: MembershipOfMany) -> bool:
     """Put subscribers on lists, or take them off
 
-    `add` sets the status of their subscriptions, to unconfirmed where none is given, also for who had left.
-    `unsubscribe` keeps them on the lists as having left; `remove` forgets that they were there.
+    `add` sets the status of their subscriptions, also for who had left. Without a status those who were on a
+    list before, or left it, stay as they are; others are unconfirmed. `unsubscribe` keeps them on the lists
+    as having left; `remove` forgets that they were there.
     """
-    move(body.ids, body)
+    move(body.ids, body, again=bool(body.status))
     return True
 
 
@@ -53,7 +54,7 @@ def lists_of_many(body: MembershipOfMany) -> bool:
 )  # fmt: skip
 def lists_of_one(number: int, body: MembershipOfOne) -> bool:
     """Put one subscriber on lists, or take them off"""
-    move([number] if number <= LARGEST_ID else [], body)
+    move([number] if number <= LARGEST_ID else [], body, again=bool(body.status))
     return True
 
 
@@ -61,9 +62,12 @@ def lists_of_one(number: int, body: MembershipOfOne) -> bool:
     blueprint, "PUT", "/api/subscribers/query/lists", needs="write", body=MembershipOfSelection, answer=bool
 )
 def lists_of_selection(body: MembershipOfSelection) -> bool:
-    """Put all whom a query finds on lists, or take them off"""
+    """Put all whom a query finds on lists, or take them off
+
+    Nobody is brought back who has left.
+    """
     for numbers in chosen(body.wanted()):
-        move(numbers, body)
+        move(numbers, body, again=False)
     return True
 
 
@@ -95,10 +99,12 @@ def erase_selection(body: Selection) -> bool:
     return True
 
 
-def move(numbers: Sequence[int], body: Membership) -> None:
+def move(numbers: Sequence[int], body: Membership, *, again: bool) -> None:
+    """`again` also sets the status of those who were on a list before, or left it."""
     match body.action:
         case "add":
-            commands().subscribe(numbers, body.target_list_ids, body.status or "unconfirmed", by=actor())
+            status = body.status or "unconfirmed"
+            commands().subscribe(numbers, body.target_list_ids, status, again=again, by=actor())
         case "remove":
             commands().take_off(numbers, body.target_list_ids, by=actor())
         case "unsubscribe":

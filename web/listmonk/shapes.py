@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Literal, NamedTuple, TypeVar, get_origin
+from typing import Annotated, Any, Literal, NamedTuple, TypeVar, get_args, get_origin
 
 from flask import request
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
@@ -16,6 +17,7 @@ from web.shapes import ALL, LARGEST_NUMBER, LARGEST_PAGE, Digits, Line, Query
 MOST_PER_PAGE = 1000
 FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 LARGEST_ID = 2**31 - 1
+ID = re.compile("0*[1-9][0-9]{0,18}")
 
 Number = Annotated[int, Field(ge=1, le=LARGEST_ID)]
 Numbers = Annotated[list[Number], Field(max_length=10_000)]
@@ -97,11 +99,16 @@ def body_or_form(model: type[Model]) -> Model:
     for name, one in model.model_fields.items():
         texts = request.form.getlist(name)
         if texts:
-            values[name] = texts if "list" in str(get_origin(one.annotation) or one.annotation) else texts[0]
+            values[name] = texts if takes_list(one.annotation) else texts[0]
     try:
         return model.model_validate(values, strict=False)
     except ValidationError as error:
         raise refusal(error, "body") from None
+
+
+def takes_list(annotation: Any) -> bool:
+    """Whether it is a list, or may be one: `Annotated[list[str], …] | None`."""
+    return get_origin(annotation) is list or any(takes_list(part) for part in get_args(annotation))
 
 
 def found_or_404(found: Model | Any, thing: str, number: int) -> Any:
@@ -111,14 +118,19 @@ def found_or_404(found: Model | Any, thing: str, number: int) -> Any:
     return found
 
 
-def ids_argument() -> list[int]:
-    """Each `id` of the query. Raises Refusal."""
+def ids_argument(*, needed_of: str = "") -> list[int]:
+    """Each `id` of the query; at least one where it is said of what. Raises Refusal."""
     texts = [word.strip() for text in request.args.getlist("id") for word in text.split(",") if word.strip()]
-    if len(texts) > 10_000 or not all(text.isascii() and text.isdigit() and len(text) < 11 for text in texts):
-        wrong = "id: whole numbers are expected."
-        raise Refusal(400, wrong, fields={"id": wrong}, part="query")
-    numbers = [int(text) for text in texts]
-    return [number for number in numbers if 0 < number <= LARGEST_ID]
+    if len(texts) > 10_000 or not all(ID.fullmatch(text) for text in texts):
+        raise wrong_ids("whole numbers from 1 on are expected, 10,000 at most")
+    if needed_of and not texts:
+        raise wrong_ids(f"numbers of {needed_of} are needed")
+    return [int(text) for text in texts if int(text) <= LARGEST_ID]
+
+
+def wrong_ids(what: str) -> Refusal:
+    message = f"id: {what}."
+    return Refusal(400, message, fields={"id": message}, part="query")
 
 
 def refuse_field(field: str, message: str) -> Refused:

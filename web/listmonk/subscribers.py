@@ -143,8 +143,11 @@ def erase(number: int) -> bool:
 
 @endpoint(blueprint, "DELETE", "/api/subscribers", needs="write", answer=bool)
 def erase_many() -> bool:
-    """Erase the subscribers whose `id` is given"""
-    commands().erase(ids_argument(), by=actor())
+    """Erase the subscribers whose `id` is given
+
+    Also true when there is nobody of that number.
+    """
+    commands().erase(ids_argument(needed_of="subscribers"), by=actor())
     return True
 
 
