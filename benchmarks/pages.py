@@ -37,9 +37,10 @@ KEY = b"a key of sixteen bytes or more"
 
 NO_PAGES = {
     "static", "live.stream", "list_pages.export", "list_pages.export_everybody", "metrics.metrics",
-    "health.alive", "health.ready",
+    "health.alive", "health.ready", "provider_sign_in.there", "provider_sign_in.back",
 }  # fmt: skip
-"""With what is below /api/, answers for programs: files, a stream without an end, figures."""
+"""With what is below /api/, answers for programs: files, a stream without an end, figures. And the way
+through a sign-in provider, which has nothing to show."""
 
 RUNNING = CAMPAIGNS
 DRAFT, SCHEDULED, PAUSED, CANCELLED, FINISHED = (CAMPAIGNS - 10 + digit for digit in range(1, 6))

@@ -7,6 +7,7 @@ from uuid import uuid4
 import pytest
 from flask import Flask
 
+from benchmarks import pages as benchmark
 from benchmarks.pages import pages
 
 
@@ -23,7 +24,7 @@ def test_it_asks_for_every_page_and_for_nothing_else(app: Flask) -> None:
         "static", "live.stream", "list_pages.export", "list_pages.export_everybody", "metrics.metrics",
         "health.alive", "health.ready", "docs.openapi", "deliveries.listed", "deliveries.one",
         "events.events", "forecast.as_it_is", "policy.policy", "queue.listed", "queue.servers",
-        "queue.stats", "servers.listed", "servers.one",
+        "queue.stats", "servers.listed", "servers.one", "provider_sign_in.there", "provider_sign_in.back",
     }  # fmt: skip
 
 
@@ -36,3 +37,8 @@ def test_what_it_cannot_fill_in_is_told(app: Flask) -> None:
     app.add_url_rule("/letters/<letter>", "new_page", lambda letter: str(letter))
     with pytest.raises(LookupError, match="letter"):
         asked(app)
+
+
+def test_every_page_that_it_asks_for_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(benchmark, "ROUNDS", 1)
+    assert len(benchmark.measured(1_000)) > 100
