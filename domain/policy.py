@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from dataclasses import fields as fields_of
 from datetime import date
 from functools import cached_property
 from typing import Any, ClassVar
+from urllib.parse import urlsplit
 
 from domain import fields
 from domain.calendar import Calendar, parse_timezone, parse_windows
@@ -19,6 +21,8 @@ from domain.streams import policy_stream
 _WEEK = (1, 2, 3, 4, 5, 6, 7)
 _DAY = 86_400
 _MOST_HOLIDAYS = 500
+_url_text = re.compile(r"[A-Za-z0-9:/._~%\[\]-]+").fullmatch
+"""Without a user's name, a query or a fragment."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +37,8 @@ class SendingPolicy:
     no window opens. Seconds: `retry_first`, `retry_cap`, `poll_interval`, `first_suspension`,
     `max_suspension`. `batch` is how many deliveries a planning round looks at; `resend_unknown` whether an
     attempt of unknown outcome is made again. While `queue_paused`, no attempt is begun in any campaign.
-    `default_from` is the From address of servers that are added without one, "" for none."""
+    `default_from` is the From address of servers that are added without one, "" for none. `public_address` is
+    where unsubscribe links lead, "" for the `public_url` of the configuration."""
 
     timezone: str = "UTC"
     windows: str = ""
@@ -51,6 +56,7 @@ class SendingPolicy:
     max_suspension: int = 3600
     queue_paused: bool = False
     default_from: str = ""
+    public_address: str = ""
     version: int = 0
 
     @cached_property
@@ -135,6 +141,20 @@ def _default_from(value: object, field: str) -> str:
     return text
 
 
+def _public_address(value: object, field: str) -> str:
+    text = fields.text(value, field, longest=200).strip().rstrip("/")
+    if not text:
+        return ""
+    try:
+        parts = urlsplit(text)
+        is_sound = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_sound = False
+    if not is_sound or not _url_text(text):
+        fields.refuse(field, "an address like https://post.example.com is expected")
+    return text
+
+
 def _between(least: int, most: int) -> Any:
     return lambda value, field: fields.whole(value, field, least, most)
 
@@ -156,4 +176,5 @@ _CHECKS: dict[str, Any] = {
     "max_suspension": _between(1, 7 * _DAY),
     "queue_paused": fields.flag,
     "default_from": _default_from,
+    "public_address": _public_address,
 }

@@ -14,8 +14,9 @@ from urllib.parse import urlsplit
 
 import psycopg2
 
+from domain.clock import SystemClock
 from postledger.config import Config, ConfigError, without_password
-from postledger.session import open_database
+from postledger.session import Session, open_database
 from postledger.sign_in_provider import sign_in_provider
 from processor.probe import probe
 from projections import schema, servers
@@ -49,7 +50,7 @@ class Patient:
 
 def examine(config: Config) -> list[Check]:
     """Never raises for what it finds. Starts the database of our own for the time, like every command."""
-    checks = [_public_url(config), *_sign_in_provider(config), _disk(config)]
+    checks = [*_sign_in_provider(config), _disk(config)]
     try:
         with open_database(config) as url:
             checks.append(_database(url))
@@ -285,23 +286,27 @@ def _row(cursor: Any) -> tuple[Any, ...]:
     return row
 
 
-def _public_url(config: Config) -> Check:
-    host = urlsplit(config.public_url).hostname or ""
+def _public_address(patient: Patient) -> Iterator[Check]:
+    """Where unsubscribe links lead."""
+    session = Session(patient.config, patient.url, patient.pool, SystemClock())
+    address, name = session.public_address, "public address"
+    host = urlsplit(address).hostname or ""
     try:
         is_local = host == "localhost" or ip_address(host).is_loopback
     except ValueError:
         is_local = False
     if is_local:
-        return Check(
-            "public URL", "warn", f"{config.public_url} is reachable on this machine only",
+        yield Check(
+            name, "warn", f"{address} is reachable on this machine only",
             "Unsubscribe links in e-mails lead there: set public_url to where people reach the pages.",
         )  # fmt: skip
-    if not config.public_url.startswith("https:"):
-        return Check(
-            "public URL", "warn", f"{config.public_url} is no HTTPS address",
+    elif not address.startswith("https:"):
+        yield Check(
+            name, "warn", f"{address} is no HTTPS address",
             "One-click unsubscribing (RFC 8058) wants HTTPS: put a TLS proxy in front, and set public_url.",
         )  # fmt: skip
-    return Check("public URL", "ok", config.public_url)
+    else:
+        yield Check(name, "ok", address)
 
 
 def _sign_in_provider(config: Config) -> Iterator[Check]:
@@ -335,5 +340,5 @@ def _disk(config: Config) -> Check:
 
 
 _EXAMINATIONS: tuple[Callable[[Patient], Iterator[Check]], ...] = (
-    _append_only, _durability, _clock, _key, _projections, _smtp,
+    _append_only, _durability, _clock, _key, _projections, _public_address, _smtp,
 )  # fmt: skip

@@ -52,7 +52,7 @@ class CampaignMessages:
     def problems(self, draft: Draft) -> list[str]:
         with self._session.pool.transaction() as cursor:
             people = sample(cursor, draft.lists)
-        wrong = check(content_of(draft), people, self._session.clock.now(), self._session.config.public_url)
+        wrong = check(content_of(draft), people, self._session.clock.now(), self._session.public_address)
         return [str(error) for error in wrong]
 
     def transactional_problems(
@@ -60,7 +60,7 @@ class CampaignMessages:
     ) -> list[str]:
         now, parts = self._session.clock.now(), (draft.name, draft.subject, draft.text, draft.html)
         try:
-            skeleton = transactional_skeleton(*parts, self._session.config.public_url)
+            skeleton = transactional_skeleton(*parts, self._session.public_address)
         except MessageError as error:
             return [str(error)]
         people = [Recipient(0, one.uuid, one.email, one.name, dict(one.attributes), particulars)
@@ -102,7 +102,7 @@ class CampaignMessages:
 
     def _composer(self, draft: Draft) -> Composer:
         session = self._session
-        return Composer(content_of(draft), session.config.public_url, session.secrets.token_key())
+        return Composer(content_of(draft), session.public_address, session.secrets.token_key())
 
 
 @lru_cache(maxsize=64)

@@ -51,6 +51,11 @@ class Session:
         factory: InfrastructureFactory[Any] = LogFactory(pool=self.pool, clock=self.clock)
         return Postledger(factory=factory, clock=self.clock)
 
+    @property
+    def public_address(self) -> str:
+        """Where unsubscribe links lead."""
+        return self.application.policy().public_address or self.config.public_url
+
     @cached_property
     def secrets(self) -> Secrets:
         """Makes the key file when no key is configured and there is none yet. Raises SecretsError."""

@@ -74,8 +74,7 @@ class Gate:
         self._position = -1
         self._servers: dict[int, SmtpServer] = {}
         self._campaigns: dict[int, Campaign] = {}
-        self._composers: dict[int, Composer] = {}
-        self._skeletons: dict[tuple[int, str], Skeleton] = {}
+        self._composers: dict[int, tuple[Composer, dict[str, Skeleton]]] = {}
         self._news = 0
         self._stale: dict[int, int] = {}
         self._all_stale = 0
@@ -90,7 +89,7 @@ class Gate:
         with self._lock:
             changed, position = self._changes()
             if any(kind_of(stream) is Kind.POLICY for stream in changed):
-                self._policy = self._application.policy()
+                self._take_policy(self._application.policy())
             for stream in changed:
                 self._reload(stream)
             self._position = position
@@ -105,7 +104,7 @@ class Gate:
             for number in new:
                 self._reload(campaign_stream(number))
                 try:
-                    self._composers[number] = self._compiled(self._campaigns[number])
+                    self._composers[number] = self._compiled(self._campaigns[number]), {}
                 except MessageError as error:
                     self.broken[number] = str(error)
             if new:
@@ -114,10 +113,14 @@ class Gate:
 
     def skeleton(self, campaign: int, server: int) -> Skeleton | None:
         """None when the campaign is not tracked any more; never touches the database."""
-        key = (campaign, self.view.servers[server].settings.from_email)
-        skeleton = self._skeletons.get(key)
-        if skeleton is None and (composer := self._composers.get(campaign)) is not None:
-            skeleton = self._skeletons[key] = composer.for_server(key[1])
+        kept = self._composers.get(campaign)
+        if kept is None:
+            return None
+        composer, skeletons = kept
+        from_email = self.view.servers[server].settings.from_email
+        skeleton = skeletons.get(from_email)
+        if skeleton is None:
+            skeleton = skeletons[from_email] = composer.for_server(from_email)
         return skeleton
 
     def login(self, server: int) -> tuple[SmtpSettings, str]:
@@ -213,9 +216,16 @@ class Gate:
                 attributes=campaign.attributes,
                 transactional=campaign.transactional,
             ),
-            public_url=self._public_url,
+            public_url=self._policy.public_address or self._public_url,
             token_key=self._secrets.token_key(),
         )
+
+    def _take_policy(self, policy: SendingPolicy) -> None:
+        """Messages are compiled with the address that their links lead to."""
+        if policy.public_address != self._policy.public_address:
+            self._composers.clear()
+            self.broken.clear()
+        self._policy = policy
 
     def _forget_others(self, campaigns: set[int]) -> None:
         """Keeps no texts of campaigns that were sent long ago."""
@@ -225,7 +235,6 @@ class Gate:
             del self._campaigns[number]
             self._composers.pop(number, None)
             self.broken.pop(number, None)
-        self._skeletons = {key: kept for key, kept in self._skeletons.items() if key[0] in campaigns}
 
     def _view(self, now: datetime) -> View:
         policy = self._policy

@@ -48,9 +48,10 @@ def install(app: Flask) -> None:
 
 def check_host() -> None:
     """Refuses names that are not ours: a page elsewhere may point its own name at our address
-    (DNS rebinding) and would then count as our origin."""
+    (DNS rebinding) and would then count as our origin. Unsubscribing is served under any: links that are out
+    keep the name that they were sent with, and what counts is their token."""
     name = host_name(request.host)
-    if name in LOOPBACK_NAMES or (is_known(name) and (unsubscribing() or accounts_exist())):
+    if name in LOOPBACK_NAMES or unsubscribing() or (is_known(name) and accounts_exist()):
         return
     raise Refusal(421, "This server does not answer to that name.")
 

@@ -32,7 +32,8 @@ Strategy = Literal["most_remaining", "weighted_round_robin"]
 class PolicyAnswer(Answer):
     """`windows` is as `08:00-20:00,22:00-06:00`, empty for always. Seconds: `retry_first`, `retry_cap`,
     `poll_interval`, `first_suspension`, `max_suspension`. While `queue_paused`, no attempt is begun.
-    `default_from` is the From of servers that are added without one."""
+    `default_from` is the From of servers that are added without one, `public_address` where unsubscribe links
+    lead, empty for the configured public URL."""
 
     timezone: str
     windows: str
@@ -50,6 +51,7 @@ class PolicyAnswer(Answer):
     max_suspension: int
     queue_paused: bool
     default_from: str
+    public_address: str
 
 
 class PolicyChanges(Body):
@@ -73,6 +75,7 @@ class PolicyChanges(Body):
     max_suspension: Annotated[int, Whole(1, 7 * DAY)] = 1
     queue_paused: bool = False
     default_from: Annotated[str, Line(320)] = ""
+    public_address: Annotated[str, Line(200)] = ""
 
 
 @endpoint(blueprint, "GET", "/api/policy", needs="read", answer=PolicyAnswer, versioned=True)

@@ -82,6 +82,7 @@ def show(settings: Settings, /, as_json: bool) -> None:
 @click.option("--max-suspension", type=Seconds(), help="The longest such rest; it doubles each time.")
 @click.option("--pause-queue/--resume-queue", "queue_paused", default=None, help="Begin nothing at all.")
 @click.option("--default-from", help="The From address of servers that are added without one; '' for none.")
+@click.option("--public-address", help="Where unsubscribe links lead; '' for the configured public_url.")
 @json_option
 @pass_settings
 def set_(settings: Settings, /, as_json: bool, **options: Any) -> None:
@@ -103,5 +104,6 @@ def _print(session: Session, as_json: bool) -> None:
     shown = {**values, "windows": values["windows"] or "always"}
     shown["holidays"] = ", ".join(values["holidays"]) or "none"
     shown["default_from"] = values["default_from"] or "none"
+    shown["public_address"] = values["public_address"] or f"as configured: {session.config.public_url}"
     shown["weekdays"] = ", ".join(_DAYS[day - 1] for day in values["weekdays"])
     print_fields(shown)

@@ -48,7 +48,7 @@ def preview(
                 "nobody on the campaign's lists can be mailed; name somebody with --to"
             )
         try:
-            composer = Composer(content_of(draft), session.config.public_url, session.secrets.token_key())
+            composer = Composer(content_of(draft), session.public_address, session.secrets.token_key())
             message = composer.for_server(sender).message(people[0], session.clock.now())
         except MessageError as error:
             raise click.ClickException(str(error)) from None

@@ -46,7 +46,7 @@ def test_every_trouble_comes_with_a_remedy(cli: Cli) -> None:
     cli.add_server("alpha", "--port", 1)
     found = diagnosis(cli, 1)
     assert found["SMTP server alpha"][0] == "fail"
-    assert found["public URL"][0] == "warn"
+    assert found["public address"][0] == "warn"
     assert all(remedy for state, _, remedy in found.values() if state != "ok")
     text = cli("doctor", exit_code=1).stdout
     assert "Check host and port" in text
@@ -117,9 +117,11 @@ def test_projections_of_an_earlier_release_are_noticed(cli: Cli, database_url: s
 
 def test_a_public_url_without_tls_is_warned_of(cli: Cli) -> None:
     cli.environment["POSTLEDGER_PUBLIC_URL"] = "http://post.example.com"
-    state, finding, remedy = diagnosis(cli, 0)["public URL"]
+    state, finding, remedy = diagnosis(cli, 0)["public address"]
     assert (state, finding) == ("warn", "http://post.example.com is no HTTPS address")
     assert "RFC 8058" in remedy
+    cli("policy", "set", "--public-address", "https://links.example.com")
+    assert diagnosis(cli, 0)["public address"][:2] == ("ok", "https://links.example.com")
 
 
 def test_the_sign_in_provider_is_asked(cli: Cli) -> None:

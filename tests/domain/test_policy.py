@@ -29,6 +29,20 @@ def test_changes_add_up() -> None:
     assert (policy.batch, policy.version) == (50, 2)
 
 
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("https://post.example.com/", "https://post.example.com"),
+        (" https://example.com/letters ", "https://example.com/letters"),
+        ("http://[2001:db8::1]:8025", "http://[2001:db8::1]:8025"),
+    ],
+)
+def test_links_lead_to_a_web_address(given: str, kept: str) -> None:
+    policy = changed(SendingPolicy(), public_address=given)
+    assert policy.public_address == kept
+    assert changed(policy, public_address="").public_address == ""
+
+
 def test_on_holidays_nothing_is_begun() -> None:
     policy = changed(SendingPolicy(), holidays=["2026-12-26", "2026-12-25", "2026-12-25"])
     assert policy.holidays == ("2026-12-25", "2026-12-26")
@@ -67,6 +81,13 @@ def test_only_what_differs_is_recorded() -> None:
         ("strategy", "random", "most_remaining, weighted_round_robin"),
         ("resend_unknown", "no", "neither true nor false"),
         ("queue_paused", 1, "neither true nor false"),
+        ("public_address", "post.example.com", "an address like https://"),
+        ("public_address", "ftp://post.example.com", "an address like https://"),
+        ("public_address", "https://me@post.example.com", "an address like https://"),
+        ("public_address", "https://post.example.com/?a=b", "an address like https://"),
+        ("public_address", "https://post.example.com/<b>", "an address like https://"),
+        ("public_address", "https://[post", "an address like https://"),
+        ("public_address", "https://post.example.com\r\nBcc: a", "an address like https://|control"),
         ("version", 5, "no such field"),
         ("colour", "red", "no such field"),
     ],

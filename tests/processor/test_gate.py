@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -172,6 +173,23 @@ def test_a_changed_sender_shows_in_the_next_message(scene: Scene) -> None:
     skeleton = scene.gate.skeleton(1, 1)
     assert skeleton is not None
     assert b"new@alpha.example" in skeleton.message(ADA, NOON)
+
+
+def test_links_lead_to_the_address_that_the_policy_has_now(scene: Scene) -> None:
+    def link() -> bytes:
+        scene.look()
+        scene.gate.track([1], NOON)
+        skeleton = scene.gate.skeleton(1, 1)
+        assert skeleton is not None
+        found = re.search(rb"List-Unsubscribe: <(.*)/unsubscribe/", skeleton.message(ADA, NOON))
+        assert found is not None
+        return found[1]
+
+    configured = link()
+    scene.application.change_policy({"public_address": "https://links.example.com"}, by="test")
+    assert link() == b"https://links.example.com" != configured
+    scene.application.change_policy({"public_address": ""}, by="test")
+    assert link() == configured
 
 
 def test_a_campaign_that_cannot_be_composed_is_broken_and_others_are_not(scene: Scene) -> None:

@@ -80,6 +80,17 @@ def test_the_public_name_leads_to_unsubscribing_alone(client: FlaskClient, world
         assert client.get(path, headers=public).status_code == 421
 
 
+def test_links_that_are_out_work_under_whatever_name_they_were_sent_with(
+    client: FlaskClient, world: World
+) -> None:
+    (person,) = world.people(1)
+    link = f"/unsubscribe/{unsubscribe_token.token(KEY, world.campaign(), person)}"
+    before = {"Host": "post-of-last-year.example.com"}
+    assert client.get(link, headers=before).status_code == 200
+    assert client.post(link, data={"List-Unsubscribe": "One-Click"}, headers=before).status_code == 200
+    assert client.get("/subscribers", headers=before).status_code == 421
+
+
 @pytest.mark.parametrize(
     "headers",
     [

@@ -28,6 +28,7 @@ blueprint = Blueprint("settings_pages", __name__)
 
 DURATIONS = ("retry_first", "retry_cap", "poll_interval", "first_suspension", "max_suspension")
 NUMBERS = ("retry_attempts", "retry_hours", "batch")
+TEXTS = ("timezone", "default_from", "public_address")
 LEAST_ROWS, MOST_ROWS = 2, 8
 LONGEST_TEXT = 20_000
 HISTORY = 10
@@ -69,7 +70,7 @@ def from_form() -> dict[str, Any]:
     form = request.form
     given: dict[str, Any] = {
         name: form.get(name, "")[:LONGEST_TEXT]
-        for name in (*DURATIONS, *NUMBERS, "timezone", "strategy", "holidays", "default_from")
+        for name in (*DURATIONS, *NUMBERS, *TEXTS, "strategy", "holidays")
     }
     opens, closes = form.getlist("opens")[:MOST_ROWS], form.getlist("closes")[:MOST_ROWS]
     given["windows"] = [(a[:20], b[:20]) for a, b in zip(opens, closes, strict=False)]
@@ -83,9 +84,7 @@ def checked(given: Mapping[str, Any]) -> dict[str, Any]:
     Refused for windows that are typed by half."""
     changes: dict[str, Any] = {name: seconds(given[name]) for name in DURATIONS}
     changes |= {name: whole(given[name]) for name in NUMBERS}
-    changes |= {
-        name: given[name] for name in ("timezone", "strategy", "weekdays", "resend_unknown", "default_from")
-    }
+    changes |= {name: given[name] for name in (*TEXTS, "strategy", "weekdays", "resend_unknown")}
     changes["windows"] = windows_text(given["windows"])
     changes["holidays"] = dates_of(given["holidays"])
     return changes
@@ -109,10 +108,7 @@ def dates_of(text: str) -> list[str]:
 
 def typed(policy: SendingPolicy) -> dict[str, Any]:
     values: dict[str, Any] = {name: duration(getattr(policy, name)) for name in DURATIONS}
-    values |= {
-        name: getattr(policy, name)
-        for name in (*NUMBERS, "timezone", "strategy", "resend_unknown", "default_from")
-    }
+    values |= {name: getattr(policy, name) for name in (*NUMBERS, *TEXTS, "strategy", "resend_unknown")}
     windows = parse_windows(policy.windows)
     values["windows"] = [(clock(opens), clock(closes % (24 * 60))) for opens, closes in windows]
     values["weekdays"] = list(policy.weekdays)

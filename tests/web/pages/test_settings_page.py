@@ -115,8 +115,17 @@ def test_the_page_says_when_sending_opens_and_closes(person: Browser, world: Wor
     assert "Wed 4 Mar closed (holiday: nothing opens)" in text
 
 
-def test_the_public_address_is_shown(person: Browser) -> None:
+def test_the_public_address_is_that_of_the_configuration_until_one_is_set(
+    person: Browser, pool: Pool
+) -> None:
     assert "https://post.example.com" in seen(person.get("/settings").text)
+    assert save(person, public_address="https://links.example.com/").status_code == 303
+    (event,) = told(pool, "policy.changed")
+    assert event["changes"] == {"public_address": "https://links.example.com"}
+    assert 'value="https://links.example.com"' in person.get("/settings").text
+    refused = save(person, version="1", public_address="links.example.com")
+    assert refused.status_code == 400
+    assert "An address like https://post.example.com is expected" in seen(refused.text)
 
 
 minutes = st.integers(0, DAY - 1)
