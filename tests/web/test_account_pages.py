@@ -312,11 +312,17 @@ def test_browsers_have_names(user_agent: str, words: str) -> None:
     assert browser_words(user_agent) == words
 
 
-def test_the_menu_has_what_the_person_may_see(app: Flask, admin: Browser) -> None:
-    assert 'href="/users"' in admin.get("/").text
-    page = browser_of(app, "auditor").get("/").text
-    assert 'href="/users"' not in page
-    assert '<a href="/" aria-current="page">Dashboard</a>' in page
+def test_the_menu_says_where_one_is(admin: Browser) -> None:
+    assert '<a href="/" aria-current="page">Dashboard</a>' in admin.get("/").text
+    assert '<a href="/users" aria-current="page">' in admin.get("/users").text
+
+
+def test_an_auditor_sees_who_has_access_and_is_offered_no_change(app: Flask, admin: Browser) -> None:
+    steps = ('href="/users/new"', 'href="/keys/new"', f'href="/users/{OPERATOR}"')
+    seen, offered = browser_of(app, "auditor").get("/users").text, admin.get("/users").text
+    for name in ("admin", "operator", "auditor"):
+        assert name in seen
+    assert all(step in offered and step not in seen for step in steps)
 
 
 def test_a_notice_that_was_tampered_with_is_not_shown(admin: Browser) -> None:

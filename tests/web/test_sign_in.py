@@ -57,7 +57,7 @@ def test_a_page_that_was_asked_for_comes_after_signing_in(browser: Browser) -> N
     assert 'name="next" value="/users?show=all"' in form.text
     answer = browser.sign_in("Admin ", next="/users?show=all")
     assert (answer.status_code, answer.location) == (303, "/users?show=all")
-    assert "Sign out" in browser.get("/users").text
+    assert "Sign out" in browser.get("/users/new").text
 
 
 @pytest.mark.parametrize(
@@ -306,7 +306,7 @@ def test_attempts_are_logged_without_secrets(
     assert "sign-in as operator from 127.0.0.1 failed" in said
     assert "sign-in as nobody from 127.0.0.1 failed" in said
     assert "operator signed in from 127.0.0.1" in said
-    assert "refused GET '/users' to user:operator: needs administer" in said
+    assert "refused GET '/users/new' to user:operator: needs administer" in said
     assert "an API key from 127.0.0.1 was refused" in said
     for hidden in (PASSWORD, OTHER, key, key.split("_")[2], secret, cookie(browser)):
         assert hidden not in said

@@ -33,8 +33,9 @@ def commands() -> Accounts:
 
 
 @blueprint.get("/users")
-@needs("administer")
+@needs("read")
 def listed() -> str:
+    """Who has access is for auditors to see too; nothing here is secret."""
     with reading() as cursor:
         return render_template(
             "accounts/users.html",

@@ -113,6 +113,17 @@ def test_an_email_is_cancelled_from_the_list(page: Page) -> None:
     assert page.url.endswith("/queue?subscriber=p4@")
 
 
+@pytest.mark.usefixtures("busy")
+def test_one_that_failed_is_tried_again_from_the_list(page: Page) -> None:
+    page.goto("/queue?status=failed")
+    failed = page.get_by_role("row", name="p2@example.org")
+    failed.get_by_role("button", name="Try again").click()
+    page.get_by_role("status").first.wait_for()
+    assert page.get_by_role("row", name="p2@example.org").count() == 0
+    page.goto("/queue?subscriber=p2@")
+    assert page.locator("td .badge").text_content() == "Waiting"
+
+
 @pytest.mark.parametrize(("path", "kind"), [("/settings", "time"), ("/log", "datetime-local")])
 def test_the_focus_is_seen_on_times_too(page: Page, path: str, kind: str) -> None:
     page.goto(path)
