@@ -86,7 +86,7 @@ def test_a_key_does_what_its_scopes_say_under_its_own_name(
     answer = client.put(f"/api/campaigns/{campaign}/status", json={"status": "running"}, headers=bearer)
     assert answer.status_code == 200
     assert answer.json["data"]["updated_by"] == "key:n8n"
-    assert client.get("/users", headers=bearer).status_code == 403
+    assert client.get("/users/new", headers=bearer).status_code == 403
 
 
 def test_a_revoked_key_is_refused(client: FlaskClient, accounts: Accounts, key: str) -> None:
