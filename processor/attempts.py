@@ -25,8 +25,9 @@ from processor.reservations import Reservations
 from processor.send import Send
 from processor.transaction import Outcome
 from processor.transport import Connection, TransportError
-from storage.log.committer import Answer, Committer, Conflict, Fenced
+from storage.log.committer import Committer, Conflict, Fenced
 from storage.log.entries import Entry
+from storage.log.submission import Answer
 
 log = logging.getLogger(__name__)
 

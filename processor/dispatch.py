@@ -183,7 +183,7 @@ class Dispatcher:
 
     def _pump_freed(self) -> None:
         """Not line by line as they become free: messages that are made one after the other find what they
-        need in the machine's caches, and take two thirds of the time."""
+        need in the machine's caches (docs/decisions/0001-one-loop-for-all-connections.md)."""
         while self._freed:
             freed, self._freed = self._freed, {}
             for lane in freed:

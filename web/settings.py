@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 
 @dataclass(frozen=True, kw_only=True)
 class WebSettings:
-    """`token_keys` sign the tokens in List-Unsubscribe, newest first. `public_url` is where recipients
-    reach `/unsubscribe`, usually through a reverse proxy; nothing else is answered under its host before
+    """`token_keys` sign the tokens in List-Unsubscribe, newest first. `public_url` is where people
+    reach us, usually through a reverse proxy; under its host nothing but unsubscribing is answered before
     there are accounts. `bind` is the address that we listen on; `trusted_proxies` is how many proxies in
     front add to X-Forwarded-For, which is believed as far as that. `largest_body` is in bytes; `streams`
     is how many live pages one process feeds at once, `feeds` how many requests may wait for events."""

@@ -10,10 +10,8 @@ import logging
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from datetime import datetime
 from threading import Condition, Thread
 from time import monotonic, sleep
-from typing import Any, NamedTuple
 
 import psycopg2
 from eventsourcing.persistence import StoredEvent
@@ -25,7 +23,6 @@ from storage.log.entries import (
     Committed,
     CommitterClosed,
     Conflict,
-    Entry,
     Fenced,
     Refused,
     Result,
@@ -34,6 +31,7 @@ from storage.log.entries import (
     entries,
     repeats,
 )
+from storage.log.submission import Answer, Done, Part, Submission, apart, tell
 from storage.log.writer import Batch, ConnectionLost, Sealed, Writer
 from storage.pool import Pool, open_connection
 
@@ -49,30 +47,6 @@ _ALREADY_THERE = """
     FROM unnest(%(streams)s::uuid[], %(versions)s::integer[]) AS wanted (stream_id, version)
     JOIN events USING (stream_id, version)
 """
-
-
-Done = Callable[[Result], None]
-Part = tuple[Sequence[Entry], Any]
-"""Events that belong together, and whatever whoever hands them in will know them by."""
-
-
-class Answer(NamedTuple):
-    """What became of parts that were handed in together. Without `error` they are in the log, one after the
-    other from position `first` on."""
-
-    parts: Sequence[Part]
-    first: int
-    recorded_at: datetime | None = None
-    error: Exception | None = None
-
-
-class _Submission(NamedTuple):
-    """Parts are committed together while nothing is wrong with any, else each for itself."""
-
-    parts: Sequence[Part]
-    entries: Sequence[Entry]
-    heard: Callable[[Answer], object]
-    notify: bool
 
 
 class Committer:
@@ -105,7 +79,7 @@ class Committer:
         self._connection: connection | None = None
         self._fenced: Fenced | None = None
         self._changed = Condition()
-        self._waiting: deque[_Submission] = deque()
+        self._waiting: deque[Submission] = deque()
         self._closing = False
         self._give_up_at: float | None = None
         self._thread = Thread(target=self._run, name="committer", daemon=True)
@@ -123,7 +97,7 @@ class Committer:
         Raises DataError and CommitterClosed, in which cases `done` is never called.
         """
         checked = entries(events)
-        self._wait_for_turn(_Submission([(checked, done)], checked, _tell, notify))
+        self._wait_for_turn(Submission([(checked, done)], checked, tell, notify))
 
     def submit_all(
         self, parts: Sequence[Part], heard: Callable[[Answer], object], *, notify: bool = True
@@ -132,9 +106,9 @@ class Committer:
         is not looked at, and they are committed and answered together as long as nothing is wrong with any.
         `heard`, which is called in the committer's thread, may be the `append` of a deque."""
         together = [entry for events, _ in parts for entry in events]
-        self._wait_for_turn(_Submission(parts, together, heard, notify))
+        self._wait_for_turn(Submission(parts, together, heard, notify))
 
-    def _wait_for_turn(self, submission: _Submission) -> None:
+    def _wait_for_turn(self, submission: Submission) -> None:
         with self._changed:
             if self._closing:
                 raise CommitterClosed("events came after the committer was closed")
@@ -177,9 +151,9 @@ class Committer:
             self._commit(submissions)
         self._disconnect()
 
-    def _gather(self) -> list[_Submission]:
+    def _gather(self) -> list[Submission]:
         """Waits for submissions. None come any more when the list is empty."""
-        gathered: list[_Submission] = []
+        gathered: list[Submission] = []
         room = self._limit
         with self._changed:
             while not self._waiting and not self._closing:
@@ -189,14 +163,14 @@ class Committer:
                 room -= len(gathered[-1].entries)
         return gathered
 
-    def _commit(self, submissions: list[_Submission]) -> None:
+    def _commit(self, submissions: list[Submission]) -> None:
         while submissions:
             if self._fenced:
                 self._refuse(submissions, self._fenced)
                 break
             submissions = self._try(submissions)
 
-    def _try(self, submissions: list[_Submission]) -> list[_Submission]:
+    def _try(self, submissions: list[Submission]) -> list[Submission]:
         """Commits the submissions; those that are to be tried again without the others are returned."""
         batch = Batch(
             [entry for submission in submissions for entry in submission.entries],
@@ -212,11 +186,11 @@ class Committer:
         except (Unavailable, Unresolved) as error:
             self._refuse(submissions, error)
         except Exception as error:  # noqa: BLE001  # Whoever waits must hear of it, and the thread go on.
-            apart = _apart(submissions)
-            if len(apart) == 1:
-                self._refuse(apart, error)
+            singles = apart(submissions)
+            if len(singles) == 1:
+                self._refuse(singles, error)
             else:
-                for submission in apart:
+                for submission in singles:
                     self._commit([submission])
         else:
             self._confirm(submissions, sealed)
@@ -263,21 +237,21 @@ class Committer:
             self._connection = None
 
     def _sort_out(
-        self, submissions: list[_Submission], batch: Batch, error: UniqueViolation
-    ) -> list[_Submission]:
+        self, submissions: list[Submission], batch: Batch, error: UniqueViolation
+    ) -> list[Submission]:
         """Returns those that are to be tried again. The same event handed in twice cannot go into one
         transaction, and once into none."""
-        apart = _apart(submissions)
-        hopeless, later = repeats([submission.entries for submission in apart])
-        if len(apart) == len(submissions) and not hopeless and not later:
+        singles = apart(submissions)
+        hopeless, later = repeats([submission.entries for submission in singles])
+        if len(singles) == len(submissions) and not hopeless and not later:
             return self._refuse_culprits(submissions, batch, error)
-        self._refuse([apart[n] for n in hopeless], Conflict("two events of one version in one stream"))
-        self._commit([submission for n, submission in enumerate(apart) if n not in hopeless | later])
-        return [apart[n] for n in sorted(later)]
+        self._refuse([singles[n] for n in hopeless], Conflict("two events of one version in one stream"))
+        self._commit([submission for n, submission in enumerate(singles) if n not in hopeless | later])
+        return [singles[n] for n in sorted(later)]
 
     def _refuse_culprits(
-        self, submissions: list[_Submission], batch: Batch, error: UniqueViolation
-    ) -> list[_Submission]:
+        self, submissions: list[Submission], batch: Batch, error: UniqueViolation
+    ) -> list[Submission]:
         """Refuses the submissions of which an event is in the log already; returns the others."""
         try:
             there = self._already_there(batch)
@@ -308,7 +282,7 @@ class Committer:
             cur.execute(_ALREADY_THERE, wanted)
             return {(bytes(stream), version) for stream, version in cur.fetchall()}
 
-    def _confirm(self, submissions: list[_Submission], sealed: Sealed | None) -> None:
+    def _confirm(self, submissions: list[Submission], sealed: Sealed | None) -> None:
         first = sealed.first if sealed else 0
         recorded_at = sealed.moment if sealed else self._clock.now()
         for submission in submissions:
@@ -320,27 +294,8 @@ class Committer:
             except Exception:
                 log.exception("the hook after a commit failed")
 
-    def _refuse(self, submissions: Sequence[_Submission], error: Exception) -> None:
+    def _refuse(self, submissions: Sequence[Submission], error: Exception) -> None:
         for submission in submissions:
             submission.heard(Answer(submission.parts, 0, error=error))
         if self._on_refusal:
             self._on_refusal()
-
-
-def _apart(submissions: list[_Submission]) -> list[_Submission]:
-    return [
-        submission._replace(parts=[part], entries=part[0])
-        for submission in submissions
-        for part in submission.parts
-    ]
-
-
-def _tell(answer: Answer) -> None:
-    (events, done), (_, first, recorded_at, error) = answer.parts[0], answer
-    try:
-        if error is not None:
-            done(Refused(error))
-        elif recorded_at is not None:
-            done(Committed(range(first, first + len(events)), recorded_at))
-    except Exception:
-        log.exception("whoever handed in events failed on hearing of their commit")

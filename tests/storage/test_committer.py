@@ -14,8 +14,9 @@ from psycopg2.extensions import connection
 
 from domain.clock import VirtualClock
 from storage.log.append import Log
-from storage.log.committer import Answer, Committed, Committer, CommitterClosed, Conflict, Refused, Result
+from storage.log.committer import Committed, Committer, CommitterClosed, Conflict, Refused, Result
 from storage.log.entries import entries
+from storage.log.submission import Answer
 from storage.log.verify import verify
 from storage.pool import Pool
 

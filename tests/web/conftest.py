@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from threading import Thread
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,13 +11,13 @@ from argon2 import PasswordHasher
 from flask import Flask
 from flask.testing import FlaskClient
 from playwright.sync_api import sync_playwright
-from werkzeug.serving import make_server
 
 from domain.clock import VirtualClock
 from projections import schema
 from storage import accounts
 from storage.pool import Pool
 from storage.secrets import Secrets, new_key
+from tests.web.serving import serving
 from tests.web.world import KEY, NOON, World
 from web.app import create_app
 from web.settings import WebSettings
@@ -69,15 +68,8 @@ def client(app: Flask) -> FlaskClient:
 
 @pytest.fixture
 def address(app: Flask) -> Iterator[str]:
-    """The application, served on loopback in threads."""
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.port}"
-    app.extensions["postledger.broadcast"].close()
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(app) as served:
+        yield served
 
 
 @pytest.fixture(scope="module")

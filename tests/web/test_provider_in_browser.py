@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
-from threading import Thread
 from typing import TYPE_CHECKING
 
 import pytest
 from flask import Flask
-from werkzeug.serving import make_server
 
 from domain.clock import VirtualClock
 from storage.pool import Pool
 from storage.secrets import Secrets, new_key
 from tests.web.accounts import add_people
 from tests.web.identity_provider import CLIENT, SECRET, IdentityProvider, identity_provider
+from tests.web.serving import serving
 from tests.web.world import KEY, World
 from web.app import create_app
 from web.pages.users import commands
@@ -62,14 +61,8 @@ def app(pool: Pool, world: World, clock: VirtualClock, there: IdentityProvider, 
 
 @pytest.fixture
 def address(app: Flask, port: int) -> Iterator[str]:
-    server = make_server("127.0.0.1", port, app, threaded=True)
-    thread = Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{port}"
-    app.extensions["postledger.broadcast"].close()
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(app, port) as served:
+        yield served
 
 
 def test_a_person_goes_to_the_provider_and_comes_back_to_the_page_they_wanted(
