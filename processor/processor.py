@@ -44,6 +44,7 @@ from storage.secrets import Secrets
 log = logging.getLogger(__name__)
 
 DRAIN_SECONDS = 60.0
+GIVE_UP_SECONDS = 10.0
 IDLE_ROUND_SECONDS = 0.02
 """The least time between two rounds, so that a hungry lane does not keep the planner spinning."""
 
@@ -141,6 +142,8 @@ class Processor:
         self._campaigns.is_stopping = True
         self._hungry.set()
         self._dispatcher.stop(DRAIN_SECONDS)
+        # A round that waits for a database which does not come back would hold the stop up for ever.
+        self._committer.give_up_in(GIVE_UP_SECONDS)
         self._schedule.stop()
         self._listener.stop()
         self._errands.shutdown(wait=True)

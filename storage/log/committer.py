@@ -135,6 +135,11 @@ class Committer:
         """
         return list(self.promise(events, notify=notify).result().positions)
 
+    def give_up_in(self, seconds: float) -> None:
+        """From then on nobody waits any longer for a database that is away."""
+        with self._changed:
+            self._give_up_at = monotonic() + seconds
+
     def close(self, timeout: float = 30.0) -> None:
         """Commits what was handed in before, for up to `timeout` seconds while the database is away;
         then the rest is refused. Raises TimeoutError when the database holds the last commit up."""

@@ -12,6 +12,8 @@ from time import monotonic, sleep
 
 import pytest
 
+from tests.installation import wait_until
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -108,6 +110,8 @@ def test_two_commands_at_once_share_the_database_of_our_own(
         command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True
     ) as follower:
         try:
+            # The one that comes first starts the database, and has to be the one that stays.
+            wait_until((tmp_path / "var" / "postgresql" / "data" / "postmaster.pid").exists)
             added = run(tmp_path, environment, "server", "add", "alpha", "--host", "127.0.0.1",
                         "--from-email", "news@example.com")  # fmt: skip
             assert added.returncode == 0, added.stderr
