@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
-from domain import one_time_password
-from domain.accounts import (
+from domain.accounts import one_time_password
+from domain.accounts.accounts import (
     KeyCreated,
     KeyRevoked,
     UserAdded,
@@ -27,15 +27,15 @@ from domain.accounts import (
     checked_role,
     checked_scopes,
 )
+from domain.addresses.email_address import wrong_with
 from domain.clock import Clock
 from domain.errors import Missing, Refused
 from domain.fact import Fact
 from domain.streams import key_stream, user_stream
-from storage import accounts, api_keys, identities, sessions
-from storage.accounts import User
-from storage.email_address import wrong_with
+from storage.accounts import accounts, api_keys, identities, sessions
+from storage.accounts.accounts import User
 from storage.log.append import Log
-from storage.pool import Pool
+from storage.postgres.pool import Pool
 from storage.secrets import Secrets, second_factor_owner
 
 LARGEST_NUMBER = 2**31 - 1

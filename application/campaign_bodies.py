@@ -11,12 +11,12 @@ from typing import Any, NamedTuple
 
 from markdown_it import MarkdownIt
 
+from application.messages import Draft
+from domain.campaign.template import TemplateType, wrapped
 from domain.errors import Missing, Refused
-from domain.template import TemplateType, wrapped
 from storage import content
 from storage.content import TextTooLarge
-from web.messages import Draft
-from web.services import services
+from web.http.services import services
 
 FIELDS = ("body", "altbody", "content_type", "template")
 
@@ -25,7 +25,7 @@ _KEPT_TAG = re.compile(r"KEPTxTAGx([0-9]+)xTAGxKEPT")
 
 
 class Written(NamedTuple):
-    """`altbody` is the plain text beside HTML; `content_type` as in domain.campaign_content."""
+    """`altbody` is the plain text beside HTML; `content_type` as in domain.campaign.content."""
 
     body: str
     altbody: str | None

@@ -9,18 +9,18 @@ from typing import Any
 
 from flask import current_app
 
-from domain.campaign import Campaign, State
+from application import campaign_bodies
+from application.campaign_bodies import Written
+from application.forecasts import Audiences, estimated, situation
+from application.messages import Draft
+from domain.campaign.campaign import Campaign, State
 from domain.errors import Refused
-from domain.forecast import Forecast
-from projections.schema import log_head
+from domain.forecast.forecast import Forecast
+from projections.following.schema import log_head
 from storage import content
 from storage.log.append import Conflict
 from storage.numbers import next_campaign
-from web import campaign_bodies
-from web.campaign_bodies import Written
-from web.forecasts import Audiences, estimated, situation
-from web.messages import Draft
-from web.services import reading, services, wait_until_shown
+from web.http.services import reading, services, wait_until_shown
 
 BODIES = ("text", "html")
 NAME_LENGTH = 200

@@ -8,16 +8,17 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from domain.waiting import CampaignState, why_it_waits
-from projections import availability, campaign_progress, queue, refusals, server_health
+from application.finishes import Finishes
+from domain.delivery.waiting import CampaignState, why_it_waits
+from projections import availability, campaign_progress, refusals, server_health
 from projections.availability import Capacity
 from projections.campaign_progress import Progress
+from projections.queue import queue
 from projections.server_health import Answers
 from storage import processors
-from web.chart import Bucket, Chart, chart
-from web.figures import CampaignReading, Oldest, Readings, Refusals
-from web.finishes import Finishes
-from web.pages.server_charts import of_all_by_day
+from web.pages.dashboard.chart import Bucket, Chart, chart
+from web.pages.dashboard.model import CampaignReading, Oldest, Readings, Refusals
+from web.pages.servers.server_charts import of_all_by_day
 
 STRETCH = timedelta(seconds=10)
 STRETCHES = 90

@@ -15,13 +15,13 @@ from eventsourcing.persistence import InfrastructureFactory, IntegrityError, Sto
 from eventsourcing.utils import Environment
 
 import domain.topics  # noqa: F401 - so that every topic of the log can be read
-from domain.campaign import Campaign
+from domain.campaign.campaign import Campaign
+from domain.campaign.template import Template
 from domain.clock import Clock, SystemClock
 from domain.errors import Changed, Missing, Outrun, Refused
 from domain.policy import PolicyChanged, SendingPolicy
-from domain.server import SmtpServer
+from domain.server.server import SmtpServer
 from domain.streams import campaign_stream, policy_stream, server_stream, template_stream
-from domain.template import Template
 
 _TRIES = 3
 

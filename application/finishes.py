@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
-from web.forecasts import Audiences, situation
+from application.forecasts import Audiences, situation
 
 KEPT = timedelta(minutes=1)
 NEVER = datetime.min.replace(tzinfo=UTC)

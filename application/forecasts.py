@@ -8,12 +8,12 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from domain.estimate import Estimated
-from domain.forecast import Demand, Forecast
-from domain.outlook import Situation
+from domain.campaign.estimate import Estimated
+from domain.forecast.bottleneck import Situation
+from domain.forecast.forecast import Demand, Forecast
+from domain.forecast.sender import EVER, Sender
 from domain.policy import SendingPolicy
-from domain.sender import EVER, Sender
-from domain.server_settings import ServerSettings
+from domain.server.settings import ServerSettings
 from domain.streams import estimate_stream
 from projections import (
     availability,
@@ -26,8 +26,8 @@ from projections import (
 )
 from projections.campaign_progress import Progress
 from projections.servers import Server
-from storage import audience_size
-from storage.audience_size import Sample
+from storage.people import audience_size
+from storage.people.audience_size import Sample
 
 LEAST_RATE = 1.0
 """E-mails a second: what a server did lately may have been all there was to do, so it is taken to send so

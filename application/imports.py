@@ -10,11 +10,11 @@ from typing import IO
 
 from psycopg2 import Error
 
+from application.people import People
 from domain.errors import Refused
-from storage import imports
-from storage.pool import Pool, PoolClosed, PoolTimeout
-from storage.recipients_import import Options, refresh_statistics
-from web.people_commands import People
+from storage.people import imports
+from storage.people.recipients_import import Options, refresh_statistics
+from storage.postgres.pool import Pool, PoolClosed, PoolTimeout
 
 EVERY = 1.0
 """Seconds between two words of how far it is."""

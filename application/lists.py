@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
+from application.event_recording import Told, tell
 from domain.errors import Missing, Outrun
-from domain.people import ListChanged, ListCreated, ListDeleted
+from domain.people.people import ListChanged, ListCreated, ListDeleted
 from domain.streams import list_stream
-from storage import lists
 from storage.log.append import Conflict, Log
-from storage.pool import Pool
-from web.telling import Told, tell
+from storage.people import lists
+from storage.postgres.pool import Pool
 
 _TRIES = 3
 

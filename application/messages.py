@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
-from domain.transactional import Particulars
-from web.errors import Refusal
-from web.services import services
+from domain.campaign.transactional import Particulars
+from web.http.errors import Refusal
+from web.http.services import services
 
 
 class Draft(NamedTuple):

@@ -11,8 +11,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import IO, Any, TypeVar
 
+from application.event_recording import Told, tell
+from application.lists import created
 from domain.errors import Missing, Outrun, Refused
-from domain.people import (
+from domain.people.people import (
     PeopleImported,
     PersonAdded,
     PersonBlocklisted,
@@ -25,14 +27,12 @@ from domain.people import (
     PersonUnsubscribed,
 )
 from domain.streams import person_stream
-from storage import directory, lists, people_writing
 from storage.log.append import Conflict, Log
-from storage.people_writing import STATUSES, SUBSCRIPTIONS
-from storage.personal_data import DirectoryError
-from storage.pool import Pool
-from storage.recipients_import import Options, Summary, import_csv
-from web.list_commands import created
-from web.telling import Told, tell
+from storage.people import directory, lists, people_writing
+from storage.people.people_writing import STATUSES, SUBSCRIPTIONS
+from storage.people.personal_data import DirectoryError
+from storage.people.recipients_import import Options, Summary, import_csv
+from storage.postgres.pool import Pool
 
 STEP = 1000
 EVERYBODY = 0

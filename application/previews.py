@@ -9,21 +9,22 @@ from email.message import EmailMessage
 from functools import lru_cache
 from typing import Any
 
+from application.messages import Draft, Reader, Shown, Trial, UnmakeableError
+from application.test_sends import Trials
+from domain.campaign.transactional import Particulars
 from domain.streams import campaign_stream
-from domain.transactional import Particulars
+from mail.message.compose import CampaignContent, Composer, Recipient, Skeleton, check
+from mail.template.render import MessageError
 from postledger.session import Session
-from postledger.trials import Trials
-from processor.compose import CampaignContent, Composer, Recipient, Skeleton, check
-from processor.render import MessageError
-from storage import content, directory
-from web.messages import Draft, Reader, Shown, Trial, UnmakeableError
+from storage import content
+from storage.people import directory
 
 SAMPLES = 20
 NOBODY = Recipient(0, "00000000-0000-8000-8000-000000000000", "reader@example.com", "Reader", {})
 
 
 class CampaignMessages:
-    """What `web.messages.Messages` describes, on one session."""
+    """What `application.messages.Messages` describes, on one session."""
 
     def __init__(self, session: Session) -> None:
         self._session = session

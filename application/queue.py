@@ -11,17 +11,17 @@ from datetime import datetime
 from time import monotonic
 from typing import Any, Literal
 
-from domain.delivery import Cancelled, Requeued, Status
+from domain.delivery.delivery import Cancelled, Requeued, Status
 from domain.fact import Fact
 from domain.streams import delivery_stream
 from projections.campaign_progress import Progress
-from projections.queue import STATUSES
-from projections.queue_items import Item, Wanted, item, items
-from projections.schema import log_head
+from projections.following.schema import log_head
+from projections.queue.items import Item, Wanted, item, items
+from projections.queue.queue import STATUSES
 from storage.log.append import Conflict
-from web.errors import Refusal
-from web.queue_items import described, progress_of
-from web.services import reading, services, wait_until_shown
+from web.api.queue_items import described, progress_of
+from web.http.errors import Refusal
+from web.http.services import reading, services, wait_until_shown
 
 Action = Literal["cancel", "retry", "send_now"]
 

@@ -15,10 +15,10 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from domain.calendar import Hours
-from domain.capacity import Capacity, Limits, Reserved, Returned, is_out_of_reach
+from domain.capacity.capacity import Capacity, Limits, Reserved, Returned, is_out_of_reach
 from domain.streams import capacity_stream
 from storage.log.committer import Committer, Conflict
-from storage.pool import Pool
+from storage.postgres.pool import Pool
 
 VALID_SECONDS = 10.0
 """How long a reservation may be spent. A short rolling window shortens it: see `_valid_seconds`."""

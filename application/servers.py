@@ -7,13 +7,13 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from domain.errors import Refused
-from domain.server_settings import ServerSettings
-from projections.schema import log_head
+from domain.server.settings import ServerSettings
+from projections.following.schema import log_head
 from projections.server_names import name_reserved
 from storage.numbers import next_server
 from storage.secrets import LONGEST_PASSWORD, Secrets, SecretsError, holds_password
-from web.errors import Refusal
-from web.services import reading, services, wait_until_shown
+from web.http.errors import Refusal
+from web.http.services import reading, services, wait_until_shown
 
 
 class Step(Protocol):

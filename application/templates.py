@@ -6,16 +6,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from application.campaigns import catch_up, remake
+from domain.campaign.template import TemplateType, check_place
 from domain.errors import Missing, Refused
-from domain.template import TemplateType, check_place
 from projections import templates
 from projections.campaign_progress import unstarted_with_template
 from projections.templates import TemplateRow
 from storage import content
 from storage.content import TextTooLarge
 from storage.numbers import next_template
-from web.campaign_commands import catch_up, remake
-from web.services import reading, services, wait_until_shown
+from web.http.services import reading, services, wait_until_shown
 
 TEXTS = ("body", "source")
 

@@ -9,27 +9,28 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import uuid4
 
-from domain.capacity import Limits
+from application.messages import Trial
+from application.reservations import Reservation, Reservations
+from domain.campaign.test_send import Tried
+from domain.capacity.capacity import Limits
+from domain.capacity.plan import Assignment, Candidate, Offer, plan
+from domain.delivery.reply import sanitise
 from domain.errors import Outrun
 from domain.fact import Fact
-from domain.plan import Assignment, Candidate, Offer, plan
-from domain.reply import sanitise
-from domain.server import SmtpServer
+from domain.server.server import SmtpServer
 from domain.streams import trial_stream
-from domain.trial import Tried
+from mail.message.compose import Composer, Recipient, Skeleton
+from mail.smtp.settings import SmtpSettings
+from mail.smtp.transaction import Outcome
+from mail.smtp.transport import Connection, connect, deliver
+from mail.smtp.transport_errors import TransportError
+from mail.template.render import MessageError
 from postledger.session import Session
-from processor.compose import Composer, Recipient, Skeleton
-from processor.render import MessageError
-from processor.reservations import Reservation, Reservations
-from processor.smtp_settings import SmtpSettings
-from processor.transaction import Outcome
-from processor.transport import Connection, TransportError, connect, deliver
 from projections import servers
-from storage import directory
 from storage.log.append import Conflict, Log
 from storage.log.committer import Committer
+from storage.people import directory
 from storage.secrets import SecretsError
-from web.messages import Trial
 
 CONNECT_SECONDS = 15.0
 DELIVER_SECONDS = 30.0

@@ -9,18 +9,18 @@ from collections.abc import Sequence
 from hashlib import sha256
 from typing import Any, NamedTuple
 
-from domain.audience import RecipientsQueued
+from application import campaign_bodies
+from application.messages import Draft, Reader, messages
+from domain.campaign.audience import RecipientsQueued
+from domain.campaign.priority import Priority
+from domain.campaign.template import Template
+from domain.campaign.transactional import Particulars
 from domain.errors import Outrun, Refused
-from domain.priority import Priority
 from domain.streams import audience_stream
-from domain.template import Template
-from domain.transactional import Particulars
 from storage import content, transactional
 from storage.log.append import Conflict
 from storage.transactional import Places, Target
-from web import campaign_bodies
-from web.messages import Draft, Reader, messages
-from web.services import reading, services
+from web.http.services import reading, services
 
 _TRIES = 3
 

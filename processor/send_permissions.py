@@ -12,22 +12,22 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from domain.application import Postledger
+from application.decisions import Postledger
 from domain.calendar import Calendar, Hours, both
-from domain.campaign import Campaign, State
-from domain.capacity import Limits
+from domain.campaign.campaign import Campaign, State
+from domain.capacity.capacity import Limits
+from domain.delivery.reply import Stage
 from domain.policy import SendingPolicy
-from domain.reply import Stage
-from domain.server import SmtpServer
+from domain.server.server import SmtpServer
 from domain.streams import Kind, campaign_of, campaign_stream, kind_of, number_of
-from processor.compose import CampaignContent, Composer, Skeleton
-from processor.render import MessageError
-from processor.smtp_settings import SmtpSettings
-from processor.transport_errors import LoginError
+from mail.message.compose import CampaignContent, Composer, Skeleton
+from mail.smtp.settings import SmtpSettings
+from mail.smtp.transport_errors import LoginError
+from mail.template.render import MessageError
 from projections import servers
-from projections.schema import log_head, positions
+from projections.following.schema import log_head, positions
 from storage import content
-from storage.pool import Pool
+from storage.postgres.pool import Pool
 from storage.secrets import Secrets, SecretsError
 
 CHANGES = """

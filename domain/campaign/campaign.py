@@ -22,9 +22,9 @@ from uuid import UUID
 from eventsourcing.domain import Aggregate, event
 
 from domain import fields
-from domain.campaign_content import checked_changes, checked_content, checked_transactional_content
+from domain.campaign.content import checked_changes, checked_content, checked_transactional_content
+from domain.campaign.priority import Priority
 from domain.errors import Refused
-from domain.priority import Priority
 from domain.streams import campaign_stream
 
 _EDITABLE_WHILE_PAUSED = frozenset({"name", "priority", "tags"})

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from domain import fields
-from domain.priority import Priority
+from domain.campaign.priority import Priority
 
 MOST_HEADERS = 50
 

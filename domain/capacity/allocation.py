@@ -1,6 +1,6 @@
 """How many deliveries each server gets in one planning round, without choosing for one after the other.
 
-`shares(offers, n)` is what counting the assignments of `domain.plan.plan` for `n` deliveries that may go
+`shares(offers, n)` is what counting the assignments of `plan` for `n` deliveries that may go
 through any server comes to: exactly for the greatest remaining capacity first; for the weighted round robin
 within about as many as there are servers. It takes as long for a million deliveries as for ten.
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from domain.plan import Offer, Strategy
+from domain.capacity.plan import Offer, Strategy
 
 
 @dataclass(slots=True)

@@ -11,7 +11,7 @@ from enum import StrEnum
 from itertools import groupby
 from typing import Any, NamedTuple
 
-from domain.priority import Priority
+from domain.campaign.priority import Priority
 
 
 class Strategy(StrEnum):

@@ -19,7 +19,7 @@ _PIECES = {
 
 
 def replace_quotations(text: str, address: str, mark: str) -> str:
-    """The text with `mark` wherever `address` is quoted; see `domain.reply.sanitise` for the ways."""
+    """The text with `mark` wherever `address` is quoted; see `reply.sanitise` for the ways."""
     local, _, domain = address.rpartition("@")
     local = _Bare.of(local, "").text
     if not local:

@@ -11,8 +11,8 @@ import unicodedata
 from enum import StrEnum
 from typing import NamedTuple
 
-from domain.delivery import About
-from domain.quotation import replace_quotations
+from domain.delivery.delivery import About
+from domain.delivery.quotation import replace_quotations
 
 
 class Stage(StrEnum):

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
-from domain.flow import Bound
-from domain.forecast import HORIZON, Demand, Forecast, forecast
+from domain.campaign.priority import Priority
+from domain.forecast.forecast import HORIZON, Demand, Forecast, forecast
+from domain.forecast.sender import EVER, Sender
+from domain.forecast.throughput import Bound
 from domain.policy import SendingPolicy
-from domain.priority import Priority
-from domain.sender import EVER, Sender
 
 WORTH_TELLING = timedelta(minutes=30)
 MOST_CHANGES = 5

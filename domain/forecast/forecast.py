@@ -1,7 +1,7 @@
 """When a campaign will have gone out: day by day, server by server, and what holds it up.
 
 Sending is reckoned in stretches of time over which the same servers are open. In each, the servers take
-what their limits and their speed let through, chosen as `domain.plan` chooses: high priority before
+what their limits and their speed let through, chosen as `domain.capacity.plan` chooses: high priority before
 normal before low, campaigns of one priority by turns, the greatest remaining capacity first. Failures
 and retries are not foreseen.
 """
@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from itertools import pairwise
 
-from domain.flow import Bound
+from domain.campaign.priority import Priority
+from domain.forecast.interval import Stretch, by_turns, split
+from domain.forecast.sender import Gate, Sender, open_for_the_day, open_gates
+from domain.forecast.throughput import Bound
 from domain.policy import SendingPolicy
-from domain.priority import Priority
-from domain.sender import Gate, Sender, open_for_the_day, open_gates
-from domain.stretch import Stretch, by_turns, split
 
 HORIZON = 400
 """Days. What takes longer is told as what is left by then."""

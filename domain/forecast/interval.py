@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from domain.filling import shares
-from domain.flow import Flow
-from domain.plan import Offer
+from domain.capacity.allocation import shares
+from domain.capacity.plan import Offer
+from domain.forecast.throughput import Flow
 
 _TENTH = 0.1
 

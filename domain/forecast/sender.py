@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from domain.calendar import Calendar, Hours, both
-from domain.flow import Flow
+from domain.forecast.throughput import Flow
 from domain.policy import SendingPolicy
 
 ASSUMED_RATE = 5.0

@@ -12,8 +12,8 @@ from eventsourcing.domain import Aggregate, event
 
 from domain import fields
 from domain.calendar import Calendar
-from domain.capacity import Limits
-from domain.server_settings import ServerSettings
+from domain.capacity.capacity import Limits
+from domain.server.settings import ServerSettings
 from domain.streams import server_stream
 
 

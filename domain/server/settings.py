@@ -10,9 +10,9 @@ from ipaddress import ip_address
 from typing import Any, Self
 
 from domain import fields
+from domain.addresses.mailbox import Mailbox, is_host, parse_mailbox
 from domain.calendar import EVERY_DAY, Calendar, parse_windows
-from domain.capacity import LONGEST_WINDOW, Limits
-from domain.mailbox import Mailbox, is_host, parse_mailbox
+from domain.capacity.capacity import LONGEST_WINDOW, Limits
 
 AUTOMATIC = "automatic"
 """The messenger of a campaign that goes through all servers, hence no name for one of them."""

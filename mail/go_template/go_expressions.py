@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from processor.go_functions import (
+from mail.go_template.go_functions import (
     NOT_OFFERED,
     ROOT,
     Expression,

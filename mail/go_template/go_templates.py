@@ -11,8 +11,8 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from processor.go_expressions import GoTemplateError, Pipeline, Scope, pipeline, variable_name
-from processor.go_functions import NAMES, ROOT, Expression, Unreadable
+from mail.go_template.go_expressions import GoTemplateError, Pipeline, Scope, pipeline, variable_name
+from mail.go_template.go_functions import NAMES, ROOT, Expression, Unreadable
 
 __all__ = ["GoTemplateError", "translated"]
 

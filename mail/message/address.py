@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 from unicodedata import normalize
 
-from processor.render import MessageError
+from mail.template.render import MessageError
 
 _plain = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9][A-Za-z0-9.-]*").fullmatch
 _special = re.compile(r'[\x00-\x20\x7f-\xa0()<>\[\]:;,\\"\ud800-\udfff]').search

@@ -16,11 +16,19 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from domain.unsubscribe_token import SHORTEST_KEY
-from processor.address import sender
-from processor.headers import Headers, refuse_line_ends
-from processor.render import LIMITS, NAMES, TRANSACTIONAL_NAMES, Limits, MessageError, Template, TemplateError
-from processor.skeleton import Compiled, Part, Recipient, Skeleton
+from domain.delivery.unsubscribe_token import SHORTEST_KEY
+from mail.message.address import sender
+from mail.message.headers import Headers, refuse_line_ends
+from mail.message.skeleton import Compiled, Part, Recipient, Skeleton
+from mail.template.render import (
+    LIMITS,
+    NAMES,
+    TRANSACTIONAL_NAMES,
+    Limits,
+    MessageError,
+    Template,
+    TemplateError,
+)
 
 __all__ = ["CampaignContent", "Composer", "Recipient", "Skeleton", "check"]
 

@@ -10,8 +10,8 @@ from email.message import EmailMessage
 from email.policy import SMTP
 from typing import Any
 
-from processor.encoding import LONGEST_LINE, PREFERRED_LINE, field, one_line
-from processor.render import NAMES, MessageError, Template
+from mail.message.encoding import LONGEST_LINE, PREFERRED_LINE, field, one_line
+from mail.template.render import NAMES, MessageError, Template
 
 RESERVED = frozenset(
     {

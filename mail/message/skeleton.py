@@ -8,12 +8,12 @@ from email.utils import format_datetime
 from hashlib import sha256
 from typing import Any, NamedTuple
 
-from domain.transactional import Particulars
-from domain.unsubscribe_token import token
-from processor.address import Sender, needs_smtputf8, on_the_wire
-from processor.encoding import body, field, mailbox_field
-from processor.headers import Headers, refuse_line_ends
-from processor.render import TRANSACTIONAL_NAMES, MessageError, Template, names_for
+from domain.campaign.transactional import Particulars
+from domain.delivery.unsubscribe_token import token
+from mail.message.address import Sender, needs_smtputf8, on_the_wire
+from mail.message.encoding import body, field, mailbox_field
+from mail.message.headers import Headers, refuse_line_ends
+from mail.template.render import TRANSACTIONAL_NAMES, MessageError, Template, names_for
 
 _A_SECOND = timedelta(seconds=1)
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)

@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from domain.reply import Stage
-from processor.dialogue import Dialogue, Step
-from processor.envelope import Extensions
-from processor.session import NO_GREETING
-from processor.smtp_settings import SmtpSettings
-from processor.transport import connect, exposes_password
-from processor.transport_errors import ConnectError, GreetingError, LoginError, TlsError, TransportError
+from domain.delivery.reply import Stage
+from mail.smtp.dialogue import Dialogue, Step
+from mail.smtp.envelope import Extensions
+from mail.smtp.session import NO_GREETING
+from mail.smtp.settings import SmtpSettings
+from mail.smtp.transport import connect, exposes_password
+from mail.smtp.transport_errors import ConnectError, GreetingError, LoginError, TlsError, TransportError
 
 PROBE_SECONDS = 15.0
 

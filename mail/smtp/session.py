@@ -18,12 +18,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 
-from domain.reply import Stage
-from processor.dialogue import Dialogue
-from processor.envelope import Extensions
-from processor.replies import ReplyError, take_reply, text_of
-from processor.smtp_settings import SmtpSettings
-from processor.transport_errors import ConnectError, GreetingError, LoginError, TlsError, TransportError
+from domain.delivery.reply import Stage
+from mail.smtp.dialogue import Dialogue
+from mail.smtp.envelope import Extensions
+from mail.smtp.replies import ReplyError, take_reply, text_of
+from mail.smtp.settings import SmtpSettings
+from mail.smtp.transport_errors import ConnectError, GreetingError, LoginError, TlsError, TransportError
 
 MECHANISMS = {"plain": "PLAIN", "login": "LOGIN", "cram": "CRAM-MD5"}
 HIDDEN = "<hidden>"

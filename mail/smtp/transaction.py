@@ -10,9 +10,9 @@ import re
 from enum import StrEnum
 from typing import NamedTuple
 
-from domain.reply import Stage
-from processor.envelope import FINAL_DOT, Extensions, Obstacle, commands, framed
-from processor.replies import MAX_TEXT, ReplyError, take_reply, text_of
+from domain.delivery.reply import Stage
+from mail.smtp.envelope import FINAL_DOT, Extensions, Obstacle, commands, framed
+from mail.smtp.replies import MAX_TEXT, ReplyError, take_reply, text_of
 
 DATA_BLOCK_SECONDS = 180.0
 """RFC 5321 §4.5.3.2.5: how long a part of the message may wait for the network to take it."""

@@ -13,16 +13,11 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
-from processor.dialogue import Dialogue
-from processor.envelope import Extensions
-from processor.session import Session, tls_context
-from processor.smtp_settings import SmtpSettings
-from processor.transaction import DATA_BLOCK_SECONDS, Outcome, Transaction
-from processor.transport_errors import ConnectError as ConnectError
-from processor.transport_errors import GreetingError as GreetingError
-from processor.transport_errors import LoginError as LoginError
-from processor.transport_errors import TlsError as TlsError
-from processor.transport_errors import TransportError as TransportError
+from mail.smtp.dialogue import Dialogue
+from mail.smtp.envelope import Extensions
+from mail.smtp.session import Session, tls_context
+from mail.smtp.settings import SmtpSettings
+from mail.smtp.transaction import DATA_BLOCK_SECONDS, Outcome, Transaction
 
 log = logging.getLogger(__name__)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from domain.reply import Stage
+from domain.delivery.reply import Stage
 
 
 class TransportError(Exception):

@@ -15,8 +15,8 @@ from jinja2 import Undefined, pass_context, pass_environment
 from jinja2.filters import FILTERS, do_round, do_sum
 from markupsafe import Markup
 
-from processor.bounds import LONGEST_LIST, Refused, Rendering, cost_of, plain_text
-from processor.bounds import PLAIN as PLAIN_KINDS
+from mail.template.bounds import LONGEST_LIST, Refused, Rendering, cost_of, plain_text
+from mail.template.bounds import PLAIN as PLAIN_KINDS
 
 # What the rewriting puts in; the blank keeps their names out of a template's reach.
 COUNTED = "counted "

@@ -11,10 +11,10 @@ from jinja2.exceptions import TemplateSyntaxError, UndefinedError
 from jinja2.meta import find_undeclared_variables
 from jinja2.nodes import EvalContext
 
-from processor.bounds import Budget, Refused, Rendering
-from processor.go_templates import GoTemplateError, translated
-from processor.rewriting import rewrite
-from processor.sandbox import Sandbox
+from mail.go_template.go_templates import GoTemplateError, translated
+from mail.template.bounds import Budget, Refused, Rendering
+from mail.template.rewriting import rewrite
+from mail.template.sandbox import Sandbox
 
 NAMES = frozenset(["subscriber", "campaign", "unsubscribe_url", "today"])
 TRANSACTIONAL_NAMES = frozenset(["subscriber", "campaign", "tx", "today"])

@@ -9,8 +9,8 @@ from jinja2 import nodes
 from jinja2.exceptions import TemplateAssertionError
 from jinja2.visitor import NodeTransformer
 
-from processor import filters
-from processor.sandbox import Sandbox
+from mail.template import filters
+from mail.template.sandbox import Sandbox
 
 MOST_NODES = 10_000
 

@@ -20,9 +20,17 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import Namespace
 from markupsafe import Markup, escape
 
-from processor import filters
-from processor.bounds import LONGEST_RANGE, TOO_MUCH_TEXT, Refused, Rendering, cost_of, plain_text, spend_for
-from processor.printing import Code
+from mail.template import filters
+from mail.template.bounds import (
+    LONGEST_RANGE,
+    TOO_MUCH_TEXT,
+    Refused,
+    Rendering,
+    cost_of,
+    plain_text,
+    spend_for,
+)
+from mail.template.printing import Code
 
 _LARGEST_EXPONENT = 64
 _MOST_BITS = 1024

@@ -11,7 +11,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from storage.kept_process import LAUNCH
+from storage.postgres.kept_process import LAUNCH
 
 log = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from types import TracebackType
 
 from postledger.config import Config
 from postledger.session import own_database_folder
-from storage.embedded import EmbeddedServer, EmbeddedServerError
+from storage.postgres.embedded import EmbeddedServer, EmbeddedServerError
 
 log = logging.getLogger(__name__)
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from application.previews import CampaignMessages
+from mail.smtp.probe import probe
 from postledger.config import Config
 from postledger.logs import set_up_logs
-from postledger.messages import CampaignMessages
 from postledger.session import has_admin, open_session
 from postledger.sign_in_provider import sign_in_provider
-from processor.probe import probe
 from web.app import create_app
+from web.http.settings import WebSettings
 from web.server import serve as serve_pages
-from web.settings import WebSettings
 
 CONNECTIONS = 12
 

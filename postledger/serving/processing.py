@@ -7,10 +7,10 @@ from datetime import timedelta
 
 from postledger.config import Config
 from postledger.logs import set_up_logs
+from postledger.serving.stopping import on_stop
 from postledger.session import NotReadyError, open_session, outdated_projections
-from postledger.stopping import on_stop
-from processor.heartbeat import PATIENCE
 from processor.processor import Processor
+from processor.recovery.heartbeat import PATIENCE
 
 CONNECTIONS = 10
 

@@ -22,10 +22,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from postledger.sink_dialogue import Dialogue
-from postledger.sink_keeper import Received as Received
-from postledger.sink_rules import Behaviour, Occasions
-from postledger.sink_rules import Rule as Rule
+from postledger.sink.sink_dialogue import Dialogue
+from postledger.sink.sink_keeper import Received
+from postledger.sink.sink_rules import Behaviour, Occasions, Rule
 
 BACKLOG = 512
 
@@ -239,7 +238,3 @@ def _serve_as_process(sink: Sink, *, ends_with_parent: bool) -> None:
 def _end_with_input(ended: threading.Event) -> None:
     sys.stdin.buffer.read()
     ended.set()
-
-
-if __name__ == "__main__":
-    main()

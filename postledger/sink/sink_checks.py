@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 from collections.abc import Mapping
 
-from postledger.sink_rules import Behaviour
+from postledger.sink.sink_rules import Behaviour
 
 CHALLENGE = b"<1896.697170952@sink.invalid>"
 NO_RECIPIENT = "554 5.5.1 no valid recipients"

@@ -8,7 +8,7 @@ from base64 import b64decode, b64encode
 from collections import deque
 from collections.abc import Callable
 
-from postledger.sink_checks import (
+from postledger.sink.sink_checks import (
     CHALLENGE,
     NO_RECIPIENT,
     fault_of_address,
@@ -16,8 +16,8 @@ from postledger.sink_checks import (
     fault_of_parameters,
     signed_in,
 )
-from postledger.sink_keeper import Keeper, Received
-from postledger.sink_rules import Rule, Step
+from postledger.sink.sink_keeper import Keeper, Received
+from postledger.sink.sink_rules import Rule, Step
 
 LONGEST_LINE = 4_096
 END_OF_DATA = b"\r\n.\r\n"

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from postledger.sink_rules import Behaviour, Occasions
+from postledger.sink.sink_rules import Behaviour, Occasions
 
 if TYPE_CHECKING:
-    from postledger.sink_dialogue import Dialogue
+    from postledger.sink.sink_dialogue import Dialogue
 
 
 class Received(NamedTuple):

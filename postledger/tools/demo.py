@@ -24,20 +24,21 @@ import psycopg2
 from psycopg2 import sql
 from psycopg2.extensions import make_dsn
 
-from domain.application import Postledger
-from postledger.children import Children
+from application.decisions import Postledger
 from postledger.config import Config
 from postledger.logs import set_up_logs
-from postledger.serve import environment
+from postledger.serving.children import Children
+from postledger.serving.serve import environment
 from postledger.session import prepare
-from postledger.sink import Sink
+from postledger.sink.sink import Sink
 from projections import campaign_progress
-from projections.runner import Runner
-from storage import content, directory, recipients_import
-from storage.embedded import EmbeddedServer
+from projections.following.runner import Runner
+from storage import content
 from storage.log.factory import LogFactory
 from storage.numbers import next_campaign, next_server
-from storage.pool import Pool
+from storage.people import directory, recipients_import
+from storage.postgres.embedded import EmbeddedServer
+from storage.postgres.pool import Pool
 
 SAMPLE = files("postledger") / "sample"
 DATABASES = "demo_"

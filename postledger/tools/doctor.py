@@ -15,16 +15,17 @@ from urllib.parse import urlsplit
 import psycopg2
 
 from domain.clock import SystemClock
+from mail.smtp.probe import probe
 from postledger.config import Config, ConfigError, without_password
 from postledger.session import Session, open_database
 from postledger.sign_in_provider import sign_in_provider
-from processor.probe import probe
-from projections import schema, servers
-from storage.embedded import EmbeddedServerError
+from projections import servers
+from projections.following import schema
 from storage.migrate import MigrationError, pending
-from storage.pool import SERVICE_ROLE, Pool
+from storage.postgres.embedded import EmbeddedServerError
+from storage.postgres.pool import SERVICE_ROLE, Pool
 from storage.secrets import KEY_FILE_NAME, Secrets, SecretsError, holds_password, load_keys
-from web.provider import ProviderAway
+from web.pages.accounts.provider import ProviderAway
 
 OLDEST_POSTGRESQL = 140000
 CLOCK_WARNS, CLOCK_FAILS = 2.0, 30.0  # seconds apart

@@ -2,7 +2,7 @@
 
 Nothing is sent: every attempt is answered at once, accepted or refused by chance as asked for. What the
 limits and windows would have been is then checked from the log alone, by code that knows nothing of the
-planner (`postledger/violations.py`).
+planner (`postledger/tools/violations.py`).
 """
 
 from __future__ import annotations
@@ -19,29 +19,30 @@ import psycopg2
 from psycopg2 import sql
 from psycopg2.extensions import make_dsn
 
-from domain.application import Postledger
+from application.decisions import Postledger
+from application.reservations import Reservations
 from domain.clock import VirtualClock
-from domain.delivery import About, Accepted, AttemptStarted
+from domain.delivery.delivery import About, Accepted, AttemptStarted
+from domain.delivery.reply import Verdict
 from domain.fact import Fact
-from domain.reply import Verdict
 from domain.streams import delivery_stream
 from postledger.session import prepare
-from postledger.violations import Day, days_of, limit_violations, window_violations
-from processor.attempt import refused
+from postledger.tools.violations import Day, days_of, limit_violations, window_violations
 from processor.campaigns import Campaigns
-from processor.gate import Gate
-from processor.in_hand import InHand
+from processor.dispatch.attempt import refused
+from processor.planner.planned_deliveries import InHand
+from processor.planner.planning_rounds import Rounds
+from processor.planner.send import Room, Send
 from processor.queueing import Queueing
-from processor.reservations import Reservations
-from processor.rounds import Rounds
-from processor.send import Room, Send
-from projections import queue
-from projections.runner import Runner
-from storage import content, directory
+from processor.send_permissions import Gate
+from projections.following.runner import Runner
+from projections.queue import queue
+from storage import content
 from storage.log.committer import Committer
 from storage.log.factory import LogFactory
 from storage.numbers import next_campaign, next_server
-from storage.pool import Pool
+from storage.people import directory
+from storage.postgres.pool import Pool
 from storage.secrets import Secrets, new_key
 
 ACTOR = "simulation"

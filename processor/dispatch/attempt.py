@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from uuid import UUID
 
-from domain.delivery import (
+from application.reservations import Reservation
+from domain.delivery.delivery import (
     About,
     Accepted,
     AttemptStarted,
@@ -15,13 +16,12 @@ from domain.delivery import (
     Requeued,
     Suppressed,
 )
+from domain.delivery.reply import Verdict, sanitise
+from domain.delivery.retry import RetryPolicy, next_try
 from domain.fact import Fact
-from domain.reply import Verdict, sanitise
-from domain.retry import RetryPolicy, next_try
 from domain.streams import delivery_stream
-from processor.reservations import Reservation
-from processor.send import Send
-from processor.transaction import Transaction
+from mail.smtp.transaction import Transaction
+from processor.planner.send import Send
 from storage.log.entries import Entry
 
 EVENTS_A_RESENDING = 3

@@ -9,22 +9,23 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
 
+from application.reservations import Reservations
 from domain.clock import Clock
-from domain.delivery import About
+from domain.delivery.delivery import About
+from domain.delivery.reply import UNREACHABLE, Stage, Verdict, classify, sanitise
+from domain.delivery.retry import suspend_until
 from domain.fact import Fact
-from domain.reply import UNREACHABLE, Stage, Verdict, classify, sanitise
-from domain.retry import suspend_until
 from domain.streams import delivery_stream_bytes
-from processor import attempt as facts
-from processor.attempt import Attempt
-from processor.gate import Gate
-from processor.in_hand import InHand
-from processor.lane import Lane
-from processor.render import MessageError
-from processor.reservations import Reservations
-from processor.send import Send
-from processor.transaction import Outcome
-from processor.transport import Connection, TransportError
+from mail.smtp.transaction import Outcome
+from mail.smtp.transport import Connection
+from mail.smtp.transport_errors import TransportError
+from mail.template.render import MessageError
+from processor.dispatch import attempt as facts
+from processor.dispatch.attempt import Attempt
+from processor.dispatch.connection_pool import Lane
+from processor.planner.planned_deliveries import InHand
+from processor.planner.send import Send
+from processor.send_permissions import Gate
 from storage.log.committer import Committer, Conflict, Fenced
 from storage.log.entries import Entry
 from storage.log.submission import Answer

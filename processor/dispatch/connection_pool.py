@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 
-from processor.attempt import Attempt
-from processor.send import Send
-from processor.smtp_settings import SmtpSettings
-from processor.transport import Connection
+from mail.smtp.settings import SmtpSettings
+from mail.smtp.transport import Connection
+from processor.dispatch.attempt import Attempt
+from processor.planner.send import Send
 
 CONNECTIONS_AT_FIRST = 2
 """A lane starts narrow and doubles with every accepted e-mail, up to the server's max_conns, so that a

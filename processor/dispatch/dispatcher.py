@@ -14,16 +14,17 @@ from collections.abc import Iterable, Mapping
 from functools import partial
 
 from domain.clock import Clock
-from processor.attempt import Attempt
-from processor.attempts import Attempts
-from processor.gate import Gate
-from processor.inbox import Inbox
-from processor.lane import Lane, Line, Wanted
-from processor.openers import Openers
-from processor.send import Room, Send
-from processor.smtp_settings import SmtpSettings
-from processor.transport import Connection, TransportError
-from storage.outage import OUTAGE
+from mail.smtp.settings import SmtpSettings
+from mail.smtp.transport import Connection
+from mail.smtp.transport_errors import TransportError
+from processor.dispatch.attempt import Attempt
+from processor.dispatch.attempts import Attempts
+from processor.dispatch.connection_pool import Lane, Line, Wanted
+from processor.dispatch.inbox import Inbox
+from processor.dispatch.openers import Openers
+from processor.planner.send import Room, Send
+from processor.send_permissions import Gate
+from storage.postgres.outage import OUTAGE
 
 log = logging.getLogger(__name__)
 

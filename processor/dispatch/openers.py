@@ -7,11 +7,12 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
-from processor.gate import Gate
-from processor.lane import Lane
-from processor.smtp_settings import SmtpSettings
-from processor.transport import Connection, TransportError, connect
-from storage.outage import OUTAGE
+from mail.smtp.settings import SmtpSettings
+from mail.smtp.transport import Connection, connect
+from mail.smtp.transport_errors import TransportError
+from processor.dispatch.connection_pool import Lane
+from processor.send_permissions import Gate
+from storage.postgres.outage import OUTAGE
 
 log = logging.getLogger(__name__)
 

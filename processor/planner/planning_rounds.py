@@ -11,18 +11,19 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from application.reservations import Reservations
+from domain.capacity.plan import Assignment, Batch, Candidate, Offer, interleave, plan
 from domain.clock import Clock
-from domain.plan import Assignment, Batch, Candidate, Offer, interleave, plan
 from domain.streams import campaign_of, delivery_stream, number_of
-from processor.compose import Recipient
-from processor.gate import Gate, View
-from processor.in_hand import InHand
-from processor.reservations import Reservations
-from processor.send import Room, Send
-from projections import queue
-from projections.queue import Due
-from storage import directory, transactional
-from storage.pool import Pool
+from mail.message.compose import Recipient
+from processor.planner.planned_deliveries import InHand
+from processor.planner.send import Room, Send
+from processor.send_permissions import Gate, View
+from projections.queue import queue
+from projections.queue.queue import Due
+from storage import transactional
+from storage.people import directory
+from storage.postgres.pool import Pool
 from storage.transactional import Addressed
 
 CURSOR_LIFE = 5.0

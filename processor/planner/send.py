@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from processor.compose import Recipient
+from mail.message.compose import Recipient
 
 
 class Send(NamedTuple):

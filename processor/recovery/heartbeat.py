@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from storage import processors
-from storage.pool import Pool
+from storage.postgres.pool import Pool
 
 PATIENCE = timedelta(seconds=30)
 """A processor that has not been seen for so long is taken for dead."""

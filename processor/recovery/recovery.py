@@ -15,17 +15,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from domain.capacity import Returned
+from domain.capacity.capacity import Returned
 from domain.clock import Clock
-from domain.delivery import OutcomeUnknown, Requeued
+from domain.delivery.delivery import OutcomeUnknown, Requeued
 from domain.fact import Fact
 from domain.streams import capacity_stream, delivery_stream
-from processor.heartbeat import Heartbeat
-from projections import queue, rolling_usage
-from projections.runner import Runner
+from processor.recovery.heartbeat import Heartbeat
+from projections import rolling_usage
+from projections.following.runner import Runner
+from projections.queue import queue
 from storage import processors
 from storage.log.committer import Committer, Conflict
-from storage.pool import Pool
+from storage.postgres.pool import Pool
 
 log = logging.getLogger(__name__)
 

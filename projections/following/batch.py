@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from domain.audience import LARGEST_CHUNK
+from domain.campaign.audience import LARGEST_CHUNK
 
 # Emptied at the start too: a rebuild ends with several batches in one transaction.
 # `number` is the recipient of a delivery, the server of a server or capacity stream. `status` is what a
-# delivery's event leads to (see projections.queue.STATUSES). Delivery events have no `state` here, all
+# delivery's event leads to (see queue.STATUSES). Delivery events have no `state` here, all
 # others have nothing but it: there are few of them.
 TABLE = """
     CREATE TEMPORARY TABLE IF NOT EXISTS batch (

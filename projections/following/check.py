@@ -8,11 +8,11 @@ from typing import Any
 
 from psycopg2.sql import SQL, Identifier
 
-from projections import schema
-from projections.projection import Projection
-from projections.rebuild import Progress, beside, fold_most, named
-from projections.runner import fold_next
-from storage.pool import Pool
+from projections.following import schema
+from projections.following.projection import Projection
+from projections.following.rebuild import Progress, beside, fold_most, named
+from projections.following.runner import fold_next
+from storage.postgres.pool import Pool
 
 SAMPLES = 5
 

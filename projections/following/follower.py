@@ -9,8 +9,8 @@ from typing import Any
 
 import psycopg2
 
-from projections.runner import Runner
-from storage.pool import PoolTimeout
+from projections.following.runner import Runner
+from storage.postgres.pool import PoolTimeout
 
 log = logging.getLogger(__name__)
 

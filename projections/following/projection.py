@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from projections.batch import Batch
+from projections.following.batch import Batch
 
 
 @dataclass(frozen=True)

@@ -11,12 +11,12 @@ from typing import Any
 from psycopg2 import errors
 from psycopg2.sql import SQL, Identifier
 
-from projections import schema
 from projections.all import PROJECTIONS
-from projections.projection import Projection
-from projections.runner import ADVISORY_LOCK, fold_next
-from projections.schema import log_head
-from storage.pool import Pool
+from projections.following import schema
+from projections.following.projection import Projection
+from projections.following.runner import ADVISORY_LOCK, fold_next
+from projections.following.schema import log_head
+from storage.postgres.pool import Pool
 
 log = logging.getLogger(__name__)
 

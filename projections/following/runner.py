@@ -6,12 +6,12 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from projections import schema
 from projections.all import PROJECTIONS, TOPICS
-from projections.batch import Batch, decode
-from projections.projection import Projection
-from projections.schema import log_head
-from storage.pool import Pool
+from projections.following import schema
+from projections.following.batch import Batch, decode
+from projections.following.projection import Projection
+from projections.following.schema import log_head
+from storage.postgres.pool import Pool
 
 LIVE_EVENTS = 20_000
 BULK_EVENTS = 500_000

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from projections.all import PROJECTIONS
-from projections.projection import Projection
-from storage.pool import Pool
+from projections.following.projection import Projection
+from storage.postgres.pool import Pool
 
 LIVE = "projection"
 BESIDE = "projection_beside"

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from projections.queue_items import CANCELLED, COLUMNS, QUEUED, Item, Wanted
+from projections.queue.items import CANCELLED, COLUMNS, QUEUED, Item, Wanted
 
 CAMPAIGNS = """
     SELECT q.campaign, q.state = 'cancelled', q.transactional, array_agg(DISTINCT c.status)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from projections.batch import STATUS_AFTER, Batch, Event
-from projections.projection import Projection
+from projections.following.batch import STATUS_AFTER, Batch, Event
+from projections.following.projection import Projection
 
 AUDIENCE = "audience.recipients_queued"
 CAMPAIGN = (

@@ -1,4 +1,4 @@
-"""The queue: what is due, what is on its way, what is left. For lists see projections.queue_items."""
+"""The queue: what is due, what is on its way, what is left. For lists see projections.queue.items."""
 
 from __future__ import annotations
 

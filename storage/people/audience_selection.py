@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from domain.audience import LARGEST_CHUNK
+from domain.campaign.audience import LARGEST_CHUNK
 
 # How far a step reaches: as many subscriptions of one list as the limit. With both ends of the step
 # known, large lists and a large directory cost no more than what lies between them.

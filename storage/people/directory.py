@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from storage.personal_data import (
+from storage.people.personal_data import (
     DirectoryError,
     TakenError,
     checked_attributes,

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from psycopg2.errors import UniqueViolation
 
 from domain import fields
-from storage.personal_data import LONGEST_LIST_NAME, TakenError
+from storage.people.personal_data import LONGEST_LIST_NAME, TakenError
 
 TYPES = ("private", "public")
 OPTINS = ("single", "double")

@@ -12,7 +12,7 @@ from datetime import UTC
 from io import StringIO
 from typing import Any
 
-from storage.pool import Pool
+from storage.postgres.pool import Pool
 
 COLUMNS = ("email", "name", "attributes", "status", "subscription", "since")
 AT_ONCE = 2000

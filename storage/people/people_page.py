@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from storage import lists, people_search, search_index
-from storage.directory import LARGEST_NUMBER, Recipient
-from storage.people_search import Wanted
+from storage.people import lists, people_search, search_index
+from storage.people.directory import LARGEST_NUMBER, Recipient
+from storage.people.people_search import Wanted
 
 FEW = 10_000
 LOOK_AT = 50_000

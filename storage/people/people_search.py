@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from storage.directory import Recipient
-from storage.lists import escaped
-from storage.subscriber_query import Condition
+from storage.people.directory import Recipient
+from storage.people.lists import escaped
+from storage.subscriber_query.subscriber_query import Condition
 
 ORDERS = {
     "id": "r.number", "email": "r.email", "name": "r.name", "status": "r.status",

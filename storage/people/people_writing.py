@@ -13,8 +13,8 @@ from typing import Any
 from psycopg2.errors import UniqueViolation
 
 from storage import transactional
-from storage.directory import Recipient
-from storage.personal_data import TakenError, checked_attributes, checked_email, checked_name
+from storage.people.directory import Recipient
+from storage.people.personal_data import TakenError, checked_attributes, checked_email, checked_name
 
 STATUSES = ("enabled", "disabled", "blocklisted")
 SUBSCRIPTIONS = ("unconfirmed", "confirmed", "unsubscribed")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import re
 
+from domain.addresses import email_address
 from domain.errors import Refused
-from storage import email_address
 
 LONGEST_NAME = 500
 LONGEST_LIST_NAME = 200

@@ -8,8 +8,8 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import IO, Any, NamedTuple
 
-from storage.email_address import needs_smtputf8
-from storage.personal_data import DirectoryError, checked_attributes, checked_email, checked_name
+from domain.addresses.email_address import needs_smtputf8
+from storage.people.personal_data import DirectoryError, checked_attributes, checked_email, checked_name
 
 COLUMNS = ("email", "name", "attributes")
 LONGEST_LINE = 256 * 1024  # bytes; 64 KB of attributes with every quotation mark doubled fit

@@ -12,9 +12,9 @@ from typing import IO, Any
 
 import psycopg2
 
-from storage.personal_data import DirectoryError
-from storage.pool import open_connection
-from storage.recipients_csv import Person, Refusal, people
+from storage.people.personal_data import DirectoryError
+from storage.people.recipients_csv import Person, Refusal, people
+from storage.postgres.pool import open_connection
 
 MOST_REFUSALS_KEPT = 100
 SUBSCRIPTIONS = ("unconfirmed", "confirmed", "unsubscribed")

@@ -26,8 +26,8 @@ from urllib.parse import urlsplit
 
 import psycopg2
 
-from storage import postgres_binaries
-from storage.kept_process import Handed, KeptProcess
+from storage.postgres import postgres_binaries
+from storage.postgres.kept_process import Handed, KeptProcess
 
 NAME = "postledger"
 MOMENT = 0.02

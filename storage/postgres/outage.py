@@ -5,7 +5,7 @@ from __future__ import annotations
 import psycopg2
 from eventsourcing.persistence import InterfaceError, OperationalError
 
-from storage.pool import PoolTimeout
+from storage.postgres.pool import PoolTimeout
 
 OUTAGE: tuple[type[Exception], ...] = (
     psycopg2.OperationalError,

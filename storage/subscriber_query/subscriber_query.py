@@ -20,8 +20,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from storage.query_tokens import QueryError, Token, refuse, tokens
-from storage.query_values import Value, as_kind, boolean, cast, column, literal, negative, number
+from storage.subscriber_query.query_tokens import QueryError, Token, refuse, tokens
+from storage.subscriber_query.query_values import (
+    Value,
+    as_kind,
+    boolean,
+    cast,
+    column,
+    literal,
+    negative,
+    number,
+)
 
 DEEPEST = 50
 MOST_ALTERNATIVES = 1000

@@ -7,13 +7,13 @@ from datetime import timedelta
 import pytest
 from flask.testing import FlaskClient
 
-from domain.waiting import Waiting
+from domain.delivery.waiting import Waiting
 from projections.availability import Availability
 from storage import processors
-from tests.web.dashboard_figures import readings, server
+from tests.web.dashboard.dashboard_figures import readings, server
 from tests.web.pages.reading import seen
 from tests.web.world import NOON, World
-from web.overview import overview
+from web.pages.dashboard.overview import overview
 
 SUSPENDED = Waiting("suspended", "suspended: 421 later", NOON + timedelta(hours=1))
 

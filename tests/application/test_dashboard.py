@@ -6,11 +6,11 @@ from datetime import timedelta
 
 import pytest
 
+from application.dashboard import Reader
+from application.finishes import KEPT, Finishes
 from projections import refusals
 from tests.web.world import NOON, World
-from web.figures import Readings
-from web.finishes import KEPT, Finishes
-from web.readings import Reader
+from web.pages.dashboard.model import Readings
 
 
 def read(world: World) -> Readings:

@@ -6,11 +6,11 @@ from datetime import timedelta
 
 import pytest
 
-from domain.outlook import Situation
-from storage import directory
+from application import forecasts
+from application.forecasts import Audiences, situation
+from domain.forecast.bottleneck import Situation
+from storage.people import directory
 from tests.web.world import NOON, World
-from web import forecasts
-from web.forecasts import Audiences, situation
 
 
 def read(world: World, campaign: int) -> Situation:

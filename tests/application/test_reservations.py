@@ -17,13 +17,13 @@ from eventsourcing.persistence import StoredEvent
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from application import reservations as module
+from application.reservations import Reservation, Reservations
 from domain.calendar import Calendar
-from domain.capacity import Limits
+from domain.capacity.capacity import Limits
 from domain.streams import capacity_stream
-from processor import reservations as module
-from processor.reservations import Reservation, Reservations
 from storage.log.committer import Committed, Committer
-from storage.pool import Pool
+from storage.postgres.pool import Pool
 
 NOON = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
 BERLIN = Calendar.of("Europe/Berlin")

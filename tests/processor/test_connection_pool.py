@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from processor.lane import CAP_SECONDS, CONNECTIONS_AT_FIRST, Lane, Line
-from processor.send import Send
-from processor.smtp_settings import SmtpSettings
-from processor.transport import Connection
+from mail.smtp.settings import SmtpSettings
+from mail.smtp.transport import Connection
+from processor.dispatch.connection_pool import CAP_SECONDS, CONNECTIONS_AT_FIRST, Lane, Line
+from processor.planner.send import Send
 
 HERE = SmtpSettings("127.0.0.1", 25)
 ELSEWHERE = SmtpSettings("127.0.0.1", 26)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from processor.in_hand import InHand
+from processor.planner.planned_deliveries import InHand
 
 ONE, OTHER = (1, 10), (2, 10)
 

@@ -8,16 +8,17 @@ from typing import Any
 
 import pytest
 
-from domain.application import Postledger
+from application.decisions import Postledger
 from domain.clock import VirtualClock
-from domain.server import SmtpServer
-from processor import gate as gates
-from processor.compose import Recipient
-from processor.gate import Gate
-from projections.runner import Runner
-from storage import content, directory
+from domain.server.server import SmtpServer
+from mail.message.compose import Recipient
+from processor import send_permissions as gates
+from processor.send_permissions import Gate
+from projections.following.runner import Runner
+from storage import content
 from storage.log.factory import LogFactory
-from storage.pool import Pool
+from storage.people import directory
+from storage.postgres.pool import Pool
 from storage.secrets import Secrets, new_key
 
 NOON = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)

@@ -7,16 +7,16 @@ from dataclasses import asdict
 from typing import Any, Literal
 from uuid import UUID
 
+from application import campaign_bodies
 from domain.streams import campaign_stream, server_stream
 from projections import campaign_progress, servers
 from projections.campaign_progress import Progress
-from storage import lists
-from web import campaign_bodies
-from web.answers import instant
-from web.errors import Refusal
-from web.services import reading
-from web.shapes import Answer, Told
-from web.versions import Versioned, shown_version
+from storage.people import lists
+from web.http.answers import instant
+from web.http.errors import Refusal
+from web.http.services import reading
+from web.http.shapes import Answer, Told
+from web.http.versions import Versioned, shown_version
 
 AUTOMATIC = "automatic"
 

@@ -7,14 +7,14 @@ from typing import Annotated, Literal, NoReturn
 
 from flask import Blueprint
 
-from web import campaign_commands
-from web.access import actor
-from web.campaign_answers import CampaignAnswer, versioned
-from web.contract import endpoint
-from web.errors import Refusal
-from web.services import services
-from web.shapes import Body, Instant, Line
-from web.versions import Versioned
+from application import campaigns as campaign_commands
+from web.api.campaign_answers import CampaignAnswer, versioned
+from web.http.access import actor
+from web.http.contract import endpoint
+from web.http.errors import Refusal
+from web.http.services import services
+from web.http.shapes import Body, Instant, Line
+from web.http.versions import Versioned
 
 blueprint = Blueprint("campaigns", __name__)
 

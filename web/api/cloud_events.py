@@ -10,9 +10,9 @@ from pydantic import ConfigDict
 
 from domain.streams import Kind, campaign_of, kind_of, number_of
 from storage.log.feed import Recorded
-from web.answers import instant
-from web.services import services
-from web.shapes import Answer, Told
+from web.http.answers import instant
+from web.http.services import services
+from web.http.shapes import Answer, Told
 
 PREFIX = "org.postledger."
 SOURCE = "urn:postledger"

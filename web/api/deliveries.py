@@ -8,16 +8,16 @@ from typing import Annotated, Any
 from flask import Blueprint
 from pydantic import Field
 
+from application.queue import current
 from domain.streams import delivery_stream
-from projections.deliveries import deliveries
+from projections.queue.deliveries import deliveries
 from storage.log import feed
-from web.cloud_events import CloudEvent, cloud_event, source
-from web.contract import endpoint
-from web.errors import Refusal
-from web.queue_commands import current
-from web.queue_items import ItemFilter, QueueItem, described
-from web.services import reading, services
-from web.shapes import Answer, Digits
+from web.api.cloud_events import CloudEvent, cloud_event, source
+from web.api.queue_items import ItemFilter, QueueItem, described
+from web.http.contract import endpoint
+from web.http.errors import Refusal
+from web.http.services import reading, services
+from web.http.shapes import Answer, Digits
 
 blueprint = Blueprint("deliveries", __name__)
 

@@ -10,8 +10,8 @@ from typing import Any
 
 from flask import Blueprint, Response, current_app, render_template, request
 
-from web.access import needs
-from web.openapi import described
+from web.api.openapi import described
+from web.http.access import needs
 
 blueprint = Blueprint("docs", __name__)
 
@@ -76,7 +76,7 @@ def openapi() -> Response:
 def page() -> str:
     found = document()
     return render_template(
-        "docs.html", groups=groups(found), problems=PROBLEMS, version=found["info"]["version"]
+        "api/docs.html", groups=groups(found), problems=PROBLEMS, version=found["info"]["version"]
     )
 
 

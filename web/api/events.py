@@ -16,13 +16,13 @@ from pydantic import AfterValidator, Field
 from domain.topics import EVENT_CLASSES
 from storage.log import feed
 from storage.log.feed import Page
-from storage.pool import Pool
-from web.access import lasting
-from web.cloud_events import CloudEvent, cloud_event, source
-from web.contract import endpoint
-from web.errors import Refusal
-from web.services import services
-from web.shapes import Answer, Digits, Query
+from storage.postgres.pool import Pool
+from web.api.cloud_events import CloudEvent, cloud_event, source
+from web.http.access import lasting
+from web.http.contract import endpoint
+from web.http.errors import Refusal
+from web.http.services import services
+from web.http.shapes import Answer, Digits, Query
 
 blueprint = Blueprint("events", __name__)
 

@@ -8,19 +8,19 @@ from typing import Annotated, Any, Literal
 from flask import Blueprint
 from pydantic import Field
 
+from application import forecasts
+from application.campaigns import audiences
 from domain.calendar import parse_windows
-from domain.capacity import LONGEST_WINDOW
-from domain.forecast import Day, Demand
-from domain.outlook import Change, Outlook, Situation, outlook
-from domain.sender import EVER, Sender
-from web import forecasts
-from web.answers import instant
-from web.campaign_commands import audiences
-from web.contract import endpoint
-from web.errors import Refusal
-from web.forecast_view import headline
-from web.services import reading, services
-from web.shapes import Answer, Body, Digits, Instant, Line, Query, Told, Whole
+from domain.capacity.capacity import LONGEST_WINDOW
+from domain.forecast.bottleneck import Change, Outlook, Situation, outlook
+from domain.forecast.forecast import Day, Demand
+from domain.forecast.sender import EVER, Sender
+from web.http.answers import instant
+from web.http.contract import endpoint
+from web.http.errors import Refusal
+from web.http.services import reading, services
+from web.http.shapes import Answer, Body, Digits, Instant, Line, Query, Told, Whole
+from web.pages.campaigns.forecast_view import headline
 
 blueprint = Blueprint("forecast", __name__)
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from flask import Blueprint, Response, jsonify
 from psycopg2 import Error
 
-from projections import schema
-from projections.schema import log_head
-from storage.pool import PoolClosed, PoolTimeout
-from web.access import needs
-from web.services import reading
+from projections.following import schema
+from projections.following.schema import log_head
+from storage.postgres.pool import PoolClosed, PoolTimeout
+from web.http.access import needs
+from web.http.services import reading
 
 blueprint = Blueprint("health", __name__)
 

@@ -11,11 +11,13 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 
-from projections import availability, queue, schema
+from projections import availability
 from projections.availability import Availability
-from projections.schema import log_head
-from web.access import needs
-from web.services import reading, services
+from projections.following import schema
+from projections.following.schema import log_head
+from projections.queue import queue
+from web.http.access import needs
+from web.http.services import reading, services
 
 blueprint = Blueprint("metrics", __name__)
 

@@ -11,8 +11,8 @@ from flask import Flask
 from pydantic import BaseModel, TypeAdapter
 from werkzeug.routing import IntegerConverter, Rule, UUIDConverter
 
-from web.contract import Contract
-from web.services import release
+from web.http.contract import Contract
+from web.http.services import release
 
 PROBLEM = {
     "type": "object",

@@ -8,11 +8,11 @@ from typing import Annotated, Any, Literal
 from flask import Blueprint
 from pydantic import ConfigDict, Field
 
-from web.access import actor
-from web.contract import endpoint
-from web.services import services, wait_until_shown
-from web.shapes import Answer, Body, Line, Whole, without_defaults
-from web.versions import Versioned
+from web.http.access import actor
+from web.http.contract import endpoint
+from web.http.services import services, wait_until_shown
+from web.http.shapes import Answer, Body, Line, Whole, without_defaults
+from web.http.versions import Versioned
 
 blueprint = Blueprint("policy", __name__)
 

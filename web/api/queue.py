@@ -8,18 +8,19 @@ from flask import Blueprint
 from pydantic import ConfigDict
 from pydantic.alias_generators import to_camel
 
-from projections import availability, queue
+from application.queue import Action, cancel_one, retry_one, send_now_one, step_into_all
+from projections import availability
 from projections.availability import Availability
-from projections.queue_items import items
-from web.access import actor
-from web.answers import instant, listing
-from web.contract import endpoint
-from web.errors import Refusal
-from web.queue_commands import Action, cancel_one, retry_one, send_now_one, step_into_all
-from web.queue_items import ItemFilter, Matching, QueueItem, described
-from web.services import reading, services, wait_until_shown
-from web.shapes import Answer, Body, Paged, Told, page_of
-from web.versions import Versioned
+from projections.queue import queue
+from projections.queue.items import items
+from web.api.queue_items import ItemFilter, Matching, QueueItem, described
+from web.http.access import actor
+from web.http.answers import instant, listing
+from web.http.contract import endpoint
+from web.http.errors import Refusal
+from web.http.services import reading, services, wait_until_shown
+from web.http.shapes import Answer, Body, Paged, Told, page_of
+from web.http.versions import Versioned
 
 blueprint = Blueprint("queue", __name__)
 

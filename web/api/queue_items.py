@@ -10,19 +10,19 @@ from uuid import UUID
 from pydantic import ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from domain.delivery import Status
+from application.dashboard import state_of
+from domain.delivery.delivery import Status
+from domain.delivery.waiting import Waiting, why_it_waits
 from domain.streams import Kind, campaign_stream, kind_of, number_of, server_stream
-from domain.waiting import Waiting, why_it_waits
 from projections import availability, campaign_progress
 from projections.availability import Capacity
 from projections.campaign_progress import Progress
-from projections.queue import STATUSES
-from projections.queue_items import Item, Wanted, people_like
-from storage import directory
-from web.answers import instant
-from web.errors import Refusal
-from web.readings import state_of
-from web.shapes import Answer, Body, Digits, Line, Query, Told, Whole
+from projections.queue.items import Item, Wanted, people_like
+from projections.queue.queue import STATUSES
+from storage.people import directory
+from web.http.answers import instant
+from web.http.errors import Refusal
+from web.http.shapes import Answer, Body, Digits, Line, Query, Told, Whole
 
 StatusName = Literal["queued", "sending", "sent", "failed", "cancelled", "unknown", "suppressed"]
 WaitingCode = Literal[

@@ -8,21 +8,21 @@ from uuid import UUID
 from flask import Blueprint
 from pydantic import ConfigDict, Field
 
-from domain.capacity import LONGEST_WINDOW
+from application import servers as commands
+from domain.capacity.capacity import LONGEST_WINDOW
 from domain.streams import server_stream
 from projections import availability
 from projections.availability import Availability
 from projections.servers import Server
 from projections.servers import servers as all_servers
 from storage.secrets import LONGEST_PASSWORD
-from web import servers_commands as commands
-from web.access import actor
-from web.answers import instant
-from web.contract import endpoint
-from web.errors import Refusal
-from web.services import reading, services
-from web.shapes import Answer, Body, Instant, Line, Told, Whole, without_defaults
-from web.versions import Versioned, shown_version
+from web.http.access import actor
+from web.http.answers import instant
+from web.http.contract import endpoint
+from web.http.errors import Refusal
+from web.http.services import reading, services
+from web.http.shapes import Answer, Body, Instant, Line, Told, Whole, without_defaults
+from web.http.versions import Versioned, shown_version
 
 blueprint = Blueprint("servers", __name__)
 

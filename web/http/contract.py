@@ -22,12 +22,12 @@ from flask import Blueprint, Response, jsonify, request
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails, to_jsonable_python
 
-from web.access import Permission
-from web.access import needs as decided
-from web.errors import Refusal
-from web.idempotency import once
-from web.services import reading
-from web.versions import Versioned, as_wanted, position_tag, tag
+from web.http.access import Permission
+from web.http.access import needs as decided
+from web.http.errors import Refusal
+from web.http.idempotency import once
+from web.http.services import reading
+from web.http.versions import Versioned, as_wanted, position_tag, tag
 
 View = TypeVar("View", bound=Callable[..., Any])
 

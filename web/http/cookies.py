@@ -5,8 +5,8 @@ from __future__ import annotations
 from flask import request
 from werkzeug.wrappers import Response
 
-from storage.sessions import LONGEST
-from web.services import services
+from storage.accounts.sessions import LONGEST
+from web.http.services import services
 
 SESSION = "postledger-session"
 VISIT = "postledger-visit"

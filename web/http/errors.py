@@ -16,8 +16,8 @@ from werkzeug.exceptions import HTTPException
 
 from domain import errors as domain
 from storage.log.append import Unavailable
-from storage.personal_data import DirectoryError, TakenError
-from storage.pool import PoolClosed, PoolTimeout
+from storage.people.personal_data import DirectoryError, TakenError
+from storage.postgres.pool import PoolClosed, PoolTimeout
 
 log = logging.getLogger(__name__)
 

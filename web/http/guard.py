@@ -6,11 +6,11 @@ from urllib.parse import urlsplit
 
 from flask import Flask, Response, request
 
-from web.binding import address_of
-from web.cookies import is_secure
-from web.errors import Refusal
-from web.identity import accounts_exist
-from web.services import services
+from web.http.binding import address_of
+from web.http.cookies import is_secure
+from web.http.errors import Refusal
+from web.http.identity import accounts_exist
+from web.http.services import services
 
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "

@@ -15,9 +15,9 @@ from werkzeug.exceptions import HTTPException
 from domain.errors import Refused
 from storage import idempotency
 from storage.idempotency import Earlier
-from web.access import actor
-from web.errors import Refusal
-from web.services import services
+from web.http.access import actor
+from web.http.errors import Refusal
+from web.http.services import services
 
 HEADER = "Idempotency-Key"
 KEY = re.compile(r"[\x21-\x7e]{1,255}")

@@ -12,12 +12,12 @@ from typing import Any
 
 from flask import current_app, request
 
-from domain.accounts import ROLES, SCOPES
-from storage import accounts, api_keys, rate_limits, sessions
-from storage.rate_limits import Rate
-from web.cookies import session_token
-from web.errors import Refusal
-from web.services import reading
+from domain.accounts.accounts import ROLES, SCOPES
+from storage.accounts import accounts, api_keys, rate_limits, sessions
+from storage.accounts.rate_limits import Rate
+from web.http.cookies import session_token
+from web.http.errors import Refusal
+from web.http.services import reading
 
 PER_KEY = Rate(burst=600, per_second=100)
 PER_ADDRESS = Rate(burst=60, per_second=1)

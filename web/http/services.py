@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING, Any
 from flask import current_app
 from psycopg2.extensions import cursor
 
-from domain.application import Postledger
+from application.decisions import Postledger
 from domain.clock import Clock
-from projections.runner import Runner
+from projections.following.runner import Runner
 from storage.log.append import Log
-from storage.pool import Pool
+from storage.postgres.pool import Pool
 from storage.secrets import Secrets
-from web.errors import Refusal
-from web.settings import WebSettings
+from web.http.errors import Refusal
+from web.http.settings import WebSettings
 
 if TYPE_CHECKING:
-    from web.messages import Messages
-    from web.provider import Provider
+    from application.messages import Messages
+    from web.pages.accounts.provider import Provider
 
 PATIENCE = 10.0
 """Seconds to wait for the projections, so that an answer shows what the request did."""

@@ -12,9 +12,9 @@ from uuid import UUID
 
 from flask import Response, request
 
-from projections import schema
-from web.errors import Refusal
-from web.services import release, services
+from projections.following import schema
+from web.http.errors import Refusal
+from web.http.services import release, services
 
 TAG = re.compile(r'(?:W/)?"?([0-9]{1,10})(?:-[0-9a-f]+)?"?')
 """Only the version counts, so a tag that a proxy has made weak will do."""

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from flask import Flask, current_app, request
 from werkzeug.exceptions import HTTPException
 
-from web.access import may
-from web.services import release
+from web.http.access import may
+from web.http.services import release
 
 ENTRIES = (
     ("/", "Dashboard"),

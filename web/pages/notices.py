@@ -10,7 +10,7 @@ from typing import Literal
 
 from flask import Flask, Response, current_app, g, request
 
-from web.cookies import is_secure
+from web.http.cookies import is_secure
 
 COOKIE = "postledger-notices"
 LONGEST = 500

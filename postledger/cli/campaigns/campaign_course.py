@@ -7,16 +7,16 @@ from datetime import datetime
 
 import click
 
-from domain.campaign import Campaign
-from postledger.cli.campaign_reports import report
+from domain.campaign.campaign import Campaign
+from postledger.cli.campaigns.campaign_reports import report
+from postledger.cli.campaigns.estimate import keep_estimate
+from postledger.cli.campaigns.preview import refuse_faulty
 from postledger.cli.context import ACTOR, Settings, pass_settings
-from postledger.cli.estimate import keep_estimate
 from postledger.cli.lookup import campaign_number
 from postledger.cli.output import json_option
-from postledger.cli.preview import refuse_faulty
 from postledger.cli.values import Moment, instant
 from postledger.session import Session
-from storage.audience_size import audience_size
+from storage.people.audience_size import audience_size
 
 reason_option = click.option("--reason", default="", help="Why, for the record.")
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from domain.campaign import Campaign, State
+from domain.campaign.campaign import Campaign, State
 from domain.streams import campaign_stream
 from postledger.cli.context import Settings, pass_settings
 from postledger.cli.lookup import AUTOMATIC, campaign_number
@@ -14,7 +14,7 @@ from postledger.cli.output import choice, json_option, print_fields, print_json,
 from postledger.session import Session
 from projections import campaign_progress
 from projections.campaign_progress import Progress
-from storage import directory
+from storage.people import directory
 
 
 @click.command("list")

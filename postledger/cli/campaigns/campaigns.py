@@ -7,15 +7,23 @@ from typing import Any
 
 import click
 
+from domain.campaign.priority import Priority
 from domain.errors import Refused
-from domain.priority import Priority
-from postledger.cli.campaign_course import begin_at, cancel, pause, resume, schedule, start, unschedule
-from postledger.cli.campaign_reports import list_, report, show
+from postledger.cli.campaigns.campaign_course import (
+    begin_at,
+    cancel,
+    pause,
+    resume,
+    schedule,
+    start,
+    unschedule,
+)
+from postledger.cli.campaigns.campaign_reports import list_, report, show
+from postledger.cli.campaigns.estimate import estimate
+from postledger.cli.campaigns.preview import preview
 from postledger.cli.context import ACTOR, Settings, pass_settings
-from postledger.cli.estimate import estimate
 from postledger.cli.lookup import campaign_number, list_named, messenger
 from postledger.cli.output import choice, json_option
-from postledger.cli.preview import preview
 from postledger.cli.values import Moment, Text
 from postledger.session import Session
 from storage import content

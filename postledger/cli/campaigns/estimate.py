@@ -7,15 +7,15 @@ from typing import Any
 
 import click
 
-from domain.outlook import Outlook, Situation, outlook
+from application.forecasts import estimated, situation
+from domain.forecast.bottleneck import Outlook, Situation, outlook
 from postledger.cli.context import ACTOR, Settings, pass_settings
 from postledger.cli.lookup import campaign_number
 from postledger.cli.output import json_option, print_json, print_rows
 from postledger.cli.values import Moment, instant
 from postledger.session import Session
 from storage.log.append import Conflict, Log
-from web.forecast_view import forecast_view
-from web.forecasts import estimated, situation
+from web.pages.campaigns.forecast_view import forecast_view
 
 
 @click.command()

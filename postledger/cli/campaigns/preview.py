@@ -6,13 +6,13 @@ from email.message import EmailMessage
 
 import click
 
+from application.previews import CampaignMessages, addressed, content_of, parsed, sample
+from mail.message.compose import Composer
+from mail.template.render import MessageError
 from postledger.cli.context import Settings, pass_settings
 from postledger.cli.lookup import campaign_number, recipient, server_number
 from postledger.cli.output import json_option, print_json
-from postledger.messages import CampaignMessages, addressed, content_of, parsed, sample
 from postledger.session import Session
-from processor.compose import Composer
-from processor.render import MessageError
 
 
 def refuse_faulty(session: Session, number: int) -> None:

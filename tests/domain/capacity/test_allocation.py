@@ -7,8 +7,8 @@ from collections import Counter
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain.filling import shares
-from domain.plan import Candidate, Offer, Strategy, plan
+from domain.capacity.allocation import shares
+from domain.capacity.plan import Candidate, Offer, Strategy, plan
 
 limited = st.integers(0, 40).flatmap(
     lambda limit: st.builds(

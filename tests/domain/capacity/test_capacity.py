@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain import capacity as module
-from domain.capacity import Capacity, Limits, Reserved, Returned, is_out_of_reach
+from domain.capacity import capacity as module
+from domain.capacity.capacity import Capacity, Limits, Reserved, Returned, is_out_of_reach
 from domain.streams import capacity_stream
 
 STREAM = capacity_stream(1)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain.plan import Assignment, Batch, Candidate, Offer, Strategy, interleave, plan
+from domain.capacity.plan import Assignment, Batch, Candidate, Offer, Strategy, interleave, plan
 
 strategies = st.sampled_from(sorted(Strategy))
 offers = st.lists(

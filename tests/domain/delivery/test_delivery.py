@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from domain.delivery import (
+from domain.delivery.delivery import (
     Accepted,
     AttemptStarted,
     Cancelled,

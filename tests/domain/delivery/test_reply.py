@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.delivery import About
-from domain.reply import Stage, Verdict, classify
+from domain.delivery.delivery import About
+from domain.delivery.reply import Stage, Verdict, classify
 
 AUTH, CONNECT, DATA, DOT, EHLO, MAIL, RCPT, STARTTLS = (
     Stage.AUTH,

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from domain.delivery.retry import next_try, suspend_until
 from domain.policy import SendingPolicy
-from domain.retry import next_try, suspend_until
 
 POLICY = SendingPolicy()
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from domain.reply import sanitise
+from domain.delivery.reply import sanitise
 
 ADDRESS = "Jane.Doe+news@example.com"
 

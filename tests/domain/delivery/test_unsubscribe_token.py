@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.unsubscribe_token import read, token
+from domain.delivery.unsubscribe_token import read, token
 
 KEY = b"a key of 32 bytes for the tests!"
 numbers = st.integers(0, 2**32 - 1)

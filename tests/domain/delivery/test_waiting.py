@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from domain.waiting import NEXT_IN_LINE, CampaignState, Gate, Load, Waiting, why_closed, why_it_waits
+from domain.delivery.waiting import NEXT_IN_LINE, CampaignState, Gate, Load, Waiting, why_closed, why_it_waits
 
 NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
 LATER = NOW + timedelta(hours=1)

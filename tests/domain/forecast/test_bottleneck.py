@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
-from domain.forecast import Demand
-from domain.outlook import Change, Outlook, Situation, outlook
+from domain.forecast.bottleneck import Change, Outlook, Situation, outlook
+from domain.forecast.forecast import Demand
+from domain.forecast.sender import Sender
 from domain.policy import SendingPolicy
-from domain.sender import Sender
 
 SIX = datetime(2026, 3, 4, 6, 0, tzinfo=UTC)
 NINE = SIX + timedelta(hours=3)

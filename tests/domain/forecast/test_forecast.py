@@ -9,12 +9,12 @@ from itertools import repeat
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from domain.flow import Bound
-from domain.forecast import Demand, Forecast, forecast
-from domain.plan import Batch, Candidate, Offer, interleave, plan
+from domain.capacity.plan import Batch, Candidate, Offer, interleave, plan
+from domain.forecast.forecast import Demand, Forecast, forecast
+from domain.forecast.interval import by_turns, split
+from domain.forecast.sender import Sender
+from domain.forecast.throughput import Bound
 from domain.policy import SendingPolicy
-from domain.sender import Sender
-from domain.stretch import by_turns, split
 
 SIX = datetime(2026, 3, 4, 6, 0, tzinfo=UTC)
 WEDNESDAY = date(2026, 3, 4)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.flow import Bound, Flow
+from domain.forecast.throughput import Bound, Flow
 
 RATE = 1.0
 

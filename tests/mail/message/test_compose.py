@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from domain.unsubscribe_token import read
-from processor.address import AddressError
-from processor.compose import CampaignContent, Composer, Recipient, Skeleton, check
-from processor.render import Limits, MessageError, TemplateError
+from domain.delivery.unsubscribe_token import read
+from mail.message.address import AddressError
+from mail.message.compose import CampaignContent, Composer, Recipient, Skeleton, check
+from mail.template.render import Limits, MessageError, TemplateError
 
 KEY = b"a key of 32 bytes for the tests!"
 URL = "https://mail.example.com"

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from processor.headers import HeaderError, Headers
-from processor.render import TemplateError, names_for
+from mail.message.headers import HeaderError, Headers
+from mail.template.render import TemplateError, names_for
 
 NAMES = names_for(
     {"name": "Jürgen", "attributes": {"note": "a\r\nBcc: eve@example.com", "long": "x" * 1500}}, {}

@@ -14,7 +14,7 @@ from typing import Any
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from processor.compose import CampaignContent, Composer, Recipient
+from mail.message.compose import CampaignContent, Composer, Recipient
 
 AT = datetime(2026, 3, 6, 9, 30, 5, tzinfo=UTC)
 CAMPAIGN = CampaignContent(

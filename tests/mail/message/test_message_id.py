@@ -7,9 +7,9 @@ from email import message_from_bytes
 
 import pytest
 
-from domain.delivery import Requeued
+from domain.delivery.delivery import Requeued
 from domain.streams import delivery_stream
-from postledger.sink import Rule, Sink
+from postledger.sink.sink import Rule, Sink
 from storage.log.append import Log
 from tests.sending.world import World, wait_until
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from postledger.sink import Sink
-from processor.dialogue import Step
-from processor.envelope import Extensions
-from processor.probe import ProbeResult, probe
+from mail.smtp.dialogue import Step
+from mail.smtp.envelope import Extensions
+from mail.smtp.probe import ProbeResult, probe
+from postledger.sink.sink import Sink
 from tests.smtp.authority import Authority
 from tests.smtp.scripted import Act, ScriptedServer
 

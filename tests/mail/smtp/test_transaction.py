@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from domain.reply import Stage
-from processor.envelope import Extensions
-from processor.transaction import Kind, State, Transaction
+from domain.delivery.reply import Stage
+from mail.smtp.envelope import Extensions
+from mail.smtp.transaction import Kind, State, Transaction
 
 MESSAGE = b"Subject: hello\r\n\r\nA line.\r\n"
 PIPELINING = Extensions(pipelining=True)

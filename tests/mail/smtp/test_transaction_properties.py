@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from processor.envelope import Extensions
-from processor.transaction import FINAL_DOT, Kind, Outcome, Transaction
+from mail.smtp.envelope import Extensions
+from mail.smtp.transaction import FINAL_DOT, Kind, Outcome, Transaction
 
 MESSAGE = b"Subject: hello\r\n\r\nA line.\r\n"
 CODES = [200, 220, 235, 250, 251, 252, 334, 354, 399, 400, 421, 450, 451, 452, 500, 550, 552, 554, 599]

@@ -7,11 +7,12 @@ import socket
 
 import pytest
 
-from domain.reply import Stage
-from postledger.sink import Rule, Sink
-from processor.envelope import Extensions
-from processor.smtp_settings import SmtpSettings
-from processor.transport import ConnectError, Connection, GreetingError, TransportError, connect, deliver
+from domain.delivery.reply import Stage
+from mail.smtp.envelope import Extensions
+from mail.smtp.settings import SmtpSettings
+from mail.smtp.transport import Connection, connect, deliver
+from mail.smtp.transport_errors import ConnectError, GreetingError, TransportError
+from postledger.sink.sink import Rule, Sink
 from tests.smtp.scripted import Act, ScriptedServer
 
 MESSAGE = b"Message-ID: <7.9@mail.example>\r\nSubject: hello\r\n\r\n.stuffed\r\nA line.\r\n"

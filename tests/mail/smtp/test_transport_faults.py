@@ -6,9 +6,9 @@ from itertools import product
 
 import pytest
 
-from domain.reply import Stage
-from processor.transaction import Kind, Outcome
-from processor.transport import connect, deliver
+from domain.delivery.reply import Stage
+from mail.smtp.transaction import Kind, Outcome
+from mail.smtp.transport import connect, deliver
 from tests.smtp.scripted import Act, ScriptedServer
 
 MESSAGE = b"Subject: hello\r\n\r\nA line.\r\n"

@@ -8,10 +8,11 @@ from base64 import b64encode
 
 import pytest
 
-from domain.reply import Stage
-from postledger.sink import Rule, Sink
-from processor.dialogue import Dialogue
-from processor.transport import ConnectError, LoginError, connect, deliver
+from domain.delivery.reply import Stage
+from mail.smtp.dialogue import Dialogue
+from mail.smtp.transport import connect, deliver
+from mail.smtp.transport_errors import ConnectError, LoginError
+from postledger.sink.sink import Rule, Sink
 from tests.smtp.scripted import Act, ScriptedServer
 
 MESSAGE = b"Subject: hello\r\n\r\nA line.\r\n"

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from domain.reply import Stage
-from postledger.sink import Rule, Sink
-from processor.session import tls_context
-from processor.transport import TlsError, TransportError, connect, deliver
+from domain.delivery.reply import Stage
+from mail.smtp.session import tls_context
+from mail.smtp.transport import connect, deliver
+from mail.smtp.transport_errors import TlsError, TransportError
+from postledger.sink.sink import Rule, Sink
 from tests.smtp.authority import Authority
 from tests.smtp.scripted import Act, ScriptedServer
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from processor.go_templates import GoTemplateError, translated
-from processor.render import Template, TemplateError, names_for
+from mail.go_template.go_templates import GoTemplateError, translated
+from mail.template.render import Template, TemplateError, names_for
 
 ATTRIBUTES: dict[str, Any] = {
     "city": "Bengaluru", "likes_tea": True, "projects": 3, "ratio": 2.5, "none": None, "empty": "",

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from processor.render import Template, TemplateError, names_for
+from mail.template.render import Template, TemplateError, names_for
 
 NAMES = names_for(
     {

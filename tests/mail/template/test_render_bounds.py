@@ -7,7 +7,7 @@ from time import monotonic
 
 import pytest
 
-from processor.render import Limits, Template, TemplateError, names_for
+from mail.template.render import Limits, Template, TemplateError, names_for
 
 LONG_NAME = "x" * 1000
 NAMES = names_for({"name": LONG_NAME, "attributes": {"tags": ["a"] * 2000}}, {})

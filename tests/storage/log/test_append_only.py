@@ -10,7 +10,7 @@ from eventsourcing.persistence import StoredEvent
 from psycopg2.extensions import connection
 
 from storage.log.append import Log
-from storage.pool import Pool
+from storage.postgres.pool import Pool
 
 CHANGES = ["UPDATE {} SET hash = hash", "DELETE FROM {}", "TRUNCATE {}"]
 

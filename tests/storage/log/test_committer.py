@@ -18,7 +18,7 @@ from storage.log.committer import Committed, Committer, CommitterClosed, Conflic
 from storage.log.entries import entries
 from storage.log.submission import Answer
 from storage.log.verify import verify
-from storage.pool import Pool
+from storage.postgres.pool import Pool
 
 HandIn = Callable[[Committer, list[list[StoredEvent]]], list[Result]]
 

@@ -16,7 +16,7 @@ from storage.log.recorders import (
     LogTrackingRecorder,
     SnapshotRecorder,
 )
-from storage.pool import Pool
+from storage.postgres.pool import Pool
 
 
 class WithDatabase:

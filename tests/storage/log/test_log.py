@@ -13,7 +13,7 @@ from storage.log.append import Conflict, Log
 from storage.log.committer import Committer
 from storage.log.entries import DamagedLog
 from storage.log.verify import verify
-from storage.pool import Pool
+from storage.postgres.pool import Pool
 
 NOON = datetime(2026, 3, 6, 12, tzinfo=UTC)
 

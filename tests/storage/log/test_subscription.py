@@ -8,7 +8,7 @@ from psycopg2.extensions import connection
 
 from storage.log.append import Log
 from storage.log.recorders import LogApplicationRecorder
-from storage.pool import Pool
+from storage.postgres.pool import Pool
 
 
 def event(stream: int) -> StoredEvent:

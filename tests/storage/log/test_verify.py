@@ -9,7 +9,7 @@ from psycopg2.extensions import connection
 from storage.log.append import Log
 from storage.log.chain import hash_of
 from storage.log.verify import Verdict, verify
-from storage.pool import Pool
+from storage.postgres.pool import Pool
 
 
 def event(n: int, version: int = 1) -> StoredEvent:

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from storage import directory
-from storage.audience_selection import next_ranges
-from storage.pool import Pool
+from storage.people import directory
+from storage.people.audience_selection import next_ranges
+from storage.postgres.pool import Pool
 
 _names = count()
 

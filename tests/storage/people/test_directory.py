@@ -9,9 +9,9 @@ from typing import Any
 import psycopg2
 import pytest
 
-from storage import directory
-from storage.audience_size import audience_size
-from storage.personal_data import DirectoryError
+from storage.people import directory
+from storage.people.audience_size import audience_size
+from storage.people.personal_data import DirectoryError
 
 
 @pytest.fixture

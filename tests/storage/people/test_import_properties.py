@@ -10,8 +10,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storage.email_address import wrong_with
-from storage.recipients_csv import Person, Refusal, people
+from domain.addresses.email_address import wrong_with
+from storage.people.recipients_csv import Person, Refusal, people
 
 HEADER = b"email,name,attributes\n"
 

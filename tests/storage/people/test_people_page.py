@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from psycopg2.extensions import connection
 
-from storage import directory, people_page, people_search, people_writing
-from storage.people_page import Page
-from storage.people_search import Wanted
-from storage.subscriber_query import condition
+from storage.people import directory, people_page, people_search, people_writing
+from storage.people.people_page import Page
+from storage.people.people_search import Wanted
+from storage.subscriber_query.subscriber_query import condition
 
 PEOPLE = 300
 

@@ -8,9 +8,9 @@ import psycopg2
 import pytest
 from psycopg2.extensions import connection
 
-from storage import directory, people_page, search_index
 from storage.migrate import migrate
-from storage.people_search import Wanted
+from storage.people import directory, people_page, search_index
+from storage.people.people_search import Wanted
 
 
 @pytest.fixture

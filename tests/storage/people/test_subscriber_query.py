@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from domain.errors import Refused
-from storage import directory
-from storage.pool import Pool
-from storage.query_tokens import LONGEST_QUERY, QueryError
-from storage.subscriber_query import condition
+from storage.people import directory
+from storage.postgres.pool import Pool
+from storage.subscriber_query.query_tokens import LONGEST_QUERY, QueryError
+from storage.subscriber_query.subscriber_query import condition
 
 PEOPLE: list[tuple[str, str, dict[str, Any]]] = [
     ("ann@example.com", "Ann O'Hara", {"city": "Bengaluru", "projects": 3, "likes_tea": True,

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from storage import directory
-from storage.pool import Pool
-from storage.query_tokens import QueryError
-from storage.subscriber_query import condition
+from storage.people import directory
+from storage.postgres.pool import Pool
+from storage.subscriber_query.query_tokens import QueryError
+from storage.subscriber_query.subscriber_query import condition
 
 Person = dict[str, Any]
 PEOPLE: list[Person] = [

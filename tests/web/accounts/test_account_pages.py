@@ -10,13 +10,13 @@ import pytest
 import segno
 from flask import Flask
 
+from application.accounts import Accounts
+from domain.accounts.one_time_password import STEP, address, code_at
 from domain.clock import VirtualClock
-from domain.one_time_password import STEP, address, code_at
-from tests.web.accounts import PASSWORD, Browser, add_people, browser_of
+from tests.web.accounts.browsers import PASSWORD, Browser, add_people, browser_of
 from tests.web.world import World
-from web.account_commands import Accounts
-from web.pages.users import commands
-from web.user_agents import browser_words
+from web.pages.accounts.user_agents import browser_words
+from web.pages.accounts.users import commands
 
 OTHER = "quite another song"
 OPERATOR = 2

@@ -9,13 +9,13 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from application.accounts import Accounts
 from domain.clock import VirtualClock
-from storage import api_keys
-from tests.web.accounts import add_people, browser_of
+from storage.accounts import api_keys
+from tests.web.accounts.browsers import add_people, browser_of
 from tests.web.world import World
-from web.account_commands import Accounts
-from web.identity import PER_ADDRESS, PER_KEY, credentials
-from web.pages.users import commands
+from web.http.identity import PER_ADDRESS, PER_KEY, credentials
+from web.pages.accounts.users import commands
 
 STATS = "/api/queue/stats"
 
@@ -105,7 +105,7 @@ def test_an_expired_key_is_refused(client: FlaskClient, accounts: Accounts, cloc
 def test_a_key_that_asks_too_often_has_to_wait(
     client: FlaskClient, key: str, accounts: Accounts, clock: VirtualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("web.identity.PER_KEY", PER_KEY.__class__(burst=3, per_second=0.5))
+    monkeypatch.setattr("web.http.identity.PER_KEY", PER_KEY.__class__(burst=3, per_second=0.5))
     other = accounts.create_key("other", ["read"], by="test")[1]
     assert [status(client, f"Bearer {key}") for _ in range(4)] == [200] * 3 + [429]
     refused = client.get(STATS, headers={"Authorization": f"Bearer {key}"})

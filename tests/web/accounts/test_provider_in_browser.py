@@ -10,16 +10,16 @@ import pytest
 from flask import Flask
 
 from domain.clock import VirtualClock
-from storage.pool import Pool
+from storage.postgres.pool import Pool
 from storage.secrets import Secrets, new_key
-from tests.web.accounts import add_people
-from tests.web.identity_provider import CLIENT, SECRET, IdentityProvider, identity_provider
+from tests.web.accounts.browsers import add_people
+from tests.web.accounts.identity_provider import CLIENT, SECRET, IdentityProvider, identity_provider
 from tests.web.serving import serving
 from tests.web.world import KEY, World
 from web.app import create_app
-from web.pages.users import commands
-from web.provider import Provider
-from web.settings import WebSettings
+from web.http.settings import WebSettings
+from web.pages.accounts.provider import Provider
+from web.pages.accounts.users import commands
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page

@@ -13,18 +13,18 @@ from flask import Flask
 from joserfc.jwk import OctKey, RSAKey
 from werkzeug.test import TestResponse
 
+from application.accounts import Accounts
+from domain.accounts.one_time_password import STEP, code_at, new_secret
 from domain.clock import VirtualClock
-from domain.one_time_password import STEP, code_at, new_secret
-from storage.pool import Pool
+from storage.postgres.pool import Pool
 from storage.secrets import Secrets, new_key
-from tests.web.accounts import add_people, token_in
-from tests.web.identity_provider import CLIENT, SECRET, IdentityProvider, identity_provider
+from tests.web.accounts.browsers import add_people, token_in
+from tests.web.accounts.identity_provider import CLIENT, SECRET, IdentityProvider, identity_provider
 from tests.web.world import KEY, World
-from web.account_commands import Accounts
 from web.app import create_app
-from web.pages.users import commands
-from web.provider import Provider
-from web.settings import WebSettings
+from web.http.settings import WebSettings
+from web.pages.accounts.provider import Provider
+from web.pages.accounts.users import commands
 
 HERE = "https://post.example.com"
 OPERATOR, AUDITOR = 2, 3

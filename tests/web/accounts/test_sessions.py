@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from flask import Flask
 
+from application.accounts import Accounts
 from domain.clock import VirtualClock
-from storage import sessions
-from tests.web.accounts import (
+from storage.accounts import sessions
+from tests.web.accounts.browsers import (
     PASSWORD,
     Browser,
     add_people,
@@ -20,9 +21,8 @@ from tests.web.accounts import (
     is_signed_in,
 )
 from tests.web.world import World
-from web.access import token_from
-from web.account_commands import Accounts
-from web.pages.users import commands
+from web.http.access import token_from
+from web.pages.accounts.users import commands
 
 OTHER = "quite another song"
 OPERATOR = 2

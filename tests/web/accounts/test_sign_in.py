@@ -11,11 +11,12 @@ from flask import Flask
 from hypothesis import given
 from hypothesis import strategies as st
 
+from application.accounts import Accounts
+from domain.accounts.one_time_password import STEP, code_at, new_secret
 from domain.clock import VirtualClock
-from domain.one_time_password import STEP, code_at, new_secret
-from storage import accounts as stored
-from storage.accounts import DECOY, HASHER
-from tests.web.accounts import (
+from storage.accounts import accounts as stored
+from storage.accounts.accounts import DECOY, HASHER
+from tests.web.accounts.browsers import (
     PASSWORD,
     Browser,
     add_people,
@@ -26,9 +27,8 @@ from tests.web.accounts import (
     token_in,
 )
 from tests.web.world import World
-from web.account_commands import Accounts
-from web.pages.users import commands
-from web.sign_in import own_path
+from web.pages.accounts.credentials import own_path
+from web.pages.accounts.users import commands
 
 OTHER = "quite another song"
 ADMIN, OPERATOR, AUDITOR = 1, 2, 3
@@ -95,7 +95,7 @@ def test_an_unknown_name_costs_the_same_work(
         checked.append(stored.split("$")[3])
         return False
 
-    monkeypatch.setattr("storage.accounts.is_right", check)
+    monkeypatch.setattr("storage.accounts.accounts.is_right", check)
     accounts.disable_user(OPERATOR, by="test")
     for name in ("admin", "operator", "nobody", ""):
         browser.sign_in(name)
@@ -168,7 +168,7 @@ def test_attempts_are_limited_by_address_over_all_names(browser: Browser) -> Non
 def test_limited_attempts_check_no_password(browser: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
     for _ in range(5):
         browser.sign_in("admin", OTHER)
-    monkeypatch.setattr("storage.accounts.is_right", lambda *_: pytest.fail("checked"))
+    monkeypatch.setattr("storage.accounts.accounts.is_right", lambda *_: pytest.fail("checked"))
     assert browser.sign_in("admin").status_code == 429
 
 

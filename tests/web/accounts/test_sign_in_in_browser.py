@@ -9,9 +9,9 @@ import pytest
 from flask import Flask
 
 from tests.browser.axe import violations
-from tests.web.accounts import PASSWORD, add_people
+from tests.web.accounts.browsers import PASSWORD, add_people
 from tests.web.world import World
-from web.pages.users import commands
+from web.pages.accounts.users import commands
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -97,7 +97,7 @@ def test_a_live_page_goes_to_the_sign_in_page_when_the_session_ends(
     complaints: list[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("web.live.CHECK_EVERY", 0.0)
+    monkeypatch.setattr("web.pages.dashboard.live.CHECK_EVERY", 0.0)
     page.goto("/")
     sign_in(page, "operator")
     page.wait_for_selector('#link[data-state="live"]')

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from tests.web.accounts import Browser, add_people, browser_of, is_signed_in
+from tests.web.accounts.browsers import Browser, add_people, browser_of, is_signed_in
 from tests.web.world import World
-from web.pages.users import commands
+from web.pages.accounts.users import commands
 
 OPERATOR, AUDITOR = 2, 3
 PAGE = f"/users/{OPERATOR}"

@@ -9,11 +9,11 @@ import pytest
 from flask.testing import FlaskClient
 
 from domain.clock import VirtualClock
-from storage.pool import Pool
+from storage.postgres.pool import Pool
 from tests.web.pages.reading import told
 from tests.web.world import World
 from web.app import create_app
-from web.settings import WebSettings
+from web.http.settings import WebSettings
 
 
 def put_status(client: FlaskClient, campaign: int, status: str, **others: Any) -> tuple[int, Any]:

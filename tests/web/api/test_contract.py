@@ -9,9 +9,9 @@ from flask import Blueprint, Flask
 from flask.testing import FlaskClient
 from pydantic import Field
 
-from web import access, errors
-from web.contract import endpoint
-from web.shapes import Answer, Body, Digits, Instant, Line, Paged, Whole
+from web.http import access, errors
+from web.http.contract import endpoint
+from web.http.shapes import Answer, Body, Digits, Instant, Line, Paged, Whole
 
 
 class Order(Body):

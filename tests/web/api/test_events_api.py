@@ -16,9 +16,9 @@ from flask.testing import FlaskClient
 
 from domain.streams import campaign_stream, delivery_stream
 from storage.log import feed
-from tests.web.accounts import add_people
+from tests.web.accounts.browsers import add_people
 from tests.web.world import World
-from web.pages.users import commands
+from web.pages.accounts.users import commands
 
 
 @pytest.fixture
@@ -191,7 +191,7 @@ def test_a_stream_tells_what_happens_and_resumes(address: str, world: World) -> 
 def test_a_stream_ends_with_the_key_that_it_began_under(
     app: Flask, address: str, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("web.events.CHECK_EVERY", 0.0)
+    monkeypatch.setattr("web.api.events.CHECK_EVERY", 0.0)
     with app.app_context():
         accounts = commands()
         add_people(accounts)

@@ -11,8 +11,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from application import servers as servers_commands
 from tests.web.world import NOON, World
-from web import servers_commands
 
 KEY = {"Idempotency-Key": "2b1f0c5e-6a7d-4d0e-9a57-0a3b2f1c9d11"}
 SERVER = {"name": "alpha", "host": "smtp.example.com", "from_email": "news@alpha.example.com"}

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from domain.delivery import Status
+from domain.delivery.delivery import Status
 from domain.streams import server_stream
 from tests.web.world import NOON, World
 

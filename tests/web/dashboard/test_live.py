@@ -14,7 +14,7 @@ from flask.testing import FlaskClient
 from psycopg2 import OperationalError
 
 from tests.web.world import World
-from web.broadcast import Broadcast, Stream, TooManyStreams
+from web.pages.dashboard.broadcast import Broadcast, Stream, TooManyStreams
 
 
 class Page:

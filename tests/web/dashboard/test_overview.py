@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.waiting import NEXT_IN_LINE, Waiting
-from tests.web.dashboard_figures import readings, server
+from application.dashboard import Pace
+from domain.delivery.waiting import NEXT_IN_LINE, Waiting
+from tests.web.dashboard.dashboard_figures import readings, server
 from tests.web.world import NOON
-from web.chart import THINNEST, Bucket, chart, round_up, stacked
-from web.figures import CampaignReading, share, span
-from web.overview import overview
-from web.readings import Pace
+from web.pages.dashboard.chart import THINNEST, Bucket, chart, round_up, stacked
+from web.pages.dashboard.model import CampaignReading, share, span
+from web.pages.dashboard.overview import overview
 
 CSS = Path(__file__).parents[2] / "web" / "static" / "app.css"
 

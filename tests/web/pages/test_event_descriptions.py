@@ -18,8 +18,8 @@ from domain.streams import (
 )
 from domain.topics import EVENT_CLASSES
 from tests.domain.test_events import sample
-from web.pages.sayings import SAYINGS, saying
-from web.pages.subjects import subject
+from web.pages.log.event_descriptions import SAYINGS, saying
+from web.pages.log.subjects import subject
 
 
 @pytest.mark.parametrize("kind", EVENT_CLASSES, ids=get_topic)

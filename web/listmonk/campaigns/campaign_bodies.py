@@ -8,21 +8,22 @@ from uuid import UUID
 
 from pydantic import Field
 
+from application import campaign_bodies
+from application.campaign_bodies import made
+from application.campaigns import rewritten
+from application.messages import Draft
+from domain.campaign.template import TemplateType
 from domain.errors import Refused
 from domain.streams import Kind, kind_of, number_of
-from domain.template import TemplateType
 from projections import servers
 from projections.templates import default_template, template
-from storage import content, lists
-from web import campaign_bodies
-from web.campaign_answers import AUTOMATIC, ContentType
-from web.campaign_bodies import made
-from web.campaign_commands import rewritten
-from web.listmonk.lists import Tags, normalised
+from storage import content
+from storage.people import lists
+from web.api.campaign_answers import AUTOMATIC, ContentType
+from web.http.services import reading, services
+from web.http.shapes import Instant
+from web.listmonk.people.lists import Tags, normalised
 from web.listmonk.shapes import Lenient, Number
-from web.messages import Draft
-from web.services import reading, services
-from web.shapes import Instant
 
 Header = Annotated[dict[str, str], Field(max_length=50)]
 

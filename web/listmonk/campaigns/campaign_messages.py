@@ -7,15 +7,15 @@ from typing import Annotated, Any
 from flask import Blueprint, Response, request
 from pydantic import Field
 
-from domain.campaign_content import CONTENT_TYPES
+from application.messages import Draft, UnmakeableError, messages
+from domain.addresses import email_address
+from domain.campaign.content import CONTENT_TYPES
 from domain.errors import Refused
-from storage import email_address
-from web.access import actor
-from web.contract import endpoint
-from web.errors import Refusal
-from web.listmonk.campaign_bodies import CampaignBody, draft_of, fields_of
-from web.listmonk.campaigns import LARGEST_BODY, there
-from web.messages import Draft, UnmakeableError, messages
+from web.http.access import actor
+from web.http.contract import endpoint
+from web.http.errors import Refusal
+from web.listmonk.campaigns.campaign_bodies import CampaignBody, draft_of, fields_of
+from web.listmonk.campaigns.campaigns import LARGEST_BODY, there
 
 blueprint = Blueprint("listmonk_campaign_messages", __name__)
 

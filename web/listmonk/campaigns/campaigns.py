@@ -8,20 +8,26 @@ from typing import Annotated, Any
 from flask import Blueprint, current_app
 from pydantic import Field
 
-from domain.campaign import Campaign, State
+from application import campaigns as campaign_commands
+from domain.campaign.campaign import Campaign, State
 from projections import campaign_progress
-from web import campaign_commands
-from web.access import actor
-from web.answers import instant
-from web.campaign_answers import CampaignAnswer, StateName, described, progress, versioned
-from web.campaign_view import Paces
-from web.contract import endpoint
-from web.errors import Refusal
-from web.listmonk.campaign_bodies import CampaignBody, NewCampaign, check_lists, check_texts, fields_of
+from web.api.campaign_answers import CampaignAnswer, StateName, described, progress, versioned
+from web.http.access import actor
+from web.http.answers import instant
+from web.http.contract import endpoint
+from web.http.errors import Refusal
+from web.http.services import reading, services
+from web.http.shapes import Answer, Line, Query, Told, page_of
+from web.http.versions import Versioned
+from web.listmonk.campaigns.campaign_bodies import (
+    CampaignBody,
+    NewCampaign,
+    check_lists,
+    check_texts,
+    fields_of,
+)
 from web.listmonk.shapes import Paged, ids_argument, listing
-from web.services import reading, services
-from web.shapes import Answer, Line, Query, Told, page_of
-from web.versions import Versioned
+from web.pages.campaigns.view import Paces
 
 blueprint = Blueprint("listmonk_campaigns", __name__)
 

@@ -7,24 +7,24 @@ from typing import Any, Literal
 
 from flask import Blueprint, Response, request
 
+from application import templates as template_commands
+from application.campaign_bodies import field_of
+from application.messages import Draft, messages
+from domain.campaign.template import TemplateType, check_place, wrapped
 from domain.errors import Refused
 from domain.streams import template_stream
-from domain.template import TemplateType, check_place, wrapped
 from projections import templates
 from projections.templates import TemplateRow
 from storage import content
-from web import template_commands
-from web.access import actor
-from web.answers import instant
-from web.campaign_bodies import field_of
-from web.contract import endpoint
-from web.errors import Refusal
-from web.listmonk.campaign_messages import shown
+from web.http.access import actor
+from web.http.answers import instant
+from web.http.contract import endpoint
+from web.http.errors import Refusal
+from web.http.services import reading, services
+from web.http.shapes import Answer, Query, Told
+from web.http.versions import Versioned, shown_version
+from web.listmonk.campaigns.campaign_messages import shown
 from web.listmonk.shapes import Lenient
-from web.messages import Draft, messages
-from web.services import reading, services
-from web.shapes import Answer, Query, Told
-from web.versions import Versioned, shown_version
 
 blueprint = Blueprint("listmonk_templates", __name__)
 

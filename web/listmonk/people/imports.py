@@ -11,17 +11,17 @@ from flask import Blueprint, current_app, request
 from pydantic import Field, ValidationError
 from werkzeug.datastructures import FileStorage
 
-from storage import imports, lists
-from storage.imports import Import
-from storage.recipients_import import Options
-from web import imports as running
-from web.access import actor
-from web.contract import endpoint, refusal
-from web.errors import Refusal
+from application import imports as running
+from storage.people import imports, lists
+from storage.people.imports import Import
+from storage.people.recipients_import import Options
+from web.http.access import actor
+from web.http.contract import endpoint, refusal
+from web.http.errors import Refusal
+from web.http.services import reading, services
+from web.http.shapes import Answer
+from web.listmonk.people.subscribers import commands
 from web.listmonk.shapes import Lenient, Numbers, refuse_field
-from web.listmonk.subscribers import commands
-from web.services import reading, services
-from web.shapes import Answer
 
 blueprint = Blueprint("listmonk_imports", __name__)
 

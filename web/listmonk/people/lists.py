@@ -7,13 +7,15 @@ from typing import Annotated, Any, Literal
 from flask import Blueprint, request
 from pydantic import Field
 
-from storage import lists
-from storage.lists import ListRow
-from web.access import actor
-from web.answers import instant
-from web.contract import endpoint
-from web.errors import Refusal
-from web.list_commands import Lists
+from application.lists import Lists
+from storage.people import lists
+from storage.people.lists import ListRow
+from web.http.access import actor
+from web.http.answers import instant
+from web.http.contract import endpoint
+from web.http.errors import Refusal
+from web.http.services import reading, services
+from web.http.shapes import Answer, Line, Told, page_of
 from web.listmonk.shapes import (
     LARGEST_ID,
     Lenient,
@@ -24,8 +26,6 @@ from web.listmonk.shapes import (
     ids_argument,
     listing,
 )
-from web.services import reading, services
-from web.shapes import Answer, Line, Told, page_of
 
 blueprint = Blueprint("listmonk_lists", __name__)
 

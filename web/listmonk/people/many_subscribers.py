@@ -6,13 +6,13 @@ from collections.abc import Iterator, Sequence
 
 from flask import Blueprint
 
-from storage import people_search
-from storage.people_search import Wanted
-from web.access import actor
-from web.contract import endpoint
-from web.errors import Refusal
-from web.listmonk.shapes import LARGEST_ID
-from web.listmonk.subscriber_shapes import (
+from storage.people import people_search
+from storage.people.people_search import Wanted
+from web.http.access import actor
+from web.http.contract import endpoint
+from web.http.errors import Refusal
+from web.http.services import reading
+from web.listmonk.people.subscriber_shapes import (
     Chosen,
     Membership,
     MembershipOfMany,
@@ -20,8 +20,8 @@ from web.listmonk.subscriber_shapes import (
     MembershipOfSelection,
     Selection,
 )
-from web.listmonk.subscribers import commands
-from web.services import reading
+from web.listmonk.people.subscribers import commands
+from web.listmonk.shapes import LARGEST_ID
 
 blueprint = Blueprint("listmonk_many_subscribers", __name__)
 

@@ -6,14 +6,15 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
-from storage import email_address, people_search
-from storage.directory import Recipient
-from storage.people_search import SubscriptionRow, Wanted
-from storage.personal_data import LONGEST_NAME
-from storage.subscriber_query import condition
-from web.answers import instant
+from domain.addresses import email_address
+from storage.people import people_search
+from storage.people.directory import Recipient
+from storage.people.people_search import SubscriptionRow, Wanted
+from storage.people.personal_data import LONGEST_NAME
+from storage.subscriber_query.subscriber_query import condition
+from web.http.answers import instant
+from web.http.shapes import Answer, Line, Told
 from web.listmonk.shapes import Lenient, Number, Numbers, Paged
-from web.shapes import Answer, Line, Told
 
 Status = Literal["enabled", "disabled", "blocklisted"]
 Subscription = Literal["unconfirmed", "confirmed", "unsubscribed"]

@@ -7,23 +7,23 @@ from typing import Any
 
 from flask import Blueprint, Response
 
-from storage import directory, people_search
-from storage.directory import Recipient
-from storage.people_search import ORDERS
-from web.access import actor
-from web.answers import instant
-from web.contract import endpoint
-from web.listmonk.shapes import LARGEST_ID, found_or_404, ids_argument, listing
-from web.listmonk.subscriber_shapes import (
+from application.people import People
+from storage.people import directory, people_search
+from storage.people.directory import Recipient
+from storage.people.people_search import ORDERS
+from web.http.access import actor
+from web.http.answers import instant
+from web.http.contract import endpoint
+from web.http.services import reading, services
+from web.http.shapes import page_of
+from web.listmonk.people.subscriber_shapes import (
     NewSubscriber,
     SubscriberAnswer,
     SubscriberChange,
     SubscriberQuery,
     described,
 )
-from web.people_commands import People
-from web.services import reading, services
-from web.shapes import page_of
+from web.listmonk.shapes import LARGEST_ID, found_or_404, ids_argument, listing
 
 blueprint = Blueprint("listmonk_subscribers", __name__)
 

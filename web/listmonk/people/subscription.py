@@ -8,11 +8,11 @@ from flask import Blueprint, Response
 
 from domain.errors import Missing
 from domain.streams import Kind, campaign_of, kind_of
-from storage import directory
-from web.access import needs
-from web.errors import Refusal
-from web.services import reading, services
-from web.unsubscribe import RECIPIENT, people, shown
+from storage.people import directory
+from web.http.access import needs
+from web.http.errors import Refusal
+from web.http.services import reading, services
+from web.pages.people.unsubscribe import RECIPIENT, people, shown
 
 blueprint = Blueprint("listmonk_subscription", __name__)
 

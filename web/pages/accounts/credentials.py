@@ -9,16 +9,16 @@ from urllib.parse import urlsplit
 
 from flask import request
 
-from domain import one_time_password
-from domain.accounts import LONGEST_PASSWORD
+from domain.accounts import one_time_password
+from domain.accounts.accounts import LONGEST_PASSWORD
 from domain.errors import Refused
-from storage import accounts, rate_limits, sessions
-from storage.accounts import User
-from storage.rate_limits import Rate
+from storage.accounts import accounts, rate_limits, sessions
+from storage.accounts.accounts import User
+from storage.accounts.rate_limits import Rate
 from storage.secrets import second_factor_owner
-from web.cookies import session_token
-from web.errors import Refusal
-from web.services import services
+from web.http.cookies import session_token
+from web.http.errors import Refusal
+from web.http.services import services
 
 PER_NAME_AND_ADDRESS = Rate(burst=5, per_second=1 / 30)
 PER_ADDRESS = Rate(burst=30, per_second=1 / 5)

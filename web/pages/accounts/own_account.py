@@ -7,19 +7,19 @@ from flask import Blueprint, make_response, redirect, render_template, request, 
 from markupsafe import Markup
 from werkzeug.wrappers import Response
 
-from domain import one_time_password
-from domain.accounts import SHORTEST_PASSWORD
+from domain.accounts import one_time_password
+from domain.accounts.accounts import SHORTEST_PASSWORD
 from domain.errors import Refused
-from storage import accounts, sessions
-from storage.accounts import User
-from web import cookies
-from web.access import actor, identity, needs
-from web.errors import Refusal
-from web.notices import say
-from web.pages.users import commands
-from web.services import reading, services
-from web.sign_in import begin_session, check_own_password
-from web.user_agents import browser_words
+from storage.accounts import accounts, sessions
+from storage.accounts.accounts import User
+from web.http import cookies
+from web.http.access import actor, identity, needs
+from web.http.errors import Refusal
+from web.http.services import reading, services
+from web.pages.accounts.credentials import begin_session, check_own_password
+from web.pages.accounts.user_agents import browser_words
+from web.pages.accounts.users import commands
+from web.pages.notices import say
 
 blueprint = Blueprint("own_account", __name__)
 

@@ -11,17 +11,17 @@ from flask import Blueprint, make_response, redirect, render_template, request
 from werkzeug.wrappers import Response
 
 from domain.errors import Missing
-from storage import accounts, provider_visits
-from storage.accounts import User
-from storage.provider_visits import Visit
-from web import cookies
-from web.access import CSRF_FIELD, actor, hidden_token, needs, signed_in, token_from
-from web.errors import Refusal
-from web.pages.sign_in import form
-from web.pages.users import commands
-from web.provider import Person, Provider, ProviderAway, ProviderRefused, word
-from web.services import services
-from web.sign_in import begin_session, forgive, has_code, limit, limit_address, own_path
+from storage.accounts import accounts, provider_visits
+from storage.accounts.accounts import User
+from storage.accounts.provider_visits import Visit
+from web.http import cookies
+from web.http.access import CSRF_FIELD, actor, hidden_token, needs, signed_in, token_from
+from web.http.errors import Refusal
+from web.http.services import services
+from web.pages.accounts.credentials import begin_session, forgive, has_code, limit, limit_address, own_path
+from web.pages.accounts.provider import Person, Provider, ProviderAway, ProviderRefused, word
+from web.pages.accounts.sign_in import form
+from web.pages.accounts.users import commands
 
 blueprint = Blueprint("provider_sign_in", __name__)
 

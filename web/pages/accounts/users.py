@@ -8,14 +8,14 @@ from typing import Any
 from flask import Blueprint, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from domain.accounts import ROLES, SCOPES, SHORTEST_PASSWORD
+from application.accounts import Accounts
+from domain.accounts.accounts import ROLES, SCOPES, SHORTEST_PASSWORD
 from domain.errors import Missing, Refused
-from storage import accounts, api_keys, identities, sessions
-from web.access import actor, identity, needs
-from web.account_commands import Accounts
-from web.notices import say
-from web.services import reading, services
-from web.user_agents import browser_words
+from storage.accounts import accounts, api_keys, identities, sessions
+from web.http.access import actor, identity, needs
+from web.http.services import reading, services
+from web.pages.accounts.user_agents import browser_words
+from web.pages.notices import say
 
 blueprint = Blueprint("users", __name__)
 

@@ -7,16 +7,16 @@ from typing import Any
 from flask import Blueprint, current_app, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
+from application import campaigns as campaign_commands
 from domain.errors import Missing, Refused
 from projections import campaign_history, campaign_progress, servers
-from web import campaign_commands
-from web.access import actor, needs
-from web.campaign_view import EDITABLE, CampaignView, Paces, campaign_view, happening
-from web.errors import Refusal
-from web.notices import say
-from web.pages.campaign_form import AUTOMATIC, PRIORITIES, let_frames_in
+from web.http.access import actor, needs
+from web.http.errors import Refusal
+from web.http.services import reading, services
+from web.pages.campaigns.campaign_form import AUTOMATIC, PRIORITIES, let_frames_in
+from web.pages.campaigns.view import EDITABLE, CampaignView, Paces, campaign_view, happening
 from web.pages.forms import faults
-from web.services import reading, services
+from web.pages.notices import say
 
 blueprint = Blueprint("campaign_page", __name__)
 

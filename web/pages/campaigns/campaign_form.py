@@ -10,20 +10,20 @@ from zoneinfo import ZoneInfo
 
 from flask import Response, request
 
-from domain.campaign import Campaign
+from application import campaign_bodies
+from application.campaign_bodies import Written
+from application.campaigns import audiences
+from application.messages import Draft
+from domain.campaign.campaign import Campaign
+from domain.campaign.priority import Priority
+from domain.campaign.template import TemplateType
 from domain.errors import Refused
-from domain.priority import Priority
-from domain.template import TemplateType
 from projections import servers as all_servers
 from projections import templates
-from storage import directory
-from web import campaign_bodies
-from web.campaign_bodies import Written
-from web.campaign_commands import audiences
-from web.guard import CONTENT_SECURITY_POLICY
-from web.messages import Draft
+from storage.people import directory
+from web.http.guard import CONTENT_SECURITY_POLICY
+from web.http.services import reading, services
 from web.pages.forms import faults
-from web.services import reading, services
 
 LARGEST_BODY = 5_000_000
 """Bytes of a form with both bodies, percent-encoded."""

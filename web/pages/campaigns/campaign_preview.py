@@ -5,16 +5,16 @@ from __future__ import annotations
 from flask import Blueprint, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
+from application import campaigns as campaign_commands
+from application.messages import Draft, Trial, UnmakeableError, messages
 from domain.errors import Refused
 from projections import servers
-from storage import directory
-from storage.personal_data import DirectoryError, checked_email
-from web import campaign_commands
-from web.access import actor, needs
-from web.messages import Draft, Trial, UnmakeableError, messages
-from web.notices import say
-from web.pages.campaign_form import LARGEST_BODY, addresses_of, draft_of, given
-from web.services import reading, services
+from storage.people import directory
+from storage.people.personal_data import DirectoryError, checked_email
+from web.http.access import actor, needs
+from web.http.services import reading, services
+from web.pages.campaigns.campaign_form import LARGEST_BODY, addresses_of, draft_of, given
+from web.pages.notices import say
 
 blueprint = Blueprint("campaign_preview", __name__)
 

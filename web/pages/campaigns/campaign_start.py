@@ -5,19 +5,19 @@ from __future__ import annotations
 from flask import Blueprint, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from domain.campaign import Campaign
+from application import campaigns as campaign_commands
+from application.forecasts import situation
+from domain.campaign.campaign import Campaign
 from domain.errors import Refused
-from domain.outlook import Situation, outlook
+from domain.forecast.bottleneck import Situation, outlook
 from projections import campaign_progress
-from web import campaign_commands
-from web.access import actor, needs
-from web.forecast_view import forecast_view
-from web.forecasts import situation
-from web.notices import say
-from web.pages.campaign_form import send_at_of
-from web.pages.campaigns import editable
+from web.http.access import actor, needs
+from web.http.services import reading, services
+from web.pages.campaigns.campaign_form import send_at_of
+from web.pages.campaigns.campaigns import editable
+from web.pages.campaigns.forecast_view import forecast_view
 from web.pages.forms import faults
-from web.services import reading, services
+from web.pages.notices import say
 
 blueprint = Blueprint("campaign_start", __name__)
 

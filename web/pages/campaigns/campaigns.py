@@ -9,23 +9,23 @@ from flask import Blueprint, make_response, redirect, render_template, request, 
 from pydantic import Field
 from werkzeug.wrappers import Response
 
-from domain.campaign import Campaign
+from application import campaigns as campaign_commands
+from domain.campaign.campaign import Campaign
 from domain.errors import Refused
 from projections import campaign_progress
 from projections.campaign_progress import Progress
-from web import campaign_commands
-from web.access import actor, needs
-from web.campaign_view import EDITABLE
-from web.chart import Segment, stacked
-from web.contract import read_query
-from web.figures import LABELS, share
-from web.notices import say
-from web.pages import campaign_form
-from web.pages.campaign_form import LARGEST_BODY, choices, faults_of, fields_of, given
+from web.http.access import actor, needs
+from web.http.contract import read_query
+from web.http.services import reading, services
+from web.http.shapes import Line, Paged
+from web.pages.campaigns import campaign_form
+from web.pages.campaigns.campaign_form import LARGEST_BODY, choices, faults_of, fields_of, given
+from web.pages.campaigns.view import EDITABLE
+from web.pages.dashboard.chart import Segment, stacked
+from web.pages.dashboard.model import LABELS, share
+from web.pages.dashboard.rows import CAMPAIGN_TONES, DONE
 from web.pages.forms import link_with
-from web.rows import CAMPAIGN_TONES, DONE
-from web.services import reading, services
-from web.shapes import Line, Paged
+from web.pages.notices import say
 
 blueprint = Blueprint("campaign_pages", __name__)
 

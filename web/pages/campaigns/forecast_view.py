@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from domain.forecast import HORIZON, Day
-from domain.outlook import Change, Outlook, Situation
-from web.chart import Segment, stacked
+from domain.forecast.bottleneck import Change, Outlook, Situation
+from domain.forecast.forecast import HORIZON, Day
+from web.pages.dashboard.chart import Segment, stacked
 
 MOST_DAYS = 14
 """Columns of the table by server."""

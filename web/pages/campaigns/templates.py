@@ -8,20 +8,20 @@ from typing import Any
 from flask import Blueprint, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
+from application import templates as template_commands
+from application.messages import Draft
+from domain.campaign.template import TemplateType, wrapped
 from domain.errors import Missing, Refused
 from domain.streams import template_stream
-from domain.template import TemplateType, wrapped
 from projections import templates
 from projections.templates import TemplateRow
-from web import template_commands
-from web.access import actor, needs
-from web.messages import Draft
-from web.notices import say
-from web.pages.campaign_form import LARGEST_BODY, let_frames_in
-from web.pages.campaign_preview import shown, told
-from web.pages.changes import changes_of
+from web.http.access import actor, needs
+from web.http.services import reading
+from web.pages.campaigns.campaign_form import LARGEST_BODY, let_frames_in
+from web.pages.campaigns.campaign_preview import shown, told
 from web.pages.forms import faults
-from web.services import reading
+from web.pages.log.changes import changes_of
+from web.pages.notices import say
 
 blueprint = Blueprint("template_pages", __name__)
 

@@ -8,20 +8,20 @@ from datetime import datetime
 from threading import Lock
 from typing import Any
 
-from domain.delivery import Status
-from domain.estimate import Estimated
-from domain.outlook import Outlook, bottleneck
+from application.dashboard import OUTCOMES, Pace
+from application.forecasts import Audiences, situation
+from domain.campaign.estimate import Estimated
+from domain.delivery.delivery import Status
+from domain.forecast.bottleneck import Outlook, bottleneck
 from projections import campaign_history, campaign_refusals, servers
 from projections.campaign_history import Event
 from projections.campaign_progress import Progress
-from projections.queue import STATUSES
-from storage import directory
-from web.chart import Segment, stacked
-from web.figures import LABELS, share
-from web.forecast_view import ForecastView, forecast_view, lateness
-from web.forecasts import Audiences, situation
-from web.readings import OUTCOMES, Pace
-from web.rows import CAMPAIGN_TONES, DONE
+from projections.queue.queue import STATUSES
+from storage.people import directory
+from web.pages.campaigns.forecast_view import ForecastView, forecast_view, lateness
+from web.pages.dashboard.chart import Segment, stacked
+from web.pages.dashboard.model import LABELS, share
+from web.pages.dashboard.rows import CAMPAIGN_TONES, DONE
 
 FUNNEL = (
     (Status.QUEUED, "Waiting"),

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from flask import Blueprint, current_app, render_template
 
-from web.access import needs
-from web.live import broadcast
-from web.overview import COMMANDS, Overview
-from web.services import services
+from web.http.access import needs
+from web.http.services import services
+from web.pages.dashboard.live import broadcast
+from web.pages.dashboard.overview import COMMANDS, Overview
 
 blueprint = Blueprint("dashboard", __name__)
 
@@ -24,14 +24,14 @@ FRAGMENTS = {
     "usage": "card throughput",
     "errors": "card",
 }
-"""Names in the order of the page, with their classes; each is a template in templates/live/."""
+"""Names in the order of the page, with their classes; each is a template in templates/dashboard/."""
 
 
 @blueprint.get("/")
 @needs("read")
 def page() -> str:
     return render_template(
-        "dashboard.html",
+        "dashboard/dashboard.html",
         edition=broadcast().edition(),
         order=list(FRAGMENTS),
         classes=FRAGMENTS,
@@ -41,5 +41,5 @@ def page() -> str:
 
 def rendered(shown: Overview) -> dict[str, str]:
     values = {"o": shown, "commands": COMMANDS}
-    templates = {name: current_app.jinja_env.get_template(f"live/{name}.html") for name in FRAGMENTS}
+    templates = {name: current_app.jinja_env.get_template(f"dashboard/{name}.html") for name in FRAGMENTS}
     return {name: template.render(values).strip() for name, template in templates.items()}

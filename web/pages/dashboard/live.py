@@ -8,9 +8,9 @@ from time import monotonic
 
 from flask import Blueprint, Response, current_app, jsonify, request
 
-from web.access import lasting, needs
-from web.broadcast import Broadcast, Stream, TooManyStreams
-from web.errors import Refusal
+from web.http.access import lasting, needs
+from web.http.errors import Refusal
+from web.pages.dashboard.broadcast import Broadcast, Stream, TooManyStreams
 
 blueprint = Blueprint("live", __name__)
 

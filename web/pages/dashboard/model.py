@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from domain.delivery import Status
-from domain.waiting import Waiting
+from domain.delivery.delivery import Status
+from domain.delivery.waiting import Waiting
 from projections.availability import Availability, Capacity
-from web.chart import Chart, Segment, stacked
-from web.pages.server_charts import Picture
+from web.pages.dashboard.chart import Chart, Segment, stacked
+from web.pages.servers.server_charts import Picture
 
 LABELS = {
     Status.SENT: "Sent",

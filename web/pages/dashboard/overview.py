@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from domain.delivery import Status
-from web.alerts import Alert, alerts
-from web.chart import Chart, Segment, stacked
-from web.figures import LABELS, Oldest, Readings, Refusals, Tile, Today, finish, share, together
-from web.pages.server_charts import Picture
-from web.rows import CampaignRow, ServerRow, campaign_row, server_row
+from application.alerts import Alert, alerts
+from domain.delivery.delivery import Status
+from web.pages.dashboard.chart import Chart, Segment, stacked
+from web.pages.dashboard.model import LABELS, Oldest, Readings, Refusals, Tile, Today, finish, share, together
+from web.pages.dashboard.rows import CampaignRow, ServerRow, campaign_row, server_row
+from web.pages.servers.server_charts import Picture
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,9 +7,9 @@ from typing import Any
 from uuid import UUID
 
 from projections.servers import servers as all_servers
-from storage import lists
-from web.pages.events import Event, newest_of_stream
-from web.pages.sayings import Saying, saying
+from storage.people import lists
+from web.pages.log.event_descriptions import Saying, saying
+from web.pages.log.events import Event, newest_of_stream
 
 MOST = 100
 

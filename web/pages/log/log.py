@@ -17,12 +17,12 @@ from flask import Blueprint, render_template, request
 
 from projections import availability
 from projections.servers import servers as all_servers
-from web.access import needs
-from web.pages.events import COLUMNS, Event, events_of
+from web.http.access import needs
+from web.http.services import reading
 from web.pages.forms import link_with
-from web.pages.sayings import Names, Saying, saying
-from web.pages.subjects import Subject, subject
-from web.services import reading
+from web.pages.log.event_descriptions import Names, Saying, saying
+from web.pages.log.events import COLUMNS, Event, events_of
+from web.pages.log.subjects import Subject, subject
 
 blueprint = Blueprint("log_pages", __name__)
 
@@ -123,7 +123,7 @@ def listed() -> str:
         found = Found(events=[]) if errors else find(cursor, asked, head)
         names = {one.server: one.name for one in all_servers(cursor)}
     return render_template(
-        "pages/log.html",
+        "log/log.html",
         head=head,
         lines=lines(found.events, names),
         older=found.older,

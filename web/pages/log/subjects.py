@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from domain.streams import Kind, campaign_of, kind_of, number_of
-from web.pages.sayings import Names
+from web.pages.log.event_descriptions import Names
 
 
 @dataclass(frozen=True)

@@ -8,19 +8,19 @@ from flask import Blueprint, make_response, redirect, render_template, request, 
 from werkzeug.utils import secure_filename
 from werkzeug.wrappers import Response
 
+from application import imports as running
 from domain.errors import Missing, Refused
-from storage import directory, imports, lists
-from storage.imports import Import
-from storage.recipients_import import Options
-from web import imports as running
-from web.access import actor, needs
-from web.notices import say
+from storage.people import directory, imports, lists
+from storage.people.imports import Import
+from storage.people.recipients_import import Options
+from web.http.access import actor, needs
+from web.http.services import reading, services
+from web.http.shapes import LARGEST_NUMBER
 from web.pages.forms import faults
-from web.pages.lists import about_name
-from web.pages.lists import commands as list_commands
-from web.pages.subscriber import commands
-from web.services import reading, services
-from web.shapes import LARGEST_NUMBER
+from web.pages.notices import say
+from web.pages.people.lists import about_name
+from web.pages.people.lists import commands as list_commands
+from web.pages.people.subscriber import commands
 
 blueprint = Blueprint("import_pages", __name__)
 

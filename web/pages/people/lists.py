@@ -9,20 +9,20 @@ from typing import Annotated, Any
 from flask import Blueprint, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
+from application.lists import Lists
 from domain.errors import Missing, Refused
 from domain.streams import list_stream
-from storage import lists
-from storage.lists import ListRow
-from storage.people_export import exported
-from storage.personal_data import DirectoryError
-from web.access import actor, needs
-from web.contract import read_query
-from web.list_commands import Lists
-from web.notices import say
-from web.pages.changes import changes_of
+from storage.people import lists
+from storage.people.lists import ListRow
+from storage.people.people_export import exported
+from storage.people.personal_data import DirectoryError
+from web.http.access import actor, needs
+from web.http.contract import read_query
+from web.http.services import reading, services
+from web.http.shapes import LARGEST_NUMBER, Line, Paged
 from web.pages.forms import faults, link_with
-from web.services import reading, services
-from web.shapes import LARGEST_NUMBER, Line, Paged
+from web.pages.log.changes import changes_of
+from web.pages.notices import say
 
 blueprint = Blueprint("list_pages", __name__)
 

@@ -9,24 +9,24 @@ from typing import Any
 from flask import Blueprint, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
+from application.people import People
 from domain.errors import Missing, Refused
 from domain.streams import person_stream
-from projections.queue_items import Wanted, items
+from projections.queue.items import Wanted, items
 from projections.servers import servers as all_servers
-from storage import directory, lists, people_search
-from storage.directory import Recipient
-from storage.personal_data import DirectoryError
-from web.access import actor, needs
-from web.contract import read_query
-from web.notices import say
-from web.pages import subscriber_form
-from web.pages.changes import changes_of
+from storage.people import directory, lists, people_search
+from storage.people.directory import Recipient
+from storage.people.personal_data import DirectoryError
+from web.http.access import actor, needs
+from web.http.contract import read_query
+from web.http.services import reading, services
+from web.http.shapes import LARGEST_NUMBER, Paged
 from web.pages.forms import faults, link_with
-from web.pages.queue import rows as queue_rows
-from web.pages.subscriber_form import SUBSCRIPTIONS, by_status, fields_of, given
-from web.people_commands import People
-from web.services import reading, services
-from web.shapes import LARGEST_NUMBER, Paged
+from web.pages.log.changes import changes_of
+from web.pages.notices import say
+from web.pages.people import subscriber_form
+from web.pages.people.subscriber_form import SUBSCRIPTIONS, by_status, fields_of, given
+from web.pages.queue.queue import rows as queue_rows
 
 blueprint = Blueprint("subscriber_page", __name__)
 

@@ -9,9 +9,9 @@ from typing import Any
 from flask import request
 
 from domain.errors import Refused
-from storage import directory
-from storage.directory import Recipient
-from storage.personal_data import DirectoryError, checked_attributes, checked_email, checked_name
+from storage.people import directory
+from storage.people.directory import Recipient
+from storage.people.personal_data import DirectoryError, checked_attributes, checked_email, checked_name
 from web.pages.forms import sentence
 
 PREFIX = "list-"

@@ -7,16 +7,16 @@ from typing import Annotated, Any, Literal
 from flask import Blueprint, render_template, request
 from pydantic import BeforeValidator
 
-from storage import directory, people_page, people_search
-from storage.people_page import Page
-from storage.people_search import Wanted
-from storage.query_tokens import QueryError
-from storage.subscriber_query import condition
-from web.access import needs
-from web.contract import read_query
+from storage.people import directory, people_page, people_search
+from storage.people.people_page import Page
+from storage.people.people_search import Wanted
+from storage.subscriber_query.query_tokens import QueryError
+from storage.subscriber_query.subscriber_query import condition
+from web.http.access import needs
+from web.http.contract import read_query
+from web.http.services import reading
+from web.http.shapes import Digits, Line, Query
 from web.pages.forms import link_with, sentence
-from web.services import reading
-from web.shapes import Digits, Line, Query
 
 blueprint = Blueprint("subscriber_pages", __name__)
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, make_response, render_template, request
 
-from domain import unsubscribe_token
-from web.access import needs
-from web.errors import Refusal
-from web.people_commands import People
-from web.services import services
+from application.people import People
+from domain.delivery import unsubscribe_token
+from web.http.access import needs
+from web.http.errors import Refusal
+from web.http.services import services
 
 blueprint = Blueprint("unsubscribe", __name__)
 
@@ -59,6 +59,6 @@ def lists_of(campaign: int) -> list[int]:
 
 
 def shown(done: bool) -> Response:
-    response = make_response(render_template("unsubscribe.html", done=done))
+    response = make_response(render_template("people/unsubscribe.html", done=done))
     response.headers["X-Robots-Tag"] = "noindex, nofollow"
     return response

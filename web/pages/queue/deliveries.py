@@ -9,21 +9,21 @@ from uuid import UUID
 from flask import Blueprint, redirect, render_template
 from werkzeug.wrappers import Response
 
-from domain.delivery import Status
+from application.queue import current
+from domain.delivery.delivery import Status
 from domain.policy import SendingPolicy
 from domain.streams import audience_stream, campaign_stream, delivery_stream
 from projections import availability
-from projections.queue import STATUSES
-from projections.queue_items import Item
+from projections.queue.items import Item
+from projections.queue.queue import STATUSES
 from projections.servers import servers as all_servers
-from web.access import needs
-from web.figures import LABELS
-from web.pages.events import COLUMNS, Event, events_of, newest_of_stream
-from web.pages.queue import TONES, possible
-from web.pages.sayings import Names, Saying, saying
-from web.queue_commands import current
-from web.queue_items import waiting_for
-from web.services import reading, services
+from web.api.queue_items import waiting_for
+from web.http.access import needs
+from web.http.services import reading, services
+from web.pages.dashboard.model import LABELS
+from web.pages.log.event_descriptions import Names, Saying, saying
+from web.pages.log.events import COLUMNS, Event, events_of, newest_of_stream
+from web.pages.queue.queue import TONES, possible
 
 blueprint = Blueprint("delivery_pages", __name__)
 
@@ -78,7 +78,7 @@ def story(number: int) -> str:
         policy = availability.policy_of(cursor)
     status = STATUSES[one.status]
     return render_template(
-        "pages/delivery.html",
+        "queue/delivery.html",
         number=number,
         item=one,
         campaign=campaign,

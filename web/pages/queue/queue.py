@@ -10,21 +10,7 @@ from typing import Any
 from flask import Blueprint, abort, redirect, render_template, request
 from werkzeug.wrappers import Response
 
-from domain.streams import server_stream
-from domain.waiting import Waiting
-from projections import availability, campaign_progress, queue
-from projections.campaign_progress import Progress
-from projections.queue import STATUSES
-from projections.queue_items import Item, Wanted, items
-from projections.servers import servers as all_servers
-from web.access import actor, needs
-from web.chart import Segment, stacked
-from web.contract import read_query
-from web.errors import Refusal
-from web.figures import LABELS
-from web.notices import say
-from web.pages.forms import back_to, link_with
-from web.queue_commands import (
+from application.queue import (
     MOST_AT_ONCE,
     Action,
     cancel_one,
@@ -35,9 +21,24 @@ from web.queue_commands import (
     send_now_one,
     step_into_all,
 )
-from web.queue_items import ItemFilter, progress_of, waiting_for
-from web.services import reading, services, wait_until_shown
-from web.shapes import Paged
+from domain.delivery.waiting import Waiting
+from domain.streams import server_stream
+from projections import availability, campaign_progress
+from projections.campaign_progress import Progress
+from projections.queue import queue
+from projections.queue.items import Item, Wanted, items
+from projections.queue.queue import STATUSES
+from projections.servers import servers as all_servers
+from web.api.queue_items import ItemFilter, progress_of, waiting_for
+from web.http.access import actor, needs
+from web.http.contract import read_query
+from web.http.errors import Refusal
+from web.http.services import reading, services, wait_until_shown
+from web.http.shapes import Paged
+from web.pages.dashboard.chart import Segment, stacked
+from web.pages.dashboard.model import LABELS
+from web.pages.forms import back_to, link_with
+from web.pages.notices import say
 
 blueprint = Blueprint("queue_pages", __name__)
 
@@ -94,7 +95,7 @@ def listed() -> str:
         paused = availability.policy_of(cursor).queue_paused
         campaigns = choices(cursor, query.campaign_id)
     return render_template(
-        "pages/queue.html",
+        "queue/queue.html",
         query=query,
         rows=shown,
         total=total,
@@ -228,7 +229,7 @@ def ask(action: str) -> str:
         wanted = query.wanted(cursor)
         about = filters_said(cursor, query)
     return render_template(
-        "pages/queue_all.html",
+        "queue/queue_all.html",
         action=action,
         title=OFFERED[chosen],
         chosen=chosen,

@@ -10,7 +10,7 @@ from typing import Any
 from projections import daily_usage, server_health
 from projections.daily_usage import Outcomes, Usage
 from projections.server_health import Answers
-from web.chart import Bucket, Chart, chart
+from web.pages.dashboard.chart import Bucket, Chart, chart
 
 HOURS = 48
 DAYS = 30

@@ -9,14 +9,14 @@ from typing import Any
 from flask import Blueprint, make_response, redirect, render_template, request
 from werkzeug.wrappers import Response
 
+from application.servers import Probed, add_server, change_server, has_password, try_server
 from domain.errors import Missing, Refused
-from domain.server_settings import AuthProtocol, ServerSettings, TlsType
-from web.access import actor, needs
-from web.notices import say
+from domain.server.settings import AuthProtocol, ServerSettings, TlsType
+from web.http.access import actor, needs
+from web.http.services import reading, services
 from web.pages.forms import duration, faults, seconds, whole
-from web.pages.servers import page_of
-from web.servers_commands import Probed, add_server, change_server, has_password, try_server
-from web.services import reading, services
+from web.pages.notices import say
+from web.pages.servers.servers import page_of
 
 blueprint = Blueprint("server_form_pages", __name__)
 
@@ -113,7 +113,7 @@ def tried(number: int | None) -> Response:
 
 def outcome(number: int | None, found: dict[str, Any], status: int = 200) -> Response:
     if request.headers.get(PART) == "probe":
-        answer = make_response(render_template("pages/probe.html", **found), status)
+        answer = make_response(render_template("servers/probe.html", **found), status)
         answer.headers[PART] = "probe"
         return answer
     return form(number, as_typed(), found.get("faults", {}), found.get("probed"), status)
@@ -133,7 +133,7 @@ def form(
         with reading() as cursor:
             kept = has_password(cursor, number)
     page = render_template(
-        "pages/server_form.html",
+        "servers/server_form.html",
         number=number,
         name=name,
         values=values,

@@ -11,8 +11,9 @@ from zoneinfo import ZoneInfo
 from flask import Blueprint, make_response, redirect, render_template, request
 from werkzeug.wrappers import Response
 
+from application.servers import Probed, disable_server, enable_server, resume_server, suspend_server
 from domain.errors import Missing, Refused
-from domain.server_settings import ServerSettings
+from domain.server.settings import ServerSettings
 from domain.streams import server_stream
 from projections import availability, server_health
 from projections.availability import Availability
@@ -20,23 +21,16 @@ from projections.server_health import Answers, Health
 from projections.servers import Server
 from projections.servers import servers as all_servers
 from storage.secrets import with_password
-from web.access import actor, needs
-from web.figures import share
-from web.notices import say
-from web.pages import server_charts
-from web.pages.events import newest_of_stream
+from web.http.access import actor, needs
+from web.http.services import reading, services
+from web.pages.dashboard.model import share
+from web.pages.dashboard.rows import ServerRow, server_row
 from web.pages.forms import back_to, duration, faults
-from web.pages.sayings import saying
-from web.pages.server_charts import Picture
-from web.rows import ServerRow, server_row
-from web.servers_commands import (
-    Probed,
-    disable_server,
-    enable_server,
-    resume_server,
-    suspend_server,
-)
-from web.services import reading, services
+from web.pages.log.event_descriptions import saying
+from web.pages.log.events import newest_of_stream
+from web.pages.notices import say
+from web.pages.servers import server_charts
+from web.pages.servers.server_charts import Picture
 
 blueprint = Blueprint("server_pages", __name__)
 
@@ -67,7 +61,7 @@ def listed() -> str:
     with reading() as cursor:
         found = blocks(cursor, now)
         timezone = availability.policy_of(cursor).timezone
-    return render_template("pages/servers.html", blocks=found, timezone=timezone, opened=opened())
+    return render_template("servers/servers.html", blocks=found, timezone=timezone, opened=opened())
 
 
 def opened() -> int | None:
@@ -163,7 +157,7 @@ def page_of(number: int, probed: Probed | None) -> str:
         history = newest_of_stream(cursor, server_stream(number), HISTORY)
     names = {number: found.server.name}
     return render_template(
-        "pages/server.html",
+        "servers/server.html",
         block=found,
         days=days,
         usages=usages,
@@ -238,7 +232,7 @@ def suspend_form(
 ) -> Response:
     server = services().application.server(number)
     page = render_template(
-        "pages/server_suspend.html",
+        "servers/server_suspend.html",
         number=number,
         name=server.settings.name,
         values=values,

@@ -12,17 +12,17 @@ from flask import Blueprint, make_response, redirect, render_template, request
 from werkzeug.wrappers import Response
 
 from domain.calendar import parse_windows
+from domain.capacity.plan import Strategy
 from domain.errors import Refused
-from domain.plan import Strategy
 from domain.policy import SendingPolicy
 from domain.streams import policy_stream
-from web.access import actor, needs
-from web.notices import say
-from web.pages.events import newest_of_stream
+from web.http.access import actor, needs
+from web.http.services import reading, services, wait_until_shown
 from web.pages.forms import duration, faults, seconds, whole
-from web.pages.sayings import saying
-from web.pages.week import NAMES, clock, now_at, week
-from web.services import reading, services, wait_until_shown
+from web.pages.log.event_descriptions import saying
+from web.pages.log.events import newest_of_stream
+from web.pages.notices import say
+from web.pages.settings.week import NAMES, clock, now_at, week
 
 blueprint = Blueprint("settings_pages", __name__)
 
@@ -126,7 +126,7 @@ def page(
     rows = list(values["windows"])
     blank = [("", "")] * max(1, LEAST_ROWS - len(rows))
     rendered = render_template(
-        "pages/settings.html",
+        "settings/settings.html",
         policy=policy,
         values=values,
         errors=errors,

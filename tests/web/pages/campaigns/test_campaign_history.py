@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from projections import campaign_history, campaign_refusals, check
-from projections.queue import STATUSES
-from projections.rebuild import rebuild
+from projections import campaign_history, campaign_refusals
+from projections.following import check
+from projections.following.rebuild import rebuild
+from projections.queue.queue import STATUSES
 from tests.web.world import NOON, World
 
 

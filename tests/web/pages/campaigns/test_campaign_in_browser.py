@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING
 import pytest
 from flask import Flask
 
+from application.previews import CampaignMessages
 from postledger.config import load
-from postledger.messages import CampaignMessages
 from postledger.session import Session
-from postledger.sink import Sink
-from projections import schema
-from storage.pool import Pool
+from postledger.sink.sink import Sink
+from projections.following import schema
+from storage.postgres.pool import Pool
 from storage.secrets import Secrets
 from tests.sending.world import World
 from web.app import create_app
-from web.settings import WebSettings
+from web.http.settings import WebSettings
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page

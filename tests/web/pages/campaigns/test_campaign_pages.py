@@ -11,21 +11,22 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from domain.campaign import State
+from application.previews import CampaignMessages
+from domain.campaign.campaign import State
 from domain.clock import VirtualClock
 from postledger.config import load
-from postledger.messages import CampaignMessages
 from postledger.session import Session
-from postledger.sink import Sink
-from postledger.sink_rules import Rule
-from storage import content, directory
-from storage.pool import Pool
+from postledger.sink.sink import Sink
+from postledger.sink.sink_rules import Rule
+from storage import content
+from storage.people import directory
+from storage.postgres.pool import Pool
 from storage.secrets import Secrets, new_key
-from tests.web.accounts import Browser
+from tests.web.accounts.browsers import Browser
 from tests.web.pages.reading import seen, told
 from tests.web.world import KEY, NOON, World
 from web.app import create_app
-from web.settings import WebSettings
+from web.http.settings import WebSettings
 
 FORM: dict[str, Any] = {
     "name": "Spring letter",

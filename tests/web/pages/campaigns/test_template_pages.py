@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 from tests.web.pages.forms import send
 from tests.web.pages.whole import whole_app
 from tests.web.world import World
-from web.pages.templates import STARTER
+from web.pages.campaigns.templates import STARTER
 
 FRAME = '<body><h1>Club</h1>{{ template "content" . }}<a href="{{ unsubscribe_url }}">out</a></body>'
 

@@ -10,8 +10,8 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from storage import imports
-from storage.pool import Pool
+from storage.people import imports
+from storage.postgres.pool import Pool
 from tests.web.pages.forms import send
 from tests.web.world import World
 

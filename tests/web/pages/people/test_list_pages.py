@@ -7,7 +7,7 @@ from io import StringIO
 
 from flask.testing import FlaskClient
 
-from storage import directory
+from storage.people import directory
 from tests.web.pages.forms import send
 from tests.web.world import World
 

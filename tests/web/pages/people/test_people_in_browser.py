@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING
 import pytest
 from flask import Flask
 
-from storage import content, imports
-from storage.pool import Pool
+from application.lists import Lists
+from application.people import People
+from storage import content
+from storage.people import imports
+from storage.postgres.pool import Pool
 from tests.browser.axe import violations
 from tests.web.pages.whole import whole_app
 from tests.web.world import NOON, World
-from web.list_commands import Lists
-from web.people_commands import People
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page

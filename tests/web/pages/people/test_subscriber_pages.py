@@ -7,7 +7,7 @@ import re
 import pytest
 from flask.testing import FlaskClient
 
-from storage import directory, people_page
+from storage.people import directory, people_page
 from tests.web.pages.forms import send
 from tests.web.world import World
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from flask.testing import FlaskClient
 
-from domain import unsubscribe_token
-from storage import directory
+from domain.delivery import unsubscribe_token
+from storage.people import directory
 from tests.web.world import KEY, World
 
 ONE_CLICK = {"List-Unsubscribe": "One-Click"}
