@@ -101,17 +101,18 @@ def create_app(
     """
     app = configured(Flask("web"), settings)
     app.extensions["postledger"] = Services(
-        pool,
-        application,
-        clock,
-        Runner(pool),
-        Log(pool, clock),
-        settings,
-        preflight,
-        secrets,
-        probe,
-        messages,
-        provider,
+        pool=pool,
+        application=application,
+        clock=clock,
+        runner=Runner(pool),
+        log=Log(pool, clock),
+        secrets=secrets,
+        public_url=settings.public_url or "",
+        settings=settings,
+        preflight=preflight,
+        probe=probe,
+        messages=messages,
+        provider=provider,
     )
     app.extensions["postledger.broadcast"] = Broadcast(composer(app), largest=settings.streams)
     for part in (compression, errors, metrics, guard, access, notices, navigation, page, events):

@@ -14,6 +14,7 @@ from flask import Flask, Response, jsonify, render_template, request
 from psycopg2 import InterfaceError, OperationalError
 from werkzeug.exceptions import HTTPException
 
+from application.installation import Behind, Unequipped
 from domain import errors as domain
 from storage.log.append import Unavailable
 from storage.people.personal_data import DirectoryError, TakenError
@@ -70,6 +71,11 @@ def install(app: Flask) -> None:
             return told(status, error.message, more=more)
         return told(status, error.message, {"ETag": f'"{error.version}"'}, {**more, "version": error.version})
 
+    @app.errorhandler(Behind)
+    def behind(_: Behind) -> Response:
+        told_so = "The figures are behind the log right now. Look again soon."
+        return told(503, told_so, {"Retry-After": "10"})
+
     @app.errorhandler(OperationalError)
     @app.errorhandler(InterfaceError)
     @app.errorhandler(PoolTimeout)
@@ -89,6 +95,8 @@ def status_of(error: domain.Refused) -> int:
     """A field with a value that no state would allow is the request's fault, all else the state's."""
     if isinstance(error, domain.Missing):
         return 404
+    if isinstance(error, Unequipped):
+        return 503
     if isinstance(error, domain.Changed):
         return 412
     if isinstance(error, DirectoryError):

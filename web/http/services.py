@@ -11,33 +11,18 @@ from typing import TYPE_CHECKING, Any
 from flask import current_app
 from psycopg2.extensions import cursor
 
-from application.decisions import Postledger
-from domain.clock import Clock
-from projections.following.runner import Runner
-from storage.log.append import Log
-from storage.postgres.pool import Pool
-from storage.secrets import Secrets
-from web.http.errors import Refusal
+from application.installation import Installation
 from web.http.settings import WebSettings
 
 if TYPE_CHECKING:
     from application.messages import Messages
     from web.pages.accounts.provider import Provider
 
-PATIENCE = 10.0
-"""Seconds to wait for the projections, so that an answer shows what the request did."""
 
-
-@dataclass(frozen=True)
-class Services:
-    pool: Pool
-    application: Postledger
-    clock: Clock
-    runner: Runner
-    log: Log
+@dataclass(frozen=True, kw_only=True)
+class Services(Installation):
     settings: WebSettings
-    preflight: Callable[[int], Sequence[str]] | None
-    secrets: Secrets | None = None
+    preflight: Callable[[int], Sequence[str]] | None = None
     probe: Callable[[Mapping[str, Any], str], Any] | None = None
     messages: Messages | None = None
     provider: Provider | None = None
@@ -51,12 +36,12 @@ def services() -> Services:
 
 @contextmanager
 def reading() -> Iterator[cursor]:
-    """A cursor to read with. Each statement is a transaction of its own, which saves a request two round
-    trips and gives up nothing: statements of one transaction would not see the same moment either."""
-    with services().pool.connection() as taken:
-        taken.autocommit = True
-        with taken.cursor() as opened:
-            yield opened
+    with services().reading() as opened:
+        yield opened
+
+
+def wait_until_shown(position: int | None) -> None:
+    services().wait_until_shown(position)
 
 
 def release() -> str:
@@ -65,16 +50,3 @@ def release() -> str:
         return version("postledger")
     except PackageNotFoundError:
         return ""
-
-
-def wait_until_shown(position: int | None) -> None:
-    """Until the projections show the log as far as `position`. Raises Refusal 503 when that takes long:
-    what was asked for is on the record all the same."""
-    if position is None:
-        return
-    try:
-        services().runner.catch_up_to(position, PATIENCE)
-    except TimeoutError:
-        raise Refusal(
-            503, "The figures are behind the log right now. Look again soon.", {"Retry-After": "10"}
-        ) from None
