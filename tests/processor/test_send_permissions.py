@@ -52,7 +52,7 @@ class Scene:
         )
 
     def look(self) -> None:
-        self.gate.refresh(self.clock.now())
+        self.gate.refresh(self.clock.now(), self.clock.seconds())
 
     def may_start(self, server: int = 1) -> bool:
         return self.gate.view.may_start(1, server, self.clock.now().timestamp())
