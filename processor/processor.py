@@ -214,18 +214,19 @@ class Processor:
         return self._dispatcher.rooms(servers)
 
     def _seconds_to_next_round(self) -> float:
-        seconds, now = float(self._gate.view.policy.poll_interval), self._clock.now()
-        frees_at = self._reservations.next_change(self._gate.view.limits, self._gate.view.calendar, now)
+        seconds, view = float(self._gate.view.policy.poll_interval), self._gate.view
+        frees_at = self._reservations.next_change(view.limits, view.calendar, self._rounds.planned_at)
         if frees_at is not None:
-            seconds = max(IDLE_ROUND_SECONDS, min(seconds, frees_at - now.timestamp()))
+            seconds = max(IDLE_ROUND_SECONDS, min(seconds, frees_at - self._clock.earliest()))
         self._next_round_at = self._clock.steady() + seconds
         return seconds
 
     def _seconds_to_next_due(self) -> float:
         """So that a retry goes out when it is due and not when the next round happens to come."""
-        now = self._clock.now()
-        due = self._rounds.next_due(now)
-        return math.inf if due is None else max(IDLE_ROUND_SECONDS, (due - now).total_seconds())
+        due = self._rounds.next_due()
+        if due is None:
+            return math.inf
+        return max(IDLE_ROUND_SECONDS, due.timestamp() - self._clock.earliest())
 
     def _on_beat(self, since: float) -> None:
         """In the listener's thread, several times a second while the database answers."""

@@ -63,13 +63,15 @@ class Rounds:
         self._restart_at = 0.0
         self.share = (0, 1)
         """(rank, of): this processor plans the recipients whose number modulo `of` is `rank`."""
+        self.planned_at = clock.now()
+        """What time the last round took it to be: what comes later, it did not see."""
 
     def plan(self, rooms: Mapping[int, Room]) -> list[Send]:
         """Chooses a server for as many due deliveries as the lanes take, and reserves the capacity. Nothing
         while nobody knows what time it is."""
         if not self._clock.is_trusted():
             return []
-        now = datetime.fromtimestamp(self._clock.earliest(), UTC)
+        now = self.planned_at = datetime.fromtimestamp(self._clock.earliest(), UTC)
         view = self._gate.view
         rooms = {server: room for server, room in rooms.items() if view.is_open(server, now.timestamp())}
         limits = {server: view.limits[server] for server in rooms}
@@ -89,10 +91,10 @@ class Rounds:
         self._reserve(assignments, rooms, view, now)
         return self._sends(assignments)
 
-    def next_due(self, now: datetime) -> datetime | None:
-        """When there is more to send than now, if nothing else changes."""
+    def next_due(self) -> datetime | None:
+        """When there is more to send than in the last round, if nothing else changes."""
         with self._pool.transaction() as cursor:
-            return queue.next_due_after(cursor, now)
+            return queue.next_due_after(cursor, self.planned_at)
 
     def _offers(self, rooms: Mapping[int, Room], view: View, now: datetime) -> list[Offer]:
         moment, day = now.timestamp(), view.calendar.local_date(now).isoformat()
