@@ -35,7 +35,7 @@ import os, sys
 from datetime import timedelta
 from pathlib import Path
 from postledger.config import load
-from postledger.processing import run_processor
+from postledger.serving.processing import run_processor
 seconds = float(sys.argv[1])
 sys.exit(run_processor(load({}, os.environ, Path.cwd()), patience=timedelta(seconds=seconds)))
 """
