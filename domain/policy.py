@@ -12,10 +12,10 @@ from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from domain import fields
+from domain.addresses.mailbox import parse_mailbox
 from domain.calendar import Calendar, parse_timezone, parse_windows
+from domain.capacity.plan import Strategy
 from domain.fact import Fact
-from domain.mailbox import parse_mailbox
-from domain.plan import Strategy
 from domain.streams import policy_stream
 
 _WEEK = (1, 2, 3, 4, 5, 6, 7)

@@ -9,9 +9,9 @@ from collections.abc import Callable
 
 import psycopg2
 
-from storage import directory_news
-from storage.outage import OUTAGE
-from storage.pool import open_connection
+from storage.people import directory_news
+from storage.postgres.outage import OUTAGE
+from storage.postgres.pool import open_connection
 
 log = logging.getLogger(__name__)
 

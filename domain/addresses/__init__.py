@@ -1,0 +1,1 @@
+"""Addresses: judged once, here, and accepted everywhere after that."""
