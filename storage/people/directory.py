@@ -17,7 +17,6 @@ from storage.people.personal_data import (
     TakenError,
     checked_attributes,
     checked_email,
-    checked_list_name,
     checked_name,
 )
 
@@ -107,21 +106,6 @@ def sample(cursor: Any, lists: Sequence[int], count: int) -> list[int]:
         {"count": count, "lists": list(lists)},
     )
     return [number for (number,) in cursor.fetchall()]
-
-
-def create_list(cursor: Any, name: str, optin: str = "single") -> int:
-    """Raises DirectoryError when the name is taken or not acceptable."""
-    if optin not in OPTINS:
-        raise DirectoryError(f"opt-in is one of {', '.join(OPTINS)}")
-    cursor.execute(
-        "INSERT INTO lists (name, optin) VALUES (%s, %s)"
-        " ON CONFLICT (name) WHERE deleted_at IS NULL DO NOTHING RETURNING number",
-        (checked_list_name(name), optin),
-    )
-    row = cursor.fetchone()
-    if row is None:
-        raise TakenError("a list of that name exists already")
-    return int(row[0])
 
 
 def find_list(cursor: Any, name_or_number: str) -> List | None:
