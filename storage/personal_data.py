@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import re
 
+from domain.addresses.email_address import wrong_with
 from domain.errors import Refused
-from storage import email_address
 
 LONGEST_NAME = 500
 LONGEST_LIST_NAME = 200
@@ -25,8 +25,7 @@ class TakenError(DirectoryError):
 
 
 def checked_email(email: str) -> str:
-    wrong = email_address.wrong_with(email)
-    if wrong:
+    if wrong := wrong_with(email):
         raise DirectoryError(wrong)
     return email
 

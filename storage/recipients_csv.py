@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import IO, Any, NamedTuple
 
-from storage.email_address import needs_smtputf8
+from domain.addresses.email_address import needs_smtputf8
 from storage.personal_data import DirectoryError, checked_attributes, checked_email, checked_name
 
 COLUMNS = ("email", "name", "attributes")

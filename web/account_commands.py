@@ -27,13 +27,13 @@ from domain.accounts import (
     checked_role,
     checked_scopes,
 )
+from domain.addresses.email_address import parse_email_address
 from domain.clock import Clock
 from domain.errors import Missing, Refused
 from domain.fact import Fact
 from domain.streams import key_stream, user_stream
 from storage import accounts, api_keys, identities, sessions
 from storage.accounts import User
-from storage.email_address import wrong_with
 from storage.log.append import Log
 from storage.pool import Pool
 from storage.secrets import Secrets, second_factor_owner
@@ -131,8 +131,7 @@ class Accounts:
         and the link to whom it was there before."""
         if email is not None:
             email = email.strip().lower()
-            if wrong := wrong_with(email):
-                raise Refused(f"email: {wrong}", "email")
+            parse_email_address(email, "email")
         with self._changing(number) as (cursor, user):
             if identities.email_of(cursor, number) == email:
                 return

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storage.email_address import needs_smtputf8, wrong_with
+from domain.addresses.email_address import needs_smtputf8, wrong_with
 
 LABEL_63 = "a" * 63
 

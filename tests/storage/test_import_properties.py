@@ -10,7 +10,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storage.email_address import wrong_with
+from domain.addresses.email_address import wrong_with
 from storage.recipients_csv import Person, Refusal, people
 
 HEADER = b"email,name,attributes\n"

@@ -7,9 +7,9 @@ from typing import Annotated, Any
 from flask import Blueprint, Response, request
 from pydantic import Field
 
+from domain.addresses.email_address import parse_email_address
 from domain.campaign_content import CONTENT_TYPES
 from domain.errors import Refused
-from storage import email_address
 from web.access import actor
 from web.contract import endpoint
 from web.errors import Refusal
@@ -82,8 +82,7 @@ def send_test(number: int, body: TestBody) -> bool:
     """
     addresses = list(dict.fromkeys(address.strip().lower() for address in body.subscribers))
     for address in addresses:
-        if wrong := email_address.wrong_with(address):
-            raise Refused(f"subscribers: {wrong}", "subscribers")
+        parse_email_address(address, "subscribers")
     fields = fields_of(body, is_new=False)
     before = there(number).content
     draft, _ = draft_of(fields, before, number)

@@ -6,7 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
-from storage import email_address, people_search
+from domain.addresses.email_address import wrong_with
+from storage import people_search
 from storage.directory import Recipient
 from storage.people_search import SubscriptionRow, Wanted
 from storage.personal_data import LONGEST_NAME
@@ -23,8 +24,7 @@ Search = Annotated[str, Line(200)]
 def mailable_address(text: str) -> str:
     """In lower case, as listmonk keeps them."""
     email = text.strip().lower()
-    wrong = email_address.wrong_with(email)
-    if wrong:
+    if wrong := wrong_with(email):
         raise ValueError(wrong)
     return email
 

@@ -8,10 +8,11 @@ from typing import Annotated, Any, Literal
 from flask import Blueprint, request
 from pydantic import Field, ValidationError
 
+from domain.addresses.email_address import wrong_with
 from domain.errors import Missing, Refused
 from domain.template import Template, TemplateType
 from domain.transactional import MOST_RECIPIENTS, Particulars
-from storage import email_address, transactional
+from storage import transactional
 from storage.personal_data import DirectoryError, checked_attributes
 from storage.transactional import Known, Target
 from web import transactional_commands
@@ -165,7 +166,7 @@ def checked(emails: Sequence[str]) -> list[str]:
     """Raises Refused, which never quotes an address."""
     trimmed = [email.strip().lower() for email in emails]
     for place, email in enumerate(trimmed):
-        if wrong := email_address.wrong_with(email):
+        if wrong := wrong_with(email):
             raise refuse_field("subscriber_emails", f"number {place + 1}: {wrong}")
     return trimmed
 
