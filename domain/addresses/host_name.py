@@ -1,4 +1,4 @@
-"""The name of a host or a mail domain as DNS has it: labels of ASCII, those of other scripts as A-labels."""
+"""The name of a host or a mail domain as DNS has it: ASCII labels, those of other scripts as A-labels."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ LONGEST = 253
 _LONGEST_LABEL = 63
 
 _label_ends = re.compile("[.\u3002\uff0e\uff61]")
-_label = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?").fullmatch
-_label_with_underscores = re.compile(r"[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?").fullmatch
+_label = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?").fullmatch
+_label_with_underscores = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?").fullmatch
 
 
 class AddressError(ValueError):
@@ -20,8 +20,8 @@ class AddressError(ValueError):
 
 @lru_cache(maxsize=10_000)
 def host_in_ascii(name: str, *, underscores: bool = False) -> str:
-    """In lower case, with A-labels (RFC 5891, section 4.4). `underscores` lets labels have them: DNS does,
-    and networks at home; a mail domain may not (RFC 5321, section 2.3.5). Raises AddressError.
+    """ASCII labels as they are, others as A-labels (RFC 5891, section 4.4). `underscores` lets labels have
+    them: DNS does; a mail domain may not (RFC 5321, section 2.3.5). Raises AddressError.
 
     The library's `idna` codec follows RFC 3490, which sends mail for `faß.de` to `fass.de`, so that only its
     Punycode (RFC 3492) is used."""
@@ -47,8 +47,10 @@ def is_host(name: str) -> bool:
 
 
 def _a_label(label: str) -> str:
-    label = normalize("NFKC", label).lower()
     if label.isascii() or not label.isprintable():
+        return label
+    label = normalize("NFKC", label).lower()
+    if label.isascii():
         return label
     if len(label) > _LONGEST_LABEL:
         raise AddressError("the domain is too long")

@@ -21,8 +21,8 @@ _between = re.compile(r'[^",<]*(?:"(?:[^"\\]|\\.)*"[^",<]*)*(?:<[^<>,]*>[^",<]*)
 
 
 class Mailbox(NamedTuple):
-    """`display` is the name as it is read, "" for none. The address is ASCII before the @, so that all servers
-    take it; its domain may be of one label, as with a relay on the same host."""
+    """`display` is the name as it is read, "" for none. The address is ASCII before the @, so that each
+    server takes it; its domain may be of one label, as with a relay on the same host."""
 
     display: str
     address: EmailAddress

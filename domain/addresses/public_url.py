@@ -55,7 +55,7 @@ def parse_public_url(value: object, field: str) -> PublicUrl:
 
 def _host(ip: str | None, host: str) -> str:
     if ip is None:
-        return host_in_ascii(host, underscores=True)
+        return host_in_ascii(host, underscores=True).lower()
     try:
         return str(IPv6Address(ip))
     except AddressValueError:
