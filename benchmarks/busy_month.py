@@ -10,16 +10,18 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from application.accounts import Accounts
+from application.decisions import Postledger
 from benchmarks.installation import HTML, TEXT, Installation
-from domain.application import Postledger
 from domain.clock import VirtualClock
 from domain.streams import audience_stream
-from projections import rebuild
-from storage import content, imports, sessions
+from projections.following import rebuild
+from storage import content
+from storage.accounts import sessions
 from storage.log.append import Log
 from storage.log.factory import LogFactory
 from storage.numbers import next_campaign, next_template
-from web.account_commands import Accounts
+from storage.people import imports
 
 CAMPAIGNS = 100
 SERVERS = 30

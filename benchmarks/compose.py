@@ -13,7 +13,7 @@ from typing import Any
 
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from processor.compose import CampaignContent, Composer, Recipient, Skeleton
+from mail.message.compose import CampaignContent, Composer, Recipient, Skeleton
 
 REACH = 60.0
 SUBJECT = "{{ subscriber.first_name }}, the spring letter"

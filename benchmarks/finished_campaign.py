@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from domain.streams import audience_stream, campaign_stream
-from storage.pool import Pool
+from storage.postgres.pool import Pool
 
 SERVERS = 30
 AT_ONCE = 20

@@ -9,15 +9,16 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from domain.application import Postledger
+from application.decisions import Postledger
 from domain.clock import SystemClock
 from postledger.session import prepare
-from projections.runner import Runner
-from storage import content, directory
-from storage.embedded import EmbeddedServer
+from projections.following.runner import Runner
+from storage import content
 from storage.log.factory import LogFactory
 from storage.numbers import next_campaign, next_server
-from storage.pool import Pool
+from storage.people import directory
+from storage.postgres.embedded import EmbeddedServer
+from storage.postgres.pool import Pool
 from storage.secrets import new_key
 
 PEOPLE = """

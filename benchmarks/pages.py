@@ -19,16 +19,16 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.routing import Rule
 
+from application.previews import CampaignMessages
 from benchmarks.busy_month import CAMPAIGNS, build
 from benchmarks.installation import Installation, installation
 from domain.clock import SystemClock
+from domain.delivery.unsubscribe_token import token as unsubscribe_token
 from domain.streams import campaign_stream, server_stream
-from domain.unsubscribe_token import token as unsubscribe_token
 from postledger.config import load
-from postledger.messages import CampaignMessages
 from postledger.session import Session
 from web.app import create_app
-from web.settings import WebSettings
+from web.http.settings import WebSettings
 
 SMALL, LARGE = 1_000, 1_000_000
 ROUNDS = 40

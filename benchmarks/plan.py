@@ -11,14 +11,14 @@ import statistics
 import time
 from typing import Any
 
+from application.reservations import Reservations
 from benchmarks.installation import Installation, installation
 from benchmarks.ten_million import fill, start_campaign
 from domain.clock import SystemClock
-from processor.gate import Gate
-from processor.in_hand import InHand
-from processor.reservations import Reservations
-from processor.rounds import Rounds
-from processor.send import Room
+from processor.planner.planned_deliveries import InHand
+from processor.planner.planning_rounds import Rounds
+from processor.planner.send import Room
+from processor.send_permissions import Gate
 from storage.log.committer import Committer
 from storage.secrets import Secrets, new_key
 

@@ -11,10 +11,10 @@ from typing import Any
 
 from benchmarks.installation import Installation, installation
 from processor.queueing import Queueing
-from projections import queue
-from projections.follower import Follower
+from projections.following.follower import Follower
+from projections.queue import queue
 from storage.log.committer import Committer
-from storage.pool import Pool
+from storage.postgres.pool import Pool
 
 PEOPLE = 1_000_000
 REACH = 1.3

@@ -13,15 +13,15 @@ from typing import Any
 from eventsourcing.persistence import Tracking
 from eventsourcing.projection import Projection, ProjectionRunner
 
+from application.decisions import Postledger
 from benchmarks.finished_campaign import write
 from benchmarks.installation import installation
-from domain.application import Postledger
-from domain.delivery import Accepted, AttemptStarted, Deferred, Failed
+from domain.delivery.delivery import Accepted, AttemptStarted, Deferred, Failed
 from domain.streams import campaign_of, number_of
-from projections.check import check
-from projections.rebuild import rebuild
+from projections.following.check import check
+from projections.following.rebuild import rebuild
 from storage.log.recorders import LogTrackingRecorder
-from storage.pool import Pool
+from storage.postgres.pool import Pool
 
 PEOPLE = 300_000
 BASELINE_EVENTS = 5_000

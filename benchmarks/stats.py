@@ -12,7 +12,7 @@ from benchmarks.installation import installation
 from benchmarks.ten_million import fill, start_campaign
 from domain.clock import SystemClock
 from web.app import create_app
-from web.settings import WebSettings
+from web.http.settings import WebSettings
 
 SMALL, LARGE = 10_000, 10_000_000
 REQUESTS = 1_000

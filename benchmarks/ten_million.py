@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from benchmarks.installation import Installation
-from storage.pool import Pool
+from storage.postgres.pool import Pool
 
 DUE_INDEX = "SELECT indexdef FROM pg_indexes WHERE schemaname = 'projection' AND indexname = 'queue_due'"
 

@@ -16,8 +16,8 @@ from threading import Thread
 from typing import Any
 
 from benchmarks.postfix_tools import free_port, smtp_sink
-from processor.transaction import Transaction
-from processor.transport import Connection, connect
+from mail.smtp.transaction import Transaction
+from mail.smtp.transport import Connection, connect
 
 MESSAGES = 10_000
 BODY = b"Subject: benchmark\r\nMessage-ID: <1.2@mail.example.com>\r\n\r\n" + (b"x" * 74 + b"\r\n") * 53

@@ -15,8 +15,8 @@ from domain.addresses.mailbox import parse_mailbox
 from domain.addresses.public_url import LONGEST as LONGEST_URL
 from domain.addresses.public_url import parse_public_url
 from domain.calendar import Calendar, parse_timezone, parse_windows
+from domain.capacity.plan import Strategy
 from domain.fact import Fact
-from domain.plan import Strategy
 from domain.streams import policy_stream
 
 _WEEK = (1, 2, 3, 4, 5, 6, 7)

@@ -3,7 +3,7 @@ module of its class has been imported."""
 
 from __future__ import annotations
 
-from domain.accounts import (
+from domain.accounts.accounts import (
     KeyCreated,
     KeyRevoked,
     UserAdded,
@@ -16,10 +16,13 @@ from domain.accounts import (
     UserSecondFactorRemoved,
     UserSecondFactorSet,
 )
-from domain.audience import RecipientsQueued
-from domain.campaign import Campaign
-from domain.capacity import Reserved, Returned
-from domain.delivery import (
+from domain.campaign.audience import RecipientsQueued
+from domain.campaign.campaign import Campaign
+from domain.campaign.estimate import Estimated
+from domain.campaign.template import Template
+from domain.campaign.test_send import Tried
+from domain.capacity.capacity import Reserved, Returned
+from domain.delivery.delivery import (
     Accepted,
     AttemptStarted,
     Cancelled,
@@ -29,12 +32,9 @@ from domain.delivery import (
     Requeued,
     Suppressed,
 )
-from domain.estimate import Estimated
-from domain.people import EVENT_CLASSES as PEOPLE_CLASSES
+from domain.people.people import EVENT_CLASSES as PEOPLE_CLASSES
 from domain.policy import PolicyChanged
-from domain.server import SmtpServer
-from domain.template import Template
-from domain.trial import Tried
+from domain.server.server import SmtpServer
 
 EVENT_CLASSES: tuple[type, ...] = (
     Campaign.Created,

@@ -15,17 +15,17 @@ from typing import Any
 
 from eventsourcing.persistence import InfrastructureFactory
 
-from domain.application import Postledger
+from application.decisions import Postledger
 from domain.clock import Clock, SystemClock
 from postledger.config import Config
-from projections import schema
-from projections.rebuild import rebuild
-from projections.runner import Runner
-from storage import accounts
-from storage.embedded import EmbeddedServer
+from projections.following import schema
+from projections.following.rebuild import rebuild
+from projections.following.runner import Runner
+from storage.accounts import accounts
 from storage.log import LogFactory
 from storage.migrate import Applied, migrate, pending
-from storage.pool import Pool
+from storage.postgres.embedded import EmbeddedServer
+from storage.postgres.pool import Pool
 from storage.secrets import Secrets, load_keys
 
 log = logging.getLogger(__name__)

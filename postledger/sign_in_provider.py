@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from postledger.config import Config, ConfigError
-from web.provider import Provider
+from web.pages.accounts.provider import Provider
 
 
 def sign_in_provider(config: Config) -> Provider | None:

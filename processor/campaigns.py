@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 
-from domain.application import Postledger
+from application.decisions import Postledger
 from domain.clock import Clock
 from domain.errors import Refused
 from processor.queueing import Queueing
-from projections import campaign_progress, queue
-from projections.runner import Runner
-from storage.pool import Pool
+from projections import campaign_progress
+from projections.following.runner import Runner
+from projections.queue import queue
+from storage.postgres.pool import Pool
 
 log = logging.getLogger(__name__)
 

@@ -9,8 +9,8 @@ from collections.abc import Callable
 
 import psycopg2
 
-from storage.outage import OUTAGE
-from storage.pool import open_connection
+from storage.postgres.outage import OUTAGE
+from storage.postgres.pool import open_connection
 
 log = logging.getLogger(__name__)
 

@@ -13,32 +13,32 @@ from typing import Any
 
 from eventsourcing.persistence import InfrastructureFactory
 
-from domain.application import Postledger
-from domain.campaign import State
+from application.decisions import Postledger
+from application.reservations import Reservations
+from domain.campaign.campaign import State
 from domain.clock import Clock
 from domain.errors import Refused
-from domain.server_settings import ServerSettings
-from processor.attempts import Attempts
+from domain.server.settings import ServerSettings
+from mail.smtp.settings import SmtpSettings
 from processor.campaigns import Campaigns
-from processor.dispatch import Dispatcher
-from processor.gate import Gate
-from processor.heartbeat import PATIENCE, Heartbeat
-from processor.lane import Wanted
+from processor.dispatch.attempts import Attempts
+from processor.dispatch.connection_pool import Wanted
+from processor.dispatch.dispatcher import Dispatcher
 from processor.listener import Listener
+from processor.planner.planning_rounds import Rounds
+from processor.planner.send import Room
 from processor.queueing import Queueing
-from processor.recovery import Recovery, host_name
-from processor.reservations import Reservations
-from processor.rounds import Rounds
+from processor.recovery.heartbeat import PATIENCE, Heartbeat
+from processor.recovery.recovery import Recovery, host_name
 from processor.schedule import Schedule
-from processor.send import Room
-from processor.smtp_settings import SmtpSettings
-from projections.follower import Follower
-from projections.runner import Runner
+from processor.send_permissions import Gate
+from projections.following.follower import Follower
+from projections.following.runner import Runner
 from storage import processors
 from storage.log.committer import Committer, Fenced
 from storage.log.factory import LogFactory
-from storage.outage import OUTAGE
-from storage.pool import Pool
+from storage.postgres.outage import OUTAGE
+from storage.postgres.pool import Pool
 from storage.secrets import Secrets
 
 log = logging.getLogger(__name__)

@@ -10,13 +10,13 @@ import json
 import logging
 from typing import Any
 
-from domain.application import Postledger
-from domain.audience import LARGEST_CHUNK, RecipientsQueued
+from application.decisions import Postledger
+from domain.campaign.audience import LARGEST_CHUNK, RecipientsQueued
 from domain.errors import Refused
 from domain.streams import audience_stream
-from storage.audience_selection import next_ranges
 from storage.log.committer import Committer, Conflict
-from storage.pool import Pool
+from storage.people.audience_selection import next_ranges
+from storage.postgres.pool import Pool
 
 log = logging.getLogger(__name__)
 

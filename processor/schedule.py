@@ -12,7 +12,7 @@ from apscheduler.events import EVENT_JOB_MAX_INSTANCES, JobSubmissionEvent
 from apscheduler.jobstores.base import JobLookupError
 from apscheduler.schedulers.background import BackgroundScheduler
 
-from storage.outage import OUTAGE
+from storage.postgres.outage import OUTAGE
 
 log = logging.getLogger(__name__)
 

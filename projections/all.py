@@ -6,14 +6,14 @@ from projections import (
     campaign_progress,
     campaign_refusals,
     daily_usage,
-    queue_fold,
     refusals,
     rolling_usage,
     server_health,
     servers,
     templates,
 )
-from projections.projection import Projection
+from projections.following.projection import Projection
+from projections.queue import fold as queue_fold
 
 PROJECTIONS: tuple[Projection, ...] = (
     queue_fold.PROJECTION,

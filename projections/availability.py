@@ -9,10 +9,10 @@ from typing import Any
 from uuid import UUID
 
 from domain.calendar import Calendar, Hours, both
+from domain.delivery.waiting import Gate, Load, Waiting, why_closed
 from domain.policy import PolicyChanged, SendingPolicy
-from domain.server_settings import ServerSettings
+from domain.server.settings import ServerSettings
 from domain.streams import policy_stream, server_stream
-from domain.waiting import Gate, Load, Waiting, why_closed
 from projections import daily_usage, rolling_usage, servers
 from projections.daily_usage import Usage
 from projections.servers import Server

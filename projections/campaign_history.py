@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from domain.estimate import Estimated
+from domain.campaign.estimate import Estimated
 from domain.streams import campaign_stream, estimate_stream, trial_stream
 
 HISTORY = """
@@ -54,7 +54,7 @@ def last_estimate(cursor: Any, campaign: int) -> Estimated | None:
 
 
 def by_server(cursor: Any, campaign: int) -> dict[int, Sequence[int]]:
-    """Server -> numbers of deliveries by projections.queue.STATUSES, by the last server that was tried."""
+    """Server -> numbers of deliveries by queue.STATUSES, by the last server that was tried."""
     cursor.execute(SPLIT, (campaign,))
     found: dict[int, list[int]] = {}
     for server, status, n in cursor.fetchall():

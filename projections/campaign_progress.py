@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from projections.batch import Batch, Event
-from projections.projection import Projection
-from projections.queue import STATUSES
+from projections.following.batch import Batch, Event
+from projections.following.projection import Projection
+from projections.queue.queue import STATUSES
 
 TABLE = """
     CREATE TABLE campaign_progress (

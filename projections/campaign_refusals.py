@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from projections.batch import Batch
-from projections.projection import Projection
+from projections.following.batch import Batch
+from projections.following.projection import Projection
 from projections.refusals import TOPICS
 
 TABLE = """
@@ -40,7 +40,7 @@ COUNT = r"""
 
 
 class Reply(NamedTuple):
-    """`outcome` is what projections.queue.STATUSES has at that place: 0 is to be tried again. `about` is
+    """`outcome` is what queue.STATUSES has at that place: 0 is to be tried again. `about` is
     whom the reply speaks of, empty when that is not known."""
 
     outcome: int

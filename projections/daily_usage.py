@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import date
 from typing import Any, NamedTuple
 
-from projections.batch import Batch
-from projections.projection import Projection
+from projections.following.batch import Batch
+from projections.following.projection import Projection
 
 TABLE = """
     CREATE TABLE daily_usage (

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from projections.batch import Batch
-from projections.projection import Projection
+from projections.following.batch import Batch
+from projections.following.projection import Projection
 
 # `server` is 0 where none was asked. `outcome` is the status that the delivery went to.
 TABLE = """
@@ -54,7 +54,7 @@ TOPICS = frozenset({"delivery.deferred", "delivery.failed", "delivery.outcome_un
 
 
 class Refusal(NamedTuple):
-    """`outcome` is what projections.queue.STATUSES has at that place: 0 is to be tried again. `about` is
+    """`outcome` is what queue.STATUSES has at that place: 0 is to be tried again. `about` is
     whom the reply speaks of, empty when that is not known."""
 
     outcome: int

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from projections.batch import Batch
-from projections.projection import Projection
+from projections.following.batch import Batch
+from projections.following.projection import Projection
 
 # A reservation is named by the version of its Reserved in the server's capacity stream.
 TABLE = """

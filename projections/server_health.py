@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from projections.batch import Batch
-from projections.projection import Projection
+from projections.following.batch import Batch
+from projections.following.projection import Projection
 
 HEALTH = """
     CREATE TABLE server_health (

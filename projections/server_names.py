@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from domain.errors import Refused
 from projections.servers import server_named
-from storage.pool import Pool
+from storage.postgres.pool import Pool
 
 _LOCK = 0x736572766572  # "server"
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from projections.batch import Batch, Event
-from projections.projection import Projection
+from projections.following.batch import Batch, Event
+from projections.following.projection import Projection
 
 TABLE = """
     CREATE TABLE servers (

@@ -14,8 +14,8 @@ import psycopg2
 from psycopg2 import errorcodes
 from psycopg2.extensions import connection, cursor
 
-from storage import search_index
-from storage.pool import SERVICE_ROLE, open_connection
+from storage.people import search_index
+from storage.postgres.pool import SERVICE_ROLE, open_connection
 
 _ADVISORY_LOCK = 0x706F73746C6564  # "postled"
 _LOCK_TIMEOUT = "10s"

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from domain.transactional import Particulars
-from storage.directory import Addressee
+from domain.campaign.transactional import Particulars
+from storage.people.directory import Addressee
 
 FIND = "SELECT campaign FROM transactional_campaigns WHERE shape = %s"
 

@@ -16,10 +16,10 @@ import psycopg2
 import pytest
 from hypothesis import HealthCheck, settings
 
-from projections import schema
-from storage.embedded import EmbeddedServer
+from projections.following import schema
 from storage.migrate import migrate
-from storage.pool import Pool
+from storage.postgres.embedded import EmbeddedServer
+from storage.postgres.pool import Pool
 
 MEMORY_NEEDED = 4 * 2**30
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from postledger.config import load
-from postledger.serve import environment
-from postledger.sink import Sink
+from postledger.serving.serve import environment
+from postledger.sink.sink import Sink
 from tests.installation import PATIENCE, Running, processes_of, wait_until
 from tests.sending.world import World
 

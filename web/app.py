@@ -8,63 +8,40 @@ from typing import Any, cast
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from domain.application import Postledger
+from application.dashboard import Reader
+from application.decisions import Postledger
+from application.messages import Messages
 from domain.clock import Clock
-from projections.runner import Runner
+from projections.following.runner import Runner
 from storage.log.append import Log
-from storage.pool import Pool
+from storage.postgres.pool import Pool
 from storage.secrets import Secrets
-from web import (
-    access,
-    campaigns,
-    compression,
-    dashboard,
-    deliveries,
-    docs,
-    errors,
-    events,
-    forecast_api,
-    guard,
-    health,
-    listmonk,
-    live,
-    metrics,
-    navigation,
-    notices,
-    page,
-    policy,
-    queue,
-    servers,
-    unsubscribe,
-)
-from web.broadcast import Broadcast
-from web.messages import Messages
-from web.overview import overview
-from web.pages import campaign as campaign_page
-from web.pages import (
-    campaign_preview,
-    campaign_start,
-    own_account,
-    provider_sign_in,
-    server_form,
-    sign_in,
-    users,
-)
-from web.pages import campaigns as campaign_pages
-from web.pages import deliveries as delivery_pages
-from web.pages import imports as import_pages
-from web.pages import lists as list_pages
-from web.pages import log as log_pages
-from web.pages import queue as queue_pages
-from web.pages import servers as server_pages
-from web.pages import settings as settings_pages
-from web.pages import subscriber as subscriber_page
-from web.pages import subscribers as subscriber_pages
-from web.pages import templates as template_pages
-from web.provider import Provider
-from web.readings import Reader
-from web.services import Services, reading
-from web.settings import WebSettings
+from web import listmonk
+from web.api import campaigns, deliveries, docs, events, forecast_api, health, metrics, policy, queue, servers
+from web.http import access, compression, errors, guard
+from web.http.services import Services, reading
+from web.http.settings import WebSettings
+from web.pages import navigation, notices, page
+from web.pages.accounts import own_account, provider_sign_in, sign_in, users
+from web.pages.accounts.provider import Provider
+from web.pages.campaigns import campaign as campaign_page
+from web.pages.campaigns import campaign_preview, campaign_start
+from web.pages.campaigns import campaigns as campaign_pages
+from web.pages.campaigns import templates as template_pages
+from web.pages.dashboard import dashboard, live
+from web.pages.dashboard.broadcast import Broadcast
+from web.pages.dashboard.overview import overview
+from web.pages.log import log as log_pages
+from web.pages.people import imports as import_pages
+from web.pages.people import lists as list_pages
+from web.pages.people import subscriber as subscriber_page
+from web.pages.people import subscribers as subscriber_pages
+from web.pages.people import unsubscribe
+from web.pages.queue import deliveries as delivery_pages
+from web.pages.queue import queue as queue_pages
+from web.pages.servers import server_form
+from web.pages.servers import servers as server_pages
+from web.pages.settings import settings as settings_pages
 
 RESOURCES = (
     queue,
@@ -124,17 +101,18 @@ def create_app(
     """
     app = configured(Flask("web"), settings)
     app.extensions["postledger"] = Services(
-        pool,
-        application,
-        clock,
-        Runner(pool),
-        Log(pool, clock),
-        settings,
-        preflight,
-        secrets,
-        probe,
-        messages,
-        provider,
+        pool=pool,
+        application=application,
+        clock=clock,
+        runner=Runner(pool),
+        log=Log(pool, clock),
+        secrets=secrets,
+        public_url=settings.public_url or "",
+        settings=settings,
+        preflight=preflight,
+        probe=probe,
+        messages=messages,
+        provider=provider,
     )
     app.extensions["postledger.broadcast"] = Broadcast(composer(app), largest=settings.streams)
     for part in (compression, errors, metrics, guard, access, notices, navigation, page, events):

@@ -6,7 +6,6 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from domain import fields
 from domain.addresses.host_name import AddressError, host_in_ascii
 
 LONGEST = 254  # a path of 256 octets holds two angle brackets (RFC 5321, section 4.5.3.1.3)
@@ -48,16 +47,6 @@ class EmailAddress(NamedTuple):
         if max(len(text.encode()), len(str(address).encode())) > LONGEST:
             raise AddressError(f"the e-mail address is longer than {LONGEST} bytes")
         return address
-
-
-def parse_email_address(value: object, field: str) -> EmailAddress:
-    """Without the spaces around it. Raises Refused, naming `field`, which does not quote the address."""
-    if not isinstance(value, str):
-        fields.refuse(field, "the e-mail address is not a text")
-    try:
-        return EmailAddress.parse(value.strip())
-    except AddressError as error:
-        fields.refuse(field, str(error))
 
 
 def wrong_with(email: str) -> str | None:

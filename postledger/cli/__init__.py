@@ -8,7 +8,7 @@ import click
 
 from postledger import __version__
 from postledger.cli.api_keys import api_key
-from postledger.cli.campaigns import campaign
+from postledger.cli.campaigns.campaigns import campaign
 from postledger.cli.context import Commands, Settings, database_flag
 from postledger.cli.log import log, projections
 from postledger.cli.operation import config, demo, doctor, key, migrate, processor, serve, web

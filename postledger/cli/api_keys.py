@@ -6,13 +6,13 @@ from datetime import datetime, timedelta
 
 import click
 
-from domain.accounts import ROLES, SCOPES
+from domain.accounts.accounts import ROLES, SCOPES
 from domain.errors import Missing
 from postledger.cli.context import ACTOR, Settings, pass_settings
 from postledger.cli.output import json_option, print_json, print_rows
 from postledger.cli.users import commands, say
-from storage import api_keys
-from storage.api_keys import Key
+from storage.accounts import api_keys
+from storage.accounts.api_keys import Key
 
 
 @click.group("api-key")

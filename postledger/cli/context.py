@@ -21,12 +21,12 @@ from domain.errors import Refused
 from postledger import config
 from postledger.logs import set_up_logs
 from postledger.session import NotReadyError, Session, open_session
-from projections.rebuild import RebuildUnderWay
+from projections.following.rebuild import RebuildUnderWay
 from storage.content import TextTooLarge
-from storage.embedded import EmbeddedServerError
 from storage.migrate import MigrationError
+from storage.postgres.embedded import EmbeddedServerError
 from storage.secrets import SecretsError
-from web.binding import BindRefused
+from web.http.binding import BindRefused
 
 log = logging.getLogger(__name__)
 

@@ -13,9 +13,9 @@ import click
 from postledger.cli.context import Settings, pass_settings
 from postledger.cli.output import json_option, print_json, print_rows, progress_to, shown, to_json
 from postledger.session import Session
-from projections import schema
-from projections.check import check as check_projections
-from projections.rebuild import rebuild as rebuild_projections
+from projections.following import schema
+from projections.following.check import check as check_projections
+from projections.following.rebuild import rebuild as rebuild_projections
 from storage.log.verify import verify as verify_log
 
 CHANNEL = "postledger_log"

@@ -9,7 +9,7 @@ import click
 
 from postledger.session import Session
 from projections import campaign_progress, servers
-from storage import directory
+from storage.people import directory
 
 LARGEST = 2**31 - 1
 AUTOMATIC = "automatic"

@@ -28,7 +28,7 @@ def web_options(command: Any) -> Any:
 @pass_settings
 def serve(settings: Settings, /, processors: int, **flags: Any) -> None:
     """Everything in one go: the database, the pages and a processor, until Ctrl-C or SIGTERM."""
-    from postledger.serve import run_all
+    from postledger.serving.serve import run_all
 
     sys.exit(run_all(settings.config(flags), processors))
 
@@ -38,7 +38,7 @@ def serve(settings: Settings, /, processors: int, **flags: Any) -> None:
 @pass_settings
 def web(settings: Settings, /, **flags: Any) -> None:
     """The pages and the API alone."""
-    from postledger.pages import run_web
+    from postledger.serving.pages import run_web
 
     sys.exit(run_web(settings.config(flags)))
 
@@ -47,7 +47,7 @@ def web(settings: Settings, /, **flags: Any) -> None:
 @pass_settings
 def processor(settings: Settings, /) -> None:
     """One sending process; several may run at once, on several machines too."""
-    from postledger.processing import run_processor
+    from postledger.serving.processing import run_processor
 
     sys.exit(run_processor(settings.config()))
 
@@ -132,7 +132,7 @@ def _with_new_key(file: Path) -> Secrets:
 @pass_settings
 def doctor(settings: Settings, /, as_json: bool) -> None:
     """Look at everything that sending needs; each trouble comes with a remedy. Exit code 1 if any fails."""
-    from postledger.doctor import examine
+    from postledger.tools.doctor import examine
 
     checks = examine(settings.config())
     if as_json:
@@ -152,6 +152,6 @@ def doctor(settings: Settings, /, as_json: bool) -> None:
 @pass_settings
 def demo(settings: Settings, /, once: bool, **flags: Any) -> None:
     """A campaign of 500 e-mails through three SMTP servers on this machine, to watch on a page."""
-    from postledger.demo import run_demo
+    from postledger.tools.demo import run_demo
 
     sys.exit(run_demo(settings.config(flags), once=once))

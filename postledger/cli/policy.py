@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from domain.plan import Strategy
+from domain.capacity.plan import Strategy
 from postledger.cli.context import ACTOR, Settings, pass_settings
 from postledger.cli.output import choice, json_option, print_fields, print_json
 from postledger.cli.values import Seconds

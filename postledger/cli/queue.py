@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from domain.delivery import Cancelled, Requeued, Status
+from domain.delivery.delivery import Cancelled, Requeued, Status
 from domain.fact import Fact
 from domain.streams import delivery_stream
 from postledger.cli.context import ACTOR, Settings, pass_settings
@@ -15,11 +15,11 @@ from postledger.cli.lookup import campaign_number, recipient, server_number
 from postledger.cli.lookup import delivery as named_delivery
 from postledger.cli.output import choice, json_option, print_fields, print_json, print_rows
 from postledger.session import Session
-from projections import queue as projection
-from projections.queue import STATUSES
-from projections.queue_items import Item, Wanted, item, items
+from projections.queue import queue as projection
+from projections.queue.items import Item, Wanted, item, items
+from projections.queue.queue import STATUSES
 from storage.log.append import Conflict, Log
-from web.queue_items import described
+from web.api.queue_items import described
 
 PAGE = 1000
 RETRIED = (Status.FAILED, Status.UNKNOWN, Status.SUPPRESSED, Status.CANCELLED)

@@ -7,15 +7,16 @@ from typing import BinaryIO
 
 import click
 
+from application.lists import Lists
+from application.people import People
 from postledger.cli.context import ACTOR, Settings, pass_settings
 from postledger.cli.lookup import list_named, recipient
 from postledger.cli.output import json_option, print_fields, print_json, print_rows, progress
 from postledger.session import Session
-from storage import directory, transactional
+from storage import transactional
 from storage.log.append import Log
-from storage.recipients_import import Options, Summary, refresh_statistics
-from web.list_commands import Lists
-from web.people_commands import People
+from storage.people import directory
+from storage.people.recipients_import import Options, Summary, refresh_statistics
 
 MANY = 1000
 

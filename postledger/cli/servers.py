@@ -9,12 +9,12 @@ from typing import Any
 
 import click
 
+from mail.smtp.probe import probe
 from postledger.cli.context import ACTOR, Settings, pass_settings
 from postledger.cli.lookup import server_number
 from postledger.cli.output import json_option, print_fields, print_json, print_rows, shown
 from postledger.cli.values import PASSWORD_VARIABLE, Moment, Seconds, instant, read_password
 from postledger.session import Session
-from processor.probe import probe
 from projections import availability
 from projections.server_names import name_reserved
 from storage.numbers import next_server

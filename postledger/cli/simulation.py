@@ -52,8 +52,8 @@ def simulate(
     Prints what goes out on each local day, and how often limits and windows were violated, counted by code
     that does not know the planner. Exit code 1 when they were.
     """
-    from postledger.simulate import Options
-    from postledger.simulate import simulate as run
+    from postledger.tools.simulate import Options
+    from postledger.tools.simulate import simulate as run
 
     options = Options(
         recipients=recipients, servers=servers, daily_limit=daily_limit, timezone=timezone,

@@ -8,16 +8,16 @@ from typing import Any
 
 import click
 
-from domain.accounts import ROLES
+from application.accounts import Accounts
+from domain.accounts.accounts import ROLES
 from domain.errors import Missing
 from postledger.cli.context import ACTOR, Settings, pass_settings
 from postledger.cli.output import json_option, print_json, print_rows
 from postledger.cli.values import first_line
 from postledger.session import Session
-from storage import accounts
-from storage.accounts import User
+from storage.accounts import accounts
+from storage.accounts.accounts import User
 from storage.log.append import Log
-from web.account_commands import Accounts
 
 PASSWORD_VARIABLE = "POSTLEDGER_PASSWORD"  # noqa: S105
 

@@ -15,7 +15,7 @@ from psycopg2.extensions import connection, cursor
 from domain.clock import Clock, SystemClock
 from storage.log.entries import Conflict, Fenced, Unavailable, Unresolved, entries, repeats
 from storage.log.writer import Batch, ConnectionLost, Sealed, Writer
-from storage.pool import Pool
+from storage.postgres.pool import Pool
 
 __all__ = ["Conflict", "Fenced", "Log", "Unavailable", "Unresolved"]
 

@@ -33,7 +33,7 @@ from storage.log.entries import (
 )
 from storage.log.submission import Answer, Done, Part, Submission, apart, tell
 from storage.log.writer import Batch, ConnectionLost, Sealed, Writer
-from storage.pool import Pool, open_connection
+from storage.postgres.pool import Pool, open_connection
 
 __all__ = ["Committed", "Committer", "CommitterClosed", "Conflict", "Fenced", "Refused", "Result",
            "Unavailable", "Unresolved"]  # fmt: skip

@@ -18,7 +18,7 @@ from storage.log.recorders import (
     LogTrackingRecorder,
     SnapshotRecorder,
 )
-from storage.pool import Pool
+from storage.postgres.pool import Pool
 
 T = TypeVar("T")
 N = TypeVar("N", int, float)

@@ -24,7 +24,7 @@ from psycopg2.extensions import cursor
 
 from storage.log.append import Log
 from storage.log.subscription import LogSubscription
-from storage.pool import Pool, PoolTimeout
+from storage.postgres.pool import Pool, PoolTimeout
 
 
 class Appends(Protocol):

@@ -17,7 +17,7 @@ from eventsourcing.persistence import (
 )
 from psycopg2.extensions import connection
 
-from storage.pool import Pool
+from storage.postgres.pool import Pool
 
 CHANNEL = "postledger_log"
 

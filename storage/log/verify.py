@@ -12,7 +12,7 @@ from typing import Any
 from psycopg2.extensions import cursor
 
 from storage.log.chain import GENESIS
-from storage.pool import Pool
+from storage.postgres.pool import Pool
 
 _PAGE = 10_000
 

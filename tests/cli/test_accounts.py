@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from storage.log.append import Log
-from storage.pool import Pool
+from storage.postgres.pool import Pool
 from tests.cli.command_line import Cli
 
 PASSWORD = "four words of a song"

@@ -9,10 +9,10 @@ import psycopg2
 import pytest
 
 from domain.clock import SystemClock
-from postledger.sink import Sink
+from postledger.sink.sink import Sink
 from storage.secrets import new_key
 from tests.cli.command_line import Cli
-from tests.web.identity_provider import identity_provider
+from tests.web.accounts.identity_provider import identity_provider
 
 
 def diagnosis(cli: Cli, exit_code: int) -> dict[str, tuple[str, str, str]]:

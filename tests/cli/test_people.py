@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from domain.transactional import Particulars
+from domain.campaign.transactional import Particulars
 from storage import transactional
-from storage.pool import Pool
+from storage.postgres.pool import Pool
 from storage.transactional import Target
 from tests.cli.command_line import Cli
 from tests.web.world import NOON

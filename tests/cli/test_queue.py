@@ -7,12 +7,12 @@ from uuid import UUID
 
 import pytest
 
-from domain.audience import RecipientsQueued
-from domain.delivery import Accepted, AttemptStarted, Failed
+from domain.campaign.audience import RecipientsQueued
+from domain.delivery.delivery import Accepted, AttemptStarted, Failed
 from domain.fact import Fact
 from domain.streams import audience_stream, delivery_stream
 from storage.log.append import Log
-from storage.pool import Pool
+from storage.postgres.pool import Pool
 from tests.cli.command_line import Cli
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import psycopg2
 import pytest
 
-from postledger.sink import Sink
+from postledger.sink.sink import Sink
 from tests.cli.command_line import Cli
 
 PASSWORD = "hunter2-geheim"

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.campaign_content import checked_content
+from domain.campaign.content import checked_content
 from domain.errors import Refused
 
 BODY = "0123456789abcdef" * 4

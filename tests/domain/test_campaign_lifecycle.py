@@ -9,7 +9,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from domain.campaign import Campaign
+from domain.campaign.campaign import Campaign
 from domain.errors import Refused
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)

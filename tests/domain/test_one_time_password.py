@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.one_time_password import STEP, code_at, is_secret, new_secret, step_of
+from domain.accounts.one_time_password import STEP, code_at, is_secret, new_secret, step_of
 
 SECRET_OF_THE_RFC = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"
 NOON = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)

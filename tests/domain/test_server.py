@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from domain.errors import Refused
-from domain.server import SmtpServer, Suspension
+from domain.server.server import SmtpServer, Suspension
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 SETTINGS = {"name": "mail2", "host": "smtp.example.com", "from_email": "news@mail2.example.com"}

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from domain.capacity import Limits
+from domain.capacity.capacity import Limits
 from domain.errors import Refused
-from domain.server_settings import ServerSettings
+from domain.server.settings import ServerSettings
 
 LEAST = {"name": "mail2", "host": "smtp.example.com", "from_email": "news@mail2.example.com"}
 

@@ -10,17 +10,17 @@ import pytest
 from flask import Flask
 from werkzeug.serving import make_server
 
+from application.previews import CampaignMessages
 from domain.clock import VirtualClock
+from mail.smtp.probe import probe
 from postledger.config import load
-from postledger.messages import CampaignMessages
 from postledger.session import Session
-from processor.probe import probe
-from storage.pool import Pool
+from storage.postgres.pool import Pool
 from storage.secrets import new_key
 from tests.listmonk.client import Listmonk
 from tests.web.world import KEY, NOON, World
 from web.app import create_app
-from web.settings import WebSettings
+from web.http.settings import WebSettings
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from postledger.sink import Sink
-from storage.pool import Pool
+from postledger.sink.sink import Sink
+from storage.postgres.pool import Pool
 from tests.listmonk.client import Listmonk, ListmonkError
 from tests.web.world import World
 

@@ -12,12 +12,12 @@ from urllib.request import urlopen
 
 import pytest
 
+from application import imports as running
 from domain.streams import campaign_stream, server_stream
-from postledger.sink import Sink
-from storage.pool import Pool
+from postledger.sink.sink import Sink
+from storage.postgres.pool import Pool
 from tests.listmonk.client import Listmonk, ListmonkError
 from tests.web.world import World
-from web import imports as running
 
 CSV = (
     b"email,name,attributes,favourite\n"

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from storage.pool import Pool
+from storage.postgres.pool import Pool
 from tests.listmonk.client import Listmonk, ListmonkError
 
 

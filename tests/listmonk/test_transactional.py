@@ -13,19 +13,20 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from domain.unsubscribe_token import token
+from application.previews import CampaignMessages, parsed
+from domain.delivery.unsubscribe_token import token
 from postledger.config import load
-from postledger.messages import CampaignMessages, parsed
 from postledger.session import Session
-from postledger.sink import Sink
-from projections import campaign_progress, queue
-from projections.check import check
-from storage import directory
+from postledger.sink.sink import Sink
+from projections import campaign_progress
+from projections.following.check import check
+from projections.queue import queue
+from storage.people import directory
 from tests.listmonk.client import Listmonk, ListmonkError
 from tests.sending.world import World, wait_until
 from tests.web.world import KEY
 from web.app import create_app
-from web.settings import WebSettings
+from web.http.settings import WebSettings
 
 ORDER = "<p>Hi {{ .Subscriber.FirstName }}, order {{ .Tx.Data.order_id }} is on its way.</p>"
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.delivery import Accepted, AttemptStarted
-from domain.reply import sanitise
+from application.reservations import Reservation
+from domain.delivery.delivery import Accepted, AttemptStarted
+from domain.delivery.reply import sanitise
 from domain.streams import delivery_stream, delivery_stream_bytes
-from processor.attempt import Attempt, accepted, started
-from processor.compose import Recipient
-from processor.reservations import Reservation
-from processor.send import Send
-from processor.transaction import Transaction
+from mail.message.compose import Recipient
+from mail.smtp.transaction import Transaction
+from processor.dispatch.attempt import Attempt, accepted, started
+from processor.planner.send import Send
 
 numbers = st.integers(0, 2**32 - 1)
 BY = "processor:7"

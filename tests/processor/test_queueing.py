@@ -9,15 +9,16 @@ from typing import Any
 import pytest
 
 import processor.queueing
-from domain.application import Postledger
-from domain.audience import LARGEST_CHUNK
+from application.decisions import Postledger
+from domain.campaign.audience import LARGEST_CHUNK
 from domain.clock import SystemClock
 from domain.streams import audience_stream
 from processor.queueing import Queueing
-from storage import content, directory
+from storage import content
 from storage.log.committer import Committer
 from storage.log.factory import LogFactory
-from storage.pool import Pool
+from storage.people import directory
+from storage.postgres.pool import Pool
 
 PEOPLE = "INSERT INTO recipients (email) SELECT 'p' || n || '@example.org' FROM generate_series(1, %s) n"
 SUBSCRIBE = (

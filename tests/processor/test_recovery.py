@@ -12,22 +12,23 @@ from typing import Any
 
 import pytest
 
-from domain.application import Postledger
-from domain.audience import RecipientsQueued
-from domain.capacity import Reserved
+from application.decisions import Postledger
+from domain.campaign.audience import RecipientsQueued
+from domain.capacity.capacity import Reserved
 from domain.clock import SystemClock
-from domain.delivery import Accepted, AttemptStarted
+from domain.delivery.delivery import Accepted, AttemptStarted
 from domain.fact import Fact
 from domain.streams import audience_stream, capacity_stream, delivery_stream
-from processor.heartbeat import Heartbeat
-from processor.recovery import Recovery, host_name
-from projections import queue
-from projections.runner import Runner
-from storage import content, directory, processors
+from processor.recovery.heartbeat import Heartbeat
+from processor.recovery.recovery import Recovery, host_name
+from projections.following.runner import Runner
+from projections.queue import queue
+from storage import content, processors
 from storage.log import LogFactory
 from storage.log.append import Log
 from storage.log.committer import Committer, Fenced
-from storage.pool import Pool
+from storage.people import directory
+from storage.postgres.pool import Pool
 
 CAMPAIGN, SERVER = 1, 1
 PATIENCE = timedelta(seconds=30)

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from domain.clock import VirtualClock
-from projections.runner import Runner
+from projections.following.runner import Runner
 from storage.log.append import Log
-from storage.pool import Pool
+from storage.postgres.pool import Pool
 from tests.projections.histories import START, History
 from tests.projections.oracle import Oracle
 

@@ -15,9 +15,9 @@ from eventsourcing.persistence import StoredEvent
 from hypothesis import strategies as st
 
 from domain import streams
-from domain.audience import RecipientsQueued
-from domain.capacity import Reserved, Returned
-from domain.delivery import (
+from domain.campaign.audience import RecipientsQueued
+from domain.capacity.capacity import Reserved, Returned
+from domain.delivery.delivery import (
     Accepted,
     AttemptStarted,
     Cancelled,

@@ -6,11 +6,11 @@ from datetime import timedelta
 
 import pytest
 
-from domain.application import Postledger
+from application.decisions import Postledger
 from projections import campaign_progress, servers
-from projections.rebuild import rebuild
+from projections.following.rebuild import rebuild
 from storage.log.factory import LogFactory
-from storage.pool import Pool
+from storage.postgres.pool import Pool
 from tests.projections.conftest import Writing
 from tests.projections.histories import START
 

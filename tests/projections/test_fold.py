@@ -8,12 +8,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from projections import runner as runner_module
-from projections.check import check
-from projections.queue import STATUSES
-from projections.rebuild import rebuild
-from projections.runner import Runner
-from storage.pool import Pool
+from projections.following import runner as runner_module
+from projections.following.check import check
+from projections.following.rebuild import rebuild
+from projections.following.runner import Runner
+from projections.queue.queue import STATUSES
+from storage.postgres.pool import Pool
 from tests.projections.conftest import Writing
 from tests.projections.histories import History, histories
 from tests.projections.oracle import Oracle

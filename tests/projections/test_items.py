@@ -4,9 +4,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from projections.queue import STATUSES
-from projections.queue_items import Item, Wanted, item, items, people_like
-from storage.pool import Pool
+from projections.queue.items import Item, Wanted, item, items, people_like
+from projections.queue.queue import STATUSES
+from storage.postgres.pool import Pool
 from tests.projections.conftest import Writing
 from tests.projections.histories import History, histories
 

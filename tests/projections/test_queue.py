@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from projections import queue
+from projections.queue import queue
 from tests.projections.conftest import Writing
 from tests.projections.histories import START, History
 

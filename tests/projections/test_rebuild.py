@@ -5,11 +5,12 @@ from datetime import timedelta
 
 import pytest
 
-from projections import queue, schema
 from projections.all import PROJECTIONS
-from projections.check import check
-from projections.rebuild import RebuildUnderWay, beside, rebuild
-from storage.pool import Pool
+from projections.following import schema
+from projections.following.check import check
+from projections.following.rebuild import RebuildUnderWay, beside, rebuild
+from projections.queue import queue
+from storage.postgres.pool import Pool
 from tests.projections.conftest import Writing
 from tests.projections.histories import History
 

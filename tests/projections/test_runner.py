@@ -4,11 +4,12 @@ import threading
 
 import pytest
 
-from projections import queue, schema
 from projections.all import PROJECTIONS
-from projections.follower import Follower
-from projections.runner import ADVISORY_LOCK, Runner
-from storage.pool import Pool
+from projections.following import schema
+from projections.following.follower import Follower
+from projections.following.runner import ADVISORY_LOCK, Runner
+from projections.queue import queue
+from storage.postgres.pool import Pool
 from tests.projections.conftest import Writing
 from tests.projections.histories import History
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from domain.streams import Kind, campaign_of, kind_of, number_of
-from storage.pool import Pool
+from storage.postgres.pool import Pool
 
 EVENTS = "SELECT position, stream_id, version, topic, state FROM events WHERE position > %s ORDER BY position"
 

@@ -6,7 +6,7 @@ import logging
 
 import pytest
 
-from projections.follower import Follower
+from projections.following.follower import Follower
 from tests.sending.world import World
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from postledger.sink import Rule, Sink
+from postledger.sink.sink import Rule, Sink
 from processor import processor as module
 from tests.sending import ledger
 from tests.sending.world import World, wait_until

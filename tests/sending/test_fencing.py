@@ -10,7 +10,7 @@ from subprocess import Popen
 
 import pytest
 
-from postledger.sink import Rule, Sink
+from postledger.sink.sink import Rule, Sink
 from tests.sending import ledger
 from tests.sending.world import World, wait_until
 

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from domain.audience import RecipientsQueued
+from domain.campaign.audience import RecipientsQueued
 from domain.errors import Refused
 from domain.streams import audience_stream
-from postledger.sink import Sink
-from storage import directory
+from postledger.sink.sink import Sink
 from storage.log.append import Log
+from storage.people import directory
 from tests.sending.ledger import events
 from tests.sending.world import World, wait_until
 

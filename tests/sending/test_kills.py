@@ -17,8 +17,8 @@ from psycopg2.extensions import make_dsn
 
 from postledger.cli import main
 from postledger.session import prepare
-from postledger.sink import Sink
-from storage.embedded import EmbeddedServer
+from postledger.sink.sink import Sink
+from storage.postgres.embedded import EmbeddedServer
 from tests.sending import ledger
 from tests.sending.nursery import Nursery
 from tests.sending.world import World, wait_until

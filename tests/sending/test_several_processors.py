@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from postledger.sink import Sink
-from projections.queue_items import Wanted, items
+from postledger.sink.sink import Sink
+from projections.queue.items import Wanted, items
 from tests.sending import ledger
 from tests.sending.world import World, wait_until
-from web.queue_items import described
+from web.api.queue_items import described
 
 PROCESSORS = 4
 

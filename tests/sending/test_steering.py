@@ -10,8 +10,8 @@ from email import message_from_bytes
 import pytest
 
 from domain.errors import Refused
-from postledger.sink import Received, Sink
-from storage import directory
+from postledger.sink.sink import Received, Sink
+from storage.people import directory
 from tests.sending.ledger import events
 from tests.sending.world import MovingClock, World, wait_until
 

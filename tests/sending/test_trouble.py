@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from postledger.sink import Rule, Sink
-from storage import directory
-from storage.pool import Pool
+from postledger.sink.sink import Rule, Sink
+from storage.people import directory
+from storage.postgres.pool import Pool
 from tests.sending.ledger import Event, events
 from tests.sending.world import MovingClock, World, wait_until
 from tests.smtp.scripted import Act, ScriptedServer

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from domain.clock import SystemClock
-from postledger.sink import Sink
+from postledger.sink.sink import Sink
 from tests.sending.ledger import events
 from tests.sending.world import MovingClock, World, wait_until
 

@@ -13,16 +13,17 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
-from domain.application import Postledger
+from application.decisions import Postledger
 from domain.clock import Clock, SystemClock
-from postledger.sink import Sink
+from postledger.sink.sink import Sink
 from processor.processor import Processor
-from projections import queue
-from projections.runner import Runner
-from storage import content, directory
+from projections.following.runner import Runner
+from projections.queue import queue
+from storage import content
 from storage.log.factory import LogFactory
 from storage.numbers import next_campaign, next_server
-from storage.pool import Pool
+from storage.people import directory
+from storage.postgres.pool import Pool
 from storage.secrets import Secrets, new_key
 
 ROOT = Path(__file__).parents[2]

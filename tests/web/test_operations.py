@@ -18,11 +18,11 @@ from flask.testing import FlaskClient
 from prometheus_client.parser import text_string_to_metric_families
 
 from domain.clock import VirtualClock
-from storage.pool import Pool
+from storage.postgres.pool import Pool
 from tests.web.world import World
 from web.app import create_app
+from web.http.settings import WebSettings
 from web.server import serve
-from web.settings import WebSettings
 
 STATIC = Path(__file__).parents[2] / "web" / "static"
 

@@ -10,14 +10,14 @@ from flask import Blueprint, Flask
 from flask.testing import FlaskClient
 from werkzeug.routing import Rule
 
-from domain.accounts import ROLES, SCOPES
+from application.accounts import Accounts
+from domain.accounts.accounts import ROLES, SCOPES
 from domain.clock import VirtualClock
 from domain.streams import campaign_stream
-from tests.web.accounts import Browser, add_people, browser_of
+from tests.web.accounts.browsers import Browser, add_people, browser_of
 from tests.web.world import World
-from web.access import Permission, needs
-from web.account_commands import Accounts
-from web.pages.users import commands
+from web.http.access import Permission, needs
+from web.pages.accounts.users import commands
 
 UNSAFE = ("POST", "PUT", "PATCH", "DELETE")
 REFUSED = (401, 403)

@@ -8,10 +8,10 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from domain import unsubscribe_token
+from domain.delivery import unsubscribe_token
 from tests.web.world import KEY, World
-from web.binding import BindRefused, check_bind
-from web.guard import CONTENT_SECURITY_POLICY
+from web.http.binding import BindRefused, check_bind
+from web.http.guard import CONTENT_SECURITY_POLICY
 
 OTHERS = ["/nowhere", "/api/nowhere", "/static/app.css", "/static/../app.py"]
 
@@ -146,7 +146,7 @@ def test_what_goes_wrong_inside_is_not_told_outside(app: Flask, monkeypatch: pyt
     def fail(_cursor: object) -> None:
         raise RuntimeError("a secret")
 
-    monkeypatch.setattr("projections.queue.counts", fail)
+    monkeypatch.setattr("projections.queue.queue.counts", fail)
     answer = app.test_client().get("/api/queue/stats")
     assert answer.status_code == 500
     assert "secret" not in answer.text

@@ -5,19 +5,20 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from domain.application import Postledger
-from domain.audience import RecipientsQueued
-from domain.capacity import Reserved
+from application.decisions import Postledger
+from domain.campaign.audience import RecipientsQueued
+from domain.capacity.capacity import Reserved
 from domain.clock import VirtualClock
-from domain.delivery import Accepted, AttemptStarted, Deferred, Failed, OutcomeUnknown
+from domain.delivery.delivery import Accepted, AttemptStarted, Deferred, Failed, OutcomeUnknown
 from domain.fact import Fact
 from domain.streams import audience_stream, capacity_stream, delivery_stream
-from projections.runner import Runner
-from storage import content, directory
+from projections.following.runner import Runner
+from storage import content
 from storage.log.append import Log
 from storage.log.factory import LogFactory
 from storage.numbers import next_campaign, next_server
-from storage.pool import Pool
+from storage.people import directory
+from storage.postgres.pool import Pool
 
 KEY = b"a key of sixteen bytes or more"
 NOON = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)

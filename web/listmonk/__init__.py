@@ -5,20 +5,9 @@ Bodies may have fields that we do not know, as listmonk's may; where we differ o
 
 from __future__ import annotations
 
-from web.listmonk import (
-    campaign_messages,
-    campaigns,
-    dashboard,
-    health,
-    imports,
-    lists,
-    many_subscribers,
-    settings,
-    subscribers,
-    subscription,
-    templates,
-    transactional,
-)
+from web.listmonk import dashboard, health, settings, transactional
+from web.listmonk.campaigns import campaign_messages, campaigns, templates
+from web.listmonk.people import imports, lists, many_subscribers, subscribers, subscription
 
 RESOURCES = (
     health,

@@ -6,11 +6,12 @@ from typing import Any
 
 from flask import Blueprint
 
-from projections import campaign_progress, queue
-from storage import lists, people_search
-from web.contract import endpoint
-from web.services import reading
-from web.shapes import Answer
+from projections import campaign_progress
+from projections.queue import queue
+from storage.people import lists, people_search
+from web.http.contract import endpoint
+from web.http.services import reading
+from web.http.shapes import Answer
 
 blueprint = Blueprint("listmonk_dashboard", __name__)
 

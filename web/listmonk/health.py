@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint
 
-from web.contract import endpoint
+from web.http.contract import endpoint
 
 blueprint = Blueprint("listmonk_health", __name__)
 

@@ -8,13 +8,13 @@ from uuid import UUID
 from flask import Blueprint
 from pydantic import Field
 
+from application.servers import try_server
 from domain.errors import Missing
 from domain.streams import Kind, kind_of, number_of
-from web.contract import endpoint
-from web.errors import Refusal
+from web.http.contract import endpoint
+from web.http.errors import Refusal
+from web.http.services import services
 from web.listmonk.shapes import Lenient
-from web.servers_commands import try_server
-from web.services import services
 
 blueprint = Blueprint("listmonk_settings", __name__)
 

@@ -10,9 +10,9 @@ from flask import request
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from domain.errors import Refused
-from web.contract import read_body, refusal
-from web.errors import Refusal
-from web.shapes import ALL, LARGEST_NUMBER, LARGEST_PAGE, Digits, Line, Query
+from web.http.contract import read_body, refusal
+from web.http.errors import Refusal
+from web.http.shapes import ALL, LARGEST_NUMBER, LARGEST_PAGE, Digits, Line, Query
 
 MOST_PER_PAGE = 1000
 FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")

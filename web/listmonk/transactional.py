@@ -8,21 +8,21 @@ from typing import Annotated, Any, Literal
 from flask import Blueprint, request
 from pydantic import Field, ValidationError
 
-from domain.addresses.email_address import wrong_with
+from application import transactional as transactional_commands
+from application.messages import Reader
+from application.transactional import Form
+from domain.addresses import email_address
+from domain.campaign.template import Template, TemplateType
+from domain.campaign.transactional import MOST_RECIPIENTS, Particulars
 from domain.errors import Missing, Refused
-from domain.template import Template, TemplateType
-from domain.transactional import MOST_RECIPIENTS, Particulars
 from storage import transactional
-from storage.personal_data import DirectoryError, checked_attributes
+from storage.people.personal_data import DirectoryError, checked_attributes
 from storage.transactional import Known, Target
-from web import transactional_commands
-from web.access import actor
-from web.contract import endpoint, read_body, refusal
-from web.listmonk.campaign_bodies import messenger_number
+from web.http.access import actor
+from web.http.contract import endpoint, read_body, refusal
+from web.http.services import reading, services
+from web.listmonk.campaigns.campaign_bodies import messenger_number
 from web.listmonk.shapes import Lenient, Number, refuse_field
-from web.messages import Reader
-from web.services import reading, services
-from web.transactional_commands import Form
 
 blueprint = Blueprint("listmonk_transactional", __name__)
 
@@ -166,7 +166,7 @@ def checked(emails: Sequence[str]) -> list[str]:
     """Raises Refused, which never quotes an address."""
     trimmed = [email.strip().lower() for email in emails]
     for place, email in enumerate(trimmed):
-        if wrong := wrong_with(email):
+        if wrong := email_address.wrong_with(email):
             raise refuse_field("subscriber_emails", f"number {place + 1}: {wrong}")
     return trimmed
 

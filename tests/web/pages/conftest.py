@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 from flask import Flask
 
-from processor.probe import probe
+from mail.smtp.probe import probe
 from storage.secrets import Secrets
-from tests.web.accounts import Browser
+from tests.web.accounts.browsers import Browser
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import html
 import re
 from typing import Any
 
-from storage.pool import Pool
+from storage.postgres.pool import Pool
 
 
 def seen(page: str) -> str:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import pytest
 from flask import Flask
 
-from tests.web.accounts import PASSWORD, add_people
+from tests.web.accounts.browsers import PASSWORD, add_people
 from tests.web.pages.whole import whole_app
 from tests.web.world import World
-from web.pages.users import commands
+from web.pages.accounts.users import commands
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page

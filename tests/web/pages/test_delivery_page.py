@@ -7,10 +7,10 @@ import json
 import re
 from datetime import timedelta
 
-from domain.delivery import Cancelled, Requeued, Suppressed
-from storage import directory
-from storage.pool import Pool
-from tests.web.accounts import Browser
+from domain.delivery.delivery import Cancelled, Requeued, Suppressed
+from storage.people import directory
+from storage.postgres.pool import Pool
+from tests.web.accounts.browsers import Browser
 from tests.web.pages.reading import seen
 from tests.web.world import NOON, World
 

@@ -8,11 +8,11 @@ from datetime import timedelta
 import pytest
 
 from domain.streams import delivery_stream
-from storage.pool import Pool
-from tests.web.accounts import Browser
+from storage.postgres.pool import Pool
+from tests.web.accounts.browsers import Browser
 from tests.web.pages.reading import seen
 from tests.web.world import NOON, World
-from web.pages import log
+from web.pages.log import log
 
 
 def positions(page: str) -> list[int]:

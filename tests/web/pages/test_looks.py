@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from postledger.sink import Sink
+from postledger.sink.sink import Sink
 from tests.browser.axe import violations
 from tests.web.world import NOON, World
 

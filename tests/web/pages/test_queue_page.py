@@ -7,14 +7,14 @@ from datetime import timedelta
 import pytest
 from flask import Flask
 
+from application import queue as queue_commands
+from application.queue import append
 from domain.streams import server_stream
-from projections.queue_items import Wanted, items
-from storage.pool import Pool
-from tests.web.accounts import Browser
+from projections.queue.items import Wanted, items
+from storage.postgres.pool import Pool
+from tests.web.accounts.browsers import Browser
 from tests.web.pages.reading import addresses, seen, told
 from tests.web.world import NOON, World
-from web import queue_commands
-from web.queue_commands import append
 
 
 @pytest.fixture

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from postledger.sink import Sink
-from storage.pool import Pool
+from postledger.sink.sink import Sink
+from storage.postgres.pool import Pool
 from storage.secrets import Secrets
-from tests.web.accounts import Browser
+from tests.web.accounts.browsers import Browser
 from tests.web.pages.reading import seen, told
 from tests.web.world import NOON, World
 

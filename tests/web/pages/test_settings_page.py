@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.calendar import Calendar, Window
-from storage.pool import Pool
-from tests.web.accounts import Browser
+from storage.postgres.pool import Pool
+from tests.web.accounts.browsers import Browser
 from tests.web.pages.reading import seen, told
 from tests.web.world import World
-from web.pages.week import DAY, week
+from web.pages.settings.week import DAY, week
 
 FORM: dict[str, Any] = {
     "version": "0",

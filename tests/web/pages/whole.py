@@ -8,13 +8,13 @@ from pathlib import Path
 
 from flask import Flask
 
+from application.previews import CampaignMessages
 from postledger.config import load
-from postledger.messages import CampaignMessages
 from postledger.session import Session
 from storage.secrets import Secrets, new_key
 from tests.web.world import KEY, World
 from web.app import create_app
-from web.settings import WebSettings
+from web.http.settings import WebSettings
 
 
 @contextmanager

@@ -1,0 +1,189 @@
+"""Forecasts from what the projections say now. Nothing here needs a request, so the command line uses it
+as well."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Generic, NamedTuple, TypeVar
+
+from domain.campaign.estimate import Estimated
+from domain.forecast.bottleneck import Situation
+from domain.forecast.forecast import Demand, Forecast
+from domain.forecast.sender import EVER, Sender
+from domain.policy import SendingPolicy
+from domain.server.settings import ServerSettings
+from domain.streams import estimate_stream
+from projections import (
+    availability,
+    campaign_history,
+    campaign_progress,
+    daily_usage,
+    rolling_usage,
+    server_health,
+    servers,
+)
+from projections.campaign_progress import Progress
+from projections.servers import Server
+from storage.people import audience_size
+from storage.people.audience_size import Sample
+
+LEAST_RATE = 1.0
+"""E-mails a second: what a server did lately may have been all there was to do, so it is taken to send so
+fast at least."""
+
+UNDER_WAY = ["running", "scheduled"]
+MOST_CAMPAIGNS = 200
+KEPT_AT_LEAST = timedelta(seconds=5)
+SAMPLE_KEPT_AT_LEAST = timedelta(minutes=2)
+PATIENCE = 300
+COUNTED = 50_000
+"""Subscriptions of several lists that are few enough to count whose they are."""
+
+Known = TypeVar("Known")
+
+
+class Audience(NamedTuple):
+    people: int
+    is_exact: bool
+
+
+class Audiences:
+    """How many people the lists of a campaign have. A number is kept for a while, the longer the longer it
+    took to get. Several lists that are large together are not counted, but reckoned from a sample."""
+
+    def __init__(self) -> None:
+        self._sizes: _Kept[dict[int, int]] = _Kept()
+        self._sample: _Kept[Sample] = _Kept(SAMPLE_KEPT_AT_LEAST)
+        self._counted: dict[tuple[int, ...], _Kept[int]] = {}
+
+    def size(self, cursor: Any, lists: Sequence[int], now: datetime) -> int:
+        return self.audience(cursor, lists, now).people
+
+    def audience(self, cursor: Any, lists: Sequence[int], now: datetime) -> Audience:
+        key = tuple(sorted(set(lists)))
+        sizes = self._sizes.get(now, lambda: audience_size.of_each_list(cursor))
+        together = sum(sizes.get(one, 0) for one in key)
+        if len(key) == 1 or not together:
+            return Audience(together, is_exact=True)
+        if together <= COUNTED:
+            self._counted = {known: kept for known, kept in self._counted.items() if now < kept.until}
+            kept = self._counted.setdefault(key, _Kept())
+            return Audience(kept.get(now, lambda: audience_size.audience_size(cursor, key)), is_exact=True)
+        sample = self._sample.get(now, lambda: audience_size.sample(cursor))
+        return Audience(audience_size.about(sizes, key, sample), is_exact=False)
+
+
+class _Kept(Generic[Known]):
+    def __init__(self, at_least: timedelta = KEPT_AT_LEAST) -> None:
+        self._at_least = at_least
+        self._since = self.until = EVER
+        self._value: Known | None = None
+
+    def get(self, now: datetime, read: Callable[[], Known]) -> Known:
+        if self._value is None or not self._since <= now < self.until:
+            began = time.monotonic()
+            self._value = read()
+            took = timedelta(seconds=time.monotonic() - began)
+            self._since, self.until = now, now + max(self._at_least, took * PATIENCE)
+        return self._value
+
+
+def situation(cursor: Any, campaign: int, now: datetime, audiences: Audiences | None = None) -> Situation:
+    """Of a campaign as it is. One that is paused counts as if it went on at once, a draft as if it were
+    started at once. Raises LookupError when there is no such campaign."""
+    audiences = audiences or Audiences()
+    wanted = campaign_progress.progress(cursor, campaign)
+    if wanted is None:
+        raise LookupError(f"there is no campaign {campaign}")
+    others = campaign_progress.campaigns(cursor, UNDER_WAY, MOST_CAMPAIGNS, transactional=None)
+    found = {one.campaign: one for one in others} | {campaign: wanted}
+    policy = availability.policy_of(cursor)
+    known = servers.servers(cursor)
+    return Situation(
+        campaign=campaign,
+        demands=[_demand(cursor, found[number], audiences, now) for number in sorted(found)],
+        senders=_senders(cursor, known, policy, now),
+        policy=policy,
+        now=now,
+        names={one.server: one.name for one in known},
+        is_about=wanted.recipients is None and not audiences.audience(cursor, wanted.lists, now).is_exact,
+    )
+
+
+def imagined(cursor: Any, demand: Demand, now: datetime, audiences: Audiences | None = None) -> Situation:
+    """Of a campaign that is not there, beside those that are."""
+    audiences = audiences or Audiences()
+    others = campaign_progress.campaigns(cursor, UNDER_WAY, MOST_CAMPAIGNS, transactional=None)
+    policy = availability.policy_of(cursor)
+    known = servers.servers(cursor)
+    return Situation(
+        campaign=demand.campaign,
+        demands=[demand, *(_demand(cursor, one, audiences, now) for one in others)],
+        senders=_senders(cursor, known, policy, now),
+        policy=policy,
+        now=now,
+        names={one.server: one.name for one in known},
+    )
+
+
+def _demand(cursor: Any, one: Progress, audiences: Audiences, now: datetime) -> Demand:
+    waiting = one.counts["queued"] + one.counts["sending"]
+    if one.state in ("draft", "scheduled"):
+        waiting = audiences.size(cursor, one.lists, now)
+    elif one.state in ("running", "paused") and one.recipients is None and not one.transactional:
+        waiting += max(0, audiences.size(cursor, one.lists, now) - one.total)
+    return Demand(
+        campaign=one.campaign,
+        count=0 if one.state == "cancelled" else waiting,
+        priority=one.priority,
+        server=one.messenger,
+        starts=one.send_at if one.state == "scheduled" else None,
+    )
+
+
+def _senders(cursor: Any, known: Sequence[Server], policy: SendingPolicy, now: datetime) -> list[Sender]:
+    usage = daily_usage.usage_on(cursor, policy.calendar.local_date(now))
+    rates = server_health.busiest(cursor)
+    settings = {one.server: ServerSettings(**one.settings) for one in known}
+    windows = {number: found.limits.window for number, found in settings.items() if found.limits.sliding}
+    uses = rolling_usage.uses(cursor, windows, now) if windows else {}
+    return [_sender(one, settings[one.server], usage, rates, uses, now) for one in known]
+
+
+def _sender(
+    server: Server,
+    settings: ServerSettings,
+    usage: Mapping[int, daily_usage.Usage],
+    rates: Mapping[int, float],
+    uses: Mapping[int, Sequence[tuple[float, int]]],
+    now: datetime,
+) -> Sender:
+    number, rests = server.server, server.is_suspended(now)
+    usable_from = (server.suspended_until if rests else EVER) if server.enabled else None
+    return Sender(
+        server=number,
+        daily_limit=settings.daily_limit,
+        used_today=usage[number].used if number in usage else 0,
+        rolling=settings.limits.sliding,
+        uses=uses.get(number, ()),
+        window=settings.window,
+        rate=max(LEAST_RATE, rates[number]) if number in rates else None,
+        usable_from=usable_from,
+    )
+
+
+def estimated(cursor: Any, campaign: int, forecast: Forecast, by: str) -> Estimated:
+    """The fact that this was foreseen, to be appended. It lies beside the campaign, not in its stream, so
+    that writing it never gets in anybody's way."""
+    last = campaign_history.last_estimate(cursor, campaign)
+    return Estimated(
+        originator_id=estimate_stream(campaign),
+        originator_version=last.originator_version + 1 if last else 1,
+        by=by,
+        recipients=forecast.recipients,
+        days=sum(1 for day in forecast.days if day.total),
+        first=forecast.start.timestamp() if forecast.start else None,
+        finish=forecast.finish.timestamp() if forecast.finish else None,
+    )

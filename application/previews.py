@@ -1,0 +1,158 @@
+"""Campaigns made into messages for who writes them: checks, previews and test e-mails."""
+
+from __future__ import annotations
+
+import email
+import email.policy
+from collections.abc import Sequence
+from email.message import EmailMessage
+from functools import lru_cache
+from typing import Any
+
+from application.messages import Draft, Reader, Shown, Trial, UnmakeableError
+from application.test_sends import Trials
+from domain.campaign.transactional import Particulars
+from domain.streams import campaign_stream
+from mail.message.compose import CampaignContent, Composer, Recipient, Skeleton, check
+from mail.template.render import MessageError
+from postledger.session import Session
+from storage import content
+from storage.people import directory
+
+SAMPLES = 20
+NOBODY = Recipient(0, "00000000-0000-8000-8000-000000000000", "reader@example.com", "Reader", {})
+
+
+class CampaignMessages:
+    """What `application.messages.Messages` describes, on one session."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def preflight(self, number: int) -> list[str]:
+        """What is wrong with a campaign's templates. Raises Missing."""
+        return self.problems(self.draft(number))
+
+    def draft(self, number: int) -> Draft:
+        aggregate = self._session.application.campaign(number)
+        bodies = [name for name in (aggregate.text, aggregate.html) if name]
+        with self._session.pool.transaction() as cursor:
+            texts = content.texts_of(cursor, bodies) if bodies else {}
+        return Draft(
+            number=number,
+            name=aggregate.name,
+            subject=aggregate.subject,
+            text=texts.get(aggregate.text or ""),
+            html=texts.get(aggregate.html or ""),
+            headers=[(name, value) for name, value in aggregate.headers],
+            lists=aggregate.lists,
+            attributes=aggregate.attributes,
+            transactional=aggregate.transactional,
+        )
+
+    def problems(self, draft: Draft) -> list[str]:
+        with self._session.pool.transaction() as cursor:
+            people = sample(cursor, draft.lists)
+        wrong = check(content_of(draft), people, self._session.clock.now(), self._session.public_address)
+        return [str(error) for error in wrong]
+
+    def transactional_problems(
+        self, draft: Draft, particulars: Particulars, readers: Sequence[Reader]
+    ) -> list[str]:
+        now, parts = self._session.clock.now(), (draft.name, draft.subject, draft.text, draft.html)
+        try:
+            skeleton = transactional_skeleton(*parts, self._session.public_address)
+        except MessageError as error:
+            return [str(error)]
+        people = [Recipient(0, one.uuid, one.email, one.name, dict(one.attributes), particulars)
+                  for one in readers]  # fmt: skip
+        errors = (str(error) for person in people for error in skeleton.errors_of(person, now))
+        return list(dict.fromkeys(errors))
+
+    def preview(self, draft: Draft, recipient: int | None, from_email: str) -> Shown:
+        with self._session.pool.transaction() as cursor:
+            if recipient is not None:
+                person = directory.find_recipient(cursor, str(recipient))
+                people = [addressed(person)] if person and person.email else []
+            else:
+                people = sample(cursor, draft.lists)[:1] or [NOBODY]
+        if not people:
+            raise UnmakeableError("nobody has that number any more")
+        try:
+            composer = self._composer(draft)
+            message = composer.for_server(from_email).message(people[0], self._session.clock.now())
+        except MessageError as error:
+            raise UnmakeableError(str(error)) from None
+        return shown(parsed(message))
+
+    def send_test(
+        self,
+        draft: Draft,
+        addresses: Sequence[str],
+        server: int | None,
+        *,
+        like: int | None = None,
+        by: str,
+    ) -> list[Trial]:
+        """Raises UnmakeableError when no message can be made for anybody."""
+        try:
+            composer = self._composer(draft)
+        except MessageError as error:
+            raise UnmakeableError(str(error)) from None
+        return Trials(self._session, draft.number, composer, by).send(addresses, server, like)
+
+    def _composer(self, draft: Draft) -> Composer:
+        session = self._session
+        return Composer(content_of(draft), session.public_address, session.secrets.token_key())
+
+
+@lru_cache(maxsize=64)
+def transactional_skeleton(
+    name: str, subject: str, text: str | None, html: str | None, public_url: str
+) -> Skeleton:
+    """Kept, since the same few templates are asked for all day. Raises MessageError."""
+    draft = Draft(0, name, subject, text, html, (), (), transactional=True)
+    return Composer(content_of(draft), public_url, bytes(32)).for_server("check@example.com")
+
+
+def content_of(draft: Draft) -> CampaignContent:
+    return CampaignContent(
+        number=draft.number,
+        uuid=str(campaign_stream(draft.number)),
+        name=draft.name,
+        subject=draft.subject,
+        text=draft.text,
+        html=draft.html,
+        headers=list(draft.headers),
+        attributes=draft.attributes,
+        transactional=draft.transactional,
+    )
+
+
+def sample(cursor: Any, lists: Sequence[int]) -> list[Recipient]:
+    """Some people of the lists, from all over them."""
+    numbers = directory.sample(cursor, lists, SAMPLES) if lists else []
+    return [addressed(person) for person in directory.mailable(cursor, lists, numbers) if not person.reason]
+
+
+def addressed(person: directory.Addressee | directory.Recipient) -> Recipient:
+    return Recipient(person.number, str(person.uuid), person.email or "", person.name, person.attributes)
+
+
+def parsed(message: bytes) -> EmailMessage:
+    return email.message_from_bytes(message, policy=email.policy.default)
+
+
+def shown(message: EmailMessage) -> Shown:
+    bodies = {
+        name: part.get_content()
+        for name in ("plain", "html")
+        if (part := message.get_body((name,))) is not None
+    }
+    return Shown(
+        sender=str(message["From"]),
+        to=str(message["To"]),
+        subject=str(message["Subject"]),
+        text=bodies.get("plain"),
+        html=bodies.get("html"),
+    )

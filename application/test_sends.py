@@ -1,0 +1,223 @@
+"""Test e-mails of a campaign, sent at once to a few addresses.
+
+They take units of the servers' limits as any other e-mail does, since the servers count them too; the
+sending hours do not hold them up, since a person waits for them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from uuid import uuid4
+
+from application.messages import Trial
+from application.reservations import Reservation, Reservations
+from domain.campaign.test_send import Tried
+from domain.capacity.capacity import Limits
+from domain.capacity.plan import Assignment, Candidate, Offer, plan
+from domain.delivery.reply import sanitise
+from domain.errors import Outrun
+from domain.fact import Fact
+from domain.server.server import SmtpServer
+from domain.streams import trial_stream
+from mail.message.compose import Composer, Recipient, Skeleton
+from mail.smtp.settings import SmtpSettings
+from mail.smtp.transaction import Outcome
+from mail.smtp.transport import Connection, connect, deliver
+from mail.smtp.transport_errors import TransportError
+from mail.template.render import MessageError
+from postledger.session import Session
+from projections import servers
+from storage.log.append import Conflict, Log
+from storage.log.committer import Committer
+from storage.people import directory
+from storage.secrets import SecretsError
+
+CONNECT_SECONDS = 15.0
+DELIVER_SECONDS = 30.0
+NO_CAPACITY = "no server has capacity left for it"
+_TRIES = 5
+
+
+class Trials:
+    """Of one campaign, asked for by one person."""
+
+    def __init__(self, session: Session, campaign: int, composer: Composer, by: str) -> None:
+        self._session = session
+        self._campaign = campaign
+        self._composer = composer
+        self._by = by
+        self._log = Log(session.pool, session.clock)
+
+    def send(self, addresses: Sequence[str], server: int | None, like: int | None) -> list[Trial]:
+        """In the order of the addresses, each of which is a valid one."""
+        people, refused = self._people(addresses, like)
+        committer = Committer(self._session.pool, self._session.clock)
+        try:
+            reservations = Reservations(self._session.pool, committer, self._by)
+            done = self._send(people, server, reservations)
+            reservations.close(self._session.clock.now().timestamp())
+        finally:
+            committer.close()
+        return [refused.get(address) or done[address] for address in addresses]
+
+    def _people(
+        self, addresses: Sequence[str], like: int | None
+    ) -> tuple[dict[str, tuple[Recipient, int | None]], dict[str, Trial]]:
+        """Whom each address stands for. The number in the message is nobody's, so that its Message-ID is
+        not that of the real e-mail, which would then be taken for a copy, and its unsubscribe link does
+        nothing."""
+        people: dict[str, tuple[Recipient, int | None]] = {}
+        refused: dict[str, Trial] = {}
+        with self._session.pool.transaction() as cursor:
+            model = directory.find_recipient(cursor, str(like)) if like else None
+            for address in addresses:
+                known = directory.find_recipient(cursor, address)
+                if known is not None and known.status == "blocklisted":
+                    refused[address] = Trial(address, "not sent", "the address is blocklisted")
+                    continue
+                source = known or model
+                name, attributes = (source.name, source.attributes) if source else ("", {})
+                person = Recipient(0, str(uuid4()), address, name, attributes)
+                people[address] = person, known.number if known else None
+        return people, refused
+
+    def _send(
+        self,
+        people: dict[str, tuple[Recipient, int | None]],
+        server: int | None,
+        reservations: Reservations,
+    ) -> dict[str, Trial]:
+        usable, assigned = self._assigned(list(people), server, reservations)
+        done = {address: Trial(address, "not sent", NO_CAPACITY) for address in people}
+        for number in dict.fromkeys(assignment.server for assignment in assigned):
+            those = [one.candidate.key for one in assigned if one.server == number]
+            done |= self._through(usable[number], {a: people[a] for a in those}, reservations)
+        return done
+
+    def _assigned(
+        self, addresses: list[str], server: int | None, reservations: Reservations
+    ) -> tuple[dict[int, SmtpServer], list[Assignment]]:
+        """Which server each goes through, chosen as for any e-mail, capacity reserved."""
+        now, policy = self._session.clock.now(), self._session.application.policy()
+        with self._session.pool.transaction() as cursor:
+            numbers = [number for number in servers.numbers(cursor) if server in (None, number)]
+        found = {number: self._session.application.server(number) for number in numbers}
+        usable = {number: one for number, one in found.items() if one.is_usable(now)}
+        limits = {number: one.limits() for number, one in usable.items()}
+        day = policy.calendar.local_date(now).isoformat()
+        reservations.refresh(limits, day, now.timestamp())
+        offers = [_offer(reservations, number, one, day, now.timestamp()) for number, one in limits.items()]
+        candidates = [Candidate(self._campaign, 0, key=address) for address in addresses]
+        assigned = plan(candidates, offers, policy.strategy)
+        wanted: dict[int, int] = {}
+        for assignment in assigned:
+            wanted[assignment.server] = wanted.get(assignment.server, 0) + 1
+        reservations.reserve(wanted, limits, policy.calendar, now)
+        return usable, assigned
+
+    def _through(
+        self,
+        server: SmtpServer,
+        people: dict[str, tuple[Recipient, int | None]],
+        reservations: Reservations,
+    ) -> dict[str, Trial]:
+        done: dict[str, Trial] = {}
+        try:
+            skeleton = self._composer.for_server(server.settings.from_email)
+        except MessageError as error:
+            name = server.settings.name
+            return {address: Trial(address, "not sent", str(error), name) for address in people}
+        connection: Connection | None = None
+        for address, (person, number) in people.items():
+            try:
+                message = skeleton.message(person, self._session.clock.now())
+                if connection is None or not connection.is_quiet():
+                    connection = self._connect(server)
+            except (MessageError, TransportError, SecretsError) as error:
+                done[address] = Trial(address, "not sent", str(error), server.settings.name)
+                continue
+            reservation = self._unit(server, reservations)
+            if reservation is None:
+                done[address] = Trial(address, "not sent", NO_CAPACITY, server.settings.name)
+                continue
+            outcome = _delivered(connection, skeleton, person, message)
+            reservations.ended(reservation, refused=not outcome.dot_sent)
+            done[address] = self._recorded(server, reservation, outcome, address, number)
+        if connection is not None:
+            connection.close()
+        return done
+
+    def _unit(self, server: SmtpServer, reservations: Reservations) -> Reservation | None:
+        """One to send with. What was reserved for all of them runs out where a server takes its time: then
+        another one is reserved."""
+        now = self._session.clock.now()
+        unit = reservations.take(server.number, now.timestamp())
+        if unit is None:
+            calendar, limits = self._session.application.policy().calendar, {server.number: server.limits()}
+            reservations.refresh(limits, calendar.local_date(now).isoformat(), now.timestamp())
+            reservations.reserve({server.number: 1}, limits, calendar, now)
+            unit = reservations.take(server.number, now.timestamp())
+        return unit
+
+    def _connect(self, server: SmtpServer) -> Connection:
+        with self._session.pool.transaction() as cursor:
+            password = self._session.secrets.password_of(cursor, server.number)
+        settings = SmtpSettings.of(server.settings.as_dict())
+        return connect(settings, password or "", timeout=CONNECT_SECONDS)
+
+    def _recorded(
+        self,
+        server: SmtpServer,
+        reservation: Reservation,
+        outcome: Outcome,
+        address: str,
+        recipient: int | None,
+    ) -> Trial:
+        kind = "accepted" if outcome.accepted else "unknown" if outcome.is_unknown else "refused"
+        reply = f"{outcome.code} {outcome.text}" if outcome.code else outcome.text
+        for _ in range(_TRIES):
+            fact = Tried(
+                originator_id=trial_stream(self._campaign),
+                originator_version=self._version() + 1,
+                by=self._by,
+                server=server.number,
+                reservation=reservation.version,
+                outcome=kind,
+                reply=sanitise(reply, address),
+                recipient=recipient,
+            )
+            if self._appended(fact):
+                return Trial(address, kind, sanitise(reply, address), server.settings.name)
+        raise Outrun("others send test e-mails of the same campaign: one went out that is not on record")
+
+    def _appended(self, fact: Fact) -> bool:
+        try:
+            self._log.append([fact.stored()])
+        except Conflict:
+            return False
+        return True
+
+    def _version(self) -> int:
+        with self._session.pool.transaction() as cursor:
+            cursor.execute(
+                "SELECT coalesce(max(version), 0) FROM events WHERE stream_id = %s",
+                (str(trial_stream(self._campaign)),),
+            )
+            row = cursor.fetchone()
+        return int(row[0]) if row else 0
+
+
+def _offer(reservations: Reservations, number: int, limits: Limits, day: str, now: float) -> Offer:
+    free = reservations.available(number, limits, day, now)
+    return Offer(
+        server=number,
+        remaining=free,
+        limit=limits.daily,
+        used_today=reservations.used_on(number, day),
+        slots=10**6,
+    )
+
+
+def _delivered(connection: Connection, skeleton: Skeleton, person: Recipient, message: bytes) -> Outcome:
+    transaction = connection.transaction(skeleton.envelope_from, skeleton.envelope_to(person), message)
+    return deliver(connection, transaction, at_most=DELIVER_SECONDS)

@@ -1,0 +1,1 @@
+"""Campaigns: what they say, to whom, and how they go on."""

@@ -1,0 +1,153 @@
+"""What a campaign says and to whom: the fields that a draft has, and what each may be."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from datetime import UTC
+from types import MappingProxyType
+from typing import Any
+
+from domain import fields
+from domain.campaign.priority import Priority
+
+MOST_HEADERS = 50
+
+_DEFAULTS: dict[str, Any] = {
+    "name": "",
+    "subject": "",
+    "text": None,
+    "html": None,
+    "lists": (),
+    "messenger": None,
+    "priority": Priority.NORMAL.value,
+    "headers": (),
+    "template": None,
+    "body": None,
+    "content_type": "html",
+    "tags": (),
+    "attributes": MappingProxyType({}),
+    "planned_for": None,
+}
+CONTENT_TYPES = ("richtext", "html", "markdown", "plain", "visual")
+MOST_TAGS = 50
+LARGEST_ATTRIBUTES = 20_000
+_SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
+# RFC 5322, 3.6.8: printable US-ASCII except the colon.
+_HEADER_NAME = re.compile(r"[!-9;-~]{1,76}", re.ASCII)
+# What the message is made with, the sending server's or the delivery's own, not the campaign's.
+_OURS = re.compile(
+    r"from|sender|to|cc|bcc|subject|date|message-id|return-path|received|mime-version|content-.*"
+    r"|list-unsubscribe|list-unsubscribe-post|resent-.*|dkim-signature|domainkey-signature|arc-.*"
+    r"|authentication-results|delivered-to",
+    re.IGNORECASE,
+)
+
+
+def checked_content(given: Mapping[str, Any]) -> dict[str, Any]:
+    """All fields, with the default for what is not given. Raises Refused."""
+    fields.known(given, _DEFAULTS)
+    return _checked({**_DEFAULTS, **given})
+
+
+def checked_transactional_content(given: Mapping[str, Any]) -> dict[str, Any]:
+    """As `checked_content`, for a campaign that goes to no list. Raises Refused."""
+    fields.known(given, _DEFAULTS.keys() - {"lists"})
+    values = {**_DEFAULTS, **given}
+    return {**_checked({name: value for name, value in values.items() if name != "lists"}), "lists": []}
+
+
+def checked_changes(content: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """What differs from `content`. Raises Refused."""
+    fields.known(changes, _DEFAULTS)
+    new = _checked({**content, **changes})
+    return {name: new[name] for name in changes if new[name] != content[name]}
+
+
+def _checked(values: Mapping[str, Any]) -> dict[str, Any]:
+    checks = fields.Checks()
+    content = {name: checks.run(_CHECKS[name], value, name) for name, value in values.items()}
+    if values["text"] is None and values["html"] is None:
+        checks.run(fields.refuse, "text", "a text or an HTML body is needed")
+    checks.done()
+    return content
+
+
+def _body(value: object, field: str) -> str | None:
+    if value is not None and not (isinstance(value, str) and _SHA256.fullmatch(value)):
+        fields.refuse(field, "is not the SHA-256 of a body that was kept")
+    return value
+
+
+def _tags(value: object, field: str) -> list[str]:
+    if not isinstance(value, list | tuple) or len(value) > MOST_TAGS:
+        fields.refuse(field, f"is not a list of at most {MOST_TAGS} texts")
+    return list(dict.fromkeys(fields.text(one, field, longest=100, shortest=1) for one in value))
+
+
+def _attributes(value: object, field: str) -> dict[str, Any]:
+    if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
+        fields.refuse(field, "is not an object with names and values")
+    try:
+        size = len(json.dumps(dict(value), allow_nan=False).encode())
+    except (ValueError, TypeError, RecursionError):
+        fields.refuse(field, "hold something that JSON cannot")
+    if size > LARGEST_ATTRIBUTES:
+        fields.refuse(field, f"are larger than {LARGEST_ATTRIBUTES:,} bytes")
+    return dict(value)
+
+
+def _planned_for(value: object, field: str) -> str | None:
+    return None if value is None else fields.instant(value, field).astimezone(UTC).isoformat()
+
+
+def _number(value: object, field: str) -> int | None:
+    return None if value is None else fields.whole(value, field, 1, 2**31 - 1)
+
+
+def _headers(value: object, field: str) -> list[list[str]]:
+    if not isinstance(value, list | tuple) or len(value) > MOST_HEADERS:
+        fields.refuse(field, f"is not a list of at most {MOST_HEADERS} pairs of name and value")
+    headers = [_header(pair, field) for pair in value]
+    names = [name.lower() for name, _ in headers]
+    for name in names:
+        if names.count(name) > 1:
+            fields.refuse(field, f"{name} is given more than once")
+    return headers
+
+
+def _header(pair: object, field: str) -> list[str]:
+    if (
+        not isinstance(pair, list | tuple)
+        or len(pair) != 2
+        or not all(isinstance(part, str) for part in pair)
+    ):
+        fields.refuse(field, f"{pair!r} is not a pair of name and value")
+    name, value = pair
+    if not _HEADER_NAME.fullmatch(name):
+        fields.refuse(
+            field, f"{name!r} is not a header name: 1 to 76 printable ASCII characters except the colon"
+        )
+    if _OURS.fullmatch(name):
+        fields.refuse(field, f"{name} is set for each message and cannot be given")
+    value = fields.text(value, field, longest=900)
+    return [name, value]
+
+
+_CHECKS: dict[str, Any] = {
+    "name": lambda value, field: fields.text(value, field, longest=200, shortest=1),
+    "subject": lambda value, field: fields.text(value, field, longest=998, shortest=1),
+    "text": _body,
+    "html": _body,
+    "lists": lambda value, field: fields.numbers(value, field, "list"),
+    "messenger": _number,
+    "priority": lambda value, field: fields.choice(value, field, Priority),
+    "headers": _headers,
+    "template": _number,
+    "body": _body,
+    "content_type": lambda value, field: fields.choice(value, field, CONTENT_TYPES),
+    "tags": _tags,
+    "attributes": _attributes,
+    "planned_for": _planned_for,
+}

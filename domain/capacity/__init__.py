@@ -1,0 +1,1 @@
+"""What servers may still send, and which delivery goes through which of them."""

@@ -1,0 +1,1 @@
+"""Deliveries: one campaign to one recipient each."""

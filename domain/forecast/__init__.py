@@ -1,0 +1,1 @@
+"""When campaigns will have gone out."""

@@ -1,0 +1,1 @@
+"""What a message is and how it is handed over. No database, no threads, no scheduler."""

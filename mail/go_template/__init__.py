@@ -1,0 +1,1 @@
+"""Templates as listmonk's authors write them."""

@@ -1,0 +1,1 @@
+"""Messages: compiled once a campaign, made one recipient after the other."""

@@ -1,0 +1,110 @@
+"""The header fields that a campaign adds to its messages, checked when it is compiled."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from domain.addresses.host_name import AddressError
+from domain.addresses.mailbox import parse_mailboxes
+from mail.message.encoding import field, mailboxes_field, one_line
+from mail.template.render import NAMES, MessageError, Template
+
+RESERVED = frozenset(
+    {
+        "bcc",
+        "cc",
+        "date",
+        "dkim-signature",
+        "from",
+        "list-unsubscribe",
+        "list-unsubscribe-post",
+        "message-id",
+        "mime-version",
+        "received",
+        "resent-bcc",
+        "resent-cc",
+        "resent-from",
+        "resent-sender",
+        "resent-to",
+        "return-path",
+        "sender",
+        "subject",
+        "to",
+        "x-postledger-delivery",
+    }
+)
+UNSUBSCRIBING = frozenset({"list-unsubscribe", "list-unsubscribe-post"})
+_name = re.compile(r"[!-9;-~]{1,64}").fullmatch  # RFC 5322, section 3.6.8
+OF_MAILBOXES = frozenset({"reply-to"})
+"""What holds a list of mailboxes (RFC 5322, section 3.6.2); all others are text."""
+ONCE = frozenset({"in-reply-to", "references", "reply-to"})
+"""What a message has one of at most (section 3.6)."""
+_unsafe = re.compile(r"[\r\n\x00]").search
+
+
+class HeaderError(MessageError):
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(f"header {name}: {reason}")
+        self.name = name
+        self.reason = reason
+
+
+class Headers:
+    """`fields` are (name, value); a value may be a template. Raises HeaderError, TemplateError.
+
+    `offered` are the names that templates may use, `unsubscribing` lets List-Unsubscribe be given.
+    `fixed` is the text of those that are the same for everybody, with their CRLFs."""
+
+    def __init__(
+        self,
+        fields: Sequence[tuple[str, str]],
+        offered: frozenset[str] = NAMES,
+        *,
+        unsubscribing: bool = False,
+    ) -> None:
+        names = [name.lower() for name, _ in fields]
+        self.names = frozenset(names)
+        self.fixed = ""
+        self._templates: list[tuple[str, Template]] = []
+        for name, value in fields:
+            _check(name, value, UNSUBSCRIBING if unsubscribing else frozenset())
+            if name.lower() in ONCE and names.count(name.lower()) > 1:
+                raise HeaderError(name, "it can be given once only")
+            template = Template(f"header {name}", value, names=offered)
+            if template.is_fixed:
+                self.fixed += _field(name, template.source)
+            else:
+                self._templates.append((name, template))
+
+    def render(self, names: dict[str, Any]) -> str:
+        if not self._templates:
+            return self.fixed
+        rendered = [_field(name, template.render(names)) for name, template in self._templates]
+        return self.fixed + "".join(rendered)
+
+
+def refuse_line_ends(name: str, value: str) -> None:
+    """Raises HeaderError. What a template puts in cannot be refused here: it becomes one line instead."""
+    if _unsafe(value):
+        raise HeaderError(name, "a value has neither CR nor LF nor NUL")
+
+
+def _check(name: str, value: str, allowed: frozenset[str]) -> None:
+    if not _name(name):
+        raise HeaderError(repr(name), "a name is 1 to 64 printable ASCII characters without colon and space")
+    if name.lower() in RESERVED - allowed or name.lower().startswith("content-"):
+        raise HeaderError(name, "this one is set for each message and cannot be given")
+    refuse_line_ends(name, value)
+
+
+def _field(name: str, value: str) -> str:
+    """With its CRLF. Raises HeaderError, which does not quote the value. A list of nobody is left out."""
+    value = one_line(value)
+    if name.lower() not in OF_MAILBOXES:
+        return field(name, value)
+    try:
+        return mailboxes_field(name, parse_mailboxes(value)) if value else ""
+    except AddressError as error:
+        raise HeaderError(name, f"it is not one address or several with commas between: {error}") from None

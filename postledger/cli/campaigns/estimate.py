@@ -1,0 +1,103 @@
+"""`postledger campaign estimate`: how long a campaign will take, day by day and server by server."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import click
+
+from application.forecasts import estimated, situation
+from domain.forecast.bottleneck import Outlook, Situation, outlook
+from postledger.cli.context import ACTOR, Settings, pass_settings
+from postledger.cli.lookup import campaign_number
+from postledger.cli.output import json_option, print_json, print_rows
+from postledger.cli.values import Moment, instant
+from postledger.session import Session
+from storage.log.append import Conflict, Log
+from web.pages.campaigns.forecast_view import forecast_view
+
+
+@click.command()
+@click.argument("name", metavar="CAMPAIGN")
+@click.option("--send-at", type=Moment(), help="As if started then (in the policy's time zone).")
+@click.option("--servers", is_flag=True, help="Server by server as well.")
+@json_option
+@pass_settings
+def estimate(
+    settings: Settings, /, name: str, send_at: datetime | None, servers: bool, as_json: bool
+) -> None:
+    """When it will have gone out, what holds it up, and what would change that. Nothing is started."""
+    with settings.session() as session:
+        number = campaign_number(session, name)
+        with session.pool.transaction() as cursor:
+            found = situation(cursor, number, session.clock.now())
+        if send_at is not None:
+            found = found.with_demand(starts=instant(send_at, found.policy.timezone))
+        told = outlook(found)
+    if as_json:
+        print_json(_as_json(found, told))
+    else:
+        _print(found, told, servers)
+
+
+def keep_estimate(session: Session, number: int) -> None:
+    """Puts on record what is foreseen now, at the start of a campaign."""
+    session.catch_up()
+    with session.pool.transaction() as cursor:
+        forecast = situation(cursor, number, session.clock.now()).forecast()
+        fact = estimated(cursor, number, forecast, ACTOR)
+    try:
+        Log(session.pool, session.clock).append([fact.stored()])
+    except Conflict:
+        return  # Somebody else did the same at this moment.
+
+
+def _as_json(found: Situation, told: Outlook) -> dict[str, Any]:
+    forecast = told.forecast
+    return {
+        "campaign": found.campaign,
+        "recipients": forecast.recipients,
+        "start": forecast.start,
+        "finish": forecast.finish,
+        "left": forecast.left,
+        "others": forecast.others,
+        "days": [
+            {
+                "date": day.date,
+                "emails": day.total,
+                "others": day.others,
+                "servers": {found.names[server]: n for server, n in sorted(day.servers.items())},
+            }
+            for day in forecast.days
+        ],
+        "bottleneck": {"code": told.bottleneck.code, "text": told.bottleneck.text},
+        "changes": [
+            {"code": change.code, "text": change.text, "finish": change.finish, "amount": change.amount}
+            for change in told.changes
+        ],
+    }
+
+
+def _print(found: Situation, told: Outlook, servers: bool) -> None:
+    view = forecast_view(found, told)
+    click.secho(view.headline, bold=True)
+    recipients = f"about {view.recipients:,}" if view.is_about else f"{view.recipients:,}"
+    if view.finish:
+        click.echo(f"{recipients} e-mails, the last one on {view.finish_title}, in {view.timezone}")
+    elif view.recipients:
+        click.echo(f"{view.left:,} of {recipients} e-mails would still wait")
+    if view.days:
+        print_rows(["day", "e-mails", "other campaigns"], [(d.title, d.total, d.others) for d in view.days])
+    if servers and view.servers:
+        print_rows(
+            ["server", *(f"{column.date:%a} {column.date.day}" for column in view.columns), "in all"],
+            [(row.name, *row.counts, row.total) for row in view.servers],
+        )
+    click.echo(f"What holds it up: {view.bottleneck}")
+    if view.is_speed_assumed:
+        click.echo("Nobody has seen how fast some of the servers are: five e-mails a second are assumed.")
+    if view.is_queue_paused:
+        click.echo("The whole queue is paused; this is reckoned as if it went on now.")
+    for change in view.changes:
+        click.echo(f"  {change.text}: {change.title}")

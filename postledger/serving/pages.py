@@ -1,0 +1,41 @@
+"""The process that serves the pages and the API."""
+
+from __future__ import annotations
+
+from application.previews import CampaignMessages
+from mail.smtp.probe import probe
+from postledger.config import Config
+from postledger.logs import set_up_logs
+from postledger.session import has_admin, open_session
+from postledger.sign_in_provider import sign_in_provider
+from web.app import create_app
+from web.http.settings import WebSettings
+from web.server import serve as serve_pages
+
+CONNECTIONS = 12
+
+
+def run_web(config: Config) -> int:
+    set_up_logs(config, "web")
+    provider = sign_in_provider(config)
+    with open_session(config, connections=CONNECTIONS) as session:
+        settings = WebSettings(
+            public_url=config.public_url,
+            bind=config.bind,
+            trusted_proxies=config.trusted_proxies,
+            token_keys=session.secrets.token_keys(),
+        )
+        messages = CampaignMessages(session)
+        app = create_app(
+            session.pool,
+            session.application,
+            session.clock,
+            settings=settings,
+            secrets=session.secrets,
+            probe=probe,
+            preflight=messages.preflight,
+            messages=messages,
+            provider=provider,
+        )
+        serve_pages(app, config.bind, config.port, has_admin=has_admin(session.url))
+    return 0

@@ -1,0 +1,1 @@
+"""An SMTP server for tests, benchmarks and demonstrations."""

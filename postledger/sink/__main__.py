@@ -1,0 +1,5 @@
+"""`python -m postledger.sink`."""
+
+from postledger.sink.sink import main
+
+main()

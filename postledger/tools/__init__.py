@@ -1,0 +1,1 @@
+"""What helps to try and to look after an installation."""

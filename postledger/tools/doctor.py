@@ -1,0 +1,345 @@
+"""Looks at everything that sending needs. Changes nothing."""
+
+from __future__ import annotations
+
+import shutil
+import stat
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+from urllib.parse import urlsplit
+
+import psycopg2
+
+from domain.clock import SystemClock
+from mail.smtp.probe import probe
+from postledger.config import Config, ConfigError, without_password
+from postledger.session import Session, open_database
+from postledger.sign_in_provider import sign_in_provider
+from projections import servers
+from projections.following import schema
+from storage.migrate import MigrationError, pending
+from storage.postgres.embedded import EmbeddedServerError
+from storage.postgres.pool import SERVICE_ROLE, Pool
+from storage.secrets import KEY_FILE_NAME, Secrets, SecretsError, holds_password, load_keys
+from web.pages.accounts.provider import ProviderAway
+
+OLDEST_POSTGRESQL = 140000
+CLOCK_WARNS, CLOCK_FAILS = 2.0, 30.0  # seconds apart
+LAG_WARNS = 100_000  # events
+DISK_WARNS, DISK_FAILS = 2_000_000_000, 200_000_000  # bytes free
+
+
+class Check(NamedTuple):
+    """`remedy` is empty when there is nothing to do."""
+
+    name: str
+    state: Literal["ok", "warn", "fail"]
+    finding: str
+    remedy: str = ""
+
+
+@dataclass(frozen=True)
+class Patient:
+    config: Config
+    url: str
+    pool: Pool
+
+
+def examine(config: Config) -> list[Check]:
+    """Never raises for what it finds. Starts the database of our own for the time, like every command."""
+    checks = [*_sign_in_provider(config), _disk(config)]
+    try:
+        with open_database(config) as url:
+            checks.append(_database(url))
+            if checks[-1].state != "fail":
+                checks += _examine_database(config, url)
+    except (EmbeddedServerError, psycopg2.OperationalError) as error:
+        checks.append(_unreachable(config, error))
+    return checks
+
+
+def _examine_database(config: Config, url: str) -> list[Check]:
+    migrations = _migrations(url)
+    if migrations.state == "fail":
+        return [migrations]
+    pool = Pool(url, size=2)
+    try:
+        patient = Patient(config, url, pool)
+        return [
+            migrations,
+            *(check for examination in _EXAMINATIONS for check in _carried_out(examination, patient)),
+        ]
+    finally:
+        pool.close()
+
+
+def _carried_out(examination: Callable[[Patient], Iterator[Check]], patient: Patient) -> list[Check]:
+    try:
+        return list(examination(patient))
+    except psycopg2.Error as error:
+        name = examination.__name__.strip("_")
+        return [Check(name, "fail", f"the database answers with SQLSTATE {error.pgcode}", "See its log.")]
+
+
+def _database(url: str) -> Check:
+    try:
+        connection = psycopg2.connect(url, connect_timeout=10)
+    except psycopg2.OperationalError as error:
+        finding = f"cannot be reached: {str(error).strip() or type(error).__name__}"
+        return Check("database", "fail", finding, _CONNECT_REMEDY)
+    version = connection.server_version
+    connection.close()
+    name = f"PostgreSQL {version // 10000}.{version % 10000}"
+    if version < OLDEST_POSTGRESQL:
+        return Check(
+            "database",
+            "warn",
+            name,
+            f"Postledger is made for {OLDEST_POSTGRESQL // 10000} and later: upgrade.",
+        )
+    return Check("database", "ok", f"{name}, {without_password(url)}")
+
+
+_CONNECT_REMEDY = (
+    "Check the database URL (`postledger config show`), that the server runs and lets this machine in."
+    " Without a URL Postledger starts a PostgreSQL of its own."
+)
+
+
+def _unreachable(config: Config, error: Exception) -> Check:
+    remedy = _CONNECT_REMEDY if config.database_url else "See server.log in the data folder."
+    return Check("database", "fail", str(error).strip(), remedy)
+
+
+def _migrations(url: str) -> Check:
+    try:
+        names = pending(url)
+    except MigrationError as error:
+        return Check("migrations", "fail", str(error), "Run the release that this database belongs to.")
+    if names:
+        return Check("migrations", "fail", f"pending: {', '.join(names)}", "Run `postledger migrate`.")
+    return Check("migrations", "ok", "all applied")
+
+
+def _append_only(patient: Patient) -> Iterator[Check]:
+    with patient.pool.transaction() as cursor:
+        cursor.execute(
+            """
+            SELECT current_user,
+                   EXISTS (SELECT FROM pg_trigger WHERE tgrelid = 'public.events'::regclass
+                           AND tgfoid = 'public.refuse_change_of_history'::regproc
+                           AND tgenabled IN ('O', 'A')),
+                   has_table_privilege('public.events', 'UPDATE, DELETE, TRUNCATE'),
+                   current_setting('session_replication_role') = 'origin'
+            """
+        )
+        role, has_trigger, may_change, fires = _row(cursor)
+    if has_trigger and fires:
+        yield Check("append-only trigger", "ok", "in force")
+    else:
+        yield Check(
+            "append-only trigger", "fail", "events can be changed or removed",
+            "Find out who did that, run `postledger log verify`, then ALTER TABLE events ENABLE TRIGGER ALL.",
+        )  # fmt: skip
+    if may_change:
+        yield Check(
+            "append-only role", "warn", f"the service runs as {role}, who may change the log",
+            f"Let the database's owner create and grant the role {SERVICE_ROLE}, then `postledger migrate`.",
+        )  # fmt: skip
+    else:
+        yield Check("append-only role", "ok", f"the service runs as {role}, who can only read and append")
+
+
+def _durability(patient: Patient) -> Iterator[Check]:
+    with patient.pool.transaction() as cursor:
+        cursor.execute(
+            "SELECT name FROM pg_settings WHERE name IN ('fsync', 'full_page_writes', 'synchronous_commit')"
+            " AND setting = 'off' ORDER BY name"
+        )
+        off = [name for (name,) in cursor.fetchall()]
+    if off:
+        yield Check(
+            "durability", "warn", f"{', '.join(off)} off: a crash can lose attempts that were made",
+            "Switch it on in postgresql.conf, or e-mails can be sent twice after a crash.",
+        )  # fmt: skip
+    else:
+        yield Check("durability", "ok", "commits reach the disk before anything is sent")
+
+
+def _clock(patient: Patient) -> Iterator[Check]:
+    with patient.pool.transaction() as cursor:
+        before = datetime.now(UTC)
+        cursor.execute("SELECT clock_timestamp()")
+        theirs = _row(cursor)[0]
+        ours = before + (datetime.now(UTC) - before) / 2
+    apart = abs((theirs - ours).total_seconds())
+    finding = f"{apart:.1f} s apart from the database's"
+    if apart < CLOCK_WARNS:
+        yield Check("clock", "ok", finding)
+    else:
+        state: Literal["warn", "fail"] = "warn" if apart < CLOCK_FAILS else "fail"
+        yield Check(
+            "clock", state, finding, "Keep both machines in time with NTP (chrony, systemd-timesyncd)."
+        )
+
+
+def _key(patient: Patient) -> Iterator[Check]:
+    config = patient.config
+    with patient.pool.transaction() as cursor:
+        cursor.execute("SELECT count(*) FROM public.server_secrets")
+        stored = _row(cursor)[0]
+        own_file = config.data_folder / KEY_FILE_NAME
+        if config.key is None and config.key_file is None and not own_file.exists():
+            if stored:
+                yield Check(
+                    "key", "fail", f"{stored} passwords are stored and there is no key for them", _KEY_REMEDY
+                )
+            else:
+                yield Check("key", "ok", f"none yet; {own_file} is made when one is needed")
+            return
+        try:
+            secrets = Secrets(load_keys(config.key, config.key_file, config.data_folder))
+            unreadable = secrets.unreadable(cursor)
+        except SecretsError as error:
+            yield Check("key", "fail", str(error), _KEY_REMEDY)
+            return
+    if unreadable:
+        numbers = ", ".join(map(str, unreadable))
+        yield Check("key", "fail", f"opens the passwords of all servers but {numbers}", _KEY_REMEDY)
+    else:
+        yield Check("key", "ok", f"opens all {stored} stored passwords")
+    yield from _key_file(None if config.key else config.key_file or own_file)
+
+
+_KEY_REMEDY = (
+    "Set POSTLEDGER_KEY or POSTLEDGER_KEY_FILE to the key that they were stored with, on every machine, or"
+    " store the passwords anew: `postledger server edit NAME --password`."
+)
+
+
+def _key_file(path: Path | None) -> Iterator[Check]:
+    if path is not None and path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        yield Check("key file", "warn", f"others on this machine may read {path}", f"chmod 600 {path}")
+
+
+def _projections(patient: Patient) -> Iterator[Check]:
+    with patient.pool.transaction() as cursor:
+        cursor.execute("SELECT to_regclass('projection.projection_positions') IS NOT NULL")
+        if not _row(cursor)[0]:
+            yield Check("projections", "fail", "their tables are not there", "Run `postledger migrate`.")
+            return
+        head = schema.log_head(cursor)
+        behind = head - min(schema.positions(cursor).values(), default=head)
+        outdated = schema.outdated(cursor)
+    if outdated:
+        yield Check(
+            "projections", "fail", f"made by an earlier release: {', '.join(outdated)}",
+            "Run `postledger projections rebuild`.",
+        )  # fmt: skip
+    elif behind > LAG_WARNS:
+        yield Check(
+            "projections", "warn", f"{behind} events behind", "Let a processor run; it catches up by itself."
+        )
+    else:
+        yield Check("projections", "ok", f"{behind} events behind")
+
+
+def _smtp(patient: Patient) -> Iterator[Check]:
+    with patient.pool.transaction() as cursor:
+        found = servers.servers(cursor)
+    if not found:
+        yield Check("SMTP servers", "warn", "none is set up", "Add one: `postledger server add --help`.")
+    for server in found:
+        if not server.enabled:
+            yield Check(f"SMTP server {server.name}", "ok", "disabled, not tried")
+            continue
+        password = _password(patient, server.server)
+        if password is None:
+            continue  # the check of the key tells
+        result = probe(server.settings, password)
+        if not result.ok:
+            yield Check(f"SMTP server {server.name}", "fail", result.error, result.remedy)
+        elif result.warnings:
+            yield Check(f"SMTP server {server.name}", "warn", "works", " ".join(result.warnings))
+        else:
+            yield Check(f"SMTP server {server.name}", "ok", "connects and signs in")
+
+
+def _password(patient: Patient, server: int) -> str | None:
+    """None when no key opens it; empty for none."""
+    config = patient.config
+    with patient.pool.transaction() as cursor:
+        if not holds_password(cursor, server):
+            return ""
+        try:
+            secrets = Secrets(load_keys(config.key, config.key_file, config.data_folder))
+            return secrets.password_of(cursor, server)
+        except SecretsError:
+            return None
+
+
+def _row(cursor: Any) -> tuple[Any, ...]:
+    row: tuple[Any, ...] = cursor.fetchone()
+    return row
+
+
+def _public_address(patient: Patient) -> Iterator[Check]:
+    """Where unsubscribe links lead."""
+    session = Session(patient.config, patient.url, patient.pool, SystemClock())
+    address, name = session.public_address, "public address"
+    host = urlsplit(address).hostname or ""
+    try:
+        is_local = host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        is_local = False
+    if is_local:
+        yield Check(
+            name, "warn", f"{address} is reachable on this machine only",
+            "Unsubscribe links in e-mails lead there: set public_url to where people reach the pages.",
+        )  # fmt: skip
+    elif not address.startswith("https:"):
+        yield Check(
+            name, "warn", f"{address} is no HTTPS address",
+            "One-click unsubscribing (RFC 8058) wants HTTPS: put a TLS proxy in front, and set public_url.",
+        )  # fmt: skip
+    else:
+        yield Check(name, "ok", address)
+
+
+def _sign_in_provider(config: Config) -> Iterator[Check]:
+    name = "sign-in provider"
+    try:
+        provider = sign_in_provider(config)
+        if provider is None:
+            return
+        provider.check()
+    except ConfigError as error:
+        yield Check(name, "fail", str(error), "Write the client secret into that file.")
+    except ProviderAway as error:
+        yield Check(
+            name, "fail", f"{config.oidc_issuer}: {error}",
+            "Check oidc_issuer, to the letter, and that this machine reaches it. Passwords work meanwhile.",
+        )  # fmt: skip
+    else:
+        yield Check(name, "ok", f"{config.oidc_issuer} answers, and its keys can be read")
+
+
+def _disk(config: Config) -> Check:
+    folder = config.data_folder.absolute()
+    while not folder.exists():
+        folder = folder.parent
+    free = shutil.disk_usage(folder).free
+    finding = f"{free / 1e9:.1f} GB free at {folder}"
+    if free < DISK_WARNS:
+        state: Literal["warn", "fail"] = "warn" if free >= DISK_FAILS else "fail"
+        return Check("disk", state, finding, "A full disk stops the log, and so all sending: make room.")
+    return Check("disk", "ok", finding)
+
+
+_EXAMINATIONS: tuple[Callable[[Patient], Iterator[Check]], ...] = (
+    _append_only, _durability, _clock, _key, _projections, _public_address, _smtp,
+)  # fmt: skip

@@ -1,0 +1,1 @@
+"""Attempts, from the reserved unit to the recorded outcome."""

@@ -1,0 +1,154 @@
+"""One attempt: from the reserved unit to the fact that says how it ended."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from application.reservations import Reservation
+from domain.delivery.delivery import (
+    About,
+    Accepted,
+    AttemptStarted,
+    Deferred,
+    Failed,
+    OutcomeUnknown,
+    Requeued,
+    Suppressed,
+)
+from domain.delivery.reply import Verdict, sanitise
+from domain.delivery.retry import RetryPolicy, next_try
+from domain.fact import Fact
+from domain.streams import delivery_stream
+from mail.smtp.transaction import Transaction
+from processor.planner.send import Send
+from storage.log.entries import Entry
+
+EVENTS_A_RESENDING = 3
+"""AttemptStarted, OutcomeUnknown, Requeued."""
+
+
+@dataclass(eq=False, slots=True)
+class Attempt:
+    """`deadline` is the epoch second by which the server has to answer the present stage; `id_domain` the
+    Message-ID's domain where this attempt has to say it."""
+
+    send: Send
+    stream: bytes
+    reservation: Reservation
+    transaction: Transaction
+    deadline: float = 0.0
+    id_domain: str | None = None
+
+    @property
+    def version(self) -> int:
+        return self.send.version + 1
+
+    @property
+    def address(self) -> str:
+        return self.send.person.email
+
+
+def started(attempt: Attempt, by: str) -> Entry:
+    send = attempt.send
+    state = AttemptStarted.state_of(
+        by, send.server, attempt.reservation.version, send.remaining, attempt.id_domain
+    )
+    return attempt.stream, send.version + 1, AttemptStarted.TOPIC, state.encode()
+
+
+def accepted(attempt: Attempt, reply: str, by: str) -> Entry:
+    send = attempt.send
+    state = Accepted.state_of(by, send.server, sanitise(reply, send.person.email))
+    return attempt.stream, send.version + 2, Accepted.TOPIC, state.encode()
+
+
+def unknown(attempt: Attempt, reason: str, by: str) -> OutcomeUnknown:
+    return OutcomeUnknown(
+        originator_id=_stream(attempt),
+        originator_version=attempt.version + 1,
+        by=by,
+        server=attempt.send.server,
+        reason=sanitise(reason, attempt.address),
+    )
+
+
+def resent(attempt: Attempt, now: float, retry: RetryPolicy, jitter: float, by: str) -> Requeued | None:
+    """To follow `unknown`, as the policy has it: later each time, and no more often than any retry."""
+    send = attempt.send
+    times = send.version // EVENTS_A_RESENDING + 1
+    again = next_try(times, send.first_failed_at or now, now, retry, jitter)
+    if again is None:
+        return None
+    return Requeued(
+        originator_id=_stream(attempt),
+        originator_version=attempt.version + 2,
+        by=by,
+        reason="policy",
+        again=round(again, 3),
+    )
+
+
+def put_back(attempt: Attempt, reason: str, again: float, by: str) -> Deferred:
+    """The e-mail is untouched: it was nobody's fault but the server's, or it was not even offered."""
+    return Deferred(
+        originator_id=_stream(attempt),
+        originator_version=attempt.version + 1,
+        by=by,
+        server=attempt.send.server,
+        reply=sanitise(reason, attempt.address),
+        about=About.SERVER.value,
+        again=round(again, 3),
+    )
+
+
+def _stream(attempt: Attempt) -> UUID:
+    return UUID(bytes=attempt.stream)
+
+
+def refused(
+    send: Send, verdict: Verdict, reply: str, now: float, retry: RetryPolicy, jitter: float, by: str
+) -> Deferred | Failed:
+    """A refusal of the e-mail: tried again later while it is transient and the retries last."""
+    stream, text = delivery_stream(send.campaign, send.recipient), sanitise(reply, send.person.email)
+    again = None
+    if verdict.transient:
+        again = next_try(send.attempts + 1, send.first_failed_at or now, now, retry, jitter)
+    if again is None:
+        return Failed(
+            originator_id=stream,
+            originator_version=send.version + 2,
+            by=by,
+            reply=text,
+            about=verdict.about.value,
+            server=send.server,
+        )
+    return Deferred(
+        originator_id=stream,
+        originator_version=send.version + 2,
+        by=by,
+        server=send.server,
+        reply=text,
+        about=verdict.about.value,
+        again=round(again, 3),
+    )
+
+
+def suppressed(send: Send, reason: str, by: str) -> Suppressed:
+    return Suppressed(
+        originator_id=delivery_stream(send.campaign, send.recipient),
+        originator_version=send.version + 1,
+        by=by,
+        reason=reason,
+    )
+
+
+def unmakeable(send: Send, reason: str, by: str) -> Fact:
+    """The message could not be made for this person: failed without asking any server."""
+    return Failed(
+        originator_id=delivery_stream(send.campaign, send.recipient),
+        originator_version=send.version + 1,
+        by=by,
+        reply=sanitise(reason, send.person.email),
+        about=About.MESSAGE.value,
+    )

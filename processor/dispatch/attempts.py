@@ -1,0 +1,255 @@
+"""What the dispatcher asks at each step of an attempt, and what it records."""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections import deque
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import partial
+
+from application.reservations import Reservations
+from domain.clock import Clock
+from domain.delivery.delivery import About
+from domain.delivery.reply import UNREACHABLE, Stage, Verdict, classify, sanitise
+from domain.delivery.retry import suspend_until
+from domain.fact import Fact
+from domain.streams import delivery_stream_bytes
+from mail.smtp.transaction import Outcome
+from mail.smtp.transport import Connection
+from mail.smtp.transport_errors import TransportError
+from mail.template.render import MessageError
+from processor.dispatch import attempt as facts
+from processor.dispatch.attempt import Attempt
+from processor.dispatch.connection_pool import Lane
+from processor.planner.planned_deliveries import InHand
+from processor.planner.send import Send
+from processor.send_permissions import Gate
+from storage.log.committer import Committer, Conflict, Fenced
+from storage.log.entries import Entry
+from storage.log.submission import Answer
+
+log = logging.getLogger(__name__)
+
+
+Heard = Callable[[int, Exception | None], None]
+"""Called with the position of the last of some events, or with why they are not in the log."""
+
+
+class Attempts:
+    """`suspend(server, reason, until)` is called in the loop's thread and must not block."""
+
+    def __init__(self, gate: Gate, reservations: Reservations, committer: Committer, clock: Clock,
+                 actor: str, suspend: Callable[[int, str, datetime], None]) -> None:  # fmt: skip
+        self._gate = gate
+        self._reservations = reservations
+        self._committer = committer
+        self._clock = clock
+        self._actor = actor
+        self._suspend = suspend
+        self.in_hand = InHand()
+        self.are_over = False
+        """Set from any thread: no attempt starts any more."""
+        self._outbox: list[tuple[list[Entry], Heard]] = []
+        self._answers: deque[Answer] = deque()
+        self._untold: deque[tuple[list[Entry], Send]] = deque()
+        self._unanswered = 0
+
+    @property
+    def pending(self) -> int:
+        """Facts that are not in the log yet, or not known to be."""
+        return self._unanswered + len(self._untold)
+
+    def begin(self, send: Send, connection: Connection,
+              on_committed: Callable[[Exception | None], None]) -> Attempt | None:  # fmt: skip
+        """Hands AttemptStarted to the committer. None when the send may not or cannot start now."""
+        now = self._clock.seconds()
+        view = self._gate.view
+        may_start = not self.are_over and view.may_start(send.campaign, send.server, now)
+        if not may_start or self._gate.is_stale(send.person_number, send.read_at):
+            self.in_hand.release(send.key)
+            return None
+        if send.not_mailable is not None:
+            self._record([facts.suppressed(send, send.not_mailable, self._actor).entry()], send)
+            return None
+        try:
+            skeleton = self._gate.skeleton(send.campaign, send.server)
+        except MessageError as error:
+            self._not_through_here(send, str(error))
+            return None
+        reservation = self._reservations.take(send.server, now) if skeleton else None
+        if skeleton is None or reservation is None:
+            self.in_hand.release(send.key)
+            return None
+        try:
+            message = skeleton.message(send.person, self._clock.now(), send.id_domain)
+            address = skeleton.envelope_to(send.person)
+            transaction = connection.transaction(skeleton.envelope_from, address, message)
+        except Exception as error:  # noqa: BLE001  # It ends this delivery, not the dispatcher.
+            self._reservations.give_back(reservation)
+            self._record([facts.unmakeable(send, _why_unmakeable(send, error), self._actor).entry()], send)
+            return None
+        if transaction.outcome is not None:
+            self._reservations.give_back(reservation)
+            self._not_through_here(send, transaction.outcome.text)
+            return None
+        stream = delivery_stream_bytes(send.campaign, send.recipient)
+        attempt = Attempt(send, stream, reservation, transaction)
+        if send.id_domain is None and skeleton.from_domain != view.servers[send.server].first_domain:
+            attempt.id_domain = skeleton.from_domain
+        self._submit([facts.started(attempt, self._actor)], partial(self._started, attempt, on_committed))
+        return attempt
+
+    def _not_through_here(self, send: Send, obstacle: str) -> None:
+        """This server cannot take the message: another one shall, if there is one."""
+        self.in_hand.cannot_take(send.server, send.key)
+        if self._gate.servers_for(send.campaign) <= self.in_hand.unfit(send.key):
+            self._record([facts.unmakeable(send, obstacle, self._actor).entry()], send)
+        else:
+            self.in_hand.release(send.key)
+
+    def _started(self, attempt: Attempt, on_committed: Callable[[Exception | None], None],
+                 position: int, error: Exception | None) -> None:  # fmt: skip
+        if error is None:
+            self.in_hand.wrote(attempt.send.key, position)
+        else:
+            self._reservations.give_back(attempt.reservation)
+            self.in_hand.release(attempt.send.key)
+        on_committed(error)
+
+    def may_go(self, attempt: Attempt, now: float) -> bool:
+        """The last look before MAIL FROM, after the commit."""
+        send = attempt.send
+        return (
+            not self.are_over
+            and now < attempt.reservation.usable_until
+            and self._gate.view.may_start(send.campaign, send.server, now)
+            and not self._gate.is_stale(send.person_number, send.read_at)
+        )
+
+    def not_offered(self, attempt: Attempt, now: float) -> None:
+        self._reservations.ended(attempt.reservation, refused=True)
+        fact = facts.put_back(attempt, "not offered: sending was stopped meanwhile", now, self._actor)
+        self._record([fact.entry()], attempt.send)
+
+    def end(self, attempt: Attempt, lane: Lane, *, is_first: bool, now: float) -> bool:
+        """Records how the attempt ended. True when the connection can carry another one."""
+        outcome = attempt.transaction.outcome
+        assert outcome is not None
+        self._reservations.ended(attempt.reservation, refused=not outcome.dot_sent)
+        if outcome.accepted:
+            lane.widen()
+            self._record([facts.accepted(attempt, outcome.text, self._actor)], attempt.send)
+        elif outcome.is_unknown:
+            self._unknown(attempt, outcome.text, now)
+            self._break(lane, outcome)
+        else:
+            self._refused(attempt, lane, outcome, is_first, now)
+        return outcome.connection_usable
+
+    def _refused(self, attempt: Attempt, lane: Lane, outcome: Outcome, is_first: bool, now: float) -> None:
+        verdict = _verdict(outcome.code, outcome.text, outcome.stage)
+        if not is_first and _was_given_up(outcome):
+            fact: Fact = facts.put_back(attempt, outcome.text, now, self._actor)
+        elif verdict.about is About.SERVER:
+            fact = facts.put_back(attempt, outcome.text, now, self._actor)
+            self._trouble(lane, verdict, fact.reply)
+        else:
+            policy, jitter = self._gate.view.policy, random.random()  # noqa: S311
+            fact = facts.refused(attempt.send, verdict, outcome.text, now, policy, jitter, self._actor)
+            self._break(lane, outcome)
+        self._record([fact.entry()], attempt.send)
+
+    def _break(self, lane: Lane, outcome: Outcome) -> None:
+        """One connection that breaks says nothing of the server; that none lasts does: it would use up the
+        attempts of one e-mail after the other, or leave them all unknown."""
+        if outcome.code is not None:
+            lane.breaks = 0
+        elif lane.has_broken_too_often():
+            self._trouble(lane, UNREACHABLE, sanitise(outcome.text, ""))
+
+    def _unknown(self, attempt: Attempt, reason: str, now: float) -> None:
+        send, policy = attempt.send, self._gate.view.policy
+        told: list[Fact] = [facts.unknown(attempt, reason, self._actor)]
+        if policy.resend_unknown and not self._gate.is_cancelled(send.campaign):
+            again = facts.resent(attempt, now, policy, random.random(), self._actor)  # noqa: S311
+            told += [again] if again else []
+        self._record([fact.entry() for fact in told], send)
+
+    def suspend_for_connect(self, lane: Lane, error: TransportError) -> None:
+        verdict = _verdict(error.code, error.text, error.stage)
+        self._trouble(lane, verdict._replace(transient=error.transient), sanitise(error.text, ""))
+
+    def _trouble(self, lane: Lane, verdict: Verdict, reason: str) -> None:
+        """A server in trouble rests longer each time in a row; one that wants a person, as long as may be.
+        What several connections say at the same time is one trouble."""
+        now, policy = self._clock.seconds(), self._gate.view.policy
+        if not self._gate.view.is_open(lane.server, now):
+            return
+        lane.narrow()
+        if verdict.transient:
+            until = suspend_until(lane.failures, now, policy, random.random())  # noqa: S311
+        else:
+            until = now + policy.max_suspension
+        self._suspend(lane.server, reason, datetime.fromtimestamp(until, UTC))
+
+    def _record(self, told: list[Entry], send: Send) -> None:
+        self._submit(told, partial(self._recorded, told, send))
+
+    def _recorded(self, told: list[Entry], send: Send, position: int, error: Exception | None) -> None:
+        if error is None:
+            self.in_hand.wrote(send.key, position)
+        elif isinstance(error, Conflict | Fenced):
+            # Another processor took this one for dead and wrote for it; what it wrote stands.
+            log.warning("outcome of %s:%s not recorded: %s", *send.key, type(error).__name__)
+            self.in_hand.release(send.key)
+        else:
+            log.warning("outcome of %s:%s not recorded yet: %s", *send.key, str(error).strip())
+            self._untold.append((told, send))
+
+    def tell_again(self) -> None:
+        """Hands in again what the database did not take, its disk being full, say; call it now and then."""
+        while self._untold:
+            self._record(*self._untold.popleft())
+
+    def _submit(self, told: list[Entry], heard: Heard) -> None:
+        self._unanswered += 1
+        self._outbox.append((told, heard))
+
+    def flush(self, at_least: int = 1) -> None:
+        """Hands what has come together since the last time to the committer: the fewer times it is woken,
+        the more goes into one commit."""
+        if len(self._outbox) >= at_least:
+            handed, self._outbox = self._outbox, []
+            self._committer.submit_all(handed, self._answers.append, notify=False)
+
+    def hear(self) -> None:
+        """Goes on with what the committer has answered, whose own thread is to be kept free."""
+        answers = self._answers
+        while answers:
+            parts, first, _, error = answers.popleft()
+            self._unanswered -= len(parts)
+            for told, heard in parts:
+                first += len(told)
+                heard(first - 1, error)
+
+
+def _why_unmakeable(send: Send, error: Exception) -> str:
+    """Whatever it is, but for a MessageError only its kind: an error may quote what it choked on."""
+    if isinstance(error, MessageError):
+        return str(error)
+    kind = type(error).__name__
+    log.error("the message of %s:%s could not be made: %s", *send.key, kind)
+    return f"the message cannot be made ({kind})"
+
+
+def _was_given_up(outcome: Outcome) -> bool:
+    """Of a reused connection: the server had closed it or says so now, and never saw this e-mail. When
+    it is in trouble indeed, it will tell the next connection so."""
+    is_closing = outcome.code == 421 and outcome.stage is Stage.MAIL
+    return is_closing or (outcome.code is None and not outcome.replied)
+
+
+def _verdict(code: int | None, text: str, stage: Stage) -> Verdict:
+    return UNREACHABLE if code is None else classify(code, text, stage)

@@ -1,0 +1,343 @@
+"""The dispatcher: one thread that drives all SMTP connections of a processor.
+
+Each connection carries one attempt at a time. An attempt goes: a unit of a reservation, the message,
+AttemptStarted committed, the SMTP transaction, the outcome committed. The loop never waits for a
+commit or a server: commits come back through the inbox, replies through the selector.
+"""
+
+from __future__ import annotations
+
+import logging
+import selectors
+import threading
+from collections.abc import Iterable, Mapping
+from functools import partial
+
+from domain.clock import Clock
+from mail.smtp.settings import SmtpSettings
+from mail.smtp.transport import Connection
+from mail.smtp.transport_errors import TransportError
+from processor.dispatch.attempt import Attempt
+from processor.dispatch.attempts import Attempts
+from processor.dispatch.connection_pool import Lane, Line, Wanted
+from processor.dispatch.inbox import Inbox
+from processor.dispatch.openers import Openers
+from processor.planner.send import Room, Send
+from processor.send_permissions import Gate
+from storage.postgres.outage import OUTAGE
+
+log = logging.getLogger(__name__)
+
+FACTS_AT_ONCE = 32
+"""So many go to the committer before the loop has gone round, that it need not wait while much is done."""
+
+
+class Dispatcher:
+    """`wake` is to be called after each commit and each refusal. `hungry` is set when a lane could take more
+    than it has.
+
+    Public methods may be called from any thread.
+    """
+
+    def __init__(self, gate: Gate, attempts: Attempts, clock: Clock, hungry: threading.Event) -> None:
+        self._gate = gate
+        self._attempts = attempts
+        self._hungry = hungry
+        self._lanes: dict[int, Lane] = {}
+        self._selector = selectors.DefaultSelector()
+        self._inbox = Inbox()
+        self._selector.register(self._inbox, selectors.EVENT_READ, None)
+        self.wake = self._inbox.wake
+        self._call = self._inbox.put
+        self._now = clock.seconds
+        self._openers = Openers(gate, self._call, self._opened, self._not_opened)
+        self._freed: dict[Lane, None] = {}
+        self._is_stopping = False
+        self._thread = threading.Thread(target=self._run, name="dispatch", daemon=True)
+        self.crashed: BaseException | None = None
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def is_running(self) -> bool:
+        """False before the start, after the stop, and when a defect has shown."""
+        return self._thread.is_alive() and self.crashed is None
+
+    def stop(self, patience: float) -> bool:
+        """No new attempt; waits for those in flight. After `patience` seconds what is left is cut off
+        and recorded for what it is. True when all ended by themselves."""
+        self._call(self._stop)
+        self._thread.join(patience)
+        ended = not self._thread.is_alive()
+        if not ended:
+            self._call(self._cut_off)
+            self._thread.join(10)
+        self._openers.close()
+        return ended
+
+    def rooms(self, servers: Iterable[int]) -> dict[int, Room]:
+        """How many more sends each lane would take now, and how many wait in it."""
+        rooms = {}
+        for server in servers:
+            lane = self._lanes.get(server)
+            rooms[server] = Room(lane.room(), lane.backlog()) if lane else Room(1)
+        return rooms
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether anything is planned or under way."""
+        lanes = list(self._lanes.values())
+        return any(lane.backlog() or len(lane.lines) > len(lane.idle) for lane in lanes)
+
+    def release_all(self) -> None:
+        """Gives all planned sends back that have not started: they are planned anew."""
+        self._call(self._release_all)
+
+    def hand(self, sends: Iterable[Send]) -> None:
+        by_server: dict[int, list[Send]] = {}
+        for send in sends:
+            by_server.setdefault(send.server, []).append(send)
+        for server, given in by_server.items():
+            self._lanes.setdefault(server, Lane(server)).handed += len(given)
+        if by_server:
+            self._call(partial(self._hand, by_server))
+
+    def open_lanes(self, wanted: Mapping[int, Wanted]) -> None:
+        """Makes the lanes known, by server, and what their settings have come to be."""
+        self._call(partial(self._open_lanes, dict(wanted)))
+
+    # --- below: in the loop's thread -------------------------------------------------------------
+
+    def _run(self) -> None:
+        try:
+            next_tick = self._now() + 1
+            while not (self._is_stopping and self._is_drained()):
+                for key, events in self._selector.select(max(0.0, min(1.0, next_tick - self._now()))):
+                    if key.data is None:
+                        self._inbox.empty()
+                        self._attempts.hear()
+                    else:
+                        self._on_socket(key.data, events)
+                self._pump_freed()
+                if self._now() >= next_tick:
+                    self._tick()
+                    next_tick = self._now() + 1
+                self._attempts.flush()
+        except BaseException as error:
+            self.crashed = error
+            log.exception("the dispatcher stopped on an error")
+            raise
+        finally:
+            for lane in self._lanes.values():
+                for line in list(lane.lines):
+                    self._drop(line)
+
+    def _is_drained(self) -> bool:
+        return not self._attempts.pending and not self._inbox and not any(
+            line.attempt for lane in self._lanes.values() for line in lane.lines
+        )  # fmt: skip
+
+    def _stop(self) -> None:
+        self._is_stopping = True
+        for lane in self._lanes.values():
+            self._release(lane)
+            for line in list(lane.idle):
+                self._drop(line)
+
+    def _cut_off(self) -> None:
+        for lane in self._lanes.values():
+            for line in list(lane.lines):
+                if line.attempt is not None:
+                    self._lost(line, "the processor was stopped before the server answered")
+
+    def _open_lanes(self, wanted: dict[int, Wanted]) -> None:
+        for server, settings in wanted.items():
+            lane = self._lanes.setdefault(server, Lane(server))
+            lane.max_conns, lane.idle_timeout = settings.max_conns, settings.idle_timeout
+            if lane.smtp != settings.smtp:
+                lane.smtp = settings.smtp
+            for line in list(lane.idle):
+                if not lane.keeps(line):
+                    self._drop(line)
+
+    def _hand(self, by_server: dict[int, list[Send]]) -> None:
+        for server, sends in by_server.items():
+            lane = self._lanes[server]
+            lane.waiting.extend(sends)
+            lane.arrived += len(sends)
+            self._pump(lane)
+
+    def _pump(self, lane: Lane) -> None:
+        """Gives waiting sends to idle lines, and opens lines while there are more sends than lines."""
+        if self._is_stopping or not self._gate.view.is_open(lane.server, self._now()):
+            self._release(lane)
+            return
+        while lane.waiting and lane.idle:
+            self._begin(lane.idle.pop(), lane.waiting.popleft())
+            self._attempts.flush(at_least=FACTS_AT_ONCE)
+        if lane.waiting and len(lane.lines) < lane.max_conns:
+            for _ in range(lane.connections_wanted()):
+                lane.opening += 1
+                self._openers.open(lane)
+        if not self._hungry.is_set() and lane.is_hungry():
+            self._hungry.set()
+
+    def _pump_freed(self) -> None:
+        """Not line by line as they become free: messages that are made one after the other find what they
+        need in the machine's caches (docs/decisions/0001-one-loop-for-all-connections.md)."""
+        while self._freed:
+            freed, self._freed = self._freed, {}
+            for lane in freed:
+                self._pump(lane)
+
+    def _release_all(self) -> None:
+        for lane in self._lanes.values():
+            self._release(lane)
+
+    def _release(self, lane: Lane) -> None:
+        for send in lane.waiting:
+            self._attempts.in_hand.release(send.key)
+        lane.waiting.clear()
+
+    def _opened(self, lane: Lane, connection: Connection, settings: SmtpSettings) -> None:
+        lane.opening -= 1
+        smtp = lane.smtp if settings == lane.smtp else settings
+        line = Line(lane, connection, smtp, idle_since=self._now())
+        if self._is_stopping:
+            connection.close()
+            return
+        lane.lines.add(line)
+        lane.idle.append(line)
+        self._selector.register(connection, selectors.EVENT_READ, line)
+        self._pump(lane)
+
+    def _not_opened(self, lane: Lane, error: Exception) -> None:
+        lane.opening -= 1
+        if not isinstance(error, TransportError):
+            # The database was away, say: nothing is known of the server, whose sends are planned anew.
+            self._release(lane)
+            if not isinstance(error, OUTAGE):
+                self.crashed = error
+        elif lane.lines:
+            lane.cap(self._now())
+        elif not lane.opening:
+            # The last one of several that were opened at once: none got through.
+            self._release(lane)
+            self._attempts.suspend_for_connect(lane, error)
+
+    def _begin(self, line: Line, send: Send) -> None:
+        attempt = self._attempts.begin(send, line.connection, partial(self._committed, line))
+        if attempt is None:
+            line.lane.idle.append(line)
+        else:
+            line.attempt = attempt
+
+    def _committed(self, line: Line, error: Exception | None) -> None:
+        attempt = line.attempt
+        if attempt is None:
+            return
+        now = self._now()
+        if error is None and line.is_open and self._attempts.may_go(attempt, now):
+            self._offer(line, attempt, now)
+            return
+        if error is None:
+            self._attempts.not_offered(attempt, now)
+        line.attempt = None
+        self._rest(line)
+
+    def _offer(self, line: Line, attempt: Attempt, now: float) -> None:
+        line.connection.queue(attempt.transaction.start())
+        attempt.deadline = now + attempt.transaction.deadline
+        if attempt.transaction.outcome is not None:
+            self._finish(line, attempt)
+        else:
+            self._flush(line)
+
+    def _rest(self, line: Line) -> None:
+        """The line is free for the next send."""
+        if not line.is_open:
+            return
+        if line.lane.keeps(line):
+            line.idle_since = self._now()
+            line.lane.idle.append(line)
+        else:
+            self._drop(line)
+        self._freed[line.lane] = None
+
+    def _on_socket(self, line: Line, events: int) -> None:
+        if events & selectors.EVENT_WRITE:
+            self._flush(line)
+        if not events & selectors.EVENT_READ or not line.is_open:
+            return
+        data = line.connection.receive()
+        if data is None:
+            self._flush(line)
+        elif not data:
+            self._lost(line, line.connection.closed_because)
+        elif line.attempt is None or not line.attempt.deadline:
+            self._drop(line)
+        else:
+            self._answered(line, line.attempt, data)
+
+    def _answered(self, line: Line, attempt: Attempt, data: bytes) -> None:
+        transaction, state = attempt.transaction, attempt.transaction.state
+        reply = transaction.receive(data, line.connection.unsent)
+        if transaction.outcome is not None:
+            self._finish(line, attempt)
+            return
+        if transaction.state is not state:
+            attempt.deadline = self._now() + transaction.deadline
+        if reply:
+            line.connection.queue(reply)
+            self._flush(line)
+
+    def _flush(self, line: Line) -> None:
+        """What the socket does not take now goes out when it is writable; a broken one tells `receive`."""
+        line.connection.flush()
+        if line.connection.wants_write != line.is_writing:
+            line.is_writing = not line.is_writing
+            events = selectors.EVENT_READ | (selectors.EVENT_WRITE if line.is_writing else 0)
+            self._selector.modify(line.connection, events, line)
+
+    def _lost(self, line: Line, reason: str) -> None:
+        """The connection is gone or given up, maybe in the middle of an attempt."""
+        attempt = line.attempt
+        if attempt is not None and attempt.deadline:
+            attempt.transaction.lost(reason, line.connection.unsent)
+            self._finish(line, attempt)
+        else:
+            self._drop(line)
+
+    def _finish(self, line: Line, attempt: Attempt) -> None:
+        line.attempt = None
+        is_first, line.has_served = not line.has_served, True
+        if self._attempts.end(attempt, line.lane, is_first=is_first, now=self._now()):
+            self._rest(line)
+        else:
+            self._drop(line)
+            self._freed[line.lane] = None
+
+    def _drop(self, line: Line) -> None:
+        if not line.is_open:
+            return
+        line.is_open = False
+        line.lane.lines.discard(line)
+        if line in line.lane.idle:
+            line.lane.idle.remove(line)
+        self._selector.unregister(line.connection)
+        line.connection.close()
+
+    def _tick(self) -> None:
+        """Once a second: time-outs, idle lines, rates, facts that the database did not take."""
+        now = self._now()
+        self._attempts.tell_again()
+        for lane in self._lanes.values():
+            lane.measure(1.0)
+            lane.uncap(now)
+            for line in list(lane.lines):
+                if line.attempt is not None and line.attempt.deadline and now > line.attempt.deadline:
+                    self._lost(line, "the server did not answer in time")
+                elif line.attempt is None and now - line.idle_since > lane.idle_timeout:
+                    self._drop(line)
+            if lane.waiting or lane.room():
+                self._pump(lane)

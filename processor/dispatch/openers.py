@@ -1,0 +1,60 @@
+"""What opens connections: connecting, negotiating TLS and signing in block, and are kept out of the loop."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+from mail.smtp.settings import SmtpSettings
+from mail.smtp.transport import Connection, connect
+from mail.smtp.transport_errors import TransportError
+from processor.dispatch.connection_pool import Lane
+from processor.send_permissions import Gate
+from storage.postgres.outage import OUTAGE
+
+log = logging.getLogger(__name__)
+
+THREADS = 16
+
+
+class Openers:
+    """What comes of an attempt to open a connection is told through `call`, which brings it into the loop."""
+
+    def __init__(
+        self,
+        gate: Gate,
+        call: Callable[[Callable[[], None]], None],
+        opened: Callable[[Lane, Connection, SmtpSettings], None],
+        not_opened: Callable[[Lane, Exception], None],
+    ) -> None:
+        self._gate = gate
+        self._call = call
+        self._opened = opened
+        self._not_opened = not_opened
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="open-smtp")
+
+    def open(self, lane: Lane) -> None:
+        self._threads.submit(self._try, lane)
+
+    def close(self) -> None:
+        """Those under way end by themselves, and find nobody to tell."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def _try(self, lane: Lane) -> None:
+        try:
+            settings, password = self._gate.login(lane.server)
+            patience = self._gate.view.servers[lane.server].settings.wait_timeout
+            connection = connect(settings, password, timeout=patience)
+        except Exception as error:  # noqa: BLE001  # Whoever waits for the connection must hear of it.
+            self._log(lane, error)
+            self._call(partial(self._not_opened, lane, error))
+        else:
+            self._call(partial(self._opened, lane, connection, settings))
+
+    def _log(self, lane: Lane, error: Exception) -> None:
+        if isinstance(error, OUTAGE):
+            log.warning("no login for server %d: %s", lane.server, str(error).strip())
+        elif not isinstance(error, TransportError):
+            log.error("a connection to server %d could not be opened", lane.server, exc_info=error)

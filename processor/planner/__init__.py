@@ -1,0 +1,1 @@
+"""Which deliveries go out next, and through which server."""

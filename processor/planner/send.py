@@ -1,0 +1,46 @@
+"""What planning and dispatching exchange: sends one way, room for more the other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from mail.message.compose import Recipient
+
+
+class Send(NamedTuple):
+    """`version` is that of the delivery's last event; `remaining` the server's capacity when chosen;
+    `attempts` those that counted so far; `first_failed_at` epoch seconds or None; `not_mailable` why the
+    person must not be mailed, as the directory said when it was read for this; `read_at` is when that was,
+    as the gate counts; `id_domain` the Message-ID's domain that the first attempt has given it, None before
+    that; `listed_as` the number that the directory has for the person where `recipient` is that of a
+    message, 0 for an address that nobody has."""
+
+    campaign: int
+    recipient: int
+    version: int
+    attempts: int
+    first_failed_at: float | None
+    server: int
+    remaining: int | None
+    person: Recipient
+    not_mailable: str | None = None
+    id_domain: str | None = None
+    read_at: int = 0
+    listed_as: int | None = None
+
+    @property
+    def key(self) -> tuple[int, int]:
+        return (self.campaign, self.recipient)
+
+    @property
+    def person_number(self) -> int:
+        return self.recipient if self.listed_as is None else self.listed_as
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """How many more sends a lane takes, and how many planned ones wait in it."""
+
+    free: int
+    waiting: int = 0

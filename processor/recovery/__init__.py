@@ -1,0 +1,1 @@
+"""Who lives, and what the dead have left open."""

@@ -1,0 +1,260 @@
+"""The gate: what may be sent at this moment, as the log says.
+
+Campaigns, servers and the policy are read from their streams whenever one of them changes; each
+attempt looks at the resulting view, so a pause is in force within the time of one notification.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from application.decisions import Postledger
+from domain.calendar import Calendar, Hours, both
+from domain.campaign.campaign import Campaign, State
+from domain.capacity.capacity import Limits
+from domain.delivery.reply import Stage
+from domain.policy import SendingPolicy
+from domain.server.server import SmtpServer
+from domain.streams import Kind, campaign_of, campaign_stream, kind_of, number_of
+from mail.message.compose import CampaignContent, Composer, Skeleton
+from mail.smtp.settings import SmtpSettings
+from mail.smtp.transport_errors import LoginError
+from mail.template.render import MessageError
+from projections import servers
+from projections.following.schema import log_head, positions
+from storage import content
+from storage.postgres.pool import Pool
+from storage.secrets import Secrets, SecretsError
+
+CHANGES = """
+    SELECT DISTINCT stream_id FROM events
+    WHERE position > %s AND position <= %s AND topic NOT LIKE 'delivery.%%'
+      AND topic NOT LIKE 'capacity.%%' AND topic NOT LIKE 'audience.%%'
+"""
+
+MOST_CAMPAIGNS = 100
+MOST_STALE = 10_000
+"""People to remember by number as no longer mailable; when there are more, everybody counts as such."""
+
+
+@dataclass(frozen=True)
+class View:
+    """`campaigns` may be sent; `open_until` says until which epoch second a server may be used, for
+    those that may be used now."""
+
+    policy: SendingPolicy
+    campaigns: frozenset[int] = frozenset()
+    open_until: Mapping[int, float] = field(default_factory=dict)
+    servers: Mapping[int, SmtpServer] = field(default_factory=dict)
+    limits: Mapping[int, Limits] = field(default_factory=dict)
+
+    @property
+    def calendar(self) -> Calendar:
+        return self.policy.calendar
+
+    def is_open(self, server: int, now: float) -> bool:
+        return now < self.open_until.get(server, 0.0)
+
+    def may_start(self, campaign: int, server: int, now: float) -> bool:
+        return campaign in self.campaigns and now < self.open_until.get(server, 0.0)
+
+
+class Gate:
+    """`view` is replaced whole, so any thread may read it without a lock."""
+
+    def __init__(self, pool: Pool, application: Postledger, secrets: Secrets, public_url: str) -> None:
+        self._pool = pool
+        self._application = application
+        self._secrets = secrets
+        self._public_url = public_url
+        self._position = -1
+        self._servers: dict[int, SmtpServer] = {}
+        self._campaigns: dict[int, Campaign] = {}
+        self._composers: dict[int, tuple[Composer, dict[str, Skeleton]]] = {}
+        self._news = 0
+        self._stale: dict[int, int] = {}
+        self._all_stale = 0
+        self.broken: dict[int, str] = {}
+        self._resting: dict[int, datetime] = {}
+        self._lock = threading.Lock()
+        self._policy = application.policy()
+        self.view = View(self._policy)
+
+    def refresh(self, now: datetime) -> None:
+        """Reads what changed since the last call; safe to call from several threads."""
+        with self._lock:
+            changed, position = self._changes()
+            if any(kind_of(stream) is Kind.POLICY for stream in changed):
+                self._take_policy(self._application.policy())
+            for stream in changed:
+                self._reload(stream)
+            self._position = position
+            self.view = self._view(now)
+
+    def track(self, campaigns: Collection[int], now: datetime) -> None:
+        """Makes campaigns that have something to send known, texts compiled; one that no message can be made
+        of is in `broken` and not sent."""
+        with self._lock:
+            known = self._composers.keys() | self.broken.keys()
+            new = [number for number in campaigns if number not in known]
+            for number in new:
+                self._reload(campaign_stream(number))
+                try:
+                    self._composers[number] = self._compiled(self._campaigns[number]), {}
+                except MessageError as error:
+                    self.broken[number] = str(error)
+            if new:
+                self._forget_others(set(campaigns))
+                self.view = self._view(now)
+
+    def skeleton(self, campaign: int, server: int) -> Skeleton | None:
+        """None when the campaign is not tracked any more; never touches the database. Raises SenderError."""
+        kept = self._composers.get(campaign)
+        if kept is None:
+            return None
+        composer, skeletons = kept
+        from_email = self.view.servers[server].settings.from_email
+        skeleton = skeletons.get(from_email)
+        if skeleton is None:
+            skeleton = skeletons[from_email] = composer.for_server(from_email)
+        return skeleton
+
+    def login(self, server: int) -> tuple[SmtpSettings, str]:
+        """What it takes to connect, the password in clear. Raises LoginError when no key opens it."""
+        with self._pool.transaction() as cursor:
+            try:
+                password = self._secrets.password_of(cursor, server)
+            except SecretsError as error:
+                raise LoginError(Stage.AUTH, str(error)) from error
+        return SmtpSettings.of(self.view.servers[server].settings.as_dict()), password or ""
+
+    def rest(self, server: int, until: datetime, now: datetime) -> None:
+        """Closes a server here at once; the event that says so is on its way to the log."""
+        with self._lock:
+            self._resting[server] = until
+            self.view = self._view(now)
+
+    def rests_by_the_log(self, server: int, until: datetime) -> None:
+        """The event has been read: from now on the log alone says how long, and that somebody resumes it."""
+        with self._lock:
+            if self._resting.get(server) == until:
+                del self._resting[server]
+
+    def is_cancelled(self, campaign: int) -> bool:
+        return self._campaigns[campaign].state is State.CANCELLED
+
+    def servers_for(self, campaign: int) -> set[int]:
+        """Those that may send it, now or at another time."""
+        direct = self._campaigns[campaign].messenger
+        enabled = {number for number, server in self.view.servers.items() if server.is_enabled()}
+        return enabled if direct is None else {direct}
+
+    def lists(self, campaign: int) -> list[int]:
+        return list(self._campaigns[campaign].lists)
+
+    def is_transactional(self, campaign: int) -> bool:
+        return self._campaigns[campaign].transactional
+
+    def became_stale(self, recipient: int | None) -> None:
+        """The directory says that a person (None: anybody) may have stopped being mailable."""
+        self._news += 1
+        if recipient is None or len(self._stale) >= MOST_STALE:
+            self._all_stale = self._news
+            self._stale.clear()
+        else:
+            self._stale[recipient] = self._news
+
+    def about_to_read(self) -> int:
+        """Call before reading people from the directory; `is_stale` asks for the number."""
+        return self._news
+
+    def is_stale(self, recipient: int, read_at: int) -> bool:
+        """Whether the directory has had news of a person since it was read. Any news may be about an address
+        that nobody had (0)."""
+        if recipient == 0:
+            return read_at < self._news
+        return read_at < self._all_stale or read_at < self._stale.get(recipient, 0)
+
+    def _changes(self) -> tuple[list[UUID], int]:
+        """The streams that changed, and up to which position: what is not reloaded is looked for again."""
+        position = self._position
+        with self._pool.transaction() as cursor:
+            if position < 0:
+                position = min(positions(cursor).values())
+                numbers = servers.numbers(cursor)
+                self._servers = {number: self._application.server(number) for number in numbers}
+            head = log_head(cursor)
+            cursor.execute(CHANGES, (position, head))
+            return [UUID(str(stream)) for (stream,) in cursor.fetchall()], head
+
+    def _reload(self, stream: UUID) -> None:
+        kind = kind_of(stream)
+        if kind is Kind.SERVER:
+            number = number_of(stream)
+            self._servers[number] = self._application.server(number)
+        elif kind is Kind.CAMPAIGN:
+            number = campaign_of(stream)
+            self._campaigns[number] = self._application.campaign(number)
+
+    def _compiled(self, campaign: Campaign) -> Composer:
+        number, parts = campaign.number, (campaign.text, campaign.html)
+        with self._pool.transaction() as cursor:
+            text, html = (content.text_of(cursor, part) if part else None for part in parts)
+        return Composer(
+            CampaignContent(
+                number=number,
+                uuid=str(campaign_stream(number)),
+                name=campaign.name,
+                subject=campaign.subject,
+                text=text,
+                html=html,
+                headers=[(name, value) for name, value in campaign.headers],
+                attributes=campaign.attributes,
+                transactional=campaign.transactional,
+            ),
+            public_url=self._policy.public_address or self._public_url,
+            token_key=self._secrets.token_key(),
+        )
+
+    def _take_policy(self, policy: SendingPolicy) -> None:
+        """Messages are compiled with the address that their links lead to."""
+        if policy.public_address != self._policy.public_address:
+            self._composers.clear()
+            self.broken.clear()
+        self._policy = policy
+
+    def _forget_others(self, campaigns: set[int]) -> None:
+        """Keeps no texts of campaigns that were sent long ago."""
+        if len(self._campaigns) <= MOST_CAMPAIGNS:
+            return
+        for number in self._campaigns.keys() - campaigns:
+            del self._campaigns[number]
+            self._composers.pop(number, None)
+            self.broken.pop(number, None)
+
+    def _view(self, now: datetime) -> View:
+        policy = self._policy
+        open_until = {}
+        for number, server in self._servers.items():
+            calendar: Hours = policy.calendar
+            if server.settings.window:
+                calendar = both(calendar, server.calendar(policy.timezone))
+            is_resting = number in self._resting and now < self._resting[number]
+            if server.is_usable(now) and not is_resting and calendar.is_open(now):
+                closes = calendar.closes_at(now)
+                open_until[number] = closes.timestamp() if closes else float("inf")
+        return View(
+            policy=policy,
+            campaigns=frozenset(
+                number
+                for number, campaign in self._campaigns.items()
+                if campaign.may_send() and number not in self.broken and not policy.queue_paused
+            ),
+            open_until=open_until,
+            servers=dict(self._servers),
+            limits={number: server.limits() for number, server in self._servers.items()},
+        )

@@ -1,0 +1,1 @@
+"""How projections follow the log."""

@@ -1,0 +1,1 @@
+"""The queue: one row a delivery."""

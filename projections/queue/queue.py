@@ -1,0 +1,207 @@
+"""The queue: what is due, what is on its way, what is left. For lists see projections.queue.items."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from domain.streams import delivery_stream
+
+STATUSES = ("queued", "sending", "sent", "failed", "cancelled", "unknown", "suppressed")
+"""By the number that the table has for them."""
+
+COUNTS = """
+    SELECT coalesce(sum(queued), 0), coalesce(sum(sending), 0), coalesce(sum(sent), 0),
+           coalesce(sum(failed), 0), coalesce(sum(cancelled), 0), coalesce(sum(unknown), 0),
+           coalesce(sum(suppressed), 0)
+    FROM queue_campaigns
+"""
+
+NEXT_SCHEDULED = """
+    SELECT min(due) FROM (
+        SELECT (SELECT due FROM queue q WHERE q.campaign = c.campaign AND q.status = 0
+                ORDER BY due LIMIT 1)
+        FROM queue_campaigns c WHERE c.state IN ('running', 'finished') AND c.queued > 0
+        UNION ALL
+        SELECT send_at FROM queue_campaigns WHERE state = 'scheduled'
+    ) AS waiting (due)
+"""
+
+NEXT_DUE = """
+    SELECT min(due) FROM (
+        SELECT (SELECT due FROM queue q WHERE q.campaign = c.campaign AND q.status = 0 AND q.due > %s
+                ORDER BY due LIMIT 1)
+        FROM queue_campaigns c WHERE c.state IN ('running', 'finished') AND c.queued > 0
+    ) AS waiting (due)
+"""
+
+WITH_WORK = """
+    SELECT campaign, priority, messenger FROM queue_campaigns
+    WHERE state IN ('running', 'finished') AND queued > 0
+    ORDER BY campaign
+"""
+
+TO_QUEUE = """
+    SELECT campaign FROM queue_campaigns
+    WHERE state IN ('running', 'paused') AND NOT queueing_finished AND NOT transactional
+    ORDER BY campaign
+"""
+
+DRAINED = """
+    SELECT campaign FROM queue_campaigns
+    WHERE state = 'running' AND queueing_finished AND queued + sending = 0
+    ORDER BY campaign
+"""
+
+# The whole range is one stretch of the index queue_due, so the number of rows behind the limit costs
+# nothing; nor do the entries before `after` that a vacuum has not removed yet.
+DUE = """
+    SELECT campaign, recipient, version, attempts, nullif(server, 0), due, first_failed_at
+    FROM queue
+    WHERE campaign = %(campaign)s AND status = 0 AND due <= %(now)s
+      AND (due, recipient) > (%(after_due)s::timestamptz, %(after_recipient)s)
+      AND (%(of)s = 1 OR recipient %% %(of)s = %(rank)s)
+    ORDER BY due, recipient LIMIT %(limit)s
+"""
+
+SENDING = """
+    SELECT q.campaign, q.recipient, q.version, q.server
+    FROM queue_campaigns c JOIN queue q ON q.campaign = c.campaign AND q.status = 1
+    WHERE c.sending > 0
+    ORDER BY q.campaign, q.recipient
+"""
+
+STARTED_BY = """
+    SELECT s.place
+    FROM unnest(%s::uuid[], %s::integer[]) WITH ORDINALITY AS s (stream_id, version, place)
+    JOIN events e ON e.stream_id = s.stream_id AND e.version = s.version
+    WHERE convert_from(e.state, 'UTF8')::jsonb->>'by' = ANY (%s)
+    ORDER BY s.place
+"""
+
+
+class CampaignWithWork(NamedTuple):
+    """`server` is the only one to use, None for automatic."""
+
+    campaign: int
+    priority: str
+    server: int | None
+
+
+class Due(NamedTuple):
+    """A delivery that may be tried. The next event in its stream has `version` + 1. `server` is the
+    last one tried."""
+
+    campaign: int
+    recipient: int
+    version: int
+    attempts: int
+    server: int | None
+    due: datetime
+    first_failed_at: datetime | None
+
+
+class InFlight(NamedTuple):
+    """An attempt without an outcome; `version` is that of its AttemptStarted."""
+
+    campaign: int
+    recipient: int
+    version: int
+    server: int
+
+
+def counts(cursor: Any) -> dict[str, int]:
+    """Deliveries by status, all statuses present."""
+    cursor.execute(COUNTS)
+    return {status: int(n) for status, n in zip(STATUSES, cursor.fetchone(), strict=True)}
+
+
+def next_scheduled_at(cursor: Any) -> datetime | None:
+    """When the first delivery that waits in a running campaign is to be tried, or a scheduled campaign
+    to start. It may lie in the past: then capacity or the calendar holds it."""
+    cursor.execute(NEXT_SCHEDULED)
+    found: datetime | None = cursor.fetchone()[0]
+    return found
+
+
+def next_due_after(cursor: Any, now: datetime) -> datetime | None:
+    """When the next delivery becomes due that is not due yet."""
+    cursor.execute(NEXT_DUE, (now,))
+    found: datetime | None = cursor.fetchone()[0]
+    return found
+
+
+def campaigns_with_work(cursor: Any) -> list[CampaignWithWork]:
+    """Campaigns that may send and have something in the queue, due or not. In a finished one that is what
+    somebody has put back."""
+    cursor.execute(WITH_WORK)
+    return [CampaignWithWork(*row) for row in cursor.fetchall()]
+
+
+def campaigns_to_queue(cursor: Any) -> list[int]:
+    """Started campaigns whose audience is not wholly in the queue, paused ones too."""
+    cursor.execute(TO_QUEUE)
+    return [campaign for (campaign,) in cursor.fetchall()]
+
+
+def drained_campaigns(cursor: Any) -> list[int]:
+    """Running campaigns that have nothing left to do."""
+    cursor.execute(DRAINED)
+    return [campaign for (campaign,) in cursor.fetchall()]
+
+
+def is_drained(cursor: Any, campaign: int) -> bool:
+    """Whether the whole audience has been queued and nothing of it waits or is on its way."""
+    cursor.execute(
+        "SELECT queueing_finished AND queued + sending = 0 FROM queue_campaigns WHERE campaign = %s",
+        (campaign,),
+    )
+    row = cursor.fetchone()
+    return row is not None and bool(row[0])
+
+
+def due(
+    cursor: Any,
+    campaign: int,
+    now: datetime,
+    limit: int,
+    after: tuple[datetime, int] | None = None,
+    share: tuple[int, int] = (0, 1),
+) -> list[Due]:
+    """The campaign's deliveries that may be tried now, the one that waits longest first.
+
+    `after` is (due, recipient) of the last row that a search a moment ago gave; start without it now
+    and then, since what was put back in the queue may lie before. `share` is (rank, of): only
+    recipients whose number modulo `of` is `rank`.
+    """
+    rank, of = share
+    after_due, after_recipient = after or ("-infinity", 0)
+    cursor.execute(
+        DUE,
+        {
+            "campaign": campaign,
+            "now": now,
+            "limit": limit,
+            "after_due": after_due,
+            "after_recipient": after_recipient,
+            "rank": rank,
+            "of": of,
+        },
+    )
+    return [Due(*row) for row in cursor.fetchall()]
+
+
+def in_flight(cursor: Any, processors: Sequence[int]) -> list[InFlight]:
+    """Attempts that these processors started and that have no outcome, as far as is projected."""
+    cursor.execute(SENDING)
+    sending = [InFlight(*row) for row in cursor.fetchall()]
+    cursor.execute(
+        STARTED_BY,
+        (
+            [str(delivery_stream(attempt.campaign, attempt.recipient)) for attempt in sending],
+            [attempt.version for attempt in sending],
+            [f"processor:{number}" for number in processors],
+        ),
+    )
+    return [sending[place - 1] for (place,) in cursor.fetchall()]

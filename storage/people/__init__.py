@@ -1,0 +1,1 @@
+"""The directory: personal data lives here alone."""

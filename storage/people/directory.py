@@ -1,0 +1,296 @@
+"""Who people are, on which lists, and whether they may be mailed. Personal data lives here alone.
+
+Every function takes a cursor of an open transaction. Whatever makes a recipient stop being mailable
+notifies the channel postledger_directory with the recipient's number, or * for many at once.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from storage.people.personal_data import (
+    DirectoryError,
+    TakenError,
+    checked_attributes,
+    checked_email,
+    checked_list_name,
+    checked_name,
+)
+
+LARGEST_NUMBER = 2**31 - 1
+STATUSES = ("enabled", "disabled", "blocklisted", "erased")
+OPTINS = ("single", "double")
+
+_UUID = re.compile("[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+
+
+class Addressee(NamedTuple):
+    """A recipient at the moment of sending. `reason` is None when mailable, else blocklisted, disabled,
+    unsubscribed (from, or never confirmed on, all lists asked about) or erased."""
+
+    number: int
+    uuid: str | None
+    email: str | None
+    name: str
+    attributes: dict[str, Any]
+    reason: str | None
+
+
+class Recipient(NamedTuple):
+    number: int
+    uuid: str
+    email: str | None
+    name: str
+    attributes: dict[str, Any]
+    status: str
+    created_at: datetime
+    updated_at: datetime
+
+
+class List(NamedTuple):
+    number: int
+    uuid: str
+    name: str
+    optin: str
+    created_at: datetime
+
+
+class Subscription(NamedTuple):
+    list: int
+    name: str
+    status: str
+    updated_at: datetime
+
+
+def mailable(cursor: Any, lists: Sequence[int], recipients: Sequence[int]) -> list[Addressee]:
+    """One row for each number asked for, in that order; a number that nobody has counts as erased."""
+    # The lateral join with its LIMIT keeps the planner from reading whole lists for a few people.
+    cursor.execute(
+        """
+        SELECT asked.number, r.uuid::text, r.email, coalesce(r.name, ''), coalesce(r.attributes, '{}'),
+               CASE WHEN r.number IS NULL THEN 'erased'
+                    WHEN r.status <> 'enabled' THEN r.status
+                    WHEN s.subscribed IS NULL THEN 'unsubscribed' END
+        FROM unnest(%s::integer[]) WITH ORDINALITY AS asked (number, place)
+        LEFT JOIN recipients r ON r.number = asked.number
+        LEFT JOIN LATERAL (
+            SELECT true AS subscribed FROM subscriptions s JOIN lists l ON l.number = s.list
+            WHERE s.recipient = r.number AND s.list = ANY (%s)
+              AND (s.status = 'confirmed' OR (s.status = 'unconfirmed' AND l.optin = 'single'))
+            LIMIT 1) s ON true
+        ORDER BY asked.place
+        """,
+        (list(recipients), list(lists)),
+    )
+    return [Addressee(*row) for row in cursor.fetchall()]
+
+
+def sample(cursor: Any, lists: Sequence[int], count: int) -> list[int]:
+    """About `count` numbers from all over the lists, of people whether mailable or not."""
+    cursor.execute(
+        """
+        WITH spread AS (SELECT max(number) AS most FROM recipients),
+        starts AS (SELECT most::bigint * step / %(count)s AS start
+                   FROM spread, generate_series(0, %(count)s - 1) AS step)
+        SELECT DISTINCT found.recipient FROM starts
+        CROSS JOIN LATERAL (SELECT s.recipient FROM unnest(%(lists)s::integer[]) AS wanted (list)
+                            CROSS JOIN LATERAL (SELECT recipient FROM subscriptions s
+                                                WHERE s.list = wanted.list AND s.recipient > starts.start
+                                                ORDER BY s.recipient LIMIT 1) s
+                            ORDER BY s.recipient LIMIT 1) AS found
+        ORDER BY 1
+        """,
+        {"count": count, "lists": list(lists)},
+    )
+    return [number for (number,) in cursor.fetchall()]
+
+
+def create_list(cursor: Any, name: str, optin: str = "single") -> int:
+    """Raises DirectoryError when the name is taken or not acceptable."""
+    if optin not in OPTINS:
+        raise DirectoryError(f"opt-in is one of {', '.join(OPTINS)}")
+    cursor.execute(
+        "INSERT INTO lists (name, optin) VALUES (%s, %s)"
+        " ON CONFLICT (name) WHERE deleted_at IS NULL DO NOTHING RETURNING number",
+        (checked_list_name(name), optin),
+    )
+    row = cursor.fetchone()
+    if row is None:
+        raise TakenError("a list of that name exists already")
+    return int(row[0])
+
+
+def find_list(cursor: Any, name_or_number: str) -> List | None:
+    """By name first; digits that are no list's name are taken as a number."""
+    number = int(name_or_number) if re.fullmatch("[0-9]{1,9}", name_or_number) else None
+    cursor.execute(
+        "SELECT number, uuid::text, name, optin, created_at FROM lists"
+        " WHERE (name = %s OR number = %s) AND deleted_at IS NULL ORDER BY name = %s DESC LIMIT 1",
+        (name_or_number, number, name_or_number),
+    )
+    row = cursor.fetchone()
+    return None if row is None else List(*row)
+
+
+def find_or_create_list(cursor: Any, name: str, optin: str = "single") -> int:
+    found = find_list(cursor, name)
+    return found.number if found else create_list(cursor, name, optin)
+
+
+def lists(cursor: Any) -> list[tuple[List, int]]:
+    """Every list with the number of its subscriptions that are not unsubscribed, by name."""
+    cursor.execute(
+        """
+        SELECT l.number, l.uuid::text, l.name, l.optin, l.created_at,
+               (SELECT coalesce(sum(people), 0)::bigint FROM list_sizes s
+                WHERE s.list = l.number AND s.status <> 'unsubscribed')
+        FROM lists l WHERE l.deleted_at IS NULL ORDER BY l.name
+        """
+    )
+    return [(List(*row[:5]), row[5]) for row in cursor.fetchall()]
+
+
+def list_names(cursor: Any) -> list[tuple[int, str]]:
+    """(number, name) of every list, by name."""
+    cursor.execute("SELECT number, name FROM lists WHERE deleted_at IS NULL ORDER BY name")
+    return cursor.fetchall()  # type: ignore[no-any-return]
+
+
+def add_recipient(
+    cursor: Any, email: str, name: str = "", attributes: dict[str, Any] | None = None, status: str = "enabled"
+) -> int:
+    """The number of the new recipient. Raises DirectoryError when somebody has the address already."""
+    if status not in ("enabled", "disabled", "blocklisted"):
+        raise DirectoryError("the status is one of enabled, disabled, blocklisted")
+    cursor.execute(
+        "INSERT INTO recipients (email, name, attributes, status) VALUES (%s, %s, %s, %s)"
+        " ON CONFLICT (lower(email)) DO NOTHING RETURNING number",
+        (checked_email(email), checked_name(name), checked_attributes(attributes or {}), status),
+    )
+    row = cursor.fetchone()
+    if row is None:
+        raise TakenError("somebody has that e-mail address already")
+    return int(row[0])
+
+
+def subscribe(cursor: Any, list_number: int, recipient: int, status: str = "unconfirmed") -> None:
+    """Also confirms who was unconfirmed and brings back who had unsubscribed: the person asked for it."""
+    if status not in ("unconfirmed", "confirmed"):
+        raise DirectoryError("the status of a subscription is unconfirmed or confirmed")
+    cursor.execute(
+        """
+        INSERT INTO subscriptions (list, recipient, status) VALUES (%s, %s, %s)
+        ON CONFLICT (list, recipient) DO UPDATE SET status = excluded.status, updated_at = now()
+        WHERE subscriptions.status = 'unsubscribed' OR excluded.status = 'confirmed'
+        """,
+        (list_number, recipient, status),
+    )
+
+
+def find_recipient(cursor: Any, who: str) -> Recipient | None:
+    """By number, UUID or e-mail address (whatever its case)."""
+    number = int(who) if re.fullmatch("[0-9]{1,10}", who) and int(who) <= LARGEST_NUMBER else None
+    uuid = who if _UUID.fullmatch(who) else None
+    email = who.replace("\x00", "") if number is None and uuid is None else None
+    cursor.execute(
+        "SELECT number, uuid::text, email, name, attributes, status, created_at, updated_at FROM recipients"
+        " WHERE number = %s OR uuid = %s::uuid OR lower(email) = lower(%s)",
+        (number, uuid, email),
+    )
+    row = cursor.fetchone()
+    return None if row is None else Recipient(*row)
+
+
+def recipients(
+    cursor: Any, list_number: int | None = None, status: str | None = None, after: int = 0, limit: int = 100
+) -> list[Recipient]:
+    """A page in the order of numbers, above `after`."""
+    cursor.execute(
+        """
+        SELECT r.number, r.uuid::text, r.email, r.name, r.attributes, r.status, r.created_at, r.updated_at
+        FROM recipients r
+        WHERE r.number > %(after)s AND (%(status)s::text IS NULL OR r.status = %(status)s)
+          AND (%(list)s::integer IS NULL
+               OR EXISTS (SELECT FROM subscriptions s WHERE s.recipient = r.number AND s.list = %(list)s))
+        ORDER BY r.number LIMIT %(limit)s
+        """,
+        {"after": after, "status": status, "list": list_number, "limit": limit},
+    )
+    return [Recipient(*row) for row in cursor.fetchall()]
+
+
+def subscriptions_of(cursor: Any, recipient: int) -> list[Subscription]:
+    cursor.execute(
+        "SELECT s.list, l.name, s.status, s.updated_at FROM subscriptions s JOIN lists l ON l.number = s.list"
+        " WHERE s.recipient = %s ORDER BY l.name",
+        (recipient,),
+    )
+    return [Subscription(*row) for row in cursor.fetchall()]
+
+
+def set_status(cursor: Any, recipient: int, status: str) -> bool:
+    """To enabled, disabled or blocklisted; False when nobody (left) has that number."""
+    if status not in ("enabled", "disabled", "blocklisted"):
+        raise DirectoryError("the status is one of enabled, disabled, blocklisted")
+    cursor.execute(
+        "UPDATE recipients SET status = %s, updated_at = now() WHERE number = %s AND status <> 'erased'",
+        (status, recipient),
+    )
+    changed: bool = cursor.rowcount == 1
+    if changed and status != "enabled":
+        _notify(cursor, str(recipient))
+    return changed
+
+
+def blocklist(cursor: Any, recipient: int) -> bool:
+    """False when nobody (left) has that number."""
+    return set_status(cursor, recipient, "blocklisted")
+
+
+def blocklist_address(cursor: Any, email: str) -> int:
+    """Blocklists whoever has the address; an unknown one is entered, so that no import can mail it later."""
+    cursor.execute(
+        """
+        INSERT INTO recipients (email, status) VALUES (%s, 'blocklisted')
+        ON CONFLICT (lower(email)) DO UPDATE SET status = 'blocklisted', updated_at = now() RETURNING number
+        """,
+        (checked_email(email),),
+    )
+    number = int(cursor.fetchone()[0])
+    _notify(cursor, str(number))
+    return number
+
+
+def unsubscribe(cursor: Any, recipient: int, lists: Sequence[int] | None = None) -> int:
+    """From the lists named, None for all; how many subscriptions ended. Asking twice is no error."""
+    cursor.execute(
+        "UPDATE subscriptions SET status = 'unsubscribed', updated_at = now() WHERE recipient = %s"
+        " AND status <> 'unsubscribed' AND (%s::integer[] IS NULL OR list = ANY (%s::integer[]))",
+        (recipient, None if lists is None else list(lists), None if lists is None else list(lists)),
+    )
+    ended: int = cursor.rowcount
+    if ended:
+        _notify(cursor, str(recipient))
+    return ended
+
+
+def erase(cursor: Any, recipient: int) -> bool:
+    """Empties the row for good and leaves the lists; the number stays, since the log names it. False when
+    nobody (left) has that number."""
+    cursor.execute(
+        "UPDATE recipients SET email = NULL, name = '', attributes = '{}', status = 'erased',"
+        " updated_at = now() WHERE number = %s AND status <> 'erased'",
+        (recipient,),
+    )
+    if cursor.rowcount != 1:
+        return False
+    cursor.execute("DELETE FROM subscriptions WHERE recipient = %s", (recipient,))
+    _notify(cursor, str(recipient))
+    return True
+
+
+def _notify(cursor: Any, payload: str) -> None:
+    cursor.execute("SELECT pg_notify('postledger_directory', %s)", (payload,))

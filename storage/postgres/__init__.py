@@ -1,0 +1,1 @@
+"""PostgreSQL itself: a server of one's own, and connections to any."""

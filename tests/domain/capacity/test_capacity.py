@@ -1,0 +1,295 @@
+"""Reservations under random traffic, against attempts counted one by one."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from unittest.mock import patch
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from domain.capacity import capacity as module
+from domain.capacity.capacity import Capacity, Limits, Reserved, Returned, is_out_of_reach
+from domain.streams import capacity_stream
+
+STREAM = capacity_stream(1)
+DAY_LENGTH = 100.0  # a short day, so that traffic crosses midnight often
+
+
+def day_at(now: float) -> str:
+    return (date(2026, 1, 1) + timedelta(int(now // DAY_LENGTH))).isoformat()
+
+
+def reserved(version: int, n: int, day: str, until: float) -> Reserved:
+    return Reserved(originator_id=STREAM, originator_version=version, by="test", n=n, day=day, until=until)
+
+
+def returned(version: int, reservation: int, at: float, unused: int = 0, refused: int = 0) -> Returned:
+    return Returned(
+        originator_id=STREAM,
+        originator_version=version,
+        by="test",
+        reservation=reservation,
+        at=at,
+        unused=unused,
+        refused=refused,
+    )
+
+
+@dataclass
+class Held:
+    """A reservation in the hands of a processor."""
+
+    version: int
+    n: int
+    day: str
+    until: float
+    attempts: list[float] = field(default_factory=list)
+    refused: int = 0
+
+
+class Traffic:
+    """Processors that reserve all they are given, use it whenever they may, return it or die."""
+
+    def __init__(self, limits: Limits, seed: int) -> None:
+        self.limits = limits
+        self.chance = random.Random(seed)
+        self.capacity = Capacity(limits.window)
+        self.now = 0.0
+        self.held: list[Held] = []
+        self.attempts: list[float] = []
+        self.per_day: Counter[str] = Counter()
+
+    def run(self, steps: int) -> None:
+        for _ in range(steps):
+            self.now += self.chance.choice([0.0, 0.1, 1.0, self.limits.window / 3, 7.0])
+            self.chance.choice([self.reserve, self.reserve, self.use, self.use, self.give_back])()
+
+    def reserve(self) -> None:
+        day = day_at(self.now)
+        free = self.capacity.available(self.now, day, self.limits)
+        n = 5 if free is None else free
+        if n and self.chance.random() < 0.3:
+            n = self.chance.randint(1, n)
+        midnight = (self.now // DAY_LENGTH + 1) * DAY_LENGTH
+        until = min(self.now + self.chance.choice([0.5, 3.0, 10.0]), midnight)
+        if n:
+            version = self.capacity.version + 1
+            self.capacity.apply(version, reserved(version, n, day, until))
+            self.held.append(Held(version, n, day, until))
+
+    def use(self) -> None:
+        usable = [held for held in self.held if self.now <= held.until and len(held.attempts) < held.n]
+        if usable:
+            held = self.chance.choice(usable)
+            for _ in range(self.chance.randint(1, held.n - len(held.attempts))):
+                held.attempts.append(self.now)
+                self.attempts.append(self.now)
+                if self.chance.random() < 0.2:
+                    held.refused += 1
+                else:
+                    self.per_day[held.day] += 1
+
+    def give_back(self) -> None:
+        if self.held and self.chance.random() < 0.9:
+            held = self.held.pop(self.chance.randrange(len(self.held)))
+            version = self.capacity.version + 1
+            unused = held.n - len(held.attempts)
+            self.capacity.apply(version, returned(version, held.version, self.now, unused, held.refused))
+
+    def most_in_any_stretch(self) -> int:
+        window, attempts = self.limits.window, sorted(self.attempts)
+        return max((sum(start <= at < start + window for at in attempts) for start in attempts), default=0)
+
+
+limits = st.builds(
+    Limits,
+    st.sampled_from([0, 3, 20]),
+    st.none() | st.tuples(st.integers(1, 12), st.sampled_from([0.5, 1.0, 8.0, 30.0, 250.0])),
+)
+
+
+@settings(deadline=None, max_examples=300)
+@given(limits, st.integers(0, 2**32))
+def test_no_traffic_exceeds_a_limit(limits: Limits, seed: int) -> None:
+    traffic = Traffic(limits, seed)
+    traffic.run(150)
+    if limits.sliding:
+        assert traffic.most_in_any_stretch() <= limits.sliding[0]
+    if limits.daily:
+        assert max(traffic.per_day.values(), default=0) <= limits.daily
+
+
+@settings(deadline=None, max_examples=100)
+@given(limits, st.integers(0, 2**32))
+def test_when_all_is_returned_and_past_everything_is_available_again(limits: Limits, seed: int) -> None:
+    traffic = Traffic(limits, seed)
+    traffic.run(60)
+    for held in list(traffic.held):
+        version = traffic.capacity.version + 1
+        unused = held.n - len(held.attempts)
+        traffic.capacity.apply(version, returned(version, held.version, traffic.now, unused, held.refused))
+    later = traffic.now + max(limits.window, DAY_LENGTH)
+    expected = [limit for limit in (limits.daily, limits.sliding and limits.sliding[0]) if limit]
+    free = traffic.capacity.available(later, day_at(later), limits)
+    assert free == (min(expected) if expected else None)
+
+
+@settings(deadline=None, max_examples=100)
+@given(limits, st.integers(0, 2**32))
+def test_once_all_is_returned_only_real_attempts_count(limits: Limits, seed: int) -> None:
+    traffic = Traffic(limits, seed)
+    traffic.run(60)
+    for held in list(traffic.held):
+        version = traffic.capacity.version + 1
+        unused = held.n - len(held.attempts)
+        traffic.capacity.apply(version, returned(version, held.version, traffic.now, unused, held.refused))
+        traffic.held.remove(held)
+    assert traffic.capacity.used_on(day_at(traffic.now)) == traffic.per_day[day_at(traffic.now)]
+
+
+@settings(deadline=None, max_examples=200)
+@given(limits, st.integers(0, 2**32))
+def test_the_next_change_is_the_first_moment_with_something_available(limits: Limits, seed: int) -> None:
+    traffic = Traffic(limits, seed)
+    traffic.run(80)
+    now, day = traffic.now, day_at(traffic.now)
+    midnight = (now // DAY_LENGTH + 1) * DAY_LENGTH
+    change = traffic.capacity.next_change(now, day, midnight, limits)
+    assert change is not None
+
+    def is_available(at: float) -> bool:
+        return traffic.capacity.available(at, day_at(at), limits) != 0
+
+    if change > now:
+        assert not is_available(now)
+        assert not is_available(now + (change - now) * 0.999)
+    assert is_available(change)
+
+
+def test_an_unlimited_server_has_no_remainder() -> None:
+    assert Capacity(0).available(0, "2026-01-01", Limits()) is None
+
+
+def test_the_smaller_remainder_decides() -> None:
+    limits = Limits(daily=10, sliding=(4, 60))
+    capacity = Capacity(60)
+    capacity.apply(1, reserved(1, 3, "2026-01-01", 5))
+    assert capacity.available(0, "2026-01-01", limits) == 1
+    assert capacity.available(65, "2026-01-01", limits) == 4
+    capacity.apply(2, reserved(2, 4, "2026-01-01", 70))
+    assert capacity.available(130, "2026-01-01", limits) == 3
+
+
+def test_a_reservation_counts_until_its_validity_plus_the_window() -> None:
+    limits, capacity = Limits(sliding=(5, 60)), Capacity(60)
+    capacity.apply(1, reserved(1, 5, "2026-01-01", 10))
+    assert capacity.available(69.9, "2026-01-01", limits) == 0
+    assert capacity.available(70, "2026-01-01", limits) == 5
+    assert capacity.rolling_frees_at(20, limits) == 70
+
+
+def test_a_return_lets_used_units_go_earlier_and_unused_ones_at_once() -> None:
+    limits, capacity = Limits(sliding=(5, 60)), Capacity(60)
+    capacity.apply(1, reserved(1, 5, "2026-01-01", 10))
+    capacity.apply(2, returned(2, 1, at=4, unused=2))
+    assert capacity.available(4, "2026-01-01", limits) == 2
+    assert capacity.available(64, "2026-01-01", limits) == 5
+
+
+def test_a_late_return_does_not_count_longer_than_the_validity() -> None:
+    limits, capacity = Limits(sliding=(5, 60)), Capacity(60)
+    capacity.apply(1, reserved(1, 5, "2026-01-01", 10))
+    capacity.apply(2, returned(2, 1, at=50))
+    assert capacity.available(70, "2026-01-01", limits) == 5
+
+
+def test_refused_units_come_back_to_the_day_but_not_to_the_window() -> None:
+    limits, capacity = Limits(daily=10, sliding=(10, 60)), Capacity(60)
+    capacity.apply(1, reserved(1, 4, "2026-01-01", 10))
+    capacity.apply(2, returned(2, 1, at=5, unused=1, refused=2))
+    assert capacity.used_on("2026-01-01") == 1
+    assert capacity.available(5, "2026-01-01", Limits(daily=10)) == 9
+    assert capacity.available(5, "2026-01-01", limits) == 7
+
+
+def test_yesterdays_return_does_not_touch_today() -> None:
+    limits, capacity = Limits(daily=10), Capacity(0)
+    capacity.apply(1, reserved(1, 4, "2026-01-01", 86_400))
+    assert capacity.available(86_401, "2026-01-02", limits) == 10
+    capacity.apply(2, reserved(2, 1, "2026-01-02", 86_410))
+    capacity.apply(3, returned(3, 1, at=86_405, unused=4))
+    assert capacity.available(86_406, "2026-01-02", limits) == 9
+
+
+def test_a_lowered_limit_leaves_nothing_rather_than_less_than_nothing() -> None:
+    capacity = Capacity(60)
+    capacity.apply(1, reserved(1, 8, "2026-01-01", 10))
+    assert capacity.available(0, "2026-01-01", Limits(daily=5)) == 0
+    assert capacity.available(0, "2026-01-01", Limits(sliding=(5, 60))) == 0
+
+
+def test_reservations_that_ran_out_unreturned_are_named() -> None:
+    capacity = Capacity(60)
+    capacity.apply(1, reserved(1, 8, "2026-01-01", 10))
+    capacity.apply(2, reserved(2, 8, "2026-01-01", 30))
+    assert capacity.outstanding(20) == [1]
+    capacity.apply(3, returned(3, 1, at=20))
+    assert capacity.outstanding(30) == [2]
+
+
+def test_a_skipped_event_is_noticed() -> None:
+    capacity = Capacity(60)
+    capacity.apply(7, reserved(7, 1, "2026-01-01", 10))
+    with pytest.raises(ValueError, match="version 7, the event is version 9"):
+        capacity.apply(9, reserved(9, 1, "2026-01-01", 10))
+
+
+def test_a_longer_window_than_folded_for_is_noticed() -> None:
+    with pytest.raises(ValueError, match=r"at most 60 s, asked for 61 s"):
+        Capacity(60).available(0, "2026-01-01", Limits(sliding=(1, 61)))
+
+
+def test_memory_stays_bounded_and_a_full_window_stays_exact_to_a_thousandth() -> None:
+    window, limits = 86_400.0, Limits(daily=1_000_000, sliding=(1_000_000, 86_400.0))
+    capacity, used = Capacity(window), 0
+    for second in range(0, 3 * 86_400, 10):
+        day = f"2026-01-{1 + second // 86_400:02d}"
+        version = capacity.version + 1
+        capacity.apply(version, reserved(version, 3, day, second + 10.0))
+        capacity.apply(version + 1, returned(version + 1, version, second + 9.0, unused=1))
+        if second % 3600 == 0:
+            used = 1_000_000 - (capacity.available(second + 9.0, day, limits) or 0)
+    assert len(capacity._closed) <= module._MANY + 360
+    assert capacity._used.keys() == {"2026-01-02", "2026-01-03"}
+    assert not capacity._open
+    assert 2 * 8640 <= used <= 2 * 8640 * 1.002
+
+
+@settings(deadline=None, max_examples=200)
+@given(limits, st.integers(0, 2**32), st.floats(0, 2 * DAY_LENGTH))
+def test_events_out_of_reach_need_not_be_read(limits: Limits, seed: int, later: float) -> None:
+    traffic = Traffic(limits, seed)
+    recorded: list[object] = []
+    apply = traffic.capacity.apply
+
+    def record(version: int, event: object) -> None:
+        recorded.append(event)
+        apply(version, event)
+
+    with patch.object(traffic.capacity, "apply", record):
+        traffic.run(120)
+    now = traffic.now + later
+    day = day_at(now)
+    unread = len(recorded)
+    with patch.object(module, "LONGEST_VALIDITY", 10):
+        while unread and not is_out_of_reach(recorded[unread - 1], now, day, limits.window):
+            unread -= 1
+    partial = Capacity(limits.window)
+    for version, event in list(enumerate(recorded, 1))[unread:]:
+        partial.apply(version, event)
+    assert partial.available(now, day, limits) == traffic.capacity.available(now, day, limits)

@@ -1,0 +1,70 @@
+"""The life of campaigns through the API."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal, NoReturn
+
+from flask import Blueprint
+
+from application import campaigns as campaign_commands
+from web.api.campaign_answers import CampaignAnswer, versioned
+from web.http.access import actor
+from web.http.contract import endpoint
+from web.http.errors import Refusal
+from web.http.services import services
+from web.http.shapes import Body, Instant, Line
+from web.http.versions import Versioned
+
+blueprint = Blueprint("campaigns", __name__)
+
+LONGEST_REASON = 500
+
+
+class NewStatus(Body):
+    status: Literal["running", "paused", "cancelled", "scheduled", "draft"]
+    reason: Annotated[str, Line(LONGEST_REASON)] | None = None
+    send_at: Instant | None = None
+
+
+@endpoint(
+    blueprint, "PUT", "/api/campaigns/<int:number>/status",
+    needs="send", body=NewStatus, answer=CampaignAnswer, errors=(404, 409), versioned=True,
+)  # fmt: skip
+def set_status(number: int, body: NewStatus) -> Versioned:
+    """Start, pause, resume, cancel, schedule a campaign, or take its schedule back.
+
+    `reason` is kept with a pause, a resumption and a cancellation. `scheduled` needs `send_at`, here or in
+    the campaign. 409 when the campaign's state does not allow it, or when its texts are faulty. Answers with
+    the campaign as it is then.
+    """
+    send_at = body.send_at
+    if body.status == "scheduled":
+        send_at = send_at or planned_for(number)
+    elif send_at is not None:
+        refuse_send_at("taken with the status scheduled, and with no other.")
+    change(number, body.status, body.reason or "", send_at)
+    return versioned(number)
+
+
+def planned_for(number: int) -> datetime:
+    planned = services().application.campaign(number).planned_for
+    return datetime.fromisoformat(planned or refuse_send_at("needed with the status scheduled."))
+
+
+def refuse_send_at(reason: str) -> NoReturn:
+    raise Refusal(400, f"send_at: {reason}", fields={"send_at": f"send_at: {reason}"})
+
+
+def change(number: int, status: str, reason: str, send_at: datetime | None) -> None:
+    match status:
+        case "running":
+            campaign_commands.start(number, reason, by=actor())
+        case "paused":
+            campaign_commands.pause(number, reason, by=actor())
+        case "cancelled":
+            campaign_commands.cancel(number, reason, by=actor())
+        case "scheduled" if send_at is not None:
+            campaign_commands.schedule(number, send_at, by=actor())
+        case _:
+            campaign_commands.unschedule(number, by=actor())

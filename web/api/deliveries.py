@@ -1,0 +1,90 @@
+"""Deliveries through the API: all of them in a fixed order, and the story of each."""
+
+from __future__ import annotations
+
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from typing import Annotated, Any
+
+from flask import Blueprint
+from pydantic import Field
+
+from application.queue import current
+from domain.streams import delivery_stream
+from projections.queue.deliveries import deliveries
+from storage.log import feed
+from web.api.cloud_events import CloudEvent, cloud_event, source
+from web.api.queue_items import ItemFilter, QueueItem, described
+from web.http.contract import endpoint
+from web.http.errors import Refusal
+from web.http.services import reading, services
+from web.http.shapes import Answer, Digits
+
+blueprint = Blueprint("deliveries", __name__)
+
+MOST_EVENTS = 1000
+
+
+class DeliveryQuery(ItemFilter):
+    limit: Annotated[int, Digits(1, 500)] = 100
+    cursor: Annotated[
+        str,
+        Field(max_length=40, pattern="^[A-Za-z0-9_-]*$", description="`next` of the answer before."),
+    ] | None = None  # fmt: skip
+
+
+class DeliveryList(Answer):
+    """`next` is the cursor of what follows, null at the end."""
+
+    items: list[QueueItem]
+    next: str | None
+
+
+class Delivery(QueueItem):
+    """`events` are all that happened to it, in order; that it was queued is in its campaign's audience."""
+
+    events: list[CloudEvent]
+
+
+@endpoint(blueprint, "GET", "/api/deliveries", needs="read", query=DeliveryQuery, answer=DeliveryList)
+def listed(query: DeliveryQuery) -> dict[str, Any]:
+    """Every delivery once, by campaign and recipient
+
+    The order never changes, so that whoever follows the cursor sees each delivery once, whatever is sent
+    meanwhile.
+    """
+    with reading() as cursor:
+        found = deliveries(cursor, query.wanted(cursor), read_cursor(query.cursor), query.limit + 1)
+        page = found[: query.limit]
+        items = described(cursor, page, services().clock.now())
+    last = page[-1] if len(found) > query.limit else None
+    return {"items": items, "next": None if last is None else write_cursor(last.campaign, last.recipient)}
+
+
+@endpoint(
+    blueprint, "GET", "/api/deliveries/<int:number>", needs="read", answer=Delivery, errors=(404,)
+)  # fmt: skip
+def one(number: int) -> dict[str, Any]:
+    """The story of one delivery: how it stands, and every event that made it so"""
+    found, _ = current(number)
+    with reading() as cursor:
+        item = described(cursor, [found], services().clock.now())[0]
+        events = feed.of_stream(cursor, delivery_stream(found.campaign, found.recipient), MOST_EVENTS)
+    return {**item, "events": [cloud_event(event, source()) for event in events]}
+
+
+def write_cursor(campaign: int, recipient: int) -> str:
+    return urlsafe_b64encode(f"{campaign}.{recipient}".encode()).decode().rstrip("=")
+
+
+def read_cursor(text: str | None) -> tuple[int, int]:
+    if text is None:
+        return 0, 0
+    try:
+        campaign, recipient = urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode().split(".")
+        place = int(campaign), int(recipient)
+    except ValueError:
+        place = -1, -1
+    if not all(0 <= number < 2**31 for number in place):
+        message = "cursor: this is none that an answer gave."
+        raise Refusal(400, message, fields={"cursor": message}, part="query")
+    return place

@@ -1,0 +1,48 @@
+"""Whether the process lives, and whether it can serve."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, jsonify
+from psycopg2 import Error
+
+from projections.following import schema
+from projections.following.schema import log_head
+from storage.postgres.pool import PoolClosed, PoolTimeout
+from web.http.access import needs
+from web.http.services import reading
+
+blueprint = Blueprint("health", __name__)
+
+FAR_BEHIND = 200_000
+"""Events that the projections may lag: more, and what is shown is too old to act on."""
+
+
+@blueprint.get("/healthz")
+@needs("public")
+def alive() -> Response:
+    return jsonify(data={"status": "ok"})
+
+
+@blueprint.get("/readyz")
+@needs("public")
+def ready() -> Response:
+    """503 with the reason in `message` when the database, its tables or the projections are not ready."""
+    try:
+        with reading() as cursor:
+            head = log_head(cursor)
+            positions = schema.positions(cursor)
+            outdated = schema.outdated(cursor)
+    except (Error, PoolClosed, PoolTimeout) as error:
+        return not_ready(f"The database cannot be used: {error}".strip())
+    if outdated:
+        return not_ready(f"To be rebuilt (postledger projections rebuild): {', '.join(outdated)}.")
+    lag = head - min(positions.values(), default=0)
+    if lag > FAR_BEHIND:
+        return not_ready(f"The projections are {lag:,} events behind the log.")
+    return jsonify(data={"status": "ready", "position": head, "lag": lag})
+
+
+def not_ready(message: str) -> Response:
+    response = jsonify(message=message)
+    response.status_code = 503
+    return response

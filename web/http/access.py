@@ -1,0 +1,175 @@
+"""Who asks, and what they may do. Every view says what it needs; a view that says nothing is not run.
+
+A person is signed in by a cookie, on pages and where our own pages ask the API; programs have keys.
+"""
+
+from __future__ import annotations
+
+import hmac
+import logging
+import secrets
+from collections.abc import Callable
+from typing import Any, Literal, TypeVar
+
+from flask import Flask, current_app, g, redirect, request, url_for
+from markupsafe import Markup
+from werkzeug.wrappers import Response
+
+from storage.accounts import accounts, api_keys, sessions
+from web.http.cookies import session_token
+from web.http.errors import Refusal, wants_page
+from web.http.identity import NOBODY, Identity, by_key, by_session, credentials, is_open, local
+from web.http.services import reading, services
+
+Permission = Literal["public", "read", "write", "send", "configure", "administer", "self"]
+"""`self` is for what concerns nobody but the person who is signed in, such as their password."""
+
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+CSRF_FIELD = "csrf"
+CSRF_HEADER = "X-CSRF-Token"
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+log = logging.getLogger(__name__)
+
+
+def needs(permission: Permission, *, largest_body: int | None = None) -> Callable[[View], View]:
+    """The decision of a view, below its route. `largest_body` in bytes, where the usual is too small."""
+
+    def decide(view: View) -> View:
+        view.needs = permission  # type: ignore[attr-defined]
+        view.largest_body = largest_body  # type: ignore[attr-defined]
+        return view
+
+    return decide
+
+
+def install(app: Flask) -> None:
+    app.extensions["postledger.form_key"] = secrets.token_bytes(32)
+    app.jinja_env.globals.update(csrf=csrf, csrf_token=csrf_token, may=may, actor=actor, signed_in=signed_in)
+    needs("public")(app.view_functions["static"])
+
+    @app.before_request
+    def check() -> Response | None:
+        if request.endpoint is None:
+            return None
+        return check_request(app.view_functions[request.endpoint])
+
+
+def check_request(view: Callable[..., Any]) -> Response | None:
+    """None lets the request through; an answer sends a person to where they can sign in."""
+    permission = getattr(view, "needs", None)
+    if permission is None:
+        raise Refusal(500, "Nobody has decided who may ask for this.")
+    if permission == "public":
+        return None
+    if getattr(view, "largest_body", None):
+        request.max_content_length = view.largest_body  # type: ignore[attr-defined]
+    if not may(permission):
+        return turned_away(permission)
+    check_csrf()
+    return None
+
+
+def turned_away(permission: str) -> Response:
+    """Raises Refusal where there is nowhere to send to. The API answers 403 in every case, as listmonk
+    does; RFC 9110, section 15.5.2, would have 401 for those who are nobody."""
+    if wants_page() and request.method in SAFE_METHODS and actor() == NOBODY.actor:
+        wanted = request.full_path.removesuffix("?")
+        return redirect(url_for("sign_in.page", next=None if wanted == "/" else wanted), 303)
+    log.warning("refused %s %r to %s: needs %s", request.method, request.path, actor(), permission)
+    if request.path.startswith("/api/"):
+        nobody = "Sign in, or send a valid API key: Authorization: Bearer KEY."
+        raise Refusal(403, nobody if actor() == NOBODY.actor else "This is not allowed to you.")
+    if actor() == "local":
+        return redirect(url_for("users.listed"), 303)
+    if actor() != NOBODY.actor:
+        raise Refusal(403, "Your role does not allow this.")
+    raise Refusal(401, "You are not signed in, or no longer.", {"WWW-Authenticate": "Bearer"})
+
+
+def identity() -> Identity:
+    if "identity" not in g:
+        g.identity = identified()
+    found: Identity = g.identity
+    return found
+
+
+def identified() -> Identity:
+    """While there is no user at all, whoever can reach the pages may do everything."""
+    now = services().clock.now()
+    with reading() as cursor:
+        found = by_key(cursor, now) if "Authorization" in request.headers else by_session(cursor, now)
+        if found is NOBODY and is_open(cursor):
+            return local()
+    return found
+
+
+def lasting() -> Callable[[], bool]:
+    """Tells, during an answer that has no end and outside of the request, whether it would be given still."""
+    kept, was, token = services(), identity(), session_token()
+    key = credentials(request.headers.get("Authorization", ""))
+
+    def would_be_given() -> bool:
+        now = kept.clock.now()
+        with kept.pool.transaction() as cursor:
+            if was.user is not None and token is not None:
+                return sessions.signed_in(cursor, token, now, counts_as_use=False) is not None
+            if was.actor == "local":
+                return not accounts.exist(cursor)
+            return key is not None and api_keys.found(cursor, key[1], now) is not None
+
+    return would_be_given
+
+
+def actor() -> str:
+    """`user:NAME`, `key:NAME`, or `local` while there are no accounts: the `by` of every change."""
+    return identity().actor
+
+
+def may(permission: str) -> bool:
+    return permission == "public" or permission in identity().permissions
+
+
+def signed_in() -> str | None:
+    """The name of the user who is signed in."""
+    return identity().user_name
+
+
+def csrf_token() -> str:
+    key = identity().form_key
+    return "" if key is None else token_from(key)
+
+
+def token_from(key: bytes) -> str:
+    return hmac.digest(key, b"form", "sha256").hex()
+
+
+def csrf() -> Markup:
+    """The hidden field that every form must have."""
+    return hidden_token(csrf_token())
+
+
+def hidden_token(token: str) -> Markup:
+    return Markup('<input type="hidden" name="{}" value="{}">').format(CSRF_FIELD, token)
+
+
+def check_csrf() -> None:
+    """Forms, and scripts of our pages, bring the token; programs with a key, or alone on this machine,
+    need none, since no browser speaks for them without being asked."""
+    if request.method in SAFE_METHODS or (request.path.startswith("/api/") and signed_in() is None):
+        return
+    check_token(csrf_token())
+
+
+def check_token(expected: str) -> None:
+    given = request.headers.get(CSRF_HEADER) or request.form.get(CSRF_FIELD, "")
+    if not (expected and hmac.compare_digest(given.encode(), expected.encode())):
+        log.warning("refused %s %r to %s: no valid form token", request.method, request.path, actor())
+        raise Refusal(403, "This form is out of date. Go back, load the page again and send it once more.")
+
+
+def form_key() -> bytes:
+    """Of this process: for forms of those who are not signed in by a session of their own."""
+    key: bytes = current_app.extensions["postledger.form_key"]
+    return key

@@ -1,0 +1,1 @@
+"""Campaigns and templates, as listmonk has them."""

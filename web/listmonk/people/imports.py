@@ -1,0 +1,214 @@
+"""Importing subscribers, as listmonk does it: one file at a time, in the background."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import IO, Annotated, Any, Literal
+
+from flask import Blueprint, current_app, request
+from pydantic import Field, ValidationError
+from werkzeug.datastructures import FileStorage
+
+from application import imports as running
+from storage.people import imports, lists
+from storage.people.imports import Import
+from storage.people.recipients_import import Options
+from web.http.access import actor
+from web.http.contract import endpoint, refusal
+from web.http.errors import Refusal
+from web.http.services import reading, services
+from web.http.shapes import Answer
+from web.listmonk.people.subscribers import commands
+from web.listmonk.shapes import Lenient, Numbers, refuse_field
+
+blueprint = Blueprint("listmonk_imports", __name__)
+
+LARGEST_FILE = 200 * 1024 * 1024
+STATES = {"running": "importing", "finished": "finished", "stopped": "none"}
+
+UPLOAD = {
+    "multipart/form-data": {
+        "schema": {
+            "type": "object",
+            "required": ["params", "file"],
+            "properties": {
+                "params": {"type": "string", "description": "The parameters as JSON."},
+                "file": {"type": "string", "format": "binary", "description": "CSV, or a ZIP with one CSV."},
+            },
+        }
+    }
+}
+
+
+class Parameters(Lenient):
+    mode: Literal["subscribe", "blocklist"]
+    delim: Annotated[str, Field(min_length=1, max_length=1)] = ","
+    lists: Numbers | None = None
+    subscription_status: Literal["unconfirmed", "confirmed", "unsubscribed", ""] | None = None
+    overwrite: bool | None = None
+    overwrite_userinfo: bool | None = None
+    overwrite_subscription_status: bool | None = None
+
+    def options(self) -> Options:
+        is_blocklist = self.mode == "blocklist"
+        return Options(
+            lists=[] if is_blocklist else self.lists or [],
+            subscription="unconfirmed" if is_blocklist else self.subscription_status or "unconfirmed",
+            update=bool(self.overwrite or self.overwrite_userinfo),
+            resubscribe=bool(self.overwrite or self.overwrite_subscription_status),
+            blocklist=is_blocklist,
+            delimiter=self.delim,
+            others=True,
+        )
+
+
+class ImportStatus(Answer):
+    name: str
+    total: int
+    imported: int
+    status: Literal["none", "importing", "stopping", "finished", "failed"]
+
+
+@endpoint(
+    blueprint, "POST", "/api/import/subscribers",
+    needs="write", answer=ImportStatus, errors=(409,), largest_body=LARGEST_FILE, takes=UPLOAD,
+)  # fmt: skip
+def begin() -> dict[str, Any]:
+    """Import subscribers from a CSV file
+
+    It goes on in the background, all of the file or nothing. 409 while another import runs.
+    """
+    options = parameters().options()
+    if not options.blocklist and not options.lists:
+        raise refuse_field("lists", "at least one list is needed")
+    with reading() as cursor:
+        if unknown := lists.missing(cursor, options.lists):
+            raise refuse_field("lists", f"there is no list {', '.join(map(str, unknown))}")
+    file = request.files.get("file")
+    if file is None or not file.filename:
+        raise refuse_field("file", "a file is needed")
+    with csv_of(file) as stream:
+        count = lines_in(stream)
+        number = running.begin(services().pool, commands(), stream, file.filename, options, by=actor())
+    rows()[number] = max(0, count - 1)
+    return status()
+
+
+@endpoint(blueprint, "GET", "/api/import/subscribers", needs="read", answer=ImportStatus)
+def status() -> dict[str, Any]:
+    """How far the import is, or how the last one ended"""
+    last = latest()
+    return described(last) if last else {"name": "", "total": 0, "imported": 0, "status": "none"}
+
+
+@endpoint(blueprint, "GET", "/api/import/subscribers/logs", needs="read", answer=str)
+def logs() -> str:
+    """What the import did, as text
+
+    Refused rows by their line, the first hundred.
+    """
+    last = latest()
+    return "".join(f"{line}\n" for line in told(last)) if last else ""
+
+
+@endpoint(blueprint, "DELETE", "/api/import/subscribers", needs="write", answer=ImportStatus)
+def stop() -> dict[str, Any]:
+    """Stop the import
+
+    Nothing of it is kept, unless it was nearly through. One that has ended is shown no longer.
+    """
+    last = latest()
+    if last is not None and last.state == "running":
+        with services().pool.transaction() as cursor:
+            imports.want_stopped(cursor, last.number)
+    elif last is not None:
+        current_app.extensions["postledger.import_dismissed"] = last.number
+    return status()
+
+
+def parameters() -> Parameters:
+    try:
+        return Parameters.model_validate_json(request.form.get("params", ""))
+    except ValidationError as error:
+        raise refusal(error, "body") from None
+
+
+@contextmanager
+def csv_of(file: FileStorage) -> Iterator[IO[bytes]]:
+    """The file itself, or the one CSV file in a ZIP. Raises Refused."""
+    stream: IO[bytes] = file.stream
+    if not zipfile.is_zipfile(stream):
+        stream.seek(0)
+        yield stream
+        return
+    with zipfile.ZipFile(stream) as packed:
+        names = [one for one in packed.infolist() if one.filename.lower().endswith(".csv")]
+        if len(names) != 1:
+            raise refuse_field("file", f"a ZIP has one CSV file in it, not {len(names) or 'none'}")
+        if names[0].file_size > LARGEST_FILE:
+            raise refuse_field("file", f"a file has at most {LARGEST_FILE // 2**20} MB")
+        try:
+            with packed.open(names[0]) as opened:
+                yield opened
+        except (zipfile.BadZipFile, RuntimeError, NotImplementedError):
+            raise refuse_field("file", "the ZIP cannot be read") from None
+
+
+def lines_in(stream: IO[bytes]) -> int:
+    """And back to its beginning."""
+    lines, read, last = 0, 0, b""
+    while piece := stream.read(1 << 20):
+        read += len(piece)
+        if read > LARGEST_FILE:
+            raise Refusal(413, "The request body is too large.")
+        lines += piece.count(b"\n")
+        last = piece[-1:]
+    stream.seek(0)
+    return lines + (last not in (b"", b"\n"))
+
+
+def latest() -> Import | None:
+    """The last import, unless somebody wants to see it no longer."""
+    with reading() as cursor:
+        found = next(iter(imports.newest(cursor, 1)), None)
+    if found is None or found.number == current_app.extensions.get("postledger.import_dismissed"):
+        return None
+    return found
+
+
+def rows() -> dict[int, int]:
+    """How many rows the files have whose import began here."""
+    found: dict[int, int] = current_app.extensions.setdefault("postledger.import_rows", {})
+    return found
+
+
+def described(last: Import) -> dict[str, Any]:
+    """`imported` of one that runs is how many rows were read, since all of them come in at its end."""
+    summary = last.summary or {}
+    total = summary.get("rows") or rows().get(last.number, 0)
+    done = total * last.done // last.size if last.size and last.state == "running" else 0
+    state = STATES.get(last.state, "failed")
+    return {
+        "name": last.file,
+        "total": total,
+        "imported": summary.get("imported", done),
+        "status": "stopping" if state == "importing" and last.stop_wanted else state,
+    }
+
+
+def told(last: Import) -> Iterator[str]:
+    at = f"{last.begun_at:%Y/%m/%d %H:%M:%S}"
+    yield f"{at} processing '{last.file}'"
+    if last.summary is not None:
+        for refusal_ in last.summary["refusals"]:
+            yield f"{at} skipping line {refusal_['line']}: {refusal_['reason']}"
+    if last.ended_at is None:
+        return
+    at = f"{last.ended_at:%Y/%m/%d %H:%M:%S}"
+    if last.summary is not None:
+        yield f"{at} imported {last.summary['imported']}, refused {last.summary['refused']}"
+        yield f"{at} imported finished"
+    else:
+        yield f"{at} {last.error or 'stop request received'}"

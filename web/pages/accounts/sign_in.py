@@ -1,0 +1,83 @@
+"""The sign-in page, and signing out."""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+
+from flask import Blueprint, make_response, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response
+
+from storage.accounts import sessions
+from web.http import cookies
+from web.http.access import CSRF_FIELD, actor, hidden_token, needs, signed_in, token_from
+from web.http.errors import Refusal
+from web.http.services import services
+from web.pages.accounts.credentials import authenticated, begin_session, own_path
+
+blueprint = Blueprint("sign_in", __name__)
+
+
+@blueprint.get("/sign-in")
+@needs("public")
+def page() -> Response:
+    wanted = own_path(request.args.get("next"))
+    if actor() == "local" or signed_in():
+        return redirect(wanted, 303)
+    return form(wanted)
+
+
+@blueprint.post("/sign-in")
+@needs("public")
+def enter() -> Response:
+    wanted = own_path(request.form.get("next"))
+    if actor() == "local":
+        return redirect("/", 303)
+    name = request.form.get("name", "")[:40]
+    visit = cookies.visit_token()
+    token = request.form.get(CSRF_FIELD, "").encode()
+    if visit is None or not hmac.compare_digest(token, token_from(visit.encode()).encode()):
+        return form(wanted, name, "The form was out of date. Please try once more.", 403)
+    try:
+        user = authenticated(name, request.form.get("password", ""), request.form.get("code", ""))
+    except Refusal as refusal:
+        return form(wanted, name, refusal.message, refusal.status, refusal.headers)
+    if user is None:
+        return form(wanted, name, "The name, the password or the code is not right.", 403)
+    response = redirect(wanted, 303)
+    cookies.set_session(response, begin_session(user))
+    return response
+
+
+def form(
+    wanted: str, name: str = "", fault: str = "", status: int = 200, headers: dict[str, str] | None = None
+) -> Response:
+    visit = cookies.visit_token() or secrets.token_urlsafe(32)
+    response = make_response(
+        render_template(
+            "accounts/sign_in.html",
+            values={"name": name},
+            errors={},
+            fault=fault,
+            wanted=wanted,
+            provider=services().provider,
+            token=hidden_token(token_from(visit.encode())),
+        ),
+        status,
+        headers or {},
+    )
+    cookies.set_visit(response, visit)
+    return response
+
+
+@blueprint.post("/sign-out")
+@needs("self")
+def leave() -> Response:
+    token = cookies.session_token()
+    if token is not None:
+        with services().pool.transaction() as cursor:
+            sessions.end(cursor, token)
+    response = redirect(url_for("sign_in.page"), 303)
+    cookies.end_session(response)
+    response.headers["Clear-Site-Data"] = '"cache"'
+    return response

@@ -1,0 +1,234 @@
+"""Users and API keys, for admins; while there is no user, how to make the first."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from flask import Blueprint, make_response, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response
+
+from application.accounts import Accounts
+from domain.accounts.accounts import ROLES, SCOPES, SHORTEST_PASSWORD
+from domain.errors import Missing, Refused
+from storage.accounts import accounts, api_keys, identities, sessions
+from web.http.access import actor, identity, needs
+from web.http.services import reading, services
+from web.pages.accounts.user_agents import browser_words
+from web.pages.notices import say
+
+blueprint = Blueprint("users", __name__)
+
+ROLE_WORDS = (
+    ("auditor", "Auditor: sees everything, changes nothing"),
+    ("operator", "Operator: runs campaigns, servers and lists"),
+    ("admin", "Admin: everything, users and keys too"),
+)
+EXPIRIES = (("30", "In 30 days"), ("90", "In 90 days"), ("365", "In a year"), ("", "Never"))
+
+
+def commands() -> Accounts:
+    kept = services()
+    return Accounts(kept.pool, kept.log, kept.clock, kept.secrets)
+
+
+@blueprint.get("/users")
+@needs("read")
+def listed() -> str:
+    """Who has access is for auditors to see too; nothing here is secret."""
+    with reading() as cursor:
+        return render_template(
+            "accounts/users.html",
+            users=accounts.users(cursor),
+            keys=api_keys.keys(cursor),
+            now=services().clock.now(),
+        )
+
+
+@blueprint.get("/users/new")
+@needs("administer")
+def new_user() -> Response:
+    return user_form({"role": "operator"}, {})
+
+
+@blueprint.post("/users")
+@needs("administer")
+def add_user() -> Response:
+    given = {"name": request.form.get("name", ""), "role": request.form.get("role", "")}
+    try:
+        commands().add_user(given["name"], given["role"], request.form.get("password", ""), by=actor())
+    except Refused as refused:
+        return user_form(given, faults(refused), 400)
+    say(f"{given['name'].strip().lower()} can sign in now.")
+    return redirect(url_for("users.listed"), 303)
+
+
+@blueprint.get("/users/<int:number>")
+@needs("administer")
+def one(number: int) -> Response:
+    return user_page(number, {})
+
+
+@blueprint.post("/users/<int:number>/role")
+@needs("administer")
+def change_role(number: int) -> Response:
+    return changed(
+        number,
+        lambda: commands().change_role(number, request.form.get("role", ""), by=actor()),
+        "The role is changed; the user has to sign in again.",
+    )
+
+
+@blueprint.post("/users/<int:number>/password")
+@needs("administer")
+def change_password(number: int) -> Response:
+    return changed(
+        number,
+        lambda: commands().change_password(number, request.form.get("password", ""), by=actor()),
+        "The password is changed; all sessions of the user are ended.",
+    )
+
+
+@blueprint.post("/users/<int:number>/email")
+@needs("administer")
+def change_email(number: int) -> Response:
+    """By which a sign-in provider's users are found; an empty field takes it away."""
+    email = request.form.get("email", "").strip()
+    return changed(
+        number,
+        lambda: commands().set_email(number, email or None, by=actor()),
+        "The user can come through the sign-in provider now, and has to sign in again."
+        if email
+        else "The user is signed in by no provider now, and has to sign in again.",
+    )
+
+
+@blueprint.post("/users/<int:number>/disable")
+@needs("administer")
+def disable(number: int) -> Response:
+    return changed(
+        number,
+        lambda: commands().disable_user(number, by=actor()),
+        "The user is disabled and signed out everywhere.",
+    )
+
+
+@blueprint.post("/users/<int:number>/enable")
+@needs("administer")
+def enable(number: int) -> Response:
+    return changed(number, lambda: commands().enable_user(number, by=actor()), "The user can sign in again.")
+
+
+@blueprint.post("/users/<int:number>/second-factor/remove")
+@needs("administer")
+def remove_second_factor(number: int) -> Response:
+    return changed(
+        number,
+        lambda: commands().remove_second_factor(number, by=actor()),
+        "The user signs in without a code now.",
+    )
+
+
+@blueprint.get("/keys/new")
+@needs("administer")
+def new_key() -> Response:
+    return key_form({"scopes": ["read"], "expires": "365"}, {})
+
+
+@blueprint.post("/keys")
+@needs("administer")
+def create_key() -> Response:
+    """The one answer that has the key; it is kept nowhere."""
+    given: dict[str, Any] = {
+        "name": request.form.get("name", ""),
+        "scopes": request.form.getlist("scopes"),
+        "expires": request.form.get("expires", ""),
+    }
+    try:
+        _, key = commands().create_key(given["name"], given["scopes"], expiry(given["expires"]), by=actor())
+    except Refused as refused:
+        return key_form(given, faults(refused), 400)
+    return make_response(
+        render_template("accounts/key_created.html", name=given["name"].strip().lower(), key=key)
+    )
+
+
+@blueprint.get("/keys/<int:number>/revoke")
+@needs("administer")
+def ask_to_revoke(number: int) -> str:
+    with reading() as cursor:
+        key = next((key for key in api_keys.keys(cursor) if key.number == number), None)
+    if key is None or key.revoked_at is not None:
+        raise Missing(f"there is no key {number} to revoke")
+    return render_template("accounts/key_revoke.html", key=key)
+
+
+@blueprint.post("/keys/<int:number>/revoke")
+@needs("administer")
+def revoke_key(number: int) -> Response:
+    commands().revoke_key(number, by=actor())
+    say("The key is revoked; whoever uses it is refused from now on.")
+    return redirect(url_for("users.listed"), 303)
+
+
+def changed(number: int, command: Any, said: str) -> Response:
+    try:
+        command()
+    except Missing:
+        raise
+    except Refused as refused:
+        return user_page(number, faults(refused), 400)
+    say(said)
+    if number == identity().user:
+        return redirect("/", 303)
+    return redirect(url_for("users.one", number=number), 303)
+
+
+def faults(refused: Refused) -> dict[str, str]:
+    """Messages by field; under `form` what is about none."""
+    if not refused.fields:
+        return {"form": refused.message[:1].upper() + refused.message[1:] + "."}
+    return {name: text.removeprefix(f"{name}: ") for name, text in refused.fields.items()}
+
+
+def user_form(values: dict[str, Any], errors: dict[str, str], status: int = 200) -> Response:
+    page = render_template(
+        "accounts/user_new.html", values=values, errors=errors, roles=ROLE_WORDS, shortest=SHORTEST_PASSWORD
+    )
+    return make_response(page, status)
+
+
+def user_page(number: int, errors: dict[str, str], status: int = 200) -> Response:
+    with reading() as cursor:
+        user = accounts.user(cursor, number) if number < 2**31 else None
+        if user is None:
+            raise Missing(f"there is no user {number}")
+        found = sessions.of_user(cursor, number, services().clock.now())
+        email = identities.email_of(cursor, number)
+        linked_at = identities.linked_at(cursor, number)
+    values = {"role": request.form.get("role") or user.role, "email": request.form.get("email", email)}
+    page = render_template(
+        "accounts/user.html",
+        user=user,
+        sessions=found,
+        linked_at=linked_at,
+        browser_words=browser_words,
+        values=values,
+        errors=errors,
+        roles=ROLE_WORDS,
+        shortest=SHORTEST_PASSWORD,
+    )
+    return make_response(page, status)
+
+
+def key_form(values: dict[str, Any], errors: dict[str, str], status: int = 200) -> Response:
+    page = render_template(
+        "accounts/key_new.html", values=values, errors=errors, scopes=SCOPES, roles=ROLES, expiries=EXPIRIES
+    )
+    return make_response(page, status)
+
+
+def expiry(days: str) -> datetime | None:
+    if days not in dict(EXPIRIES):
+        raise Refused("expires: one of the choices is expected", "expires")
+    return services().clock.now().astimezone(UTC) + timedelta(days=int(days)) if days else None

@@ -1,0 +1,139 @@
+"""One campaign: how far it is, and steering it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, current_app, make_response, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response
+
+from application import campaigns as campaign_commands
+from domain.errors import Missing, Refused
+from projections import campaign_history, campaign_progress, servers
+from web.http.access import actor, needs
+from web.http.errors import Refusal
+from web.http.services import reading, services
+from web.pages.campaigns.campaign_form import AUTOMATIC, PRIORITIES, let_frames_in
+from web.pages.campaigns.view import EDITABLE, CampaignView, Paces, campaign_view, happening
+from web.pages.forms import faults
+from web.pages.notices import say
+
+blueprint = Blueprint("campaign_page", __name__)
+
+LARGEST = 2**31 - 1
+ASKED = {
+    "pause": ("Pause", "Nothing more of it is sent until it is resumed; e-mails on their way arrive."),
+    "resume": ("Resume", "It goes on where it was, as limits and sending hours allow."),
+    "cancel": ("Cancel", "What is not sent yet will not be sent. This cannot be taken back."),
+    "discard": ("Discard", "It stays in the list, as cancelled, and cannot be started any more."),
+    "priority": ("Change the priority of", "It counts for what is not sent yet."),
+}
+
+
+@blueprint.get("/campaigns/<int:number>")
+@needs("read")
+def page(number: int) -> Response:
+    view = seen(number)
+    with reading() as cursor:
+        names = {one.server: one.name for one in servers.servers(cursor)}
+        history = [happening(event, names) for event in campaign_history.history(cursor, number)]
+    page = render_template(
+        "campaigns/page.html",
+        view=view,
+        c=view.campaign,
+        history=history,
+        servers=[(AUTOMATIC, "Automatic (queue-based)")] + [(str(n), name) for n, name in names.items()],
+        is_editable=view.campaign.state in EDITABLE,
+        values={"server": AUTOMATIC, "addresses": "", "model": ""},
+        errors={},
+        now=services().clock.now(),
+    )
+    response = make_response(page)
+    let_frames_in(response)
+    return response
+
+
+@blueprint.get("/campaigns/<int:number>/live")
+@needs("read")
+def live(number: int) -> str:
+    """The part of the page that changes while it is sent."""
+    view = seen(number)
+    return render_template("campaigns/live.html", view=view, c=view.campaign)
+
+
+@blueprint.get("/campaigns/<int:number>/<any(pause, resume, cancel, discard):step>")
+@needs("send")
+def ask(number: int, step: str) -> Response:
+    return question(number, step, {"reason": ""}, {})
+
+
+@blueprint.post("/campaigns/<int:number>/<any(pause, resume, cancel, discard):step>")
+@needs("send")
+def steer(number: int, step: str) -> Response:
+    reason = request.form.get("reason", "").strip()
+    try:
+        if step == "pause":
+            campaign_commands.pause(number, reason, by=actor())
+            say("It is paused.")
+        elif step == "resume":
+            campaign_commands.resume(number, reason, by=actor())
+            say("It goes on.")
+        elif step == "cancel":
+            campaign_commands.cancel(number, reason, by=actor())
+            say("It is cancelled.")
+        else:
+            campaign_commands.discard(number, by=actor())
+            say("It is discarded. A copy of it can still be made.")
+    except Missing:
+        raise
+    except Refused as refused:
+        return question(number, step, {"reason": reason}, faults(refused), 400)
+    return redirect(url_for("campaign_page.page", number=number), 303)
+
+
+@blueprint.get("/campaigns/<int:number>/priority")
+@needs("write")
+def ask_for_priority(number: int) -> Response:
+    return question(number, "priority", {"priority": seen(number).campaign.priority, "reason": ""}, {})
+
+
+@blueprint.post("/campaigns/<int:number>/priority")
+@needs("write")
+def change_priority(number: int) -> Response:
+    given = {name: request.form.get(name, "").strip() for name in ("priority", "reason")}
+    try:
+        campaign_commands.change_priority(number, **given, by=actor())
+        say(f"The priority is {given['priority']} now.")
+    except Missing:
+        raise
+    except Refused as refused:
+        return question(number, "priority", given, faults(refused), 400)
+    return redirect(url_for("campaign_page.page", number=number), 303)
+
+
+def question(
+    number: int, step: str, values: dict[str, Any], errors: dict[str, str], status: int = 200
+) -> Response:
+    title, consequence = ASKED[step]
+    page = render_template(
+        "campaigns/ask.html",
+        c=seen(number).campaign,
+        step=step,
+        title=title,
+        consequence=consequence,
+        priorities=[(value, f"{name}: {meaning}") for value, name, meaning in PRIORITIES],
+        values=values,
+        errors=errors,
+    )
+    return make_response(page, status)
+
+
+def seen(number: int) -> CampaignView:
+    """Raises Refusal 404."""
+    now = services().clock.now()
+    paces: Paces = current_app.extensions.setdefault("postledger.paces", Paces())
+    with reading() as cursor:
+        found = campaign_progress.progress(cursor, number) if number <= LARGEST else None
+        if found is None:
+            raise Refusal(404, f"There is no campaign {number}.")
+        return campaign_view(cursor, found, now, paces, campaign_commands.audiences())

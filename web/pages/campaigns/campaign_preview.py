@@ -1,0 +1,133 @@
+"""A campaign as its readers will see it: previews, and test e-mails to a few addresses."""
+
+from __future__ import annotations
+
+from flask import Blueprint, make_response, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response
+
+from application import campaigns as campaign_commands
+from application.messages import Draft, Trial, UnmakeableError, messages
+from domain.errors import Refused
+from projections import servers
+from storage.people import directory
+from storage.people.personal_data import DirectoryError, checked_email
+from web.http.access import actor, needs
+from web.http.services import reading, services
+from web.pages.campaigns.campaign_form import LARGEST_BODY, addresses_of, draft_of, given
+from web.pages.notices import say
+
+blueprint = Blueprint("campaign_preview", __name__)
+
+MOST_TESTS = 10
+POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src https: http: data:; font-src https: data:; "
+    "frame-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'; sandbox"
+)
+"""What an e-mail may do in its frame: be seen. Its links and scripts lead nowhere."""
+
+
+@blueprint.post("/campaigns/preview")
+@needs("write", largest_body=LARGEST_BODY)
+def typed() -> Response:
+    """Of what stands in the form, saved or not."""
+    values = given()
+    try:
+        draft = draft_of(values)
+    except Refused as refused:
+        return told(refused.message)
+    return shown(draft, values["like"], request.form.get("part", "html"))
+
+
+@blueprint.get("/campaigns/<int:number>/preview")
+@needs("read")
+def kept(number: int) -> Response:
+    campaign = services().application.campaign(number)
+    draft = campaign_commands.draft(campaign)
+    return shown(draft, request.args.get("like", ""), request.args.get("part", "html"))
+
+
+@blueprint.post("/campaigns/<int:number>/test")
+@needs("send")
+def send_test(number: int) -> Response:
+    campaign = services().application.campaign(number)
+    server = request.form.get("server", "")
+    back = redirect(url_for("campaign_page.page", number=number, _anchor="test"), 303)
+    try:
+        addresses = checked(request.form.get("addresses", ""))
+        like = recipient(request.form.get("model", ""))
+        trials = messages().send_test(
+            campaign_commands.draft(campaign),
+            addresses,
+            int(server) if server.isascii() and server.isdigit() and len(server) < 10 else None,
+            like=like,
+            by=actor(),
+        )
+    except (Refused, UnmakeableError) as error:
+        say(f"No test e-mail was sent: {error}", "bad")
+        return back
+    campaign_commands.catch_up()
+    report(trials)
+    return back
+
+
+def report(trials: list[Trial]) -> None:
+    accepted = [one for one in trials if one.outcome == "accepted"]
+    if accepted:
+        names = ", ".join(one.address for one in accepted)
+        say(f"Accepted by {', '.join(sorted({one.server for one in accepted}))}: {names}")
+    for one in trials:
+        if one.outcome != "accepted":
+            through = f" by {one.server}" if one.server else ""
+            say(f"{one.address}: {one.outcome}{through}. {one.detail}", "bad")
+
+
+def checked(text: str) -> list[str]:
+    """Raises Refused."""
+    addresses = list(addresses_of(text))
+    if not addresses:
+        raise Refused("an address is needed.", "addresses")
+    if len(addresses) > MOST_TESTS:
+        raise Refused(f"at most {MOST_TESTS} addresses, these are {len(addresses)}.", "addresses")
+    for address in addresses:
+        try:
+            checked_email(address)
+        except DirectoryError:
+            raise Refused(f"{address[:100]!r} is not an e-mail address.", "addresses") from None
+    return addresses
+
+
+def recipient(who: str) -> int | None:
+    """The number of a subscriber named by address or number, None for nobody. Raises Refused."""
+    if not who.strip():
+        return None
+    with reading() as cursor:
+        found = directory.find_recipient(cursor, who.strip()[:320])
+    if found is None:
+        raise Refused(f"no subscriber is called {who.strip()[:100]!r}.", "like")
+    return found.number
+
+
+def shown(draft: Draft, who: str, part: str) -> Response:
+    try:
+        message = messages().preview(draft, recipient(who), sender())
+    except (Refused, UnmakeableError) as error:
+        return told(str(error))
+    wants_text = (part == "text" and message.text is not None) or message.html is None
+    page = render_template("campaigns/preview.html", message=message, wants_text=wants_text, trouble="")
+    return framed(page)
+
+
+def sender() -> str:
+    with reading() as cursor:
+        found = servers.servers(cursor)
+    return str(found[0].settings["from_email"]) if found else "Newsletter <news@example.com>"
+
+
+def told(trouble: str) -> Response:
+    return framed(render_template("campaigns/preview.html", message=None, trouble=trouble))
+
+
+def framed(page: str) -> Response:
+    response = make_response(page)
+    response.headers["Content-Security-Policy"] = POLICY
+    return response

@@ -1,0 +1,153 @@
+"""A forecast as pages and the command line tell it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from domain.forecast.bottleneck import Change, Outlook, Situation
+from domain.forecast.forecast import HORIZON, Day
+from web.pages.dashboard.chart import Segment, stacked
+
+MOST_DAYS = 14
+"""Columns of the table by server."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DayRow:
+    date: date
+    title: str
+    total: int
+    others: int
+    segments: list[Segment]
+    is_last: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServerRow:
+    number: int
+    name: str
+    counts: Sequence[int]
+    total: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChangeRow:
+    text: str
+    finish: datetime
+    title: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ForecastView:
+    """`days_it_takes` counts calendar days from today, so that 1 is today; None without an end.
+    `is_about` when `recipients` are not counted, but reckoned."""
+
+    headline: str
+    recipients: int
+    is_about: bool
+    start: datetime | None
+    finish: datetime | None
+    finish_title: str
+    days_it_takes: int | None
+    days: list[DayRow]
+    servers: list[ServerRow]
+    columns: list[DayRow]
+    others: int
+    left: int
+    bottleneck: str
+    bottleneck_code: str
+    changes: list[ChangeRow]
+    timezone: str
+    is_speed_assumed: bool
+    is_queue_paused: bool
+
+
+def forecast_view(situation: Situation, outlook: Outlook) -> ForecastView:
+    found, policy = outlook.forecast, situation.policy
+    today = policy.calendar.local_date(situation.now)
+    most = max((day.total + day.others for day in found.days), default=0)
+    days = [_day(day, today, most, day is found.days[-1]) for day in found.days]
+    last = found.finish_day
+    takes = None if last is None else (last - today).days + 1
+    return ForecastView(
+        headline=headline(found.recipients, takes, bool(found.days)),
+        recipients=found.recipients,
+        is_about=situation.is_about,
+        start=found.start,
+        finish=found.finish,
+        finish_title=day_title(last, today) if last else "",
+        days_it_takes=takes,
+        days=days,
+        servers=_servers(situation, found.days),
+        columns=days[:MOST_DAYS],
+        others=found.others,
+        left=found.left,
+        bottleneck=outlook.bottleneck.text,
+        bottleneck_code=outlook.bottleneck.code,
+        changes=[_change(one, situation, today) for one in outlook.changes],
+        timezone=policy.timezone,
+        is_speed_assumed=found.is_speed_assumed,
+        is_queue_paused=policy.queue_paused,
+    )
+
+
+def headline(recipients: int, days_it_takes: int | None, is_sent_at_all: bool) -> str:
+    if not recipients:
+        return "There is nobody to send to"
+    if days_it_takes is None:
+        return f"Not done within {HORIZON} days" if is_sent_at_all else "It cannot be sent as things are"
+    return {1: "Completes today", 2: "Completes tomorrow"}.get(
+        days_it_takes, f"Completes in {days_it_takes} days"
+    )
+
+
+def day_title(day: date, today: date) -> str:
+    """Friday 6 March; with the year when that is another one."""
+    title = f"{day:%A} {day.day} {day:%B}"
+    return title if day.year == today.year else f"{title} {day.year}"
+
+
+def lateness(first: datetime, now: datetime) -> str:
+    """How far two finishes are apart, in words; empty where that is less than ten minutes."""
+    minutes = round(abs(now - first) / timedelta(minutes=1))
+    if minutes < 10:
+        return ""
+    days, hours = minutes // 1440, minutes / 60
+    if minutes < 90:
+        apart = f"{minutes} minutes"
+    elif hours < 36:
+        apart = f"{round(hours)} hours"
+    else:
+        apart = f"{round(minutes / 1440)} days" if days else f"{round(hours)} hours"
+    return f"{apart} {'later' if now > first else 'earlier'}"
+
+
+def _day(day: Day, today: date, most: int, is_last: bool) -> DayRow:
+    return DayRow(
+        date=day.date,
+        title=day_title(day.date, today),
+        total=day.total,
+        others=day.others,
+        segments=stacked([("used", day.total), ("queued", day.others)], most),
+        is_last=is_last,
+    )
+
+
+def _servers(situation: Situation, days: Sequence[Day]) -> list[ServerRow]:
+    rows = [
+        ServerRow(
+            number=sender.server,
+            name=situation.names.get(sender.server, ""),
+            counts=[day.servers.get(sender.server, 0) for day in days[:MOST_DAYS]],
+            total=sum(day.servers.get(sender.server, 0) for day in days),
+        )
+        for sender in situation.senders
+    ]
+    return [row for row in rows if row.total]
+
+
+def _change(change: Change, situation: Situation, today: date) -> ChangeRow:
+    day = situation.policy.calendar.local_date(change.finish)
+    return ChangeRow(text=change.text, finish=change.finish, title=day_title(day, today))

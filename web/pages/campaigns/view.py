@@ -1,0 +1,266 @@
+"""What the pages show of one campaign: how far it is, what became of it where, and what was done with it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from threading import Lock
+from typing import Any
+
+from application.dashboard import OUTCOMES, Pace
+from application.forecasts import Audiences, situation
+from domain.campaign.estimate import Estimated
+from domain.delivery.delivery import Status
+from domain.forecast.bottleneck import Outlook, bottleneck
+from projections import campaign_history, campaign_refusals, servers
+from projections.campaign_history import Event
+from projections.campaign_progress import Progress
+from projections.queue.queue import STATUSES
+from storage.people import directory
+from web.pages.campaigns.forecast_view import ForecastView, forecast_view, lateness
+from web.pages.dashboard.chart import Segment, stacked
+from web.pages.dashboard.model import LABELS, share
+from web.pages.dashboard.rows import CAMPAIGN_TONES, DONE
+
+FUNNEL = (
+    (Status.QUEUED, "Waiting"),
+    (Status.SENDING, "Sending"),
+    (Status.SENT, "Sent"),
+    ("deferred", "To be tried again"),
+    (Status.FAILED, "Failed"),
+    (Status.UNKNOWN, "Unknown"),
+    (Status.SUPPRESSED, "Suppressed"),
+    (Status.CANCELLED, "Cancelled"),
+)
+ALWAYS = frozenset({Status.QUEUED, Status.SENDING, Status.SENT, Status.FAILED})
+EDITABLE = frozenset({"draft", "scheduled"})
+UNDER_WAY = frozenset({"running", "paused"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    status: str
+    label: str
+    count: int
+    share: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Split:
+    number: int
+    name: str
+    sent: int
+    sending: int
+    failed: int
+    unknown: int
+    deferred: int
+    segments: list[Segment]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reply:
+    count: int
+    wording: str
+    what: str
+    last_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Happening:
+    at: datetime
+    by: str
+    text: str
+    reason: str
+    tone: str
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class First:
+    """What was foreseen at the start, and how far what is foreseen now, or came of it, is from that."""
+
+    recipients: int
+    days: int
+    finish: datetime | None
+    difference: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class CampaignView:
+    campaign: Progress
+    tone: str
+    messenger: str
+    total: int
+    done: int
+    done_share: str
+    done_percent: int
+    spoken: str
+    segments: list[Segment]
+    steps: list[Step]
+    rate: int
+    lists: Sequence[str]
+    splits: list[Split]
+    replies: list[Reply]
+    first: First | None
+    forecast: ForecastView | None
+
+
+class Paces:
+    """How fast campaigns have moved of late, from what this process was asked to show of them."""
+
+    def __init__(self) -> None:
+        self._pace = Pace()
+        self._lock = Lock()
+
+    def rate(self, campaign: int, now: datetime, sent: int) -> int:
+        """E-mails a minute; 0 as long as too little was seen."""
+        with self._lock:
+            return round(self._pace.rate(campaign, now, sent))
+
+
+def campaign_view(
+    cursor: Any, campaign: Progress, now: datetime, paces: Paces, audiences: Audiences
+) -> CampaignView:
+    split = campaign_history.by_server(cursor, campaign.campaign)
+    names = {one.server: one.name for one in servers.servers(cursor)}
+    lists = dict(directory.list_names(cursor))
+    deferred = sum(counts[STATUSES.index("queued")] for counts in split.values())
+    total = max(campaign.total, campaign.recipients or 0)
+    done = sum(campaign.counts[status] for status in DONE)
+    steps = _steps(campaign, deferred, total)
+    forecast = _foreseen(cursor, campaign, now, audiences)
+    return CampaignView(
+        campaign=campaign,
+        tone=CAMPAIGN_TONES.get(campaign.state, ""),
+        messenger="Automatic (queue-based)"
+        if campaign.messenger is None
+        else names.get(campaign.messenger, f"server {campaign.messenger}"),
+        total=total,
+        done=done,
+        done_share=share(done, total),
+        done_percent=100 * done // total if total else 0,
+        spoken=", ".join(f"{step.count:,} {step.label.lower()}" for step in steps if step.count) or "nothing",
+        segments=stacked([(status, campaign.counts[status]) for status in LABELS], total),
+        steps=steps,
+        rate=paces.rate(campaign.campaign, now, campaign.counts["sent"])
+        if campaign.state == "running"
+        else 0,
+        lists=[lists.get(number, f"list {number}") for number in campaign.lists],
+        splits=_splits(split, names),
+        replies=[_reply(one) for one in campaign_refusals.replies(cursor, campaign.campaign)],
+        first=_first(campaign_history.last_estimate(cursor, campaign.campaign), campaign, forecast),
+        forecast=forecast,
+    )
+
+
+def _steps(campaign: Progress, deferred: int, total: int) -> list[Step]:
+    counts = {**campaign.counts, "deferred": deferred}
+    if campaign.state == "cancelled":
+        counts["deferred"] = 0
+    counts["queued"] = max(0, counts["queued"] - counts["deferred"])
+    return [
+        Step(
+            status=str(status),
+            label=label,
+            count=counts[str(status)],
+            share=share(counts[str(status)], total),
+        )
+        for status, label in FUNNEL
+        if counts[str(status)] or status in ALWAYS
+    ]
+
+
+def _foreseen(cursor: Any, campaign: Progress, now: datetime, audiences: Audiences) -> ForecastView | None:
+    if campaign.state not in UNDER_WAY:
+        return None
+    found = situation(cursor, campaign.campaign, now, audiences)
+    forecast = found.forecast()
+    if not forecast.recipients:
+        return None
+    return forecast_view(
+        found, Outlook(forecast=forecast, bottleneck=bottleneck(found, forecast), changes=())
+    )
+
+
+def _first(estimate: Estimated | None, campaign: Progress, forecast: ForecastView | None) -> First | None:
+    if estimate is None or campaign.started_at is None:
+        return None
+    finish = datetime.fromtimestamp(estimate.finish, campaign.started_at.tzinfo) if estimate.finish else None
+    now = campaign.ended_at if campaign.state == "finished" else forecast.finish if forecast else None
+    return First(
+        recipients=estimate.recipients,
+        days=estimate.days,
+        finish=finish,
+        difference=lateness(finish, now) if finish and now else "",
+    )
+
+
+def _splits(split: Mapping[int, Sequence[int]], names: Mapping[int, str]) -> list[Split]:
+    most = max((sum(counts) for counts in split.values()), default=0)
+    rows = []
+    for number, counts in split.items():
+        of = dict(zip(STATUSES, counts, strict=True))
+        parts = [(status, of[status]) for status in LABELS if status != Status.QUEUED]
+        rows.append(
+            Split(
+                number=number,
+                name=names.get(number, f"server {number}"),
+                sent=of["sent"],
+                sending=of["sending"],
+                failed=of["failed"],
+                unknown=of["unknown"],
+                deferred=of["queued"],
+                segments=stacked([*parts, ("deferred", of["queued"])], most),
+            )
+        )
+    return sorted(rows, key=lambda row: row.name)
+
+
+def _reply(one: campaign_refusals.Reply) -> Reply:
+    about = f", about the {one.about}" if one.about else ""
+    return Reply(
+        count=one.n, wording=one.wording, what=f"{OUTCOMES[one.outcome]}{about}", last_at=one.last_at
+    )
+
+
+def happening(event: Event, names: Mapping[int, str]) -> Happening:
+    state, until = event.state, None
+    tone = ""
+    match event.topic.removeprefix("campaign."):
+        case "created":
+            text = "Written"
+        case "edited":
+            text = "Changed: " + ", ".join(sorted(state.get("changes", {})))
+        case "scheduled":
+            text, tone, until = "Start set to", "note", datetime.fromisoformat(state["send_at"])
+        case "unscheduled":
+            text = "Start taken back"
+        case "started":
+            text, tone = "Started", "good"
+        case "queueing_finished":
+            text = f"All {state['recipients']:,} recipients are in the queue"
+        case "paused":
+            text, tone = "Paused", "warn"
+        case "resumed":
+            text, tone = "Resumed", "good"
+        case "cancelled":
+            text, tone = "Cancelled", "bad"
+        case "finished":
+            text, tone = "Finished", "good"
+        case "priority_changed":
+            text = f"Priority set to {state['priority']}"
+        case "tried":
+            server = names.get(state["server"], f"server {state['server']}")
+            text = f"Test e-mail through {server}: {state['outcome']}"
+            tone = "good" if state["outcome"] == "accepted" else "bad"
+        case other:
+            text = other.replace("_", " ").capitalize()
+    return Happening(
+        at=event.at,
+        by=event.by.removeprefix("user:"),
+        text=text,
+        reason=state.get("reason") or state.get("reply") or "",
+        tone=tone,
+        until=until,
+    )

@@ -1,0 +1,38 @@
+"""What was done with one thing, and by whom: the events of its stream, as people read them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from projections.servers import servers as all_servers
+from storage.people import lists
+from web.pages.log.event_descriptions import Saying, saying
+from web.pages.log.events import Event, newest_of_stream
+
+MOST = 100
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    event: Event
+    saying: Saying
+
+
+def changes_of(cursor: Any, stream: UUID) -> list[Change]:
+    """Newest first, at most a hundred. Lists are named as they are called now."""
+    events = newest_of_stream(cursor, stream, MOST)
+    servers = {one.server: one.name for one in all_servers(cursor)}
+    numbers = {number for event in events for number in event.state.get("lists", [])}
+    names = lists.names(cursor, sorted(numbers)) if numbers else {}
+    return [
+        Change(event=event, saying=saying(event.topic, with_names(event.state, names), servers))
+        for event in events
+    ]
+
+
+def with_names(state: dict[str, Any], names: dict[int, str]) -> dict[str, Any]:
+    if "lists" not in state:
+        return state
+    return {**state, "lists": [names.get(number, number) for number in state["lists"]]}

@@ -1,0 +1,85 @@
+"""Subscribers for people: finding them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from flask import Blueprint, render_template, request
+from pydantic import BeforeValidator
+
+from storage.people import directory, people_page, people_search
+from storage.people.people_page import Page
+from storage.people.people_search import Wanted
+from storage.subscriber_query.query_tokens import QueryError
+from storage.subscriber_query.subscriber_query import condition
+from web.http.access import needs
+from web.http.contract import read_query
+from web.http.services import reading
+from web.http.shapes import Digits, Line, Query
+from web.pages.forms import link_with, sentence
+
+blueprint = Blueprint("subscriber_pages", __name__)
+
+PER_PAGE = 25
+STATUSES = ("enabled", "disabled", "blocklisted")
+SUBSCRIPTIONS = (("confirmed", "Confirmed"), ("unconfirmed", "Unconfirmed"), ("unsubscribed", "Left"))
+
+
+def none_if_blank(value: Any) -> Any:
+    return None if value == "" else value
+
+
+class SubscribersQuery(Query):
+    before: Annotated[int, Digits()] | None = None
+    search: Annotated[str, Line(200)] | None = None
+    list: Annotated[Annotated[int, Digits()] | None, BeforeValidator(none_if_blank)] = None
+    subscription: Annotated[
+        Literal["confirmed", "unconfirmed", "unsubscribed"] | None, BeforeValidator(none_if_blank)
+    ] = None
+    status: Annotated[
+        Literal["enabled", "disabled", "blocklisted"] | None, BeforeValidator(none_if_blank)
+    ] = None
+    query: Annotated[str, Line(1000)] | None = None
+
+
+@blueprint.get("/subscribers")
+@needs("read")
+def listed() -> str:
+    """Newest first."""
+    query = read_query(SubscribersQuery)
+    assert isinstance(query, SubscribersQuery)
+    fault, found = "", Page([])
+    with reading() as cursor:
+        try:
+            wanted = wanted_by(query)
+        except QueryError as error:
+            fault = sentence(str(error))
+        else:
+            found = people_page.page(cursor, wanted, query.before, PER_PAGE)
+        on = people_search.subscriptions(cursor, [person.number for person in found.people])
+        names = directory.list_names(cursor)
+    return render_template(
+        "people/subscribers.html",
+        people=[(person, on[person.number]) for person in found.people],
+        page=found,
+        query=query,
+        fault=fault,
+        lists=names,
+        statuses=STATUSES,
+        subscriptions=SUBSCRIPTIONS,
+        is_filtered=any(
+            request.args.get(name) for name in ("search", "list", "subscription", "status", "query")
+        ),
+        link=link_with,
+    )
+
+
+def wanted_by(query: SubscribersQuery) -> Wanted:
+    """Raises QueryError."""
+    return Wanted(
+        search=query.search or None,
+        query=condition(query.query) if query.query else None,
+        lists=[] if query.list is None else [query.list],
+        subscription=query.subscription if query.list is not None else None,
+        status=query.status,
+    )

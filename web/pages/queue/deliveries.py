@@ -1,0 +1,150 @@
+"""One e-mail's story, event by event, and what comes next."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from flask import Blueprint, redirect, render_template
+from werkzeug.wrappers import Response
+
+from application.queue import current
+from domain.delivery.delivery import Status
+from domain.policy import SendingPolicy
+from domain.streams import audience_stream, campaign_stream, delivery_stream
+from projections import availability
+from projections.queue.items import Item
+from projections.queue.queue import STATUSES
+from projections.servers import servers as all_servers
+from web.api.queue_items import waiting_for
+from web.http.access import needs
+from web.http.services import reading, services
+from web.pages.dashboard.model import LABELS
+from web.pages.log.event_descriptions import Names, Saying, saying
+from web.pages.log.events import COLUMNS, Event, events_of, newest_of_stream
+from web.pages.queue.queue import TONES, possible
+
+blueprint = Blueprint("delivery_pages", __name__)
+
+MOST_EVENTS = 500
+
+QUEUED_BY = (
+    COLUMNS
+    + """
+    WHERE stream_id = %(stream)s AND recorded_at = %(at)s AND EXISTS (
+        SELECT FROM jsonb_array_elements(convert_from(state, 'UTF8')::jsonb->'ranges') AS part
+        WHERE %(recipient)s BETWEEN (part->>0)::integer AND (part->>1)::integer)
+    ORDER BY version LIMIT 1
+"""
+)
+
+OF_CAMPAIGN = (
+    COLUMNS
+    + """
+    WHERE stream_id = %(stream)s AND recorded_at >= %(since)s AND topic IN (
+        'campaign.paused', 'campaign.resumed', 'campaign.cancelled')
+    ORDER BY version LIMIT 50
+"""
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chapter:
+    """`aside`: it happened to the whole campaign."""
+
+    event: Event
+    saying: Saying
+    aside: bool = False
+    attempt: int = 0
+
+
+@blueprint.get("/deliveries/<int:number>")
+@needs("read")
+def moved(number: int) -> Response:
+    return redirect(f"/queue/{number}", 301)
+
+
+@blueprint.get("/queue/<int:number>")
+@needs("read")
+def story(number: int) -> str:
+    one, campaign = current(number)
+    now = services().clock.now()
+    with reading() as cursor:
+        names = {server.server: server.name for server in all_servers(cursor)}
+        own = newest_of_stream(cursor, delivery_stream(one.campaign, one.recipient), MOST_EVENTS)
+        chapters = told(own, around(cursor, one), names)
+        waiting = waiting_for(one, campaign, availability.capacity(cursor, now))
+        policy = availability.policy_of(cursor)
+    status = STATUSES[one.status]
+    return render_template(
+        "queue/delivery.html",
+        number=number,
+        item=one,
+        campaign=campaign,
+        status=status,
+        label=LABELS[status],  # type: ignore[index]
+        tone=TONES.get(status, ""),
+        server=(one.server, names.get(one.server, f"server {one.server}")) if one.server else None,
+        chapters=chapters,
+        stream=delivery_stream(one.campaign, one.recipient),
+        waiting=waiting,
+        outlook=outlook(Status(status), one, policy),
+        actions=possible(one, campaign, now),
+        retry_attempts=policy.retry_attempts,
+    )
+
+
+def around(cursor: Any, one: Item) -> list[Event]:
+    """How it came into the queue, and what happened to its campaign since."""
+    about = {"at": one.queued_at, "since": one.queued_at, "recipient": one.recipient}
+    cursor.execute(QUEUED_BY, {**about, "stream": str(audience_stream(one.campaign))})
+    found = events_of(cursor.fetchall())
+    cursor.execute(OF_CAMPAIGN, {**about, "stream": str(campaign_stream(one.campaign))})
+    return found + events_of(cursor.fetchall())
+
+
+def told(own: list[Event], others: list[Event], names: Names) -> list[Chapter]:
+    """In the order in which it happened."""
+    chapters, attempt = [], 0
+    streams: set[UUID] = {event.stream for event in own}
+    for event in sorted([*own, *others], key=lambda event: event.position):
+        is_own = event.stream in streams
+        if event.topic == "delivery.attempt_started":
+            attempt += 1
+        said = saying(event.topic, event.state, names)
+        if event.topic == "audience.recipients_queued":
+            said = Saying("Put in the queue")
+        chapters.append(
+            Chapter(
+                event=event,
+                saying=said,
+                aside=not is_own and event.topic.startswith("campaign."),
+                attempt=attempt if event.topic == "delivery.attempt_started" else 0,
+            )
+        )
+    return chapters
+
+
+def outlook(status: Status, one: Item, policy: SendingPolicy) -> str:
+    """What to expect, in a sentence."""
+    match status:
+        case Status.QUEUED:
+            left = policy.retry_attempts - one.attempts
+            if not one.attempts:
+                return ""
+            return f"{left} more attempts before it is given up." if left > 1 else "One attempt is left."
+        case Status.SENDING:
+            return "It is with the server at this moment; its answer is awaited."
+        case Status.SENT:
+            return "Nothing more: the server has accepted it and delivers it from here on."
+        case Status.FAILED:
+            return "Nothing more, unless somebody has it tried again."
+        case Status.UNKNOWN if policy.resend_unknown:
+            return "It is sent again by itself, as the settings say; it may arrive twice."
+        case Status.UNKNOWN:
+            return "Nothing by itself, since it may have arrived. Trying again may deliver it twice."
+        case Status.SUPPRESSED:
+            return "Nothing more, unless the person may be mailed again and somebody has it tried again."
+        case Status.CANCELLED:
+            return "Nothing more: it is not sent."

@@ -1,0 +1,1 @@
+"""SMTP servers for people."""

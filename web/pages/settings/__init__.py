@@ -1,0 +1,1 @@
+"""The sending policy for people."""
