@@ -79,7 +79,8 @@ def test_one_address_is_kept_in_one_way(given: str, kept: str) -> None:
     [
         "", "post.example.com", "https://", "https://a b", "https://a.example/\r\nBcc: x", "https://a.example?x",
         "https://me:secret@a.example", "https://a.example:0", "https://a.example:99999", "https://[1.2.3.4",
-        "https://[::g]", "https://a..b", "https://a.example/%zz", "https://a.example/>", "https://" + "a" * 999,
+        "https://[::g]", "http://a..b", "https://a.example/%zz", "https://a.example/>",
+        "https://" + "a" * 999,
         "https://a.example/" + "%" * 100, "javascript:alert(1)", "https://\x00", "https://a.example\\@b.example",
     ],
 )  # fmt: skip
