@@ -48,13 +48,11 @@ def main(picture: Path) -> None:
 def drawn() -> str:
     """The picture as SVG."""
     places = {room: place for layer in range(len(LAYERS)) for room, place in placed(layer)}
-    height = len(LAYERS) * (HEIGHT + GAP)
+    size = f"0 0 {2 * WIDTH + 3 * MARGIN} {len(LAYERS) * (HEIGHT + GAP)}"
     imports = imports_of()
     parts = [arrow(places[one], places[other]) for one, other in direct(imports)]
     parts += [box(room, *place, sorted(imports[room])) for room, place in places.items()]
-    tip = (
-        '<marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="8" markerHeight="8" orient="auto">'
-    )
+    tip = 'id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="8" markerHeight="8" orient="auto"'
     return "\n".join(
         [
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{size}" role="img"'
