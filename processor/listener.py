@@ -10,6 +10,7 @@ from collections.abc import Callable
 import psycopg2
 
 from domain.clock import Clock
+from storage.people import directory_news
 from storage.postgres.outage import OUTAGE
 from storage.postgres.pool import open_connection
 from storage.shared_clock import set_by_database
@@ -17,7 +18,6 @@ from storage.shared_clock import set_by_database
 log = logging.getLogger(__name__)
 
 LOG_CHANNEL = "postledger_log"
-DIRECTORY_CHANNEL = "postledger_directory"
 
 RECONNECT_SECONDS = 1.0
 BEAT_SECONDS = 0.25
@@ -72,7 +72,7 @@ class Listener:
             connection.autocommit = True
             with connection.cursor() as cursor:
                 cursor.execute(f"LISTEN {LOG_CHANNEL}")
-                cursor.execute(f"LISTEN {DIRECTORY_CHANNEL}")
+                cursor.execute(f"LISTEN {directory_news.CHANNEL}")
             self._on_directory(None)
             is_log_news = True
             while not self._is_stopping.is_set():
@@ -101,5 +101,5 @@ class Listener:
             if notice.channel == LOG_CHANNEL:
                 is_log_news = True
             else:
-                self._on_directory(int(notice.payload) if notice.payload.isdigit() else None)
+                self._on_directory(directory_news.recipient_of(notice.payload))
         return is_log_news

@@ -18,6 +18,8 @@ import pytest
 
 from storage.postgres.embedded import EmbeddedServer, EmbeddedServerError
 
+pytestmark = pytest.mark.starts_processes
+
 ROOT = Path(__file__).parent.parent.parent
 STARTER = """
 import sys
