@@ -74,18 +74,10 @@ def test_hosts_whose_clocks_differ_exceed_no_limit(
         world.create_and_start()
         for host in (Host(tmp_path, ahead), Host(tmp_path, ahead + apart)):
             stack.enter_context(world.processor(host=host))
-        by_day = [0, 0]
-
-        def next_day_is_used_up() -> bool:
-            by_day[0] = sum(at < midnight.timestamp() for at, _ in daily.attempts)
-            by_day[1] = len(daily.attempts) - by_day[0]
-            return by_day[1] >= DAILY
-
-        wait_until(next_day_is_used_up, IN_TIME)
+        wait_until(lambda: len(daily.attempts) >= 2 * DAILY, IN_TIME)
         wait_for_more(limited)
-    assert next_day_is_used_up()
-    assert by_day[0] <= DAILY
-    assert by_day[1] == DAILY
+    before = sum(at < midnight.timestamp() for at, _ in daily.attempts)
+    assert (before, len(daily.attempts) - before) == (DAILY, DAILY)
     assert most_in_any_stretch(limited) <= RATE
 
 
