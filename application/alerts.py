@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from domain.delivery.delivery import Status
-from domain.delivery.waiting import Waiting
+from domain.server.availability import Closed
 from projections.availability import Availability
 from web.pages.dashboard.model import Readings, Today, share
 
@@ -27,7 +27,7 @@ class Alert:
     tone: str
     text: str
     path: str
-    waiting: Waiting | None = None
+    waiting: Closed | None = None
 
 
 def alerts(readings: Readings, today: Today) -> list[Alert]:

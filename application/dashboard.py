@@ -9,7 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from application.finishes import Finishes
-from domain.delivery.waiting import CampaignState, why_it_waits
+from domain.delivery.waiting import CampaignState
 from projections import availability, campaign_progress, refusals, server_health
 from projections.availability import Capacity
 from projections.campaign_progress import Progress
@@ -26,15 +26,13 @@ SHOWN_CAMPAIGNS = 12
 PACE_OVER = timedelta(minutes=1)
 NO_PACE_UNDER = timedelta(seconds=5)
 REFUSALS_OVER = timedelta(hours=24)
-SILENCE = timedelta(minutes=1)
-"""After which a processor is no longer counted as one that runs."""
 
 OUTCOMES = {0: "tried again", 3: "failed", 5: "outcome unknown"}
 
 OLDEST = """
-    SELECT c.campaign, q.due, q.queued_at, q.attempts
+    SELECT c.campaign, q.due, q.queued_at
     FROM queue_campaigns c CROSS JOIN LATERAL (
-        SELECT due, queued_at, attempts FROM queue
+        SELECT due, queued_at FROM queue
         WHERE campaign = c.campaign AND status = 0 ORDER BY due, recipient LIMIT 1) q
     WHERE c.queued > 0 AND c.state <> 'cancelled'
     ORDER BY q.queued_at LIMIT 1
@@ -77,7 +75,7 @@ class Reader:
             counts=counts,
             chart=last_minutes(answers, first),
             usage=of_all_by_day(cursor, now.astimezone(ZoneInfo(capacity.timezone)).date()),
-            processors=len(processors.alive(cursor, processors.database_time(cursor), SILENCE)),
+            processors=len(processors.alive(cursor, processors.database_time(cursor), processors.PATIENCE)),
             people=people(cursor),
             rate=recent_rate(answers, now),
             next_at=queue.next_scheduled_at(cursor),
@@ -135,18 +133,11 @@ def oldest(cursor: Any, capacity: Capacity) -> Oldest | None:
     row = cursor.fetchone()
     if row is None:
         return None
-    number, due, queued_at, attempts = row
+    number, due, queued_at = row
     campaign = campaign_progress.progress(cursor, number)
     if campaign is None:
         return None
-    waiting = why_it_waits(
-        state_of(campaign),
-        now=capacity.now,
-        again=due if attempts else None,
-        opens=capacity.opens,
-        gates=[server.gate for server in capacity.servers],
-        queue_paused=capacity.queue_paused,
-    )
+    waiting = capacity.why_it_waits(state_of(campaign), due)
     return Oldest(campaign=campaign.name, since=queued_at, waiting=waiting)
 
 

@@ -12,7 +12,7 @@ from pydantic.alias_generators import to_camel
 
 from application.dashboard import state_of
 from domain.delivery.delivery import Status
-from domain.delivery.waiting import Waiting, why_it_waits
+from domain.delivery.waiting import Waiting
 from domain.streams import Kind, campaign_stream, kind_of, number_of, server_stream
 from projections import availability, campaign_progress
 from projections.availability import Capacity
@@ -144,14 +144,7 @@ def progress_of(cursor: Any, campaign: int) -> Progress:
 def waiting_for(one: Item, campaign: Progress, capacity: Capacity | None) -> Waiting | None:
     if one.status != 0 or capacity is None:
         return None
-    return why_it_waits(
-        state_of(campaign),
-        now=capacity.now,
-        again=one.due,
-        opens=capacity.opens,
-        gates=[server.gate for server in capacity.servers],
-        queue_paused=capacity.queue_paused,
-    )
+    return capacity.why_it_waits(state_of(campaign), one.due)
 
 
 def described_one(one: Item, campaign: Progress, waiting: Waiting | None) -> dict[str, Any]:

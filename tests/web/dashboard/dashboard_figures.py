@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from domain.delivery.waiting import Waiting
+from domain.server.availability import Closed, Open, SendingState
 from projections.availability import Availability, Capacity
 from projections.daily_usage import Outcomes
 from tests.web.world import NOON
@@ -14,10 +15,10 @@ from web.pages.servers.server_charts import thirty_days
 
 
 def server(
-    name: str = "alpha", limit: int = 1000, used: int = 0, closed: Waiting | None = None, failed: int = 0
+    name: str = "alpha", limit: int = 1000, used: int = 0, closed: Closed | None = None, failed: int = 0
 ) -> Availability:
     return Availability(
-        number=1, name=name, from_email=f"{name}@example.com", enabled=True, closed=closed,
+        number=1, name=name, from_email=f"{name}@example.com", enabled=True, answer=closed or Open(),
         daily_limit=limit, daily_used=used, sent_today=used - failed, failed_today=failed,
     )  # fmt: skip
 
@@ -33,7 +34,11 @@ def readings(
 ) -> Readings:
     return Readings(
         capacity=Capacity(
-            now=NOON, timezone="UTC", opens=NOON, servers=list(servers), queue_paused=queue_paused
+            now=NOON,
+            timezone="UTC",
+            opens=NOON,
+            servers=list(servers),
+            sending=SendingState(queue_paused=queue_paused),
         ),
         counts=counts,
         chart=chart([Bucket(NOON)], "minute"),

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from flask.testing import FlaskClient
 
-from domain.delivery.waiting import Waiting
+from domain.server.availability import Closed, Reason
 from projections.availability import Availability
 from storage import processors
 from tests.web.dashboard.dashboard_figures import readings, server
@@ -15,7 +15,7 @@ from tests.web.pages.reading import seen
 from tests.web.world import NOON, World
 from web.pages.dashboard.overview import overview
 
-SUSPENDED = Waiting("suspended", "suspended: 421 later", NOON + timedelta(hours=1))
+SUSPENDED = Closed(Reason.SUSPENDED, NOON + timedelta(hours=1), "421 later")
 
 
 def texts(
