@@ -239,13 +239,12 @@ class Gate:
 
     def _view(self, now: datetime) -> View:
         policy = self._policy
-        held = SendingState(queue_paused=policy.queue_paused).held()
         return View(
             policy=policy,
             campaigns=frozenset(
                 number
                 for number, campaign in self._campaigns.items()
-                if held is None and campaign.may_send() and number not in self.broken
+                if campaign.may_send() and number not in self.broken
             ),
             open_until=self._open_until(now),
             servers=dict(self._servers),
@@ -254,12 +253,13 @@ class Gate:
 
     def _open_until(self, now: datetime) -> dict[int, float]:
         """Limits apart, which reservations see to."""
+        sending = SendingState(queue_paused=self._policy.queue_paused)
         found = {}
         for number, server in self._servers.items():
             state = server.state(self._policy)
             if number in self._resting and now < self._resting[number]:
                 state = replace(state, suspension=Suspension("", self._resting[number]))
-            answer = availability(state, now)
+            answer = availability(state, now, sending)
             if isinstance(answer, Open):
                 found[number] = answer.until.timestamp() if answer.until else float("inf")
         return found

@@ -41,8 +41,8 @@ USES = """
 
 @dataclass(frozen=True, kw_only=True)
 class Availability:
-    """A server at one moment. A limit of 0 (daily) or None (rolling) is no limit; what remains of it is
-    None then. `rolling_span` is in seconds."""
+    """A server at one moment; what holds all of them alike is told beside. A limit of 0 (daily) or None
+    (rolling) is no limit; what remains of it is None then. `rolling_span` is in seconds."""
 
     number: int
     name: str
@@ -113,7 +113,6 @@ def capacity(cursor: Any, now: datetime) -> Capacity:
     moment = _Moment(
         now=now,
         policy=policy,
-        sending=sending_state(cursor, policy),
         usage=daily_usage.usage_on(cursor, policy.calendar.local_date(now)),
         rolling=rolling_usage.in_window(cursor, windows, now) if windows else {},
     )
@@ -122,7 +121,7 @@ def capacity(cursor: Any, now: datetime) -> Capacity:
         timezone=policy.timezone,
         opens=policy.calendar.opens_at(now),
         servers=[_available(cursor, moment, one, settings) for one, settings in found],
-        sending=moment.sending,
+        sending=sending_state(cursor, policy),
     )
 
 
@@ -151,7 +150,6 @@ class _Moment:
 
     now: datetime
     policy: SendingPolicy
-    sending: SendingState
     usage: Mapping[int, Usage]
     rolling: Mapping[int, int]
     _hours: dict[str | None, Hours] = field(default_factory=dict)
@@ -181,7 +179,7 @@ def _available(cursor: Any, moment: _Moment, server: Server, settings: ServerSet
         name=server.name,
         from_email=settings.from_email,
         enabled=server.enabled,
-        answer=availability(state, moment.now, moment.sending),
+        answer=availability(state, moment.now),
         daily_limit=limits.daily,
         daily_used=state.used_today,
         rolling_limit=limits.sliding[0] if limits.sliding else None,

@@ -41,6 +41,11 @@ class World:
         with self.pool.transaction() as cursor:
             return processors.register(cursor, "here", 1, processors.database_time(cursor))
 
+    def without_processor(self) -> None:
+        """The one there was has stopped."""
+        with self.pool.transaction() as cursor:
+            processors.fence(cursor, self.processor)
+
     def server(self, name: str, **settings: Any) -> int:
         given = {
             "name": name,
@@ -73,7 +78,7 @@ class World:
                 originator_id=audience_stream(campaign),
                 originator_version=1,
                 by="test",
-                ranges=[[people[0], people[-1]]],
+                ranges=[[min(people), max(people)]],
                 count=len(people),
             )
         )

@@ -13,6 +13,7 @@ from pydantic.alias_generators import to_camel
 from application.dashboard.query import state_of
 from domain.delivery.delivery import Status
 from domain.delivery.waiting import Waiting
+from domain.server.availability import Reason
 from domain.streams import Kind, campaign_stream, kind_of, number_of, server_stream
 from projections import availability, campaign_progress
 from projections.availability import Capacity
@@ -25,11 +26,7 @@ from web.http.errors import Refusal
 from web.http.shapes import Answer, Body, Digits, Line, Query, Told, Whole
 
 StatusName = Literal["queued", "sending", "sent", "failed", "cancelled", "unknown", "suppressed"]
-WaitingCode = Literal[
-    "next_in_line", "retry", "campaign_paused", "campaign_scheduled", "campaign_draft", "calendar",
-    "queue_paused", "no_capacity", "no_server", "disabled", "suspended", "window_closed", "daily_limit",
-    "rolling_limit",
-]  # fmt: skip
+WaitingCode = Reason
 
 
 class ItemFilter(Query):
