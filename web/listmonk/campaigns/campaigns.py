@@ -12,7 +12,6 @@ from application import campaigns as campaign_commands
 from application.dashboard.paces import Paces
 from domain.campaign.campaign import Campaign, State
 from projections import campaign_progress
-from web.api.campaign_answers import CampaignAnswer, StateName, described, progress, versioned
 from web.http.access import actor
 from web.http.answers import instant
 from web.http.contract import endpoint
@@ -28,6 +27,7 @@ from web.listmonk.campaigns.campaign_bodies import (
     fields_of,
 )
 from web.listmonk.shapes import Paged, ids_argument, listing
+from web.shapes.campaigns import CampaignAnswer, StateName, described, progress, versioned
 
 blueprint = Blueprint("listmonk_campaigns", __name__)
 
