@@ -127,7 +127,7 @@ def campaigns_in_all(cursor: Any) -> int:
     return int(cursor.fetchone()[0])
 
 
-def rejections(one: refusals.Refusal) -> Rejections:
+def rejections(one: refusals.CountedRefusal) -> Rejections:
     about = f", about the {one.about}" if one.about else ""
     servers = f" · {', '.join(one.servers)}" if one.servers else ""
     return Rejections(

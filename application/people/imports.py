@@ -95,8 +95,8 @@ class RunningImport:
         Thread(target=self._run, name=f"import {self._number}", daemon=True).start()
 
     def _run(self) -> None:
-        telling = Thread(target=self._tell, name=f"progress of import {self._number}", daemon=True)
-        telling.start()
+        reporting = Thread(target=self._report, name=f"progress of import {self._number}", daemon=True)
+        reporting.start()
         summary, error = None, None
         try:
             with self._file as file:
@@ -113,7 +113,7 @@ class RunningImport:
             error = "it failed for a reason that was not foreseen; the log of the service says more"
         finally:
             self._ended.set()
-            telling.join()
+            reporting.join()
         self._keep(None if summary is None else summary.as_dict(), error)
         if summary is not None and summary.imported >= MANY:
             refresh_statistics(self._pool.url)
@@ -123,7 +123,7 @@ class RunningImport:
         if self._is_unwanted:
             raise ImportStopped
 
-    def _tell(self) -> None:
+    def _report(self) -> None:
         while not self._ended.wait(EVERY):
             try:
                 with self._pool.transaction() as cursor:

@@ -95,7 +95,7 @@ class Deliveries:
         with self._installation.reading() as cursor:
             found = item(cursor, campaign, recipient) if max(campaign, recipient) < 2**31 else None
             if found is None:
-                raise Missing("there is no such e-mail in the queue")
+                raise Missing("There is no such e-mail in the queue.")
             return described(cursor, [found], self._installation.clock.now())[0]
 
     def history(self, one: DescribedDelivery, most: int) -> list[Recorded]:

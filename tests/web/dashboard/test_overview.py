@@ -1,4 +1,4 @@
-"""What the dashboard says, for given figures."""
+"""What the dashboard says, for a given model."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ from web.listmonk.campaigns.campaign_bodies import (
     check_texts,
     fields_of,
 )
-from web.listmonk.shapes import Paged, ids_argument, listing
+from web.listmonk.shapes import ListmonkPaged, ids_argument, listing
 from web.shapes.campaigns import CampaignAnswer, StateName, described, progress, versioned
 
 blueprint = Blueprint("listmonk_campaigns", __name__)
@@ -34,7 +34,7 @@ blueprint = Blueprint("listmonk_campaigns", __name__)
 LARGEST_BODY = 5_000_000
 
 
-class CampaignQuery(Paged):
+class CampaignQuery(ListmonkPaged):
     status: list[StateName] = Field(default_factory=list)
     query: Annotated[str, Line(200)] | None = None
     tag: list[Annotated[str, Line(100)]] = Field(default_factory=list)

@@ -26,7 +26,7 @@ class Headline:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Step:
+class FirstStep:
     """`page` is where to do it, `command` does the same."""
 
     title: str
@@ -56,7 +56,7 @@ class Overview:
     more_campaigns: int
     servers: list[ServerRow]
     errors: Sequence[Rejections]
-    steps: list[Step] = field(default_factory=list)
+    steps: list[FirstStep] = field(default_factory=list)
 
 
 COMMANDS = {
@@ -138,28 +138,28 @@ def pace(model: DashboardModel, usage: Picture) -> str:
     return f"Now {round(model.rate):,} a minute; today {today}"
 
 
-def steps(model: DashboardModel) -> list[Step]:
+def steps(model: DashboardModel) -> list[FirstStep]:
     """What to do first; nothing once a campaign was started."""
     if sum(model.counts.values()) or any(c.state != "draft" for c in model.campaigns):
         return []
     return [
-        Step(
+        FirstStep(
             title="Add an SMTP server",
             page="/servers/new",
             command=COMMANDS["server"],
             done=bool(model.capacity.servers),
         ),
-        Step(
+        FirstStep(
             title="Import people",
             page="/subscribers/import",
             command=COMMANDS["recipients"],
             done=model.has_people,
         ),
-        Step(
+        FirstStep(
             title="Write a campaign",
             page="/campaigns/new",
             command=COMMANDS["campaign"],
             done=bool(model.campaigns),
         ),
-        Step(title="Start it", page="/campaigns", command=COMMANDS["start"], done=False),
+        FirstStep(title="Start it", page="/campaigns", command=COMMANDS["start"], done=False),
     ]
