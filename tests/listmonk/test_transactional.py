@@ -198,7 +198,7 @@ def test_who_is_blocklisted_after_an_external_message_was_queued_is_not_mailed(
 ) -> None:
     body = {"subscriber_emails": ["new@example.com"], "template_id": order, "subscriber_mode": "external"}
     listmonk.post("/api/tx", body)
-    world.directory.people.blocklist_address("New@example.com", by="test")
+    world.directory.people.blocklist("New@example.com", by="test")
     assert arrived(world, sink, 0) == []
     assert world.counts() == {"suppressed": 1}
 

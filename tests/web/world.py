@@ -47,7 +47,7 @@ class World:
         return self.application.add_server(given, number=number, by="test")
 
     def people(self, count: int, list_name: str = "Friends") -> list[int]:
-        """p1@example.org, p2@…: an import numbers people by their addresses, so that p10 would come before p2."""
+        """p1@example.org, p2@…. An import numbers people by address: p10 would come before p2."""
         numbers: list[int] = []
         for first in (1, 10, 100):
             those = [(f"p{number}@example.org", "") for number in range(first, min(count + 1, 10 * first))]
