@@ -13,6 +13,7 @@ from domain.clock import Clock
 from domain.errors import Refused
 from projections.following.runner import Runner
 from projections.following.schema import log_head
+from storage.log import LogFactory
 from storage.log.append import Log
 from storage.postgres.pool import Pool
 from storage.secrets import Secrets
@@ -59,6 +60,22 @@ class Installation:
             self.runner.catch_up_to(position, PATIENCE)
         except TimeoutError:
             raise Behind("the projections are behind the log right now") from None
+
+    @classmethod
+    def over(
+        cls, pool: Pool, clock: Clock, *, secrets: Secrets | None = None, public_url: str = ""
+    ) -> Installation:
+        """Of the database that `pool` leads to."""
+        log = Log(pool, clock)
+        return Installation(
+            pool=pool,
+            application=Postledger(factory=LogFactory(pool=pool, log=log, clock=clock), clock=clock),
+            clock=clock,
+            runner=Runner(pool),
+            log=log,
+            secrets=secrets,
+            public_url=public_url,
+        )
 
     def catch_up(self) -> None:
         """Until the projections show all that is in the log now. Raises Behind."""

@@ -13,15 +13,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
-from application.decisions import Postledger
+from application.installation import Installation
 from domain.clock import Clock, SystemClock
 from postledger.sink.sink import Sink
 from processor.processor import Processor
-from projections.following.runner import Runner
 from projections.queue import queue
 from storage import content
-from storage.log.append import Log
-from storage.log.factory import LogFactory
 from storage.numbers import next_campaign, next_server
 from storage.postgres.pool import Pool
 from storage.secrets import Secrets, new_key
@@ -36,7 +33,7 @@ import os, sys
 from datetime import timedelta
 from pathlib import Path
 from postledger.config import load
-from postledger.processing import run_processor
+from postledger.serving.processing import run_processor
 seconds = float(sys.argv[1])
 sys.exit(run_processor(load({}, os.environ, Path.cwd()), patience=timedelta(seconds=seconds)))
 """
@@ -71,12 +68,10 @@ class World:
         self.clock = clock or SystemClock()
         self.key = new_key()
         self.pool = Pool(url, size=6)
-        log = Log(self.pool, self.clock)
-        self.application = Postledger(
-            factory=LogFactory(pool=self.pool, log=log, clock=self.clock), clock=self.clock
-        )
-        self.directory = Directory(self.pool, log)
-        self.runner = Runner(self.pool)
+        self.installation = Installation.over(self.pool, self.clock)
+        self.application = self.installation.application
+        self.directory = Directory(self.installation)
+        self.runner = self.installation.runner
         self._people = 0
 
     def close(self) -> None:

@@ -5,17 +5,14 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from application.decisions import Postledger
+from application.installation import Installation
 from domain.campaign.audience import RecipientsQueued
 from domain.capacity.capacity import Reserved
 from domain.clock import VirtualClock
 from domain.delivery.delivery import Accepted, AttemptStarted, Deferred, Failed, OutcomeUnknown
 from domain.fact import Fact
 from domain.streams import audience_stream, capacity_stream, delivery_stream
-from projections.following.runner import Runner
 from storage import content
-from storage.log.append import Log
-from storage.log.factory import LogFactory
 from storage.numbers import next_campaign, next_server
 from storage.postgres.pool import Pool
 from tests.directory import Directory
@@ -30,10 +27,11 @@ class World:
     def __init__(self, pool: Pool, clock: VirtualClock) -> None:
         self.pool = pool
         self.clock = clock
-        self.log = Log(pool, clock)
-        self.application = Postledger(factory=LogFactory(pool=pool, log=self.log, clock=clock), clock=clock)
-        self.runner = Runner(pool)
-        self.directory = Directory(pool, self.log)
+        self.installation = Installation.over(pool, clock)
+        self.log = self.installation.log
+        self.application = self.installation.application
+        self.runner = self.installation.runner
+        self.directory = Directory(self.installation)
         self._reservations: dict[int, int] = {}
         self._versions: dict[tuple[int, int], int] = {}
 
