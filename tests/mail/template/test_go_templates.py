@@ -211,7 +211,7 @@ MISSING = st.sampled_from(
 )  # fmt: skip
 TEXTS = {
     1: "upper|lower|title|trim|first|last|html|urlquery|Safe|TrackLink|print|printf `%v`|printf `%-5d`",
-    2: 'default|coalesce|and|or|index|join|print|printf "%5.1f-%s"|ternary true',
+    2: 'default|coalesce|and|or|index|join|print|printf "%5.1f-%s"',
     3: 'replace|coalesce|index|print|printf "%d%s%+.2f"|ternary',
 }
 ANSWERS = {1: "len|not|empty", 2: "eq|ne|lt|le|gt|ge|contains", 3: "eq"}
