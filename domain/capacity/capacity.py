@@ -21,6 +21,13 @@ LONGEST_WINDOW = 86_400
 LONGEST_VALIDITY = 600
 """The longest time from a reservation to its `until`, in seconds."""
 
+AHEAD = 15.0
+"""Seconds. No reservation that is made now, by whoever, lasts longer from now on. One that does was made
+before the clock was set back."""
+
+CLOCKS_DIFFER = 1.0
+"""Seconds that what two processors take for the present may be apart: twice what a clock may be unsure by."""
+
 _MANY = 4096
 
 
@@ -82,6 +89,16 @@ class Limits:
                 return leaves
         return None
 
+    def allow(self, others: Limits) -> bool:
+        """Whether whatever `others` let through, these do too."""
+        if self.daily and not 0 < others.daily <= self.daily:
+            return False
+        if self.sliding is None:
+            return True
+        if others.sliding is None:
+            return False
+        return others.sliding[0] <= self.sliding[0] and others.sliding[1] >= self.sliding[1]
+
 
 @dataclass(slots=True)
 class _Open:
@@ -103,7 +120,7 @@ class Capacity:
     Events are applied in order of version; the first may be any, if what came before it is out of
     reach (`is_out_of_reach`), and a Returned of an unknown reservation changes nothing. `window` is
     the longest W in seconds that will be asked for: when a server gets a longer one, its stream has
-    to be folded anew.
+    to be folded anew. So has one whose clock was set back by more than a day.
     """
 
     def __init__(self, window: float) -> None:
@@ -112,6 +129,7 @@ class Capacity:
         self._open: dict[int, _Open] = {}
         self._closed: list[tuple[float, int]] = []
         self._used: dict[str, int] = {}
+        self._furthest = 0.0
 
     def apply(self, version: int, event: object) -> None:
         """Raises ValueError when an event was skipped: the sum would be wrong without a sign."""
@@ -120,6 +138,7 @@ class Capacity:
         self.version = version
         if isinstance(event, Reserved):
             self._open[version] = _Open(event.n, event.day, event.until)
+            self._furthest = max(self._furthest, event.until)
             self._used[event.day] = self._used.get(event.day, 0) + event.n
         elif isinstance(event, Returned):
             self._close(event)
@@ -141,15 +160,13 @@ class Capacity:
     def available(self, now: float, day: str, limits: Limits) -> int | None:
         """How many attempts may be reserved now, on the local date `day`; None when unlimited."""
         self._forget(now, day, limits)
-        left = [
-            limits.left_today(self.used_on(day)),
-            limits.left_in_window(self.in_window(now, limits.window)) if limits.sliding else None,
-        ]
+        left = limits.left_today(self.used_on(day)), limits.left_in_window(self.in_window(now, limits.window))
         return min((units for units in left if units is not None), default=None)
 
     def rolling_frees_at(self, now: float, limits: Limits) -> float | None:
         """When the rolling remainder, which is 0 now, exceeds 0, if nothing is returned or reserved
         before; `now` when it exceeds 0 already; None when it never will."""
+        self._leave_out_the_future(now)
         return limits.frees_at(self._uses(), now)
 
     def next_change(self, now: float, day: str, midnight: float, limits: Limits) -> float | None:
@@ -181,6 +198,7 @@ class Capacity:
         if limits.window > self._window:
             raise ValueError(f"folded for windows of at most {self._window} s, asked for {limits.window} s")
         yesterday = (date.fromisoformat(day) - timedelta(1)).isoformat()
+        self._leave_out_the_future(now)
         while self._closed and self._closed[0][0] + self._window <= now:
             heapq.heappop(self._closed)
         if len(self._closed) > _MANY:
@@ -192,6 +210,17 @@ class Capacity:
                 for version, reservation in self._open.items()
                 if reservation.day >= yesterday or reservation.until + self._window > now
             }
+
+    def _leave_out_the_future(self, now: float) -> None:
+        """What was used, by a clock that was set back since, later than now was used by now; what is reserved
+        is not to be used for longer than any reservation."""
+        if self._furthest <= now + AHEAD:
+            return
+        self._furthest = now + AHEAD
+        for reservation in self._open.values():
+            reservation.until = min(reservation.until, now + AHEAD)
+        self._closed = [(min(last_use, now + CLOCKS_DIFFER), units) for last_use, units in self._closed]
+        heapq.heapify(self._closed)
 
     def _coalesce(self) -> None:
         """Counts uses that ended close together until the last of them: bounded memory for a little
