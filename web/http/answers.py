@@ -6,6 +6,8 @@ from typing import Any
 
 from flask import request
 
+from domain.clock import instant as instant
+
 
 def listing(results: list[dict[str, Any]], total: int, page: int, per_page: int) -> dict[str, Any]:
     """A page of a list, as listmonk has it: all figures are 0 when there is nothing."""
