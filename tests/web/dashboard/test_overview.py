@@ -21,7 +21,7 @@ from web.pages.dashboard.chart import THINNEST, chart, round_up, stacked
 from web.pages.dashboard.overview import overview
 from web.pages.words import span
 
-CSS = Path(__file__).parents[3] / "web" / "static" / "app.css"
+CSS = Path(__file__).parents[3] / "web" / "static" / "base.css"
 
 
 def test_while_it_sends_the_headline_tells_pace_and_end() -> None:
