@@ -118,6 +118,11 @@ class SystemClock:
         return jump
 
 
+def instant(at: datetime | None) -> str | None:
+    """RFC 3339 in UTC, with milliseconds: as programs are told."""
+    return None if at is None else at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
 class VirtualClock:
     """Stands still until it is moved, and never goes back. It is itself the one that counts for all."""
 
