@@ -28,7 +28,7 @@ from processor.listener import Listener
 from processor.planner.planning_rounds import Rounds
 from processor.planner.send import Room
 from processor.queueing import Queueing
-from processor.recovery.heartbeat import PATIENCE, Heartbeat
+from processor.recovery.heartbeat import Heartbeat
 from processor.recovery.recovery import Recovery, host_name
 from processor.schedule import Schedule
 from processor.send_permissions import Gate
@@ -55,7 +55,7 @@ class Processor:
     log once others have taken it for dead, which they do after `patience`."""
 
     def __init__(self, url: str, pool: Pool, secrets: Secrets, clock: Clock, public_url: str,
-                 *, patience: timedelta = PATIENCE) -> None:  # fmt: skip
+                 *, patience: timedelta = processors.PATIENCE) -> None:  # fmt: skip
         self._pool = pool
         self._clock = clock
         with pool.transaction() as cursor:
