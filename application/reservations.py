@@ -44,7 +44,8 @@ SINCE = """
 
 @dataclass
 class Reservation:
-    """`used` units were given to attempts; `ended` of these ended, `refused` of these before the dot."""
+    """`used` units were given to attempts; `ended` of these ended, `refused` of these before the dot, and
+    `untouched` ones before the server was given anything."""
 
     version: int
     n: int
@@ -53,6 +54,7 @@ class Reservation:
     used: int = 0
     ended: int = 0
     refused: int = 0
+    untouched: int = 0
 
     @property
     def usable_until(self) -> float:
@@ -188,6 +190,12 @@ class Reservations:
             reservation.ended += 1
             reservation.refused += refused
 
+    def untouched(self, reservation: Reservation) -> None:
+        """An attempt ended before anything was written to the server: its unit comes back to both limits."""
+        with self._lock:
+            reservation.ended += 1
+            reservation.untouched += 1
+
     def settle(self, limits: Mapping[int, Limits], now: float) -> None:
         """Closes reservations that are spent or past their time, and returns what was not used."""
         facts: dict[int, Returned] = {}
@@ -200,7 +208,7 @@ class Reservations:
                     by=self._actor,
                     reservation=over.version,
                     at=now,
-                    unused=over.n - over.used,
+                    unused=over.n - over.used + over.untouched,
                     refused=over.refused,
                 )
 
@@ -229,7 +237,11 @@ class Reservations:
             for reservation in list(account.open):
                 if not reservation.is_over(now):
                     continue
-                if is_rolling or reservation.used < reservation.n or reservation.refused:
+                if (
+                    is_rolling
+                    or reservation.used - reservation.untouched < reservation.n
+                    or reservation.refused
+                ):
                     return reservation
                 account.open.remove(reservation)
         return None
