@@ -157,7 +157,7 @@ class Lane:
 
     def is_blamed_by(self, key: tuple[int, int]) -> bool:
         """The server refused this e-mail because of itself, and knew whom it was for: whether it has treated
-        another e-mail so and accepted none since, which makes it the server's trouble and not the e-mail's."""
+        another one so and accepted none since. Then it is the server's trouble and not the e-mail's."""
         if self.witness is None:
             self.witness = key
         return self.witness != key
