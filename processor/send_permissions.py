@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from math import inf
 from uuid import UUID
 
 from application.decisions import Postledger
-from domain.calendar import Calendar, Hours, both
+from domain.calendar import Calendar
 from domain.campaign.campaign import Campaign, State
 from domain.capacity.capacity import Limits
 from domain.delivery.reply import Stage
 from domain.policy import SendingPolicy
+from domain.server.availability import Open, SendingState, Suspension, availability
 from domain.server.server import SmtpServer
 from domain.streams import Kind, campaign_of, campaign_stream, kind_of, number_of
 from mail.message.compose import CampaignContent, Composer, Skeleton
@@ -36,6 +38,9 @@ CHANGES = """
       AND topic NOT LIKE 'capacity.%%' AND topic NOT LIKE 'audience.%%'
 """
 
+CURRENT_SECONDS = 0.9
+"""How old the permissions may be that an attempt starts on: what forbids it is in force within a second."""
+
 MOST_CAMPAIGNS = 100
 MOST_STALE = 10_000
 """People to remember by number as no longer mailable; when there are more, everybody counts as such."""
@@ -44,13 +49,14 @@ MOST_STALE = 10_000
 @dataclass(frozen=True)
 class View:
     """`campaigns` may be sent; `open_until` says until which epoch second a server may be used, for
-    those that may be used now."""
+    those that may be used now. All that is in it was so at the epoch second `since`."""
 
     policy: SendingPolicy
     campaigns: frozenset[int] = frozenset()
     open_until: Mapping[int, float] = field(default_factory=dict)
     servers: Mapping[int, SmtpServer] = field(default_factory=dict)
     limits: Mapping[int, Limits] = field(default_factory=dict)
+    since: float = -inf
 
     @property
     def calendar(self) -> Calendar:
@@ -59,8 +65,16 @@ class View:
     def is_open(self, server: int, now: float) -> bool:
         return now < self.open_until.get(server, 0.0)
 
+    def is_current(self, now: float) -> bool:
+        """Not when it is old, nor when the clock was set back behind it."""
+        return self.since <= now < self.since + CURRENT_SECONDS
+
     def may_start(self, campaign: int, server: int, now: float) -> bool:
-        return campaign in self.campaigns and now < self.open_until.get(server, 0.0)
+        return (
+            campaign in self.campaigns
+            and now < self.open_until.get(server, 0.0)
+            and self.since <= now < self.since + CURRENT_SECONDS
+        )
 
 
 class Gate:
@@ -80,13 +94,17 @@ class Gate:
         self._all_stale = 0
         self.broken: dict[int, str] = {}
         self._resting: dict[int, datetime] = {}
+        self._since = -inf
         self._lock = threading.Lock()
         self._policy = application.policy()
         self.view = View(self._policy)
 
-    def refresh(self, now: datetime) -> None:
-        """Reads what changed since the last call; safe to call from several threads."""
+    def refresh(self, now: datetime, since: float | None = None) -> None:
+        """Reads what changed since the last call; safe to call from several threads. `since` is the epoch
+        second before which all news of the directory was heard; nothing may start before that is known."""
         with self._lock:
+            if since is not None:
+                self._since = since
             changed, position = self._changes()
             if any(kind_of(stream) is Kind.POLICY for stream in changed):
                 self._take_policy(self._application.policy())
@@ -112,7 +130,7 @@ class Gate:
                 self.view = self._view(now)
 
     def skeleton(self, campaign: int, server: int) -> Skeleton | None:
-        """None when the campaign is not tracked any more; never touches the database."""
+        """None when the campaign is not tracked any more; never touches the database. Raises SenderError."""
         kept = self._composers.get(campaign)
         if kept is None:
             return None
@@ -238,23 +256,28 @@ class Gate:
 
     def _view(self, now: datetime) -> View:
         policy = self._policy
-        open_until = {}
-        for number, server in self._servers.items():
-            calendar: Hours = policy.calendar
-            if server.settings.window:
-                calendar = both(calendar, server.calendar(policy.timezone))
-            is_resting = number in self._resting and now < self._resting[number]
-            if server.is_usable(now) and not is_resting and calendar.is_open(now):
-                closes = calendar.closes_at(now)
-                open_until[number] = closes.timestamp() if closes else float("inf")
         return View(
             policy=policy,
             campaigns=frozenset(
                 number
                 for number, campaign in self._campaigns.items()
-                if campaign.may_send() and number not in self.broken and not policy.queue_paused
+                if campaign.may_send() and number not in self.broken
             ),
-            open_until=open_until,
+            open_until=self._open_until(now),
             servers=dict(self._servers),
             limits={number: server.limits() for number, server in self._servers.items()},
+            since=self._since,
         )
+
+    def _open_until(self, now: datetime) -> dict[int, float]:
+        """Limits apart, which reservations see to."""
+        sending = SendingState(queue_paused=self._policy.queue_paused)
+        found = {}
+        for number, server in self._servers.items():
+            state = server.state(self._policy)
+            if number in self._resting and now < self._resting[number]:
+                state = replace(state, suspension=Suspension("", self._resting[number]))
+            answer = availability(state, now, sending)
+            if isinstance(answer, Open):
+                found[number] = answer.until.timestamp() if answer.until else float("inf")
+        return found

@@ -9,6 +9,9 @@ from datetime import datetime, timedelta
 
 from psycopg2.extensions import cursor
 
+PATIENCE = timedelta(seconds=30)
+"""A processor that has not been seen for so long is taken for dead."""
+
 
 def register(cur: cursor, host: str, pid: int, now: datetime) -> int:
     """The number of a new processor; numbers are never used again."""

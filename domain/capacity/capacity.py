@@ -8,7 +8,7 @@ to the daily limit only, since the server was given them all the same.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import ClassVar
@@ -20,6 +20,13 @@ LONGEST_WINDOW = 86_400
 
 LONGEST_VALIDITY = 600
 """The longest time from a reservation to its `until`, in seconds."""
+
+AHEAD = 15.0
+"""Seconds. No reservation that is made now, by whoever, lasts longer from now on. One that does was made
+before the clock was set back."""
+
+CLOCKS_DIFFER = 1.0
+"""Seconds that what two processors take for the present may be apart: twice what a clock may be unsure by."""
 
 _MANY = 4096
 
@@ -57,6 +64,41 @@ class Limits:
     def window(self) -> float:
         return self.sliding[1] if self.sliding else 0.0
 
+    def left_today(self, used: int) -> int | None:
+        """None: unlimited."""
+        return max(0, self.daily - used) if self.daily else None
+
+    def left_in_window(self, counted: int) -> int | None:
+        """None: unlimited."""
+        return max(0, self.sliding[0] - counted) if self.sliding else None
+
+    def frees_at(self, uses: Iterable[tuple[float, int]], now: float) -> float | None:
+        """When the rolling window lets another one through, if these are its uses (when the last of them
+        was, how many), nothing is returned and nothing reserved: `now` when it does already, None when it
+        never will."""
+        if self.sliding is None:
+            return now
+        most, window = self.sliding
+        counted = [(last_use + window, units) for last_use, units in uses if last_use + window > now]
+        excess = sum(units for _, units in counted) - most
+        if excess < 0:
+            return now
+        for leaves, units in sorted(counted):
+            excess -= units
+            if excess < 0:
+                return leaves
+        return None
+
+    def allow(self, others: Limits) -> bool:
+        """Whether whatever `others` let through, these do too."""
+        if self.daily and not 0 < others.daily <= self.daily:
+            return False
+        if self.sliding is None:
+            return True
+        if others.sliding is None:
+            return False
+        return others.sliding[0] <= self.sliding[0] and others.sliding[1] >= self.sliding[1]
+
 
 @dataclass(slots=True)
 class _Open:
@@ -78,7 +120,7 @@ class Capacity:
     Events are applied in order of version; the first may be any, if what came before it is out of
     reach (`is_out_of_reach`), and a Returned of an unknown reservation changes nothing. `window` is
     the longest W in seconds that will be asked for: when a server gets a longer one, its stream has
-    to be folded anew.
+    to be folded anew. So has one whose clock was set back by more than a day.
     """
 
     def __init__(self, window: float) -> None:
@@ -87,6 +129,7 @@ class Capacity:
         self._open: dict[int, _Open] = {}
         self._closed: list[tuple[float, int]] = []
         self._used: dict[str, int] = {}
+        self._furthest = 0.0
 
     def apply(self, version: int, event: object) -> None:
         """Raises ValueError when an event was skipped: the sum would be wrong without a sign."""
@@ -95,6 +138,7 @@ class Capacity:
         self.version = version
         if isinstance(event, Reserved):
             self._open[version] = _Open(event.n, event.day, event.until)
+            self._furthest = max(self._furthest, event.until)
             self._used[event.day] = self._used.get(event.day, 0) + event.n
         elif isinstance(event, Returned):
             self._close(event)
@@ -116,28 +160,14 @@ class Capacity:
     def available(self, now: float, day: str, limits: Limits) -> int | None:
         """How many attempts may be reserved now, on the local date `day`; None when unlimited."""
         self._forget(now, day, limits)
-        remainders = []
-        if limits.daily:
-            remainders.append(limits.daily - self.used_on(day))
-        if limits.sliding:
-            remainders.append(limits.sliding[0] - self._counted(now, limits.sliding[1]))
-        return max(0, min(remainders)) if remainders else None
+        left = limits.left_today(self.used_on(day)), limits.left_in_window(self.in_window(now, limits.window))
+        return min((units for units in left if units is not None), default=None)
 
     def rolling_frees_at(self, now: float, limits: Limits) -> float | None:
         """When the rolling remainder, which is 0 now, exceeds 0, if nothing is returned or reserved
         before; `now` when it exceeds 0 already; None when it never will."""
-        if limits.sliding is None:
-            return now
-        most, window = limits.sliding
-        counted = self._counted(now, window)
-        if counted < most:
-            return now
-        for last_use, units in sorted(self._uses()):
-            if last_use + window > now:
-                counted -= units
-                if counted < most:
-                    return last_use + window
-        return None
+        self._leave_out_the_future(now)
+        return limits.frees_at(self._uses(), now)
 
     def next_change(self, now: float, day: str, midnight: float, limits: Limits) -> float | None:
         """The earliest time at which `available` exceeds 0, if nothing is returned or reserved before:
@@ -145,7 +175,7 @@ class Capacity:
         day is used up. None when it never will (a limit of 0 in the rolling window)."""
         self._forget(now, day, limits)
         earliest = now
-        if limits.daily and self.used_on(day) >= limits.daily:
+        if limits.left_today(self.used_on(day)) == 0:
             earliest = midnight
         rolling = self.rolling_frees_at(now, limits)
         return None if rolling is None else max(earliest, rolling)
@@ -154,7 +184,8 @@ class Capacity:
         """Reservations that ran out before `now` and that nobody returned, oldest first."""
         return [version for version, reservation in self._open.items() if reservation.until <= now]
 
-    def _counted(self, now: float, window: float) -> int:
+    def in_window(self, now: float, window: float) -> int:
+        """What counts of the last `window` seconds."""
         return sum(units for last_use, units in self._uses() if last_use + window > now)
 
     def _uses(self) -> Iterator[tuple[float, int]]:
@@ -167,6 +198,7 @@ class Capacity:
         if limits.window > self._window:
             raise ValueError(f"folded for windows of at most {self._window} s, asked for {limits.window} s")
         yesterday = (date.fromisoformat(day) - timedelta(1)).isoformat()
+        self._leave_out_the_future(now)
         while self._closed and self._closed[0][0] + self._window <= now:
             heapq.heappop(self._closed)
         if len(self._closed) > _MANY:
@@ -178,6 +210,17 @@ class Capacity:
                 for version, reservation in self._open.items()
                 if reservation.day >= yesterday or reservation.until + self._window > now
             }
+
+    def _leave_out_the_future(self, now: float) -> None:
+        """What was used, by a clock that was set back since, later than now was used by now; what is reserved
+        is not to be used for longer than any reservation."""
+        if self._furthest <= now + AHEAD:
+            return
+        self._furthest = now + AHEAD
+        for reservation in self._open.values():
+            reservation.until = min(reservation.until, now + AHEAD)
+        self._closed = [(min(last_use, now + CLOCKS_DIFFER), units) for last_use, units in self._closed]
+        heapq.heapify(self._closed)
 
     def _coalesce(self) -> None:
         """Counts uses that ended close together until the last of them: bounded memory for a little

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from uuid import UUID
 
-from application.reservations import Reservation
+from application.reservation import Reservation
 from domain.delivery.delivery import (
     About,
     Accepted,
@@ -30,13 +30,15 @@ EVENTS_A_RESENDING = 3
 
 @dataclass(eq=False, slots=True)
 class Attempt:
-    """`deadline` is the epoch second by which the server has to answer the present stage."""
+    """`deadline` is the second, by the steady clock, by which the server has to answer the present stage;
+    `id_domain` the Message-ID's domain where this attempt has to say it."""
 
     send: Send
     stream: bytes
     reservation: Reservation
     transaction: Transaction
     deadline: float = 0.0
+    id_domain: str | None = None
 
     @property
     def version(self) -> int:
@@ -49,7 +51,9 @@ class Attempt:
 
 def started(attempt: Attempt, by: str) -> Entry:
     send = attempt.send
-    state = AttemptStarted.state_of(by, send.server, attempt.reservation.version, send.remaining)
+    state = AttemptStarted.state_of(
+        by, send.server, attempt.reservation.version, send.remaining, attempt.id_domain
+    )
     return attempt.stream, send.version + 1, AttemptStarted.TOPIC, state.encode()
 
 

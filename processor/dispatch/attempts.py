@@ -64,8 +64,7 @@ class Attempts:
     def begin(self, send: Send, connection: Connection,
               on_committed: Callable[[Exception | None], None]) -> Attempt | None:  # fmt: skip
         """Hands AttemptStarted to the committer. None when the send may not or cannot start now."""
-        now = self._clock.seconds()
-        view = self._gate.view
+        now, view = self._clock.latest(), self._gate.view
         may_start = not self.are_over and view.may_start(send.campaign, send.server, now)
         if not may_start or self._gate.is_stale(send.person_number, send.read_at):
             self.in_hand.release(send.key)
@@ -73,33 +72,41 @@ class Attempts:
         if send.not_mailable is not None:
             self._record([facts.suppressed(send, send.not_mailable, self._actor).entry()], send)
             return None
-        skeleton = self._gate.skeleton(send.campaign, send.server)
-        reservation = self._reservations.take(send.server, now) if skeleton else None
+        try:
+            skeleton = self._gate.skeleton(send.campaign, send.server)
+        except MessageError as error:
+            self._not_through_here(send, str(error))
+            return None
+        reservation = (
+            self._reservations.take(send.server, view.limits[send.server], now) if skeleton else None
+        )
         if skeleton is None or reservation is None:
             self.in_hand.release(send.key)
             return None
         try:
             message = skeleton.message(send.person, self._clock.now(), send.id_domain)
             address = skeleton.envelope_to(send.person)
-        except MessageError as error:
+            transaction = connection.transaction(skeleton.envelope_from, address, message)
+        except Exception as error:  # noqa: BLE001  # It ends this delivery, not the dispatcher.
             self._reservations.give_back(reservation)
-            self._record([facts.unmakeable(send, str(error), self._actor).entry()], send)
+            self._record([facts.unmakeable(send, _why_unmakeable(send, error), self._actor).entry()], send)
             return None
-        transaction = connection.transaction(skeleton.envelope_from, address, message)
         if transaction.outcome is not None:
             self._reservations.give_back(reservation)
-            self._not_through_here(send, transaction.outcome)
+            self._not_through_here(send, transaction.outcome.text)
             return None
         stream = delivery_stream_bytes(send.campaign, send.recipient)
         attempt = Attempt(send, stream, reservation, transaction)
+        if send.id_domain is None and skeleton.from_domain != view.servers[send.server].first_domain:
+            attempt.id_domain = skeleton.from_domain
         self._submit([facts.started(attempt, self._actor)], partial(self._started, attempt, on_committed))
         return attempt
 
-    def _not_through_here(self, send: Send, obstacle: Outcome) -> None:
-        """The server cannot take this message, as it said itself: another one shall, if there is one."""
+    def _not_through_here(self, send: Send, obstacle: str) -> None:
+        """This server cannot take the message: another one shall, if there is one."""
         self.in_hand.cannot_take(send.server, send.key)
         if self._gate.servers_for(send.campaign) <= self.in_hand.unfit(send.key):
-            self._record([facts.unmakeable(send, obstacle.text, self._actor).entry()], send)
+            self._record([facts.unmakeable(send, obstacle, self._actor).entry()], send)
         else:
             self.in_hand.release(send.key)
 
@@ -112,36 +119,44 @@ class Attempts:
             self.in_hand.release(attempt.send.key)
         on_committed(error)
 
-    def obstacle(self, attempt: Attempt, now: float) -> str:
+    def is_open(self, server: int) -> bool:
+        return self._gate.view.is_open(server, self._clock.latest())
+
+    def must_wait(self) -> bool:
+        """Whether it is not known at the moment what may be sent: it will be read anew in a moment, when the
+        database can be asked."""
+        return not self.are_over and not self._gate.view.is_current(self._clock.latest())
+
+    def obstacle(self, attempt: Attempt) -> str:
         """The last look before MAIL FROM, after the commit: what speaks against it; "" when nothing does."""
-        send = attempt.send
+        send, view, now = attempt.send, self._gate.view, self._clock.latest()
         if self.are_over:
             return "the processor is stopping"
-        if not self._gate.view.may_start(send.campaign, send.server, now):
+        if not view.may_start(send.campaign, send.server, now):
             return "sending was stopped meanwhile"
-        if now >= attempt.reservation.usable_until:
-            return "what was reserved for it ran out before it was recorded"
+        if not attempt.reservation.may_be_spent(view.limits[send.server], now):
+            return "what was reserved for it was not valid any more"
         if self._gate.is_stale(send.person_number, send.read_at):
             return "the recipient was changed meanwhile"
         return ""
 
-    def not_offered(self, attempt: Attempt, reason: str, now: float) -> None:
+    def not_offered(self, attempt: Attempt, reason: str) -> None:
         """Nothing was written to the server, so it was given nothing."""
         self._reservations.untouched(attempt.reservation)
-        fact = facts.put_back(attempt, f"not offered: {reason}", now, self._actor)
+        fact = facts.put_back(attempt, f"not offered: {reason}", self._clock.seconds(), self._actor)
         self._record([fact.entry()], attempt.send)
 
-    def hung_up(self, lane: Lane, served: int, reason: str, now: float) -> None:
+    def hung_up(self, lane: Lane, served: int, reason: str) -> None:
         """The server closed a connection on which it had answered `served` attempts, before the next."""
         if served:
-            lane.closed_after(served, now)
+            lane.closed_after(served)
         elif lane.has_broken_too_often():
             self._trouble(lane, UNREACHABLE, sanitise(reason, ""))
 
-    def end(self, attempt: Attempt, lane: Lane, *, served: int, now: float) -> bool:
+    def end(self, attempt: Attempt, lane: Lane, *, served: int) -> bool:
         """Records how the attempt ended, the connection having carried `served` ones before. True when it can
         carry another one."""
-        outcome = attempt.transaction.outcome
+        outcome, now = attempt.transaction.outcome, self._clock.seconds()
         assert outcome is not None
         self._reservations.ended(attempt.reservation, refused=not outcome.dot_sent)
         if outcome.accepted:
@@ -160,7 +175,7 @@ class Attempts:
         verdict = weigh(told, outcome.stage, send.provoked)
         if served and _was_given_up(outcome):
             fact: Fact = facts.put_back(attempt, outcome.text, now, self._actor)
-            lane.closed_after(served, now)
+            lane.closed_after(served)
         elif verdict.about is About.SERVER:
             fact = facts.put_back(attempt, outcome.text, now, self._actor, provoked=provoked)
             if not provoked or lane.is_blamed_by(send.key):
@@ -194,16 +209,18 @@ class Attempts:
         self._trouble(lane, verdict._replace(transient=error.transient), sanitise(error.text, ""))
 
     def _trouble(self, lane: Lane, verdict: Verdict, reason: str) -> None:
-        """A server in trouble rests longer each time in a row; one that wants a person, as long as may be.
-        What several connections say at the same time is one trouble."""
+        """What several connections say at the same time is one trouble."""
         now, policy = self._clock.seconds(), self._gate.view.policy
         if not self._gate.view.is_open(lane.server, now):
             return
         lane.narrow()
-        if verdict.transient:
-            until = suspend_until(lane.failures, now, policy, random.random())  # noqa: S311
-        else:
-            until = now + policy.max_suspension
+        until = suspend_until(
+            lane.failures,
+            now,
+            policy,
+            random.random(),  # noqa: S311
+            is_permanent=not verdict.transient,
+        )
         self._suspend(lane.server, reason, datetime.fromtimestamp(until, UTC))
 
     def _record(self, told: list[Entry], send: Send) -> None:
@@ -245,6 +262,15 @@ class Attempts:
             for told, heard in parts:
                 first += len(told)
                 heard(first - 1, error)
+
+
+def _why_unmakeable(send: Send, error: Exception) -> str:
+    """Whatever it is, but for a MessageError only its kind: an error may quote what it choked on."""
+    if isinstance(error, MessageError):
+        return str(error)
+    kind = type(error).__name__
+    log.error("the message of %s:%s could not be made: %s", *send.key, kind)
+    return f"the message cannot be made ({kind})"
 
 
 def _was_given_up(outcome: Outcome) -> bool:

@@ -78,7 +78,7 @@ class Lane:
     _arrived_before: tuple[int, int] = (0, 0)
     _closed_after: int = 0
     _allowance: int | None = None
-    _allowed_until: float = 0.0
+    _allowed_for: float = 0.0
 
     @property
     def most(self) -> int:
@@ -99,15 +99,13 @@ class Lane:
         """Once the time has come to ask for more."""
         if now >= self._capped_until:
             self._cap = None
-        if now >= self._allowed_until:
-            self._closed_after, self._allowance = 0, None
 
-    def closed_after(self, served: int, now: float) -> None:
+    def closed_after(self, served: int) -> None:
         """The server closed a connection that had carried so many e-mails. Twice the same number in a row is
         what it allows: from then on connections are ended here before the server does it amid an attempt."""
         if served == self._closed_after:
             self._allowance = served
-        self._closed_after, self._allowed_until = served, now + ALLOWANCE_SECONDS
+        self._closed_after, self._allowed_for = served, ALLOWANCE_SECONDS
 
     @property
     def has_hung_up(self) -> bool:
@@ -182,6 +180,9 @@ class Lane:
     def measure(self, seconds: float) -> None:
         """Updates the rate of accepted e-mails a second, which rises at once and falls smoothly; called about
         once a second."""
+        self._allowed_for -= seconds
+        if self._allowed_for <= 0:
+            self._closed_after, self._allowance = 0, None
         latest = self._ended / seconds
         self.rate = max(latest, (self.rate + latest) / 2)
         self.is_slow = self.is_slow and self.rate * LOOKAHEAD_SECONDS < 2 * self.most

@@ -53,9 +53,11 @@ class Dispatcher:
         self._selector.register(self._inbox, selectors.EVENT_READ, None)
         self.wake = self._inbox.wake
         self._call = self._inbox.put
-        self._now = clock.seconds
+        self._now = clock.steady
         self._openers = Openers(gate, self._call, self._opened, self._not_opened)
         self._freed: dict[Lane, None] = {}
+        self._held: list[Line] = []
+        self._holds = False
         self._is_stopping = False
         self._thread = threading.Thread(target=self._run, name="dispatch", daemon=True)
         self.crashed: BaseException | None = None
@@ -117,6 +119,8 @@ class Dispatcher:
             next_tick = self._now() + 1
             while not (self._is_stopping and self._is_drained()):
                 self._turn(max(0.0, min(1.0, next_tick - self._now())))
+                if self._holds:
+                    self._go_on()
                 self._pump_freed()
                 if self._now() >= next_tick:
                     self._tick()
@@ -145,7 +149,7 @@ class Dispatcher:
             self._attempts.hear()
 
     def _is_drained(self) -> bool:
-        return not self._attempts.pending and not self._inbox and not any(
+        return not self._attempts.pending and not self._inbox and not self._held and not any(
             line.attempt for lane in self._lanes.values() for line in lane.lines
         )  # fmt: skip
 
@@ -183,8 +187,11 @@ class Dispatcher:
 
     def _pump(self, lane: Lane) -> None:
         """Gives waiting sends to idle lines, and opens lines while there are more sends than lines."""
-        if self._is_stopping or not self._gate.view.is_open(lane.server, self._now()):
+        if self._is_stopping or not self._attempts.is_open(lane.server):
             self._release(lane)
+            return
+        if lane.waiting and self._attempts.must_wait():
+            self._holds = True
             return
         while lane.waiting and lane.idle:
             line = lane.idle.pop()
@@ -255,14 +262,17 @@ class Dispatcher:
         attempt = line.attempt
         if attempt is None:
             return
-        now = self._now()
         if error is None:
             is_there = line.is_open and self._is_there(line)
-            obstacle = self._attempts.obstacle(attempt, now) if is_there else line.connection.closed_because
+            obstacle = self._attempts.obstacle(attempt) if is_there else line.connection.closed_because
             if not obstacle:
-                self._offer(line, attempt, now)
+                self._offer(line, attempt)
                 return
-            self._attempts.not_offered(attempt, obstacle, now)
+            if is_there and self._attempts.must_wait():
+                self._held.append(line)
+                self._holds = True
+                return
+            self._attempts.not_offered(attempt, obstacle)
         line.attempt = None
         self._rest(line)
 
@@ -274,9 +284,19 @@ class Dispatcher:
         self._lost(line, line.connection.closed_because)
         return False
 
-    def _offer(self, line: Line, attempt: Attempt, now: float) -> None:
+    def _go_on(self) -> None:
+        """With what was to wait until it is known anew what may be sent."""
+        if self._attempts.must_wait():
+            return
+        held, self._held, self._holds = self._held, [], False
+        for line in held:
+            self._committed(line, None)
+        for lane in self._lanes.values():
+            self._pump(lane)
+
+    def _offer(self, line: Line, attempt: Attempt) -> None:
         line.connection.queue(attempt.transaction.start())
-        attempt.deadline = now + attempt.transaction.deadline
+        attempt.deadline = self._now() + attempt.transaction.deadline
         if attempt.transaction.outcome is not None:
             self._finish(line, attempt)
         else:
@@ -337,14 +357,13 @@ class Dispatcher:
             return
         self._drop(line)
         self._freed[lane] = None
-        now = self._now()
-        if now < line.idle_since + SOON_SECONDS:
-            self._attempts.hung_up(lane, line.served, reason, now)
+        if self._now() < line.idle_since + SOON_SECONDS:
+            self._attempts.hung_up(lane, line.served, reason)
 
     def _finish(self, line: Line, attempt: Attempt) -> None:
         line.attempt = None
         served, line.served = line.served, line.served + 1
-        if self._attempts.end(attempt, line.lane, served=served, now=self._now()):
+        if self._attempts.end(attempt, line.lane, served=served):
             self._rest(line)
         else:
             self._drop(line)
@@ -372,7 +391,7 @@ class Dispatcher:
                     self._lost(line, "the server did not answer in time")
                 elif line.attempt is None and now - line.idle_since > lane.idle_timeout:
                     self._drop(line)
-            if lane.falls_behind():
+            if lane.falls_behind() and not self._holds:
                 lane.slow_down()
                 self._release(lane)
                 self._hungry.set()

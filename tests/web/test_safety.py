@@ -8,12 +8,12 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from domain.addresses.bind_address import BindRefused, check_bind
 from domain.delivery import unsubscribe_token
 from tests.web.world import KEY, World
-from web.http.binding import BindRefused, check_bind
 from web.http.guard import CONTENT_SECURITY_POLICY
 
-OTHERS = ["/nowhere", "/api/nowhere", "/static/app.css", "/static/../app.py"]
+OTHERS = ["/nowhere", "/api/nowhere", "/static/base.css", "/static/../app.py"]
 
 
 def addresses(app: Flask) -> list[str]:

@@ -5,20 +5,17 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from application.decisions import Postledger
+from application.installation import Installation
 from domain.campaign.audience import RecipientsQueued
 from domain.capacity.capacity import Reserved
 from domain.clock import VirtualClock
 from domain.delivery.delivery import Accepted, AttemptStarted, Deferred, Failed, OutcomeUnknown
 from domain.fact import Fact
 from domain.streams import audience_stream, capacity_stream, delivery_stream
-from projections.following.runner import Runner
-from storage import content
-from storage.log.append import Log
-from storage.log.factory import LogFactory
+from storage import content, processors
 from storage.numbers import next_campaign, next_server
-from storage.people import directory
 from storage.postgres.pool import Pool
+from tests.directory import Directory
 
 KEY = b"a key of sixteen bytes or more"
 NOON = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
@@ -30,11 +27,24 @@ class World:
     def __init__(self, pool: Pool, clock: VirtualClock) -> None:
         self.pool = pool
         self.clock = clock
-        self.log = Log(pool, clock)
-        self.application = Postledger(factory=LogFactory(pool=pool, log=self.log, clock=clock), clock=clock)
-        self.runner = Runner(pool)
+        self.installation = Installation.over(pool, clock)
+        self.log = self.installation.log
+        self.application = self.installation.application
+        self.runner = self.installation.runner
+        self.processor = self._processor()
+        self.directory = Directory(self.installation)
         self._reservations: dict[int, int] = {}
         self._versions: dict[tuple[int, int], int] = {}
+
+    def _processor(self) -> int:
+        """One that was seen just now."""
+        with self.pool.transaction() as cursor:
+            return processors.register(cursor, "here", 1, processors.database_time(cursor))
+
+    def without_processor(self) -> None:
+        """The one there was has stopped."""
+        with self.pool.transaction() as cursor:
+            processors.fence(cursor, self.processor)
 
     def server(self, name: str, **settings: Any) -> int:
         given = {
@@ -48,18 +58,14 @@ class World:
         return self.application.add_server(given, number=number, by="test")
 
     def people(self, count: int, list_name: str = "Friends") -> list[int]:
-        with self.pool.transaction() as cursor:
-            friends = directory.find_or_create_list(cursor, list_name)
-            numbers = [directory.add_recipient(cursor, f"p{n}@example.org") for n in range(1, count + 1)]
-            for number in numbers:
-                directory.subscribe(cursor, friends, number)
-        return numbers
+        people = [(f"p{number}@example.org", "") for number in range(1, count + 1)]
+        return self.directory.bring(people, list_name, "unconfirmed")
 
     def campaign(self, name: str = "Spring letter", **others: Any) -> int:
         with self.pool.transaction() as cursor:
-            lists = [directory.find_or_create_list(cursor, "Friends")]
             text = content.keep(cursor, "Hello")
             number = next_campaign(cursor)
+        lists = [self.directory.list("Friends")]
         return self.application.create_campaign(
             number=number, by="test", name=name, subject="News", text=text, lists=lists, **others
         )
@@ -72,7 +78,7 @@ class World:
                 originator_id=audience_stream(campaign),
                 originator_version=1,
                 by="test",
-                ranges=[[people[0], people[-1]]],
+                ranges=[[min(people), max(people)]],
                 count=len(people),
             )
         )

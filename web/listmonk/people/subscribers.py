@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from flask import Blueprint, Response
 
-from application.people import People
+from application.people.people import People
 from storage.people import directory, people_search
 from storage.people.directory import Recipient
-from storage.people.people_search import ORDERS
+from storage.people.people_search import ORDERS, SubscriptionRow
 from web.http.access import actor
 from web.http.answers import instant
 from web.http.contract import endpoint
@@ -67,7 +68,7 @@ def create(body: NewSubscriber) -> dict[str, Any]:
 
     409 when somebody has the address. No e-mail asks for a confirmation.
     """
-    number = commands().add(
+    number = People(services()).add(
         body.email,
         body.name or name_from(body.email),
         body.attribs,
@@ -90,7 +91,7 @@ def change(number: int, body: SubscriberChange) -> dict[str, Any]:
     Other fields that are left out stay as they are.
     """
     check(number)
-    commands().change(
+    People(services()).change(
         number, body.changes(), onto=body.lists or [], subscription=body.subscription, by=actor()
     )
     return one(number)
@@ -111,7 +112,7 @@ def change_some(number: int, body: SubscriberChange) -> dict[str, Any]:
         before = person(cursor, number)
     if "attributes" in changes:
         changes["attributes"] = {**before.attributes, **changes["attributes"]}
-    commands().change(number, changes, onto=body.lists, subscription=body.subscription, by=actor())
+    People(services()).change(number, changes, onto=body.lists, subscription=body.subscription, by=actor())
     return one(number)
 
 
@@ -126,7 +127,7 @@ def blocklist(number: int) -> bool:
     check(number)
     with reading() as cursor:
         person(cursor, number)
-    commands().set_status([number], "blocklisted", by=actor())
+    People(services()).set_status([number], "blocklisted", by=actor())
     return True
 
 
@@ -137,7 +138,7 @@ def erase(number: int) -> bool:
     Their address, name, attributes and subscriptions, for good. What was sent stays in the figures and the
     log, under the number. Also true when there is no such subscriber.
     """
-    commands().erase([number] if number <= LARGEST_ID else [], by=actor())
+    People(services()).erase([number] if number <= LARGEST_ID else [], by=actor())
     return True
 
 
@@ -147,7 +148,7 @@ def erase_many() -> bool:
 
     Also true when there is nobody of that number.
     """
-    commands().erase(ids_argument(needed_of="subscribers"), by=actor())
+    People(services()).erase(ids_argument(needed_of="subscribers"), by=actor())
     return True
 
 
@@ -160,7 +161,14 @@ def export(number: int) -> Response:
     with reading() as cursor:
         found = person(cursor, number)
         subscriptions = people_search.subscriptions(cursor, [number])[number]
-    data = {
+    text = json.dumps(exported(found, subscriptions), indent=2, ensure_ascii=False)
+    response = Response(text, mimetype="application/json")
+    response.headers["Content-Disposition"] = 'attachment; filename="data.json"'
+    return response
+
+
+def exported(found: Recipient, subscriptions: Sequence[SubscriptionRow]) -> dict[str, Any]:
+    return {
         "profile": [
             {
                 "id": found.number,
@@ -185,10 +193,6 @@ def export(number: int) -> Response:
         "campaign_views": [],
         "link_clicks": [],
     }
-    text = json.dumps(data, indent=2, ensure_ascii=False)
-    response = Response(text, mimetype="application/json")
-    response.headers["Content-Disposition"] = 'attachment; filename="data.json"'
-    return response
 
 
 def person(cursor: Any, number: int) -> Recipient:
@@ -208,7 +212,3 @@ def check(number: int) -> None:
 def name_from(email: str) -> str:
     """As listmonk names who gives no name: from the part before the @."""
     return " ".join(word.capitalize() for word in email.split("@")[0].replace(".", " ").split())
-
-
-def commands() -> People:
-    return People(services().pool, services().log)

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
+from application.dashboard.model import CampaignStanding, DashboardModel, finish, share
 from domain.delivery.delivery import Status
-from domain.delivery.waiting import Waiting
+from domain.server.availability import Closed
 from projections.availability import Availability
 from web.pages.dashboard.chart import Segment, stacked
-from web.pages.dashboard.model import LABELS, CampaignReading, Readings, Tile, Today, finish, share, span
+from web.pages.words import LABELS, span
 
 DONE = frozenset(Status) - {Status.QUEUED, Status.SENDING}
 CAMPAIGN_TONES = {"running": "good", "paused": "warn", "scheduled": "note", "cancelled": "bad"}
+
+
+@dataclass(frozen=True)
+class Tile:
+    status: str
+    label: str
+    count: int
+    share: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +42,15 @@ class CampaignRow:
     finished_at: datetime | None
 
 
+@dataclass(frozen=True)
+class BesideState:
+    """What is said beside a server's badge; the time goes into a <time> of its own."""
+
+    text: str
+    joint: str
+    until: datetime | None
+
+
 @dataclass(frozen=True, kw_only=True)
 class ServerRow:
     number: int
@@ -40,7 +58,7 @@ class ServerRow:
     from_email: str
     tone: str
     state: str
-    closed: Waiting | None
+    closed: BesideState | None
     daily_limit: int
     daily_used: int
     daily_remaining: int | None
@@ -51,7 +69,7 @@ class ServerRow:
     outcome: str
 
 
-def campaign_row(campaign: CampaignReading, readings: Readings, today: Today) -> CampaignRow:
+def campaign_row(campaign: CampaignStanding, model: DashboardModel) -> CampaignRow:
     counts, total = campaign.counts, sum(campaign.counts.values())
     done = sum(counts.get(status, 0) for status in DONE)
     waiting, running = counts.get(Status.QUEUED, 0), campaign.state == "running"
@@ -73,7 +91,7 @@ def campaign_row(campaign: CampaignReading, readings: Readings, today: Today) ->
         segments=stacked([(status, counts.get(status, 0)) for status in LABELS], total),
         tiles=tiles,
         rate=round(campaign.rate) if running else 0,
-        finish=(campaign.finish or finish(readings.capacity.now, waiting, campaign.rate, today))
+        finish=(campaign.finish or finish(model.capacity.now, waiting, campaign.rate, model.today))
         if running
         else None,
         send_at=campaign.send_at if campaign.state == "scheduled" else None,
@@ -104,11 +122,11 @@ def server_row(server: Availability) -> ServerRow:
     )
 
 
-def without_state(closed: Waiting | None, state: str) -> Waiting | None:
+def without_state(closed: Closed | None, state: str) -> BesideState | None:
     """What the badge says already is not said again beside it."""
     if closed is None or closed.text == state:
         return None
-    return replace(closed, text=closed.text.removeprefix(f"{state}: "))
+    return BesideState(closed.text.removeprefix(f"{state}: "), closed.joint, closed.until)
 
 
 def server_state(server: Availability) -> tuple[str, str]:

@@ -1,0 +1,215 @@
+"""What is done to accounts and keys, by pages and by the command line alike. Each change is made together
+with its event, in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+from application.installation import Installation
+from domain.accounts import one_time_password
+from domain.accounts.accounts import (
+    KeyCreated,
+    KeyRevoked,
+    UserAdded,
+    UserDisabled,
+    UserEmailChanged,
+    UserEnabled,
+    UserLinked,
+    UserPasswordChanged,
+    UserRoleChanged,
+    UserSecondFactorRemoved,
+    UserSecondFactorSet,
+    checked_expiry,
+    checked_name,
+    checked_password,
+    checked_role,
+    checked_scopes,
+)
+from domain.addresses.email_address import wrong_with
+from domain.errors import Missing, Refused
+from domain.fact import Fact
+from domain.streams import key_stream, user_stream
+from storage.accounts import accounts, api_keys, identities, sessions
+from storage.accounts.accounts import User
+from storage.secrets import second_factor_owner
+
+LARGEST_NUMBER = 2**31 - 1
+
+
+class Accounts:
+    """Every command names who gives it (`by`) and raises Refused when the rules do not allow it."""
+
+    def __init__(self, installation: Installation) -> None:
+        self._pool = installation.pool
+        self._log = installation.log
+        self._clock = installation.clock
+        self._secrets = installation.secrets
+
+    # Users
+
+    def add_user(self, name: str, role: str, password: str, *, by: str) -> int:
+        """The number of the new user."""
+        name, role = checked_name(name), checked_role(role)
+        hashed = accounts.hashed(checked_password(password, name))
+        with self._pool.transaction() as cursor:
+            accounts.lock(cursor)
+            if not accounts.exist(cursor) and role != "admin":
+                raise Refused("role: the first user must be an admin", "role")
+            number = accounts.add(cursor, name, role, hashed, self._clock.now())
+            if number is None:
+                raise Refused(f"name: there is a user {name} already", "name")
+            self._record(cursor, UserAdded, user_stream(number), 1, by, name=name, role=role)
+        return number
+
+    def change_role(self, number: int, role: str, *, by: str) -> None:
+        """Ends the user's sessions: what they show belongs to the old role."""
+        checked_role(role)
+        with self._changing(number) as (cursor, user):
+            if user.role == role:
+                return
+            self._keep_an_admin(cursor, user)
+            accounts.set_role(cursor, number, role)
+            sessions.end_all(cursor, number)
+            self._record_for(cursor, UserRoleChanged, user, by, role=role)
+
+    def change_password(self, number: int, password: str, *, by: str) -> None:
+        """Ends the user's sessions."""
+        with self._pool.transaction() as cursor:
+            name = _user(cursor, number).name
+        hashed = accounts.hashed(checked_password(password, name))
+        with self._changing(number) as (cursor, user):
+            accounts.set_password(cursor, number, hashed, self._clock.now())
+            sessions.end_all(cursor, number)
+            self._record_for(cursor, UserPasswordChanged, user, by)
+
+    def disable_user(self, number: int, *, by: str) -> None:
+        """Ends the user's sessions."""
+        with self._changing(number) as (cursor, user):
+            if user.disabled:
+                return
+            self._keep_an_admin(cursor, user)
+            accounts.set_disabled(cursor, number, True)
+            sessions.end_all(cursor, number)
+            self._record_for(cursor, UserDisabled, user, by)
+
+    def enable_user(self, number: int, *, by: str) -> None:
+        with self._changing(number) as (cursor, user):
+            if user.disabled:
+                accounts.set_disabled(cursor, number, False)
+                self._record_for(cursor, UserEnabled, user, by)
+
+    def set_second_factor(self, number: int, secret: str, code: str, *, by: str) -> None:
+        """`code` shows that the person's device has the secret. Ends the user's sessions."""
+        if self._secrets is None:
+            raise Refused("second factors cannot be kept here")
+        if not one_time_password.is_secret(secret):
+            raise Refused("secret: this is none of ours; begin again", "secret")
+        step = one_time_password.step_of(secret, code, self._clock.now())
+        if step is None:
+            raise Refused("code: this is not the code of this moment", "code")
+        sealed = self._secrets.seal(second_factor_owner(number), secret)
+        with self._changing(number) as (cursor, user):
+            accounts.set_second_factor(cursor, number, sealed, step)
+            sessions.end_all(cursor, number)
+            self._record_for(cursor, UserSecondFactorSet, user, by)
+
+    def remove_second_factor(self, number: int, *, by: str) -> None:
+        with self._changing(number) as (cursor, user):
+            if user.has_second_factor:
+                accounts.set_second_factor(cursor, number, None, 0)
+                self._record_for(cursor, UserSecondFactorRemoved, user, by)
+
+    # Users at a sign-in provider
+
+    def set_email(self, number: int, email: str | None, *, by: str) -> None:
+        """By which the provider's next sign-in finds the user; None for no longer. Ends the user's sessions,
+        and the link to whom it was there before."""
+        if email is not None:
+            email = email.strip().lower()
+            if wrong := wrong_with(email):
+                raise Refused(f"email: {wrong}", "email")
+        with self._changing(number) as (cursor, user):
+            if identities.email_of(cursor, number) == email:
+                return
+            if email is not None and identities.has_email(cursor, email):
+                raise Refused("email: another user has this address", "email")
+            identities.set_email(cursor, number, email)
+            sessions.end_all(cursor, number)
+            self._record_for(cursor, UserEmailChanged, user, by, removed=email is None)
+
+    def user_at_provider(self, issuer: str, subject: str, email: str | None) -> User | None:
+        """Who it is: by the link, or the first time by the verified address, which makes the link."""
+        with self._pool.transaction() as cursor:
+            accounts.lock(cursor)
+            number = identities.user_of(cursor, issuer, subject)
+            if number is not None or email is None:
+                return None if number is None else _user(cursor, number)
+            number = identities.unlinked_user_with(cursor, issuer, email)
+            if number is None:
+                return None
+            user = _user(cursor, number)
+            if not user.disabled:
+                identities.link(cursor, issuer, subject, number, self._clock.now())
+                accounts.count_event(cursor, number)
+                self._record_for(cursor, UserLinked, user, f"user:{user.name}", issuer=issuer)
+        return user
+
+    # Keys
+
+    def create_key(
+        self, name: str, scopes: Sequence[str], expires: datetime | None = None, *, by: str
+    ) -> tuple[int, str]:
+        """(number, key). The key is shown here and never again."""
+        name, chosen = checked_name(name), checked_scopes(scopes)
+        now = self._clock.now()
+        checked_expiry(expires, now)
+        with self._pool.transaction() as cursor:
+            created = api_keys.create(cursor, name, chosen, expires, by, now)
+            if created is None:
+                raise Refused(f"name: there is, or was, a key {name} already", "name")
+            number, key = created
+            self._record(
+                cursor, KeyCreated, key_stream(number), 1, by,
+                name=name, scopes=chosen, expires=expires.timestamp() if expires else None,
+            )  # fmt: skip
+        return number, key
+
+    def revoke_key(self, number: int, *, by: str) -> None:
+        with self._pool.transaction() as cursor:
+            known = number <= LARGEST_NUMBER
+            key = api_keys.revoke(cursor, number, self._clock.now()) if known else None
+            if key is None:
+                raise Missing(f"there is no key {number} to revoke")
+            self._record(cursor, KeyRevoked, key_stream(number), key.version + 1, by)
+
+    # How a command is carried out
+
+    @contextmanager
+    def _changing(self, number: int) -> Iterator[tuple[Any, User]]:
+        with self._pool.transaction() as cursor:
+            accounts.lock(cursor)
+            yield cursor, _user(cursor, number)
+
+    def _keep_an_admin(self, cursor: Any, user: User) -> None:
+        is_one = user.role == "admin" and not user.disabled
+        if is_one and not accounts.has_admin(cursor, but=user.number):
+            raise Refused(f"{user.name} is the only admin who can sign in; make another one first")
+
+    def _record_for(self, cursor: Any, fact: type[Fact], user: User, by: str, **fields: Any) -> None:
+        self._record(cursor, fact, user_stream(user.number), user.version + 1, by, **fields)
+
+    def _record(
+        self, cursor: Any, fact: type[Fact], stream: Any, version: int, by: str, **fields: Any
+    ) -> None:
+        event = fact(originator_id=stream, originator_version=version, by=by, **fields)
+        self._log.append_within(cursor, [event.stored()])
+
+
+def _user(cursor: Any, number: int) -> User:
+    user = accounts.user(cursor, number) if number <= LARGEST_NUMBER else None
+    if user is None:
+        raise Missing(f"there is no user {number}")
+    return user
