@@ -16,7 +16,9 @@ from pathlib import Path
 
 import pytest
 
+from domain.server.availability import Closed, Reason
 from postledger.sink.sink import Sink
+from projections.availability import sending_state
 from tests.sending.hosts import DatabaseHost, Host
 from tests.sending.world import MovingClock, World, wait_until
 
@@ -204,6 +206,9 @@ def test_nothing_starts_while_nobody_knows_what_time_it_is(
             wait_until(lambda: time.time() > since + 2 * SOON)
             assert max(at for at, _ in sink.attempts) < since + SOON
             assert "nothing is sent: the database answers too slowly" in caplog.text
+            with world.pool.transaction() as cursor:
+                held = sending_state(cursor, world.application.policy()).held()
+            assert held == Closed(Reason.CLOCK_NOT_TRUSTED)
             clock.is_doubtful = False
             world.wait_for(campaign)
         assert "sending goes on" in caplog.text
