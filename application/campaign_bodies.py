@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from markdown_it import MarkdownIt
 
 from application.messages import Draft
+from application.previews import CampaignMessages
 from domain.campaign.template import TemplateType, wrapped
 from domain.errors import Missing, Refused
 from storage import content
@@ -110,9 +111,7 @@ def template_body(cursor: Any, number: int) -> str:
 
 def check(draft: Draft, given: Written) -> None:
     """That messages can be made of what was written. Raises Refused, with the line and the reason."""
-    messages = services().messages
-    if messages is None:
-        return
+    messages = CampaignMessages(services())
     body = from_markdown(given.body) if given.content_type == "markdown" else given.body
     alone = (
         draft._replace(text=body, html=None)

@@ -13,6 +13,7 @@ from application import campaign_bodies
 from application.campaign_bodies import Written
 from application.forecasts import Audiences, estimated, situation
 from application.messages import Draft
+from application.previews import CampaignMessages
 from domain.campaign.campaign import Campaign, State
 from domain.errors import Refused
 from domain.forecast.forecast import Forecast
@@ -135,8 +136,7 @@ def change_priority(number: int, priority: str, reason: str, *, by: str) -> None
 
 def check(campaign: Campaign) -> None:
     """What would fail for every recipient is refused before the first. Raises Refused."""
-    preflight = services().preflight
-    if preflight is not None and (problems := preflight(campaign.number)):
+    if problems := CampaignMessages(services()).preflight(campaign.number):
         raise Refused("The campaign cannot be started: " + "; ".join(problems), version=campaign.version)
 
 

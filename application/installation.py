@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any, Self
 
 from psycopg2.extensions import cursor
 
@@ -14,11 +15,11 @@ from domain.errors import Refused
 from projections.following.runner import Runner
 from projections.following.schema import log_head
 from storage.log.append import Log
+from storage.log.factory import LogFactory
 from storage.postgres.pool import Pool
 from storage.secrets import Secrets
 
 PATIENCE = 10.0
-"""Seconds to wait for the projections, so that an answer shows what was done."""
 
 
 class Behind(Exception):
@@ -32,7 +33,8 @@ class Unequipped(Refused):
 @dataclass(frozen=True, kw_only=True)
 class Installation:
     """`secrets` is None where no key is configured: then no password can be kept or read. `public_url` is
-    where unsubscribe links lead unless the policy says otherwise."""
+    where people reach us, usually through a reverse proxy, "" where nobody has said. `patience` is how many
+    seconds to wait for the projections."""
 
     pool: Pool
     application: Postledger
@@ -41,6 +43,25 @@ class Installation:
     log: Log
     secrets: Secrets | None = None
     public_url: str = ""
+    patience: float = PATIENCE
+
+    @classmethod
+    def on(cls, pool: Pool, clock: Clock, **more: Any) -> Self:
+        """Built on a database that is up to date; `more` are the fields that are not built."""
+        log = Log(pool, clock)
+        application = Postledger(factory=LogFactory(pool=pool, log=log, clock=clock), clock=clock)
+        return cls(pool=pool, application=application, clock=clock, runner=Runner(pool), log=log, **more)
+
+    @property
+    def public_address(self) -> str:
+        """Where unsubscribe links lead."""
+        return self.application.policy().public_address or self.public_url
+
+    def opened_secrets(self) -> Secrets:
+        """Raises Unequipped."""
+        if self.secrets is None:
+            raise Unequipped("Passwords cannot be kept here: no key is configured.")
+        return self.secrets
 
     @contextmanager
     def reading(self) -> Iterator[cursor]:
@@ -56,7 +77,7 @@ class Installation:
         if position is None:
             return
         try:
-            self.runner.catch_up_to(position, PATIENCE)
+            self.runner.catch_up_to(position, self.patience)
         except TimeoutError:
             raise Behind("the projections are behind the log right now") from None
 

@@ -4,33 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
 from domain.errors import Refused
 from domain.server.settings import ServerSettings
+from mail.smtp.probe import ProbeResult, probe
 from projections.following.schema import log_head
 from projections.server_names import name_reserved
 from storage.numbers import next_server
-from storage.secrets import LONGEST_PASSWORD, Secrets, SecretsError, holds_password
-from web.http.errors import Refusal
+from storage.secrets import LONGEST_PASSWORD, SecretsError, holds_password
 from web.http.services import reading, services, wait_until_shown
-
-
-class Step(Protocol):
-    """`who` is client, server or note."""
-
-    who: str
-    text: str
-
-
-class Probed(Protocol):
-    """What trying a server came to: `error` and `remedy` are empty when `ok`."""
-
-    ok: bool
-    steps: tuple[Step, ...]
-    error: str
-    remedy: str
-    warnings: tuple[str, ...]
 
 
 def add_server(settings: Mapping[str, Any], password: str | None, *, by: str) -> int:
@@ -77,23 +60,19 @@ def disable_server(number: int, *, by: str) -> None:
     shown(services().application.disable_server(number, by=by))
 
 
-def try_server(settings: Mapping[str, Any], password: str | None, number: int | None = None) -> Probed:
+def try_server(settings: Mapping[str, Any], password: str | None, number: int | None = None) -> ProbeResult:
     """Connects, encrypts and signs in, and sends nothing. `password` None is the one that is kept for the
-    server `number`. Raises Refused for settings that could not be kept, Refusal 503 without a probe."""
-    probe = services().probe
-    if probe is None:
-        raise Refusal(503, "Servers cannot be tried from here.")
+    server `number`. Raises Refused for settings that could not be kept."""
     checked = ServerSettings.checked(settings).as_dict()
     if password is None and number is not None:
         password = kept_password(number)
-    result: Probed = probe(checked, password or "")
-    return result
+    return probe(checked, password or "")
 
 
 def kept_password(number: int) -> str | None:
     try:
         with reading() as cursor:
-            return keeper().password_of(cursor, number)
+            return services().opened_secrets().password_of(cursor, number)
     except SecretsError as error:
         raise Refused(f"password: {error}", "password") from None
 
@@ -111,13 +90,6 @@ def check_password(password: str | None) -> None:
         raise Refused("password: line breaks and other control characters are not allowed", "password")
 
 
-def keeper() -> Secrets:
-    secrets = services().secrets
-    if secrets is None:
-        raise Refusal(503, "Passwords cannot be kept here: no key is configured.")
-    return secrets
-
-
 def with_password(number: int, password: str | None, command: Callable[[], object], by: str) -> None:
     """The password first, so that no processor ever finds the server without it; back if refused."""
     if password is None:
@@ -126,12 +98,12 @@ def with_password(number: int, password: str | None, command: Callable[[], objec
         return
     with services().pool.transaction() as cursor:
         before = readable_password(cursor, number)
-        keeper().keep_password(cursor, number, password)
+        services().opened_secrets().keep_password(cursor, number, password)
     try:
         command()
     except BaseException:
         with services().pool.transaction() as cursor:
-            keeper().keep_password(cursor, number, before)
+            services().opened_secrets().keep_password(cursor, number, before)
         raise
     shown(services().application.note_password(number, removed=not password, by=by))
 
@@ -139,7 +111,7 @@ def with_password(number: int, password: str | None, command: Callable[[], objec
 def readable_password(cursor: Any, number: int) -> str | None:
     """None also for one that no key opens any more: it is worth nothing, and may be replaced."""
     try:
-        return keeper().password_of(cursor, number)
+        return services().opened_secrets().password_of(cursor, number)
     except SecretsError:
         return None
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import uuid4
 
+from application.installation import Installation
 from application.messages import Trial
 from application.reservations import Reservation, Reservations
 from domain.campaign.test_send import Tried
@@ -25,9 +26,8 @@ from mail.smtp.transaction import Outcome
 from mail.smtp.transport import Connection, connect, deliver
 from mail.smtp.transport_errors import TransportError
 from mail.template.render import MessageError
-from postledger.session import Session
 from projections import servers
-from storage.log.append import Conflict, Log
+from storage.log.append import Conflict
 from storage.log.committer import Committer
 from storage.people import directory
 from storage.secrets import SecretsError
@@ -41,21 +41,20 @@ _TRIES = 5
 class Trials:
     """Of one campaign, asked for by one person."""
 
-    def __init__(self, session: Session, campaign: int, composer: Composer, by: str) -> None:
-        self._session = session
+    def __init__(self, installation: Installation, campaign: int, composer: Composer, by: str) -> None:
+        self._installation = installation
         self._campaign = campaign
         self._composer = composer
         self._by = by
-        self._log = Log(session.pool, session.clock)
 
     def send(self, addresses: Sequence[str], server: int | None, like: int | None) -> list[Trial]:
         """In the order of the addresses, each of which is a valid one."""
         people, refused = self._people(addresses, like)
-        committer = Committer(self._session.pool, self._session.clock)
+        committer = Committer(self._installation.pool, self._installation.clock)
         try:
-            reservations = Reservations(self._session.pool, committer, self._by)
+            reservations = Reservations(self._installation.pool, committer, self._by)
             done = self._send(people, server, reservations)
-            reservations.close(self._session.clock.now().timestamp())
+            reservations.close(self._installation.clock.now().timestamp())
         finally:
             committer.close()
         return [refused.get(address) or done[address] for address in addresses]
@@ -68,7 +67,7 @@ class Trials:
         nothing."""
         people: dict[str, tuple[Recipient, int | None]] = {}
         refused: dict[str, Trial] = {}
-        with self._session.pool.transaction() as cursor:
+        with self._installation.pool.transaction() as cursor:
             model = directory.find_recipient(cursor, str(like)) if like else None
             for address in addresses:
                 known = directory.find_recipient(cursor, address)
@@ -98,10 +97,10 @@ class Trials:
         self, addresses: list[str], server: int | None, reservations: Reservations
     ) -> tuple[dict[int, SmtpServer], list[Assignment]]:
         """Which server each goes through, chosen as for any e-mail, capacity reserved."""
-        now, policy = self._session.clock.now(), self._session.application.policy()
-        with self._session.pool.transaction() as cursor:
+        now, policy = self._installation.clock.now(), self._installation.application.policy()
+        with self._installation.pool.transaction() as cursor:
             numbers = [number for number in servers.numbers(cursor) if server in (None, number)]
-        found = {number: self._session.application.server(number) for number in numbers}
+        found = {number: self._installation.application.server(number) for number in numbers}
         usable = {number: one for number, one in found.items() if one.is_usable(now)}
         limits = {number: one.limits() for number, one in usable.items()}
         day = policy.calendar.local_date(now).isoformat()
@@ -130,7 +129,7 @@ class Trials:
         connection: Connection | None = None
         for address, (person, number) in people.items():
             try:
-                message = skeleton.message(person, self._session.clock.now())
+                message = skeleton.message(person, self._installation.clock.now())
                 if connection is None or not connection.is_quiet():
                     connection = self._connect(server)
             except (MessageError, TransportError, SecretsError) as error:
@@ -150,18 +149,21 @@ class Trials:
     def _unit(self, server: SmtpServer, reservations: Reservations) -> Reservation | None:
         """One to send with. What was reserved for all of them runs out where a server takes its time: then
         another one is reserved."""
-        now = self._session.clock.now()
+        now = self._installation.clock.now()
         unit = reservations.take(server.number, now.timestamp())
         if unit is None:
-            calendar, limits = self._session.application.policy().calendar, {server.number: server.limits()}
+            calendar, limits = (
+                self._installation.application.policy().calendar,
+                {server.number: server.limits()},
+            )
             reservations.refresh(limits, calendar.local_date(now).isoformat(), now.timestamp())
             reservations.reserve({server.number: 1}, limits, calendar, now)
             unit = reservations.take(server.number, now.timestamp())
         return unit
 
     def _connect(self, server: SmtpServer) -> Connection:
-        with self._session.pool.transaction() as cursor:
-            password = self._session.secrets.password_of(cursor, server.number)
+        with self._installation.pool.transaction() as cursor:
+            password = self._installation.opened_secrets().password_of(cursor, server.number)
         settings = SmtpSettings.of(server.settings.as_dict())
         return connect(settings, password or "", timeout=CONNECT_SECONDS)
 
@@ -192,13 +194,13 @@ class Trials:
 
     def _appended(self, fact: Fact) -> bool:
         try:
-            self._log.append([fact.stored()])
+            self._installation.log.append([fact.stored()])
         except Conflict:
             return False
         return True
 
     def _version(self) -> int:
-        with self._session.pool.transaction() as cursor:
+        with self._installation.pool.transaction() as cursor:
             cursor.execute(
                 "SELECT coalesce(max(version), 0) FROM events WHERE stream_id = %s",
                 (str(trial_stream(self._campaign)),),

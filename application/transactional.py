@@ -10,7 +10,8 @@ from hashlib import sha256
 from typing import Any, NamedTuple
 
 from application import campaign_bodies
-from application.messages import Draft, Reader, messages
+from application.messages import Draft, Reader
+from application.previews import CampaignMessages
 from domain.campaign.audience import RecipientsQueued
 from domain.campaign.priority import Priority
 from domain.campaign.template import Template
@@ -42,7 +43,8 @@ class Form(NamedTuple):
 def send(form: Form, particulars: Particulars, targets: Sequence[tuple[Target, Reader]], *, by: str) -> None:
     """One message to each target. Raises Refused when one cannot be made; nothing is sent then."""
     draft = drafted(form)
-    if problems := messages().transactional_problems(draft, particulars, [reader for _, reader in targets]):
+    readers = [reader for _, reader in targets]
+    if problems := CampaignMessages(services()).transactional_problems(draft, particulars, readers):
         raise Refused.for_fields({field_of(problem): problem for problem in problems})
     for _ in range(_TRIES):
         try:

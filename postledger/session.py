@@ -9,20 +9,16 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from functools import cached_property
+from dataclasses import dataclass
+from math import inf
 from pathlib import Path
-from typing import Any
 
-from eventsourcing.persistence import InfrastructureFactory
-
-from application.decisions import Postledger
+from application.installation import Installation
 from domain.clock import Clock, SystemClock
 from postledger.config import Config
 from projections.following import schema
 from projections.following.rebuild import rebuild
-from projections.following.runner import Runner
 from storage.accounts import accounts
-from storage.log import LogFactory
 from storage.migrate import Applied, migrate, pending
 from storage.postgres.embedded import EmbeddedServer
 from storage.postgres.pool import Pool
@@ -37,37 +33,21 @@ class NotReadyError(Exception):
     """The database cannot be worked with yet; the text says what to do."""
 
 
-class Session:
-    """One process's view of an installation. Get one from `open_session`."""
+@dataclass(frozen=True, kw_only=True)
+class Session(Installation):
+    """One process's view of an installation, which waits for the projections as long as it takes. `url` is
+    that of the database. Get one from `open_session`."""
 
-    def __init__(self, config: Config, url: str, pool: Pool, clock: Clock) -> None:
-        self.config = config
-        self.url = url
-        self.pool = pool
-        self.clock = clock
+    config: Config
+    url: str
+    secrets: Secrets
 
-    @cached_property
-    def application(self) -> Postledger:
-        factory: InfrastructureFactory[Any] = LogFactory(pool=self.pool, clock=self.clock)
-        return Postledger(factory=factory, clock=self.clock)
-
-    @property
-    def public_address(self) -> str:
-        """Where unsubscribe links lead."""
-        return self.application.policy().public_address or self.config.public_url
-
-    @cached_property
-    def secrets(self) -> Secrets:
-        """Makes the key file when no key is configured and there is none yet. Raises SecretsError."""
-        return Secrets(load_keys(self.config.key, self.config.key_file, self.config.data_folder))
-
-    @cached_property
-    def runner(self) -> Runner:
-        return Runner(self.pool)
-
-    def catch_up(self) -> None:
-        """Brings the projections up to the end of the log, whether or not a processor runs."""
-        self.runner.catch_up()
+    @classmethod
+    def of(cls, config: Config, url: str, pool: Pool, clock: Clock) -> Session:
+        secrets = Secrets.found_by(lambda: load_keys(config.key, config.key_file, config.data_folder))
+        return cls.on(
+            pool, clock, secrets=secrets, public_url=config.public_url, patience=inf, config=config, url=url
+        )
 
 
 @contextmanager
@@ -127,4 +107,4 @@ def open_session(config: Config, *, connections: int = 4, clock: Clock | None = 
             prepare(url)
         pool = Pool(url, size=connections)
         stack.callback(pool.close)
-        yield Session(config, url, pool, clock or SystemClock())
+        yield Session.of(config, url, pool, clock or SystemClock())

@@ -13,15 +13,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
-from application.decisions import Postledger
+from application.installation import Installation
 from domain.clock import Clock, SystemClock
 from postledger.sink.sink import Sink
 from processor.processor import Processor
-from projections.following.runner import Runner
 from projections.queue import queue
 from storage import content
-from storage.log.append import Log
-from storage.log.factory import LogFactory
 from storage.numbers import next_campaign, next_server
 from storage.postgres.pool import Pool
 from storage.secrets import Secrets, new_key
@@ -71,12 +68,12 @@ class World:
         self.clock = clock or SystemClock()
         self.key = new_key()
         self.pool = Pool(url, size=6)
-        log = Log(self.pool, self.clock)
-        self.application = Postledger(
-            factory=LogFactory(pool=self.pool, log=log, clock=self.clock), clock=self.clock
+        self.installation = Installation.on(
+            self.pool, self.clock, secrets=Secrets([self.key]), public_url="http://127.0.0.1:8025"
         )
-        self.directory = Directory(self.pool, log)
-        self.runner = Runner(self.pool)
+        self.application = self.installation.application
+        self.runner = self.installation.runner
+        self.directory = Directory(self.pool, self.installation.log)
         self._people = 0
 
     def close(self) -> None:

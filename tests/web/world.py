@@ -5,22 +5,22 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from application.decisions import Postledger
+from application.installation import Installation
 from domain.campaign.audience import RecipientsQueued
 from domain.capacity.capacity import Reserved
 from domain.clock import VirtualClock
 from domain.delivery.delivery import Accepted, AttemptStarted, Deferred, Failed, OutcomeUnknown
 from domain.fact import Fact
 from domain.streams import audience_stream, capacity_stream, delivery_stream
-from projections.following.runner import Runner
 from storage import content
-from storage.log.append import Log
-from storage.log.factory import LogFactory
 from storage.numbers import next_campaign, next_server
 from storage.postgres.pool import Pool
+from storage.secrets import Secrets, new_key
 from tests.directory import Directory
 
-KEY = b"a key of sixteen bytes or more"
+SECRETS = Secrets([new_key()])
+KEY = SECRETS.token_key()
+PUBLIC_URL = "https://post.example.com"
 NOON = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
 
 
@@ -30,9 +30,10 @@ class World:
     def __init__(self, pool: Pool, clock: VirtualClock) -> None:
         self.pool = pool
         self.clock = clock
-        self.log = Log(pool, clock)
-        self.application = Postledger(factory=LogFactory(pool=pool, log=self.log, clock=clock), clock=clock)
-        self.runner = Runner(pool)
+        self.installation = Installation.on(pool, clock, secrets=SECRETS, public_url=PUBLIC_URL)
+        self.log = self.installation.log
+        self.application = self.installation.application
+        self.runner = self.installation.runner
         self.directory = Directory(pool, self.log)
         self._reservations: dict[int, int] = {}
         self._versions: dict[tuple[int, int], int] = {}

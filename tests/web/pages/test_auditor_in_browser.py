@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from flask import Flask
 
 from tests.web.accounts.browsers import PASSWORD, add_people
-from tests.web.pages.whole import whole_app
 from tests.web.world import World
 from web.pages.accounts.users import commands
 
@@ -56,12 +53,6 @@ CHANGES = (
     "/subscribers/1/blocklist",
     "/users",
 )
-
-
-@pytest.fixture
-def app(world: World, database_url: str, tmp_path: Path) -> Iterator[Flask]:
-    with whole_app(world, database_url, tmp_path) as made:
-        yield made
 
 
 @pytest.fixture

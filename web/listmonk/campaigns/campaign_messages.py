@@ -7,13 +7,15 @@ from typing import Annotated, Any
 from flask import Blueprint, Response, request
 from pydantic import Field
 
-from application.messages import Draft, UnmakeableError, messages
+from application.messages import Draft, UnmakeableError
+from application.previews import CampaignMessages
 from domain.addresses import email_address
 from domain.campaign.content import CONTENT_TYPES
 from domain.errors import Refused
 from web.http.access import actor
 from web.http.contract import endpoint
 from web.http.errors import Refusal
+from web.http.services import services
 from web.listmonk.campaigns.campaign_bodies import CampaignBody, draft_of, fields_of
 from web.listmonk.campaigns.campaigns import LARGEST_BODY, there
 
@@ -89,7 +91,7 @@ def send_test(number: int, body: TestBody) -> bool:
     draft, _ = draft_of(fields, before, number)
     messenger = fields.get("messenger", before["messenger"])
     try:
-        trials = messages().send_test(draft, addresses, messenger, by=actor())
+        trials = CampaignMessages(services()).send_test(draft, addresses, messenger, by=actor())
     except UnmakeableError as error:
         raise Refused(f"body: {error}", "body") from None
     failed = [f"{one.address}: {one.outcome}, {one.detail}" for one in trials if one.outcome != "accepted"]
@@ -100,7 +102,7 @@ def send_test(number: int, body: TestBody) -> bool:
 
 def shown(draft: Draft) -> Response:
     try:
-        message = messages().preview(draft, None, SENDER)
+        message = CampaignMessages(services()).preview(draft, None, SENDER)
     except UnmakeableError as error:
         raise Refused(f"body: {error}", "body") from None
     is_plain = message.html is None

@@ -9,7 +9,8 @@ from flask import Blueprint, Response, request
 
 from application import templates as template_commands
 from application.campaign_bodies import field_of
-from application.messages import Draft, messages
+from application.messages import Draft
+from application.previews import CampaignMessages
 from domain.campaign.template import TemplateType, check_place, wrapped
 from domain.errors import Refused
 from domain.streams import template_stream
@@ -175,7 +176,7 @@ def check(type: str, body: str, subject: str) -> None:
         return
     if type == TemplateType.CAMPAIGN:
         check_place(body)
-    problems = messages().problems(sample(type, body, subject)) if services().messages else []
+    problems = CampaignMessages(services()).problems(sample(type, body, subject))
     if problems:
         raise Refused.for_fields({field_of(problem): problem for problem in problems})
 

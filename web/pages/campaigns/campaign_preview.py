@@ -6,7 +6,8 @@ from flask import Blueprint, make_response, redirect, render_template, request, 
 from werkzeug.wrappers import Response
 
 from application import campaigns as campaign_commands
-from application.messages import Draft, Trial, UnmakeableError, messages
+from application.messages import Draft, Trial, UnmakeableError
+from application.previews import CampaignMessages
 from domain.errors import Refused
 from projections import servers
 from storage.people import directory
@@ -55,7 +56,7 @@ def send_test(number: int) -> Response:
     try:
         addresses = checked(request.form.get("addresses", ""))
         like = recipient(request.form.get("model", ""))
-        trials = messages().send_test(
+        trials = CampaignMessages(services()).send_test(
             campaign_commands.draft(campaign),
             addresses,
             int(server) if server.isascii() and server.isdigit() and len(server) < 10 else None,
@@ -109,7 +110,7 @@ def recipient(who: str) -> int | None:
 
 def shown(draft: Draft, who: str, part: str) -> Response:
     try:
-        message = messages().preview(draft, recipient(who), sender())
+        message = CampaignMessages(services()).preview(draft, recipient(who), sender())
     except (Refused, UnmakeableError) as error:
         return told(str(error))
     wants_text = (part == "text" and message.text is not None) or message.html is None

@@ -7,6 +7,7 @@ from werkzeug.wrappers import Response
 
 from application import campaigns as campaign_commands
 from application.forecasts import situation
+from application.previews import CampaignMessages
 from domain.campaign.campaign import Campaign
 from domain.errors import Refused
 from domain.forecast.bottleneck import Situation, outlook
@@ -76,8 +77,7 @@ def estimate(
     campaign: Campaign, typed: str, errors: dict[str, str], is_timed: bool | None = None, status: int = 200
 ) -> Response:
     found, wrong_time = foreseen(campaign, typed)
-    messages = services().messages
-    problems = [] if messages is None else messages.problems(campaign_commands.draft(campaign))
+    problems = CampaignMessages(services()).problems(campaign_commands.draft(campaign))
     with reading() as cursor:
         progress = campaign_progress.progress(cursor, campaign.number)
     page = render_template(

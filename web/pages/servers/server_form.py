@@ -9,9 +9,10 @@ from typing import Any
 from flask import Blueprint, make_response, redirect, render_template, request
 from werkzeug.wrappers import Response
 
-from application.servers import Probed, add_server, change_server, has_password, try_server
+from application.servers import add_server, change_server, has_password, try_server
 from domain.errors import Missing, Refused
 from domain.server.settings import AuthProtocol, ServerSettings, TlsType
+from mail.smtp.probe import ProbeResult
 from web.http.access import actor, needs
 from web.http.services import reading, services
 from web.pages.forms import duration, faults, seconds, whole
@@ -123,7 +124,7 @@ def form(
     number: int | None,
     values: Mapping[str, Any],
     errors: Mapping[str, str],
-    probed: Probed | None = None,
+    probed: ProbeResult | None = None,
     status: int = 200,
 ) -> Response:
     name = ""

@@ -11,10 +11,11 @@ from zoneinfo import ZoneInfo
 from flask import Blueprint, make_response, redirect, render_template, request
 from werkzeug.wrappers import Response
 
-from application.servers import Probed, disable_server, enable_server, resume_server, suspend_server
+from application.servers import disable_server, enable_server, resume_server, suspend_server
 from domain.errors import Missing, Refused
 from domain.server.settings import ServerSettings
 from domain.streams import server_stream
+from mail.smtp.probe import ProbeResult
 from projections import availability, server_health
 from projections.availability import Availability
 from projections.server_health import Answers, Health
@@ -146,7 +147,7 @@ def one(number: int) -> str:
     return page_of(number, None)
 
 
-def page_of(number: int, probed: Probed | None) -> str:
+def page_of(number: int, probed: ProbeResult | None) -> str:
     now = services().clock.now()
     with reading() as cursor:
         found = next(iter(blocks(cursor, now, number)), None)

@@ -141,7 +141,7 @@ def page(
         now=now,
         timezones=sorted(available_timezones()),
         strategies=STRATEGIES,
-        public_url=services().settings.public_url,
+        public_url=services().public_url,
         history=[(event, saying(event.topic, event.state, {})) for event in history],
         stream=policy_stream(),
     )
