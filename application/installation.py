@@ -46,8 +46,8 @@ class Installation:
     patience: float = PATIENCE
 
     @classmethod
-    def on(cls, pool: Pool, clock: Clock, **more: Any) -> Self:
-        """Built on a database that is up to date; `more` are the fields that are not built."""
+    def over(cls, pool: Pool, clock: Clock, **more: Any) -> Self:
+        """Of the database that `pool` leads to; `more` are the fields that do not follow from it."""
         log = Log(pool, clock)
         application = Postledger(factory=LogFactory(pool=pool, log=log, clock=clock), clock=clock)
         return cls(pool=pool, application=application, clock=clock, runner=Runner(pool), log=log, **more)

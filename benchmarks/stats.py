@@ -23,7 +23,7 @@ REACH = 1.5
 def run() -> dict[str, Any]:
     with installation() as made:
         campaign = start_campaign(made, 1)
-        client = create_app(Built.on(made.pool, SystemClock()), settings=WebSettings()).test_client()
+        client = create_app(Built.over(made.pool, SystemClock()), settings=WebSettings()).test_client()
         fill(made.pool, campaign, SMALL)
         baseline = percentile_99(client, SMALL)
         fill(made.pool, campaign, LARGE)

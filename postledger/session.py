@@ -45,7 +45,7 @@ class Session(Installation):
     @classmethod
     def of(cls, config: Config, url: str, pool: Pool, clock: Clock) -> Session:
         secrets = Secrets.found_by(lambda: load_keys(config.key, config.key_file, config.data_folder))
-        return cls.on(
+        return cls.over(
             pool, clock, secrets=secrets, public_url=config.public_url, patience=inf, config=config, url=url
         )
 

@@ -8,7 +8,8 @@ from typing import cast
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from application.dashboard import Reader
+from application.accounts.provider import Provider
+from application.dashboard.query import Reader
 from application.installation import Installation
 from web import listmonk
 from web.api import campaigns, deliveries, docs, events, forecast_api, health, metrics, policy, queue, servers
@@ -17,7 +18,6 @@ from web.http.services import Services, reading
 from web.http.settings import WebSettings
 from web.pages import navigation, notices, page
 from web.pages.accounts import own_account, provider_sign_in, sign_in, users
-from web.pages.accounts.provider import Provider
 from web.pages.campaigns import campaign as campaign_page
 from web.pages.campaigns import campaign_preview, campaign_start
 from web.pages.campaigns import campaigns as campaign_pages

@@ -7,14 +7,13 @@ from typing import BinaryIO
 
 import click
 
-from application.lists import Lists
-from application.people import People
+from application.people.lists import Lists
+from application.people.people import People
 from postledger.cli.context import ACTOR, Settings, pass_settings
 from postledger.cli.lookup import list_named, recipient
 from postledger.cli.output import json_option, print_fields, print_json, print_rows, progress
 from postledger.session import Session
 from storage import transactional
-from storage.log.append import Log
 from storage.people import directory
 from storage.people.recipients_import import Options, Summary, refresh_statistics
 
@@ -49,7 +48,7 @@ def import_(
     with settings.session() as session:
         with progress("Importing", _size(file), hidden=as_json) as advance:
             options = Options(subscription=status, update=update, resubscribe=resubscribe)
-            summary = people(session).import_csv(
+            summary = People(session).import_csv(
                 file, options, advance, into=list_name, strict=strict, by=ACTOR
             )
         if summary.imported >= MANY and not (strict and summary.refused):
@@ -57,14 +56,6 @@ def import_(
     _print_summary(summary, list_name, as_json)
     if strict and summary.refused:
         raise click.ClickException(f"{summary.refused} rows are not acceptable; nothing was imported")
-
-
-def people(session: Session) -> People:
-    return People(session.pool, Log(session.pool, session.clock))
-
-
-def lists_of(session: Session) -> Lists:
-    return Lists(session.pool, Log(session.pool, session.clock))
 
 
 def _size(file: BinaryIO) -> int | None:
@@ -133,9 +124,9 @@ def blocklist(settings: Settings, who: tuple[str, ...]) -> None:
     with settings.session() as session:
         for one in who:
             if "@" in one:
-                people(session).blocklist_address(one, by=ACTOR)
+                People(session).blocklist_address(one, by=ACTOR)
             else:
-                people(session).set_status([_number(session, one)], "blocklisted", by=ACTOR)
+                People(session).set_status([_number(session, one)], "blocklisted", by=ACTOR)
     click.echo(f"blocklisted: {len(who)}")
 
 
@@ -158,7 +149,7 @@ def disable(settings: Settings, who: str) -> None:
 def _set_status(settings: Settings, who: str, status: str) -> None:
     with settings.session() as session:
         number = _number(session, who)
-        people(session).change(number, {"status": status}, by=ACTOR)
+        People(session).change(number, {"status": status}, by=ACTOR)
     click.echo(f"recipient {number} is {status}")
 
 
@@ -183,7 +174,7 @@ def unsubscribe(settings: Settings, who: str, list_names: tuple[str, ...]) -> No
         number = _number(session, who)
         with session.pool.transaction() as cursor:
             lists = [list_named(cursor, name).number for name in list_names] or None
-        ended = people(session).unsubscribe([number], lists, by=ACTOR)
+        ended = People(session).unsubscribe([number], lists, by=ACTOR)
     click.echo(f"recipient {number} left {ended} lists")
 
 
@@ -201,9 +192,9 @@ def erase(settings: Settings, who: str, yes: bool) -> None:
             click.confirm(f"Erase {meant}? This cannot be undone.", abort=True)
         if only_written_to:
             # The log knows people by number alone.
-            people(session).blocklist_address(who, by=ACTOR)
+            People(session).blocklist_address(who, by=ACTOR)
         number = _number(session, who)
-        people(session).erase([number], by=ACTOR)
+        People(session).erase([number], by=ACTOR)
     click.echo(f"recipient {number} is erased")
 
 
@@ -239,7 +230,7 @@ def lists(context: click.Context, as_json: bool) -> None:
 def create_list(settings: Settings, name: str, optin: str, as_json: bool) -> None:
     """A new list. With double opt-in only confirmed subscribers are mailed."""
     with settings.session() as session:
-        number = lists_of(session).create({"name": name, "optin": optin}, by=ACTOR)
+        number = Lists(session).create({"name": name, "optin": optin}, by=ACTOR)
     if as_json:
         print_json({"number": number, "name": name, "optin": optin})
     else:

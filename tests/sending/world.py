@@ -68,12 +68,12 @@ class World:
         self.clock = clock or SystemClock()
         self.key = new_key()
         self.pool = Pool(url, size=6)
-        self.installation = Installation.on(
+        self.installation = Installation.over(
             self.pool, self.clock, secrets=Secrets([self.key]), public_url="http://127.0.0.1:8025"
         )
         self.application = self.installation.application
         self.runner = self.installation.runner
-        self.directory = Directory(self.pool, self.installation.log)
+        self.directory = Directory(self.installation)
         self._people = 0
 
     def close(self) -> None:

@@ -102,7 +102,7 @@ from web.app import create_app
 from web.http.settings import WebSettings
 from web.server import serve
 
-app = create_app(Installation.on(Pool(sys.argv[1]), SystemClock()), settings=WebSettings())
+app = create_app(Installation.over(Pool(sys.argv[1]), SystemClock()), settings=WebSettings())
 try:
     serve(app, "127.0.0.1", int(sys.argv[2]), ready=lambda address: print(address, flush=True))
 finally:

@@ -30,11 +30,11 @@ class World:
     def __init__(self, pool: Pool, clock: VirtualClock) -> None:
         self.pool = pool
         self.clock = clock
-        self.installation = Installation.on(pool, clock, secrets=SECRETS, public_url=PUBLIC_URL)
+        self.installation = Installation.over(pool, clock, secrets=SECRETS, public_url=PUBLIC_URL)
         self.log = self.installation.log
         self.application = self.installation.application
         self.runner = self.installation.runner
-        self.directory = Directory(pool, self.log)
+        self.directory = Directory(self.installation)
         self._reservations: dict[int, int] = {}
         self._versions: dict[tuple[int, int], int] = {}
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from flask import Blueprint
 from pydantic import Field
 
-from application.queue import current
+from application.queue.queue import current
 from domain.streams import delivery_stream
 from projections.queue.deliveries import deliveries
 from storage.log import feed

@@ -8,7 +8,7 @@ from flask import Blueprint
 from pydantic import ConfigDict
 from pydantic.alias_generators import to_camel
 
-from application.queue import Action, cancel_one, retry_one, send_now_one, step_into_all
+from application.queue.queue import Action, cancel_one, retry_one, send_now_one, step_into_all
 from projections import availability
 from projections.availability import Availability
 from projections.queue import queue

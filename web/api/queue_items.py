@@ -10,7 +10,7 @@ from uuid import UUID
 from pydantic import ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from application.dashboard import state_of
+from application.dashboard.query import state_of
 from domain.delivery.delivery import Status
 from domain.delivery.waiting import Waiting, why_it_waits
 from domain.streams import Kind, campaign_stream, kind_of, number_of, server_stream

@@ -16,7 +16,7 @@ from application.installation import Installation
 from web.http.settings import WebSettings
 
 if TYPE_CHECKING:
-    from web.pages.accounts.provider import Provider
+    from application.accounts.provider import Provider
 
 
 @dataclass(frozen=True, kw_only=True)

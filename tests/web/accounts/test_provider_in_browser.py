@@ -10,15 +10,16 @@ from typing import TYPE_CHECKING
 import pytest
 from flask import Flask
 
+from application.accounts.accounts import Accounts
+from application.accounts.provider import Provider
 from domain.clock import VirtualClock
 from tests.web.accounts.browsers import add_people
 from tests.web.accounts.identity_provider import CLIENT, SECRET, IdentityProvider, identity_provider
 from tests.web.serving import serving
 from tests.web.world import World
 from web.app import create_app
+from web.http.services import services
 from web.http.settings import WebSettings
-from web.pages.accounts.provider import Provider
-from web.pages.accounts.users import commands
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -49,8 +50,8 @@ def app(world: World, there: IdentityProvider, port: int) -> Iterator[Flask]:
         ),
     )
     with made.app_context():
-        add_people(commands())
-        commands().set_email(OPERATOR, "olga@example.com", by="test")
+        add_people(Accounts(services()))
+        Accounts(services()).set_email(OPERATOR, "olga@example.com", by="test")
     yield made
     made.extensions["postledger.broadcast"].close()
 

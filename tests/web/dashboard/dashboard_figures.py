@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from application.dashboard.model import CampaignReading, Oldest, Readings
 from domain.delivery.waiting import Waiting
 from projections.availability import Availability, Capacity
 from projections.daily_usage import Outcomes
 from tests.web.world import NOON
 from web.pages.dashboard.chart import Bucket, chart
-from web.pages.dashboard.model import CampaignReading, Oldest, Readings
 from web.pages.servers.server_charts import thirty_days
 
 

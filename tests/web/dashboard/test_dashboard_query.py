@@ -6,11 +6,11 @@ from datetime import timedelta
 
 import pytest
 
-from application.dashboard import Reader
-from application.finishes import KEPT, Finishes
+from application.dashboard.finishes import KEPT, Finishes
+from application.dashboard.model import Readings
+from application.dashboard.query import Reader
 from projections import refusals
 from tests.web.world import NOON, World
-from web.pages.dashboard.model import Readings
 
 
 def read(world: World) -> Readings:

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from application.dashboard import Pace
+from application.dashboard.model import CampaignReading, share, span
+from application.dashboard.query import Pace
 from domain.delivery.waiting import NEXT_IN_LINE, Waiting
 from tests.web.dashboard.dashboard_figures import readings, server
 from tests.web.world import NOON
 from web.pages.dashboard.chart import THINNEST, Bucket, chart, round_up, stacked
-from web.pages.dashboard.model import CampaignReading, share, span
 from web.pages.dashboard.overview import overview
 
 CSS = Path(__file__).parents[3] / "web" / "static" / "app.css"

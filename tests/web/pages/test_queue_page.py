@@ -7,8 +7,8 @@ from datetime import timedelta
 import pytest
 from flask import Flask
 
-from application import queue as queue_commands
-from application.queue import append
+from application.queue import queue as queue_commands
+from application.queue.queue import append
 from domain.streams import server_stream
 from projections.queue.items import Wanted, items
 from storage.postgres.pool import Pool

@@ -7,6 +7,8 @@ from flask import Blueprint, make_response, redirect, render_template, request, 
 from markupsafe import Markup
 from werkzeug.wrappers import Response
 
+from application.accounts.accounts import Accounts
+from application.accounts.sign_in import begin_session, check_own_password
 from domain.accounts import one_time_password
 from domain.accounts.accounts import SHORTEST_PASSWORD
 from domain.errors import Refused
@@ -16,9 +18,7 @@ from web.http import cookies
 from web.http.access import actor, identity, needs
 from web.http.errors import Refusal
 from web.http.services import reading, services
-from web.pages.accounts.credentials import begin_session, check_own_password
 from web.pages.accounts.user_agents import browser_words
-from web.pages.accounts.users import commands
 from web.pages.notices import say
 
 blueprint = Blueprint("own_account", __name__)
@@ -39,7 +39,7 @@ def change_password() -> Response:
         if new != request.form.get("again", ""):
             raise Refused("this is not the same as above", "again")
         check_own_password(user, request.form.get("current", ""))
-        commands().change_password(user.number, new, by=actor())
+        Accounts(services()).change_password(user.number, new, by=actor())
     except Refused as refused:
         return shown(
             {{"password": "new"}.get(name, name): text for name, text in refused.fields.items()}, 400
@@ -72,7 +72,9 @@ def set_second_factor() -> Response:
     user, secret = me(), request.form.get("secret", "")
     try:
         check_own_password(user, request.form.get("current", ""))
-        commands().set_second_factor(user.number, secret, request.form.get("code", "")[:20], by=actor())
+        Accounts(services()).set_second_factor(
+            user.number, secret, request.form.get("code", "")[:20], by=actor()
+        )
     except Refused as refused:
         if not one_time_password.is_secret(secret) or not refused.fields:
             raise
@@ -89,7 +91,7 @@ def remove_second_factor() -> Response:
         check_own_password(user, request.form.get("current", ""))
     except Refused as refused:
         return shown({"current_for_removal": refused.message}, 400)
-    commands().remove_second_factor(user.number, by=actor())
+    Accounts(services()).remove_second_factor(user.number, by=actor())
     say("Signing in takes no code any more.", "warn")
     return redirect(url_for("own_account.page"), 303)
 

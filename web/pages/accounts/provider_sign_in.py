@@ -10,6 +10,9 @@ import secrets
 from flask import Blueprint, make_response, redirect, render_template, request
 from werkzeug.wrappers import Response
 
+from application.accounts.accounts import Accounts
+from application.accounts.provider import Person, Provider, ProviderAway, ProviderRefused, word
+from application.accounts.sign_in import begin_session, forgive, has_code, limit, limit_address, own_path
 from domain.errors import Missing
 from storage.accounts import accounts, provider_visits
 from storage.accounts.accounts import User
@@ -18,10 +21,7 @@ from web.http import cookies
 from web.http.access import CSRF_FIELD, actor, hidden_token, needs, signed_in, token_from
 from web.http.errors import Refusal
 from web.http.services import services
-from web.pages.accounts.credentials import begin_session, forgive, has_code, limit, limit_address, own_path
-from web.pages.accounts.provider import Person, Provider, ProviderAway, ProviderRefused, word
 from web.pages.accounts.sign_in import form
-from web.pages.accounts.users import commands
 
 blueprint = Blueprint("provider_sign_in", __name__)
 
@@ -87,7 +87,7 @@ def back() -> Response:
 
 def known(kept: Provider, person: Person, wanted: str, browser: str) -> Response:
     """Nobody is added here: who may sign in, and as what, is for an admin to say."""
-    user = commands().user_at_provider(kept.issuer, person.subject, person.email)
+    user = Accounts(services()).user_at_provider(kept.issuer, person.subject, person.email)
     if user is None or user.disabled:
         who = user.name if user else "nobody"
         log.warning("sign-in through the provider as %s from %s failed", who, request.remote_addr)

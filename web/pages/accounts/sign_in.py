@@ -8,12 +8,12 @@ import secrets
 from flask import Blueprint, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
+from application.accounts.sign_in import authenticated, begin_session, own_path
 from storage.accounts import sessions
 from web.http import cookies
 from web.http.access import CSRF_FIELD, actor, hidden_token, needs, signed_in, token_from
 from web.http.errors import Refusal
 from web.http.services import services
-from web.pages.accounts.credentials import authenticated, begin_session, own_path
 
 blueprint = Blueprint("sign_in", __name__)
 

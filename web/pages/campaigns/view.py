@@ -8,7 +8,8 @@ from datetime import datetime
 from threading import Lock
 from typing import Any
 
-from application.dashboard import OUTCOMES, Pace
+from application.dashboard.model import LABELS, share
+from application.dashboard.query import OUTCOMES, Pace
 from application.forecasts import Audiences, situation
 from domain.campaign.estimate import Estimated
 from domain.delivery.delivery import Status
@@ -20,7 +21,6 @@ from projections.queue.queue import STATUSES
 from storage.people import directory
 from web.pages.campaigns.forecast_view import ForecastView, forecast_view, lateness
 from web.pages.dashboard.chart import Segment, stacked
-from web.pages.dashboard.model import LABELS, share
 from web.pages.dashboard.rows import CAMPAIGN_TONES, DONE
 
 FUNNEL = (

@@ -6,10 +6,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from application.alerts import Alert, alerts
+from application.dashboard.alerts import Alert, alerts
+from application.dashboard.model import (
+    LABELS,
+    Oldest,
+    Readings,
+    Refusals,
+    Tile,
+    Today,
+    finish,
+    share,
+    together,
+)
 from domain.delivery.delivery import Status
 from web.pages.dashboard.chart import Chart, Segment, stacked
-from web.pages.dashboard.model import LABELS, Oldest, Readings, Refusals, Tile, Today, finish, share, together
 from web.pages.dashboard.rows import CampaignRow, ServerRow, campaign_row, server_row
 from web.pages.servers.server_charts import Picture
 

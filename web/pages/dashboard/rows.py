@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from application.dashboard.model import LABELS, CampaignReading, Readings, Tile, Today, finish, share, span
 from domain.delivery.delivery import Status
 from domain.delivery.waiting import Waiting
 from projections.availability import Availability
 from web.pages.dashboard.chart import Segment, stacked
-from web.pages.dashboard.model import LABELS, CampaignReading, Readings, Tile, Today, finish, share, span
 
 DONE = frozenset(Status) - {Status.QUEUED, Status.SENDING}
 CAMPAIGN_TONES = {"running": "good", "paused": "warn", "scheduled": "note", "cancelled": "bad"}

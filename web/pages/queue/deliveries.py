@@ -9,7 +9,8 @@ from uuid import UUID
 from flask import Blueprint, redirect, render_template
 from werkzeug.wrappers import Response
 
-from application.queue import current
+from application.dashboard.model import LABELS
+from application.queue.queue import current
 from domain.delivery.delivery import Status
 from domain.policy import SendingPolicy
 from domain.streams import audience_stream, campaign_stream, delivery_stream
@@ -20,7 +21,6 @@ from projections.servers import servers as all_servers
 from web.api.queue_items import waiting_for
 from web.http.access import needs
 from web.http.services import reading, services
-from web.pages.dashboard.model import LABELS
 from web.pages.log.event_descriptions import Names, Saying, saying
 from web.pages.log.events import COLUMNS, Event, events_of, newest_of_stream
 from web.pages.queue.queue import TONES, possible

@@ -10,7 +10,8 @@ from typing import Any
 from flask import Blueprint, abort, redirect, render_template, request
 from werkzeug.wrappers import Response
 
-from application.queue import (
+from application.dashboard.model import LABELS
+from application.queue.queue import (
     MOST_AT_ONCE,
     Action,
     cancel_one,
@@ -36,7 +37,6 @@ from web.http.errors import Refusal
 from web.http.services import reading, services, wait_until_shown
 from web.http.shapes import Paged
 from web.pages.dashboard.chart import Segment, stacked
-from web.pages.dashboard.model import LABELS
 from web.pages.forms import back_to, link_with
 from web.pages.notices import say
 

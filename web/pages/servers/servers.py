@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from flask import Blueprint, make_response, redirect, render_template, request
 from werkzeug.wrappers import Response
 
+from application.dashboard.model import share
 from application.servers import disable_server, enable_server, resume_server, suspend_server
 from domain.errors import Missing, Refused
 from domain.server.settings import ServerSettings
@@ -24,7 +25,6 @@ from projections.servers import servers as all_servers
 from storage.secrets import with_password
 from web.http.access import actor, needs
 from web.http.services import reading, services
-from web.pages.dashboard.model import share
 from web.pages.dashboard.rows import ServerRow, server_row
 from web.pages.forms import back_to, duration, faults
 from web.pages.log.event_descriptions import saying

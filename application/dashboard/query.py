@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from application.finishes import Finishes
+from application.dashboard.finishes import Finishes
+from application.dashboard.model import CampaignReading, Oldest, Readings, Refusals
 from domain.delivery.waiting import CampaignState, why_it_waits
 from projections import availability, campaign_progress, refusals, server_health
 from projections.availability import Capacity
@@ -17,7 +18,6 @@ from projections.queue import queue
 from projections.server_health import Answers
 from storage import processors
 from web.pages.dashboard.chart import Bucket, Chart, chart
-from web.pages.dashboard.model import CampaignReading, Oldest, Readings, Refusals
 from web.pages.servers.server_charts import of_all_by_day
 
 STRETCH = timedelta(seconds=10)

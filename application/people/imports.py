@@ -10,9 +10,11 @@ from typing import IO
 
 from psycopg2 import Error
 
-from application.people import People
-from domain.errors import Refused
+from application.installation import Installation
+from application.people.people import People
+from domain.errors import Missing, Refused
 from storage.people import imports
+from storage.people.imports import Import
 from storage.people.recipients_import import Options, refresh_statistics
 from storage.postgres.pool import Pool, PoolClosed, PoolTimeout
 
@@ -28,27 +30,52 @@ class ImportStopped(Exception):
     """Somebody asked for it; nothing has changed."""
 
 
-def begin(pool: Pool, people: People, file: IO[bytes], name: str, options: Options, *, by: str) -> int:
-    """The number of the import, which goes on by itself. `file` is copied first. Raises Refused while another
-    one runs."""
-    kept = tempfile.TemporaryFile()  # noqa: SIM115 - the import closes it, later
-    try:
-        shutil.copyfileobj(file, kept, 1 << 20)
-        size = kept.tell()
-        kept.seek(0)
-        with pool.transaction() as cursor:
-            status = "blocklisted" if options.blocklist else options.subscription
-            number = imports.begin(
-                cursor, by=by, file=name[:200], size=size, lists=options.lists, status=status
-            )
-    except BaseException:
-        kept.close()
-        raise
-    Running(pool, people, kept, options, number, by).start()
-    return number
+class Imports:
+    def __init__(self, installation: Installation) -> None:
+        self._installation = installation
+        self._pool = installation.pool
+
+    def begin(self, file: IO[bytes], name: str, options: Options, *, by: str) -> int:
+        """The number of the import, which goes on by itself. `file` is copied first. Raises Refused while
+        another one runs."""
+        kept = tempfile.TemporaryFile()  # noqa: SIM115 - the import closes it, later
+        try:
+            shutil.copyfileobj(file, kept, 1 << 20)
+            size = kept.tell()
+            kept.seek(0)
+            with self._pool.transaction() as cursor:
+                status = "blocklisted" if options.blocklist else options.subscription
+                number = imports.begin(
+                    cursor, by=by, file=name[:200], size=size, lists=options.lists, status=status
+                )
+        except BaseException:
+            kept.close()
+            raise
+        RunningImport(self._pool, People(self._installation), kept, options, number, by).start()
+        return number
+
+    def check_alone(self) -> None:
+        """Before a list is made for an import that would be refused. Raises Refused while one runs."""
+        with self._installation.reading() as cursor:
+            if (other := imports.running(cursor)) is not None:
+                raise Refused(f"import {other} is still running; one goes at a time")
+
+    def one(self, number: int) -> Import:
+        """Raises Missing."""
+        with self._installation.reading() as cursor:
+            found = imports.one(cursor, number) if number < 2**31 else None
+        if found is None:
+            raise Missing(f"there is no import {number}")
+        return found
+
+    def stop(self, number: int) -> None:
+        """Nothing of it is kept, unless it was nearly through. Raises Missing."""
+        found = self.one(number)
+        with self._pool.transaction() as cursor:
+            imports.want_stopped(cursor, found.number)
 
 
-class Running:
+class RunningImport:
     """Ends with the process; the import is then as if it had never been."""
 
     def __init__(

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from application.dashboard.model import Readings, Today, share
 from domain.delivery.delivery import Status
 from domain.delivery.waiting import Waiting
 from projections.availability import Availability
-from web.pages.dashboard.model import Readings, Today, share
 
 NEARLY = 0.9
 """Of a day's limit."""

@@ -1,5 +1,5 @@
 """What can be done with people, for pages, API and command line alike: the directory is changed and the
-facts of it are appended in one transaction. Every command names who gives it (`by`).
+events of it are appended in one transaction. Every command names who gives it (`by`).
 
 Commands on many people work in steps of a thousand, so that nobody has to wait for long; each step is whole,
 and asking for it all again changes no more.
@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import IO, Any, TypeVar
 
-from application.event_recording import Told, tell
-from application.lists import created
+from application.event_recording import EventToRecord, record
+from application.installation import Installation
+from application.people.lists import created
 from domain.errors import Missing, Outrun, Refused
 from domain.people.people import (
     PeopleImported,
@@ -27,12 +28,11 @@ from domain.people.people import (
     PersonUnsubscribed,
 )
 from domain.streams import person_stream
-from storage.log.append import Conflict, Log
+from storage.log.append import Conflict
 from storage.people import directory, lists, people_writing
 from storage.people.people_writing import STATUSES, SUBSCRIPTIONS
 from storage.people.personal_data import DirectoryError
 from storage.people.recipients_import import Options, Summary, import_csv
-from storage.postgres.pool import Pool
 
 STEP = 1000
 EVERYBODY = 0
@@ -45,9 +45,9 @@ Result = TypeVar("Result")
 
 
 class People:
-    def __init__(self, pool: Pool, log: Log) -> None:
-        self._pool = pool
-        self._log = log
+    def __init__(self, installation: Installation) -> None:
+        self._pool = installation.pool
+        self._log = installation.log
 
     def add(
         self,
@@ -65,11 +65,13 @@ class People:
         _check_status(status)
         _check_subscription(subscription)
 
-        def change(cursor: Any) -> tuple[int, list[Told]]:
+        def change(cursor: Any) -> tuple[int, list[EventToRecord]]:
             _check_lists(cursor, onto)
             number = directory.add_recipient(cursor, email, name, dict(attributes or {}), status)
             people_writing.subscribe(cursor, [number], onto, subscription)
-            fact = Told(person_stream(number), PersonAdded, {"status": status, "lists": sorted(set(onto))})
+            fact = EventToRecord(
+                person_stream(number), PersonAdded, {"status": status, "lists": sorted(set(onto))}
+            )
             return number, [fact]
 
         return self._commit(change, by)
@@ -88,16 +90,16 @@ class People:
         _check_status(changes.get("status", "enabled"))
         _check_subscription(subscription)
 
-        def change(cursor: Any) -> tuple[None, list[Told]]:
+        def change(cursor: Any) -> tuple[None, list[EventToRecord]]:
             person = people_writing.locked(cursor, [number]).get(number)
             if person is None:
                 raise Missing(f"there is no subscriber {number}")
-            facts = _rewritten(cursor, person, changes)
+            events = _rewritten(cursor, person, changes)
             if "status" in changes and people_writing.set_status(cursor, [number], changes["status"]):
-                facts.append(Told(person_stream(number), _STATUS_FACTS[changes["status"]], {}))
+                events.append(EventToRecord(person_stream(number), _STATUS_FACTS[changes["status"]], {}))
             if onto is not None:
-                facts += _moved(cursor, number, onto, subscription)
-            return None, facts
+                events += _moved(cursor, number, onto, subscription)
+            return None, events
 
         self._commit(change, by)
 
@@ -105,9 +107,9 @@ class People:
         """To enabled, disabled or blocklisted. How many that changed."""
         _check_status(status)
 
-        def change(cursor: Any, step: Sequence[int]) -> list[Told]:
+        def change(cursor: Any, step: Sequence[int]) -> list[EventToRecord]:
             changed = people_writing.set_status(cursor, step, status)
-            return [Told(person_stream(number), _STATUS_FACTS[status], {}) for number in changed]
+            return [EventToRecord(person_stream(number), _STATUS_FACTS[status], {}) for number in changed]
 
         return self._step_by_step(numbers, change, by)
 
@@ -128,7 +130,7 @@ class People:
         there."""
         _check_subscription(status)
 
-        def change(cursor: Any, step: Sequence[int]) -> list[Told]:
+        def change(cursor: Any, step: Sequence[int]) -> list[EventToRecord]:
             _check_lists(cursor, onto)
             changed = people_writing.subscribe(cursor, step, onto, status, again=again)
             return [_subscribed(number, those, status) for number, those in changed.items()]
@@ -141,12 +143,14 @@ class People:
         """From the lists, None for all. How many subscriptions ended."""
         ended = 0
 
-        def change(cursor: Any, step: Sequence[int]) -> list[Told]:
+        def change(cursor: Any, step: Sequence[int]) -> list[EventToRecord]:
             nonlocal ended
             changed = people_writing.unsubscribe(cursor, step, from_)
             ended += sum(map(len, changed.values()))
             return [
-                Told(person_stream(number), PersonUnsubscribed, {"lists": those, "campaign": campaign})
+                EventToRecord(
+                    person_stream(number), PersonUnsubscribed, {"lists": those, "campaign": campaign}
+                )
                 for number, those in changed.items()
             ]
 
@@ -156,7 +160,7 @@ class People:
     def take_off(self, numbers: Sequence[int], from_: Sequence[int], *, by: str) -> int:
         """As if they had never been on the lists. How many people that changed."""
 
-        def change(cursor: Any, step: Sequence[int]) -> list[Told]:
+        def change(cursor: Any, step: Sequence[int]) -> list[EventToRecord]:
             changed = people_writing.take_off(cursor, step, from_)
             return [_taken_off(number, those) for number, those in changed.items()]
 
@@ -165,8 +169,10 @@ class People:
     def erase(self, numbers: Sequence[int], *, by: str) -> int:
         """Their data, for good; their numbers stay. How many there were."""
 
-        def change(cursor: Any, step: Sequence[int]) -> list[Told]:
-            return [Told(person_stream(n), PersonErased, {}) for n in people_writing.erase(cursor, step)]
+        def change(cursor: Any, step: Sequence[int]) -> list[EventToRecord]:
+            return [
+                EventToRecord(person_stream(n), PersonErased, {}) for n in people_writing.erase(cursor, step)
+            ]
 
         return self._step_by_step(numbers, change, by)
 
@@ -183,10 +189,10 @@ class People:
         """All of the file or nothing; with `strict` nothing when any row is refused. `into` names one more
         list, which is made if it is new. Raises DirectoryError, and whatever `progress` raises, which ends
         it."""
-        facts: list[Told] = []
+        events: list[EventToRecord] = []
         with self._pool.transaction() as cursor:
             if into is not None:
-                number, facts = _list_of_name(cursor, into)
+                number, events = _list_of_name(cursor, into)
                 options = replace(options, lists=[*options.lists, number])
             _check_lists(cursor, options.lists)
             summary = import_csv(cursor, file, options, progress)
@@ -197,29 +203,31 @@ class People:
             status = "blocklisted" if options.blocklist else options.subscription
             counts = {name: getattr(summary, name) for name in _COUNTS}
             fact = {"lists": sorted(set(options.lists)), "status": status, **counts}
-            facts.append(Told(person_stream(EVERYBODY), PeopleImported, fact))
-            tell(cursor, self._log, facts, by)
+            events.append(EventToRecord(person_stream(EVERYBODY), PeopleImported, fact))
+            record(cursor, self._log, events, by)
         return summary
 
     def _step_by_step(
-        self, numbers: Sequence[int], change: Callable[[Any, Sequence[int]], list[Told]], by: str
+        self, numbers: Sequence[int], change: Callable[[Any, Sequence[int]], list[EventToRecord]], by: str
     ) -> int:
-        """How many facts there were to tell."""
+        """How many events there were to tell."""
         return sum(self._step(step, change, by) for step in steps(numbers))
 
-    def _step(self, step: Sequence[int], change: Callable[[Any, Sequence[int]], list[Told]], by: str) -> int:
-        def changed(cursor: Any) -> tuple[int, list[Told]]:
-            facts = change(cursor, list(people_writing.locked(cursor, step)))
-            return len(facts), facts
+    def _step(
+        self, step: Sequence[int], change: Callable[[Any, Sequence[int]], list[EventToRecord]], by: str
+    ) -> int:
+        def changed(cursor: Any) -> tuple[int, list[EventToRecord]]:
+            events = change(cursor, list(people_writing.locked(cursor, step)))
+            return len(events), events
 
         return self._commit(changed, by)
 
-    def _commit(self, change: Callable[[Any], tuple[Result, list[Told]]], by: str) -> Result:
+    def _commit(self, change: Callable[[Any], tuple[Result, list[EventToRecord]]], by: str) -> Result:
         for _ in range(_TRIES):
             try:
                 with self._pool.transaction() as cursor:
-                    result, facts = change(cursor)
-                    tell(cursor, self._log, facts, by)
+                    result, events = change(cursor)
+                    record(cursor, self._log, events, by)
                 return result
             except Conflict:
                 continue
@@ -229,7 +237,7 @@ class People:
 _COUNTS = ("rows", "imported", "new", "updated", "subscribed", "refused")
 
 
-def _list_of_name(cursor: Any, name: str) -> tuple[int, list[Told]]:
+def _list_of_name(cursor: Any, name: str) -> tuple[int, list[EventToRecord]]:
     found = directory.find_list(cursor, name)
     if found is not None:
         return found.number, []
@@ -244,17 +252,17 @@ def steps(numbers: Sequence[int]) -> Iterator[list[int]]:
         yield ordered[start : start + STEP]
 
 
-def _rewritten(cursor: Any, person: directory.Recipient, changes: Mapping[str, Any]) -> list[Told]:
+def _rewritten(cursor: Any, person: directory.Recipient, changes: Mapping[str, Any]) -> list[EventToRecord]:
     before = {name: getattr(person, name) for name in FIELDS}
     after = {**before, **{name: changes[name] for name in FIELDS if name in changes}}
     differing = [name for name in FIELDS if after[name] != before[name]]
     if not differing:
         return []
     people_writing.write(cursor, person, after)
-    return [Told(person_stream(person.number), PersonChanged, {"fields": differing})]
+    return [EventToRecord(person_stream(person.number), PersonChanged, {"fields": differing})]
 
 
-def _moved(cursor: Any, number: int, onto: Sequence[int], subscription: str) -> list[Told]:
+def _moved(cursor: Any, number: int, onto: Sequence[int], subscription: str) -> list[EventToRecord]:
     _check_lists(cursor, onto)
     left = people_writing.take_off(cursor, [number], onto, others=True)
     joined = people_writing.subscribe(cursor, [number], onto, subscription, again=False)
@@ -263,14 +271,14 @@ def _moved(cursor: Any, number: int, onto: Sequence[int], subscription: str) -> 
     ]
 
 
-def _subscribed(number: int, those: list[int], status: str) -> Told:
+def _subscribed(number: int, those: list[int], status: str) -> EventToRecord:
     if status == "unsubscribed":
-        return Told(person_stream(number), PersonUnsubscribed, {"lists": those})
-    return Told(person_stream(number), PersonSubscribed, {"lists": those, "status": status})
+        return EventToRecord(person_stream(number), PersonUnsubscribed, {"lists": those})
+    return EventToRecord(person_stream(number), PersonSubscribed, {"lists": those, "status": status})
 
 
-def _taken_off(number: int, those: list[int]) -> Told:
-    return Told(person_stream(number), PersonTakenOff, {"lists": those})
+def _taken_off(number: int, those: list[int]) -> EventToRecord:
+    return EventToRecord(person_stream(number), PersonTakenOff, {"lists": those})
 
 
 def _check_status(status: object) -> None:
