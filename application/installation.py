@@ -18,6 +18,7 @@ from storage.log.append import Log
 from storage.log.factory import LogFactory
 from storage.postgres.pool import Pool
 from storage.secrets import Secrets
+from storage.shared_clock import set_by_database
 
 PATIENCE = 10.0
 
@@ -66,10 +67,13 @@ class Installation:
     @contextmanager
     def reading(self) -> Iterator[cursor]:
         """A cursor to read with. Each statement is a transaction of its own, which saves a request two round
-        trips and gives up nothing: statements of one transaction would not see the same moment either."""
+        trips and gives up nothing: statements of one transaction would not see the same moment either. The
+        clock is set on the way when that was long ago."""
         with self.pool.connection() as taken:
             taken.autocommit = True
             with taken.cursor() as opened:
+                if not self.clock.is_trusted():
+                    set_by_database(self.clock, opened)
                 yield opened
 
     def wait_until_shown(self, position: int | None) -> None:

@@ -23,6 +23,7 @@ from storage.migrate import Applied, migrate, pending
 from storage.postgres.embedded import EmbeddedServer
 from storage.postgres.pool import Pool
 from storage.secrets import Secrets, load_keys
+from storage.shared_clock import set_by_database
 
 log = logging.getLogger(__name__)
 
@@ -107,4 +108,7 @@ def open_session(config: Config, *, connections: int = 4, clock: Clock | None = 
             prepare(url)
         pool = Pool(url, size=connections)
         stack.callback(pool.close)
-        yield Session.of(config, url, pool, clock or SystemClock())
+        clock = clock or SystemClock()
+        with pool.transaction() as cursor:
+            set_by_database(clock, cursor)
+        yield Session.of(config, url, pool, clock)

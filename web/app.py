@@ -9,12 +9,12 @@ from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from application.accounts.provider import Provider
-from application.dashboard.query import Reader
+from application.dashboard.query import DashboardQuery
 from application.installation import Installation
 from web import listmonk
 from web.api import campaigns, deliveries, docs, events, forecast_api, health, metrics, policy, queue, servers
 from web.http import access, compression, errors, guard
-from web.http.services import Services, reading
+from web.http.services import Services
 from web.http.settings import WebSettings
 from web.pages import navigation, notices, page
 from web.pages.accounts import own_account, provider_sign_in, sign_in, users
@@ -101,10 +101,10 @@ def configured(app: Flask, settings: WebSettings) -> Flask:
 
 def composer(app: Flask) -> Callable[[], dict[str, str]]:
     """What makes the fragments of the live page, out of any request."""
-    reader, kept = Reader(), cast(Services, app.extensions["postledger"])
+    query = DashboardQuery(cast(Services, app.extensions["postledger"]))
 
     def compose() -> dict[str, str]:
-        with app.app_context(), reading() as cursor:
-            return dashboard.rendered(overview(reader.read(cursor, kept.clock.now())))
+        with app.app_context():
+            return dashboard.rendered(overview(query.read()))
 
     return compose

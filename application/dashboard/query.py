@@ -1,31 +1,27 @@
-"""What the dashboard is made from, read from the projections in one transaction."""
+"""The dashboard query: what the dashboard is made from, read from the projections."""
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from application.dashboard.finishes import Finishes
-from application.dashboard.model import CampaignReading, Oldest, Readings, Refusals
-from domain.delivery.waiting import CampaignState, why_it_waits
-from projections import availability, campaign_progress, refusals, server_health
+from application.dashboard.model import CampaignStanding, DashboardModel, OldestQueued, Rejections
+from application.dashboard.paces import Paces
+from application.dashboard.throughput import Interval, days_of_all, last_minutes
+from application.installation import Installation
+from application.queue.deliveries import state_of
+from domain.delivery.waiting import why_it_waits
+from projections import availability, campaign_progress, refusals
 from projections.availability import Capacity
 from projections.campaign_progress import Progress
 from projections.queue import queue
-from projections.server_health import Answers
 from storage import processors
-from web.pages.dashboard.chart import Bucket, Chart, chart
-from web.pages.servers.server_charts import of_all_by_day
 
-STRETCH = timedelta(seconds=10)
-STRETCHES = 90
 SHOWN_CAMPAIGNS = 12
-PACE_OVER = timedelta(minutes=1)
-NO_PACE_UNDER = timedelta(seconds=5)
-REFUSALS_OVER = timedelta(hours=24)
+REJECTIONS_OVER = timedelta(hours=24)
 SILENCE = timedelta(minutes=1)
 """After which a processor is no longer counted as one that runs."""
 
@@ -41,54 +37,41 @@ OLDEST = """
 """
 
 
-class Pace:
-    """How fast campaigns have moved of late, from what was seen of them within the last minute."""
+class DashboardQuery:
+    """Keeps what it has seen of campaigns from one reading to the next: ask the same one again."""
 
-    def __init__(self) -> None:
-        self._seen: dict[int, deque[tuple[datetime, int]]] = {}
-
-    def rate(self, campaign: int, now: datetime, sent: int) -> float:
-        """E-mails a minute; 0 as long as too little was seen."""
-        seen = self._seen.setdefault(campaign, deque())
-        while seen and now - seen[0][0] > PACE_OVER:
-            seen.popleft()
-        seen.append((now, sent))
-        elapsed = now - seen[0][0]
-        if elapsed < NO_PACE_UNDER:
-            return 0.0
-        return (sent - seen[0][1]) / (elapsed / timedelta(minutes=1))
-
-
-class Reader:
-    def __init__(self) -> None:
-        self._pace = Pace()
+    def __init__(self, installation: Installation) -> None:
+        self._installation = installation
+        self._paces = Paces()
         self._finishes = Finishes()
 
-    def read(self, cursor: Any, now: datetime) -> Readings:
+    def read(self) -> DashboardModel:
+        with self._installation.reading() as cursor:
+            return self._read(cursor, self._installation.clock.now())
+
+    def _read(self, cursor: Any, now: datetime) -> DashboardModel:
         capacity = availability.capacity(cursor, now)
-        counts = queue.counts(cursor)
         shown = shown_campaigns(cursor)
-        first = floor(now) - (STRETCHES - 1) * STRETCH
         running = [campaign.campaign for campaign in shown if campaign.state == "running"]
         finishes = self._finishes.foreseen(cursor, running, now)
-        answers = server_health.throughput(cursor, first)
-        return Readings(
+        throughput = last_minutes(cursor, now)
+        return DashboardModel(
             capacity=capacity,
-            counts=counts,
-            chart=last_minutes(answers, first),
-            usage=of_all_by_day(cursor, now.astimezone(ZoneInfo(capacity.timezone)).date()),
+            counts=queue.counts(cursor),
+            throughput=throughput,
+            usage=days_of_all(cursor, now.astimezone(ZoneInfo(capacity.timezone)).date()),
             processors=len(processors.alive(cursor, processors.database_time(cursor), SILENCE)),
-            people=people(cursor),
-            rate=recent_rate(answers, now),
+            has_people=has_people(cursor),
+            rate=recent_rate(throughput, now),
             next_at=queue.next_scheduled_at(cursor),
             oldest=oldest(cursor, capacity),
-            campaigns=[self.reading(campaign, now, finishes.get(campaign.campaign)) for campaign in shown],
+            campaigns=[self._standing(campaign, now, finishes.get(campaign.campaign)) for campaign in shown],
             campaigns_in_all=campaigns_in_all(cursor),
-            refusals=[told(one) for one in refusals.recent(cursor, now - REFUSALS_OVER)],
+            rejections=[rejections(one) for one in refusals.recent(cursor, now - REJECTIONS_OVER)],
         )
 
-    def reading(self, campaign: Progress, now: datetime, finish: datetime | None) -> CampaignReading:
-        return CampaignReading(
+    def _standing(self, campaign: Progress, now: datetime, finish: datetime | None) -> CampaignStanding:
+        return CampaignStanding(
             number=campaign.campaign,
             name=campaign.name,
             state=campaign.state,
@@ -97,7 +80,7 @@ class Reader:
             send_at=campaign.send_at,
             finish=finish,
             finished_at=campaign.ended_at if campaign.state == "finished" else None,
-            rate=self._pace.rate(campaign.campaign, now, campaign.counts["sent"]),
+            rate=self._paces.rate(campaign.campaign, now, campaign.counts["sent"]),
         )
 
 
@@ -108,29 +91,13 @@ def shown_campaigns(cursor: Any) -> list[Progress]:
     return (active + others)[:SHOWN_CAMPAIGNS]
 
 
-def floor(now: datetime) -> datetime:
-    return now - timedelta(seconds=now.second % STRETCH.seconds, microseconds=now.microsecond)
-
-
-def last_minutes(answers: Sequence[Answers], first: datetime) -> Chart:
-    sums = [[0, 0, 0] for _ in range(STRETCHES)]
-    for one in answers:
-        slot = (one.start - first) // STRETCH
-        if 0 <= slot < STRETCHES:
-            sums[slot][0] += one.accepted
-            sums[slot][1] += one.deferred
-            sums[slot][2] += one.failed
-    buckets = [Bucket(first + slot * STRETCH, *counts) for slot, counts in enumerate(sums)]
-    return chart(buckets, f"{STRETCH.seconds} seconds")
-
-
-def recent_rate(answers: Sequence[Answers], now: datetime) -> float:
+def recent_rate(throughput: Sequence[Interval], now: datetime) -> float:
     """E-mails a minute, over the last one."""
     since = now - timedelta(minutes=1)
-    return sum(one.accepted for one in answers if one.start >= since)
+    return sum(one.accepted for one in throughput if one.at >= since)
 
 
-def oldest(cursor: Any, capacity: Capacity) -> Oldest | None:
+def oldest(cursor: Any, capacity: Capacity) -> OldestQueued | None:
     cursor.execute(OLDEST)
     row = cursor.fetchone()
     if row is None:
@@ -147,22 +114,12 @@ def oldest(cursor: Any, capacity: Capacity) -> Oldest | None:
         gates=[server.gate for server in capacity.servers],
         queue_paused=capacity.queue_paused,
     )
-    return Oldest(campaign=campaign.name, since=queued_at, waiting=waiting)
+    return OldestQueued(campaign=campaign.name, since=queued_at, waiting=waiting)
 
 
-def state_of(campaign: Progress) -> CampaignState:
-    return CampaignState(
-        state=campaign.state,
-        messenger=campaign.messenger,
-        send_at=campaign.send_at,
-        reason=campaign.reason,
-    )
-
-
-def people(cursor: Any) -> int:
-    """1 when there is anybody: nobody needs to know how many here."""
-    cursor.execute("SELECT count(*) FROM (SELECT FROM recipients LIMIT 1) AS anybody")
-    return int(cursor.fetchone()[0])
+def has_people(cursor: Any) -> bool:
+    cursor.execute("SELECT EXISTS (SELECT FROM recipients)")
+    return bool(cursor.fetchone()[0])
 
 
 def campaigns_in_all(cursor: Any) -> int:
@@ -170,10 +127,10 @@ def campaigns_in_all(cursor: Any) -> int:
     return int(cursor.fetchone()[0])
 
 
-def told(one: refusals.Refusal) -> Refusals:
+def rejections(one: refusals.Refusal) -> Rejections:
     about = f", about the {one.about}" if one.about else ""
     servers = f" · {', '.join(one.servers)}" if one.servers else ""
-    return Refusals(
+    return Rejections(
         count=one.n,
         reply=one.wording,
         what=f"{OUTCOMES[one.outcome]}{about}{servers}",

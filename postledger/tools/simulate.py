@@ -8,7 +8,7 @@ planner (`postledger/tools/violations.py`).
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -21,6 +21,7 @@ from psycopg2.extensions import make_dsn
 
 from application.decisions import Postledger
 from application.reservations import Reservations
+from domain.capacity.capacity import Limits
 from domain.clock import VirtualClock
 from domain.delivery.delivery import About, Accepted, AttemptStarted
 from domain.delivery.reply import Verdict
@@ -167,16 +168,16 @@ class Simulation:
                 return
             gate.refresh(self._clock.now())
             sends = rounds.plan({server: Room(self._options.speed) for server in gate.view.servers})
-            self._attempt(sends, reservations)
+            self._attempt(sends, reservations, gate.view.limits)
             self._runner.catch_up()
             self._in_hand.forget(self._runner.position)
             self._advance(bool(sends), gate, reservations)
 
-    def _attempt(self, sends: list[Send], reservations: Reservations) -> None:
+    def _attempt(self, sends: list[Send], reservations: Reservations, limits: Mapping[int, Limits]) -> None:
         now = self._clock.now().timestamp()
         facts: list[Fact] = []
         for send in sends:
-            reservation = reservations.take(send.server, now)
+            reservation = reservations.take(send.server, limits[send.server], now)
             assert reservation is not None, "a round hands out what it reserved"
             stream = delivery_stream(send.campaign, send.recipient)
             facts.append(_started(send, stream, reservation.version))

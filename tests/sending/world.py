@@ -54,6 +54,14 @@ class MovingClock:
     def seconds(self) -> float:
         return self.now().timestamp()
 
+    earliest = latest = steady = seconds
+
+    def is_trusted(self) -> bool:
+        return True
+
+    def heard(self, _theirs: float, _asked: float) -> float:
+        return 0.0
+
     def advance_to(self, instant: datetime) -> None:
         assert instant >= self.now(), "a clock does not go back"
         self._offset = instant - datetime.now(UTC)

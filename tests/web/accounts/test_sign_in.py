@@ -12,7 +12,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from application.accounts.accounts import Accounts
-from application.accounts.sign_in import own_path
 from domain.accounts.one_time_password import STEP, code_at, new_secret
 from domain.clock import VirtualClock
 from storage.accounts import accounts as stored
@@ -29,6 +28,7 @@ from tests.web.accounts.browsers import (
 )
 from tests.web.world import World
 from web.http.services import services
+from web.pages.accounts.sign_in import own_path
 
 OTHER = "quite another song"
 ADMIN, OPERATOR, AUDITOR = 1, 2, 3

@@ -9,6 +9,7 @@ from flask import Blueprint, current_app
 from pydantic import Field
 
 from application import campaigns as campaign_commands
+from application.dashboard.paces import Paces
 from domain.campaign.campaign import Campaign, State
 from projections import campaign_progress
 from web.api.campaign_answers import CampaignAnswer, StateName, described, progress, versioned
@@ -27,7 +28,6 @@ from web.listmonk.campaigns.campaign_bodies import (
     fields_of,
 )
 from web.listmonk.shapes import Paged, ids_argument, listing
-from web.pages.campaigns.view import Paces
 
 blueprint = Blueprint("listmonk_campaigns", __name__)
 
@@ -187,7 +187,7 @@ def running_stats() -> list[dict[str, Any]]:
                 "sent": sent,
                 "started_at": instant(campaign.started_at),
                 "updated_at": instant(campaign.changed_at),
-                "rate": paces().rate(campaign.campaign, now, sent),
+                "rate": round(paces().rate(campaign.campaign, now, sent)),
                 "net_rate": round(sent / minutes),
             }
         )

@@ -10,6 +10,7 @@ from flask import Blueprint, make_response, redirect, render_template, request, 
 from werkzeug.wrappers import Response
 
 from application.people.people import People
+from application.queue.deliveries import Deliveries
 from domain.errors import Missing, Refused
 from domain.streams import person_stream
 from projections.queue.items import Wanted, items
@@ -69,7 +70,9 @@ def one(number: int) -> str:
     with reading() as cursor:
         person = found(cursor, number)
         names = {server.server: server.name for server in all_servers(cursor)}
-        sent, total = items(cursor, Wanted(recipients=[number]), (query.page - 1) * PER_PAGE, PER_PAGE)
+        sent, total = Deliveries(services()).page(
+            Wanted(recipients=[number]), (query.page - 1) * PER_PAGE, PER_PAGE
+        )
         return render_template(
             "people/subscriber.html",
             person=person,
@@ -77,7 +80,7 @@ def one(number: int) -> str:
             if person.attributes
             else "",
             subscriptions=people_search.subscriptions(cursor, [number])[number],
-            deliveries=queue_rows(cursor, sent, names, services().clock.now()),
+            deliveries=queue_rows(sent, names),
             total=total,
             page=query.page,
             pages=-(-total // PER_PAGE),

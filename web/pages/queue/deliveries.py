@@ -9,21 +9,19 @@ from uuid import UUID
 from flask import Blueprint, redirect, render_template
 from werkzeug.wrappers import Response
 
-from application.dashboard.model import LABELS
-from application.queue.queue import current
+from application.queue.deliveries import Deliveries
 from domain.delivery.delivery import Status
 from domain.policy import SendingPolicy
-from domain.streams import audience_stream, campaign_stream, delivery_stream
+from domain.streams import audience_stream, campaign_stream
 from projections import availability
 from projections.queue.items import Item
-from projections.queue.queue import STATUSES
 from projections.servers import servers as all_servers
-from web.api.queue_items import waiting_for
 from web.http.access import needs
 from web.http.services import reading, services
 from web.pages.log.event_descriptions import Names, Saying, saying
 from web.pages.log.events import COLUMNS, Event, events_of, newest_of_stream
 from web.pages.queue.queue import TONES, possible
+from web.pages.words import LABELS
 
 blueprint = Blueprint("delivery_pages", __name__)
 
@@ -68,29 +66,27 @@ def moved(number: int) -> Response:
 @blueprint.get("/queue/<int:number>")
 @needs("read")
 def story(number: int) -> str:
-    one, campaign = current(number)
-    now = services().clock.now()
+    found = Deliveries(services()).one(number)
+    one, status = found.item, found.status
     with reading() as cursor:
         names = {server.server: server.name for server in all_servers(cursor)}
-        own = newest_of_stream(cursor, delivery_stream(one.campaign, one.recipient), MOST_EVENTS)
+        own = newest_of_stream(cursor, found.stream, MOST_EVENTS)
         chapters = told(own, around(cursor, one), names)
-        waiting = waiting_for(one, campaign, availability.capacity(cursor, now))
         policy = availability.policy_of(cursor)
-    status = STATUSES[one.status]
     return render_template(
         "queue/delivery.html",
         number=number,
         item=one,
-        campaign=campaign,
+        campaign=found.campaign,
         status=status,
-        label=LABELS[status],  # type: ignore[index]
+        label=LABELS[status],
         tone=TONES.get(status, ""),
         server=(one.server, names.get(one.server, f"server {one.server}")) if one.server else None,
         chapters=chapters,
-        stream=delivery_stream(one.campaign, one.recipient),
-        waiting=waiting,
-        outlook=outlook(Status(status), one, policy),
-        actions=possible(one, campaign, now),
+        stream=found.stream,
+        waiting=found.waiting,
+        outlook=outlook(status, one, policy),
+        actions=possible(found),
         retry_attempts=policy.retry_attempts,
     )
 

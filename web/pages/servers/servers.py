@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from flask import Blueprint, make_response, redirect, render_template, request
 from werkzeug.wrappers import Response
 
+from application.dashboard import throughput
 from application.dashboard.model import share
 from application.servers import disable_server, enable_server, resume_server, suspend_server
 from domain.errors import Missing, Refused
@@ -73,7 +74,7 @@ def opened() -> int | None:
 def blocks(cursor: Any, now: datetime, number: int | None = None) -> list[Block]:
     """Of all servers, or of one."""
     settings = {one.server: one for one in all_servers(cursor)}
-    health, hours = server_health.health(cursor), server_charts.hourly(cursor, now)
+    health, hours = server_health.health(cursor), throughput.hourly(cursor, now)
     kept = with_password(cursor)
     return [
         block(
@@ -97,7 +98,7 @@ def block(
     kept: bool,
     now: datetime,
 ) -> Block:
-    picture = server_charts.by_hour(answers, now)
+    picture = server_charts.last_hours(throughput.last_hours(answers, now))
     bad, good = picture.chart.failed + picture.chart.deferred, picture.chart.accepted
     return Block(
         server=server,
@@ -154,7 +155,8 @@ def page_of(number: int, probed: ProbeResult | None) -> str:
         if found is None:
             raise Missing(f"there is no server {number}")
         today = availability.policy_of(cursor).calendar.local_date(now)
-        days, usages = server_charts.by_day(cursor, number, today)
+        intervals, usages = throughput.days_of_server(cursor, number, today)
+        days = server_charts.last_days(intervals)
         history = newest_of_stream(cursor, server_stream(number), HISTORY)
     names = {number: found.server.name}
     return render_template(
