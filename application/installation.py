@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 from psycopg2.extensions import cursor
 
 from application.decisions import Postledger
+from application.forecasts.audiences import Audiences
 from domain.clock import Clock
 from domain.errors import Refused
 from projections.following.runner import Runner
@@ -35,7 +36,7 @@ class Unequipped(Refused):
 class Installation:
     """`secrets` is None where no key is configured: then no password can be kept or read. `public_url` is
     where people reach us, usually through a reverse proxy, "" where nobody has said. `patience` is how many
-    seconds to wait for the projections."""
+    seconds to wait for the projections. `audiences` are remembered for as long as the process lives."""
 
     pool: Pool
     application: Postledger
@@ -45,6 +46,7 @@ class Installation:
     secrets: Secrets | None = None
     public_url: str = ""
     patience: float = PATIENCE
+    audiences: Audiences = field(default_factory=Audiences)
 
     @classmethod
     def over(cls, pool: Pool, clock: Clock, **more: Any) -> Self:

@@ -6,9 +6,9 @@ from datetime import timedelta
 
 import pytest
 
-from application.dashboard.finishes import KEPT, Finishes
 from application.dashboard.model import DashboardModel
 from application.dashboard.query import DashboardQuery
+from application.forecasts.finishes import KEPT, Finishes
 from projections import refusals
 from tests.web.world import NOON, World
 

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from uuid import uuid4
 
+from application.campaigns.drafts import TestEmail
 from application.installation import Installation
-from application.messages import Trial
 from application.reservation import Reservation
 from application.reservations import Reservations
 from domain.campaign.test_send import Tried
@@ -42,7 +42,7 @@ NO_TIME = "the database answers too slowly to know what time it is"
 _TRIES = 5
 
 
-class Trials:
+class TestSends:
     """Of one campaign, asked for by one person."""
 
     def __init__(self, installation: Installation, campaign: int, composer: Composer, by: str) -> None:
@@ -51,7 +51,7 @@ class Trials:
         self._composer = composer
         self._by = by
 
-    def send(self, addresses: Sequence[str], server: int | None, like: int | None) -> list[Trial]:
+    def send(self, addresses: Sequence[str], server: int | None, like: int | None) -> list[TestEmail]:
         """In the order of the addresses, each of which is a valid one."""
         people, refused = self._people(addresses, like)
         committer = Committer(self._installation.pool, self._installation.clock)
@@ -65,18 +65,18 @@ class Trials:
 
     def _people(
         self, addresses: Sequence[str], like: int | None
-    ) -> tuple[dict[str, tuple[Recipient, int | None]], dict[str, Trial]]:
+    ) -> tuple[dict[str, tuple[Recipient, int | None]], dict[str, TestEmail]]:
         """Whom each address stands for. The number in the message is nobody's, so that its Message-ID is
         not that of the real e-mail, which would then be taken for a copy, and its unsubscribe link does
         nothing."""
         people: dict[str, tuple[Recipient, int | None]] = {}
-        refused: dict[str, Trial] = {}
+        refused: dict[str, TestEmail] = {}
         with self._installation.pool.transaction() as cursor:
             model = directory.find_recipient(cursor, str(like)) if like else None
             for address in addresses:
                 known = directory.find_recipient(cursor, address)
                 if known is not None and known.status == "blocklisted":
-                    refused[address] = Trial(address, "not sent", "the address is blocklisted")
+                    refused[address] = TestEmail(address, "not sent", "the address is blocklisted")
                     continue
                 source = known or model
                 name, attributes = (source.name, source.attributes) if source else ("", {})
@@ -89,9 +89,9 @@ class Trials:
         people: dict[str, tuple[Recipient, int | None]],
         server: int | None,
         reservations: Reservations,
-    ) -> dict[str, Trial]:
+    ) -> dict[str, TestEmail]:
         usable, assigned = self._assigned(list(people), server, reservations)
-        done = {address: Trial(address, "not sent", NO_CAPACITY) for address in people}
+        done = {address: TestEmail(address, "not sent", NO_CAPACITY) for address in people}
         for number in dict.fromkeys(assignment.server for assignment in assigned):
             those = [one.candidate.key for one in assigned if one.server == number]
             done |= self._through(usable[number], {a: people[a] for a in those}, reservations)
@@ -123,13 +123,13 @@ class Trials:
         server: SmtpServer,
         people: dict[str, tuple[Recipient, int | None]],
         reservations: Reservations,
-    ) -> dict[str, Trial]:
-        done: dict[str, Trial] = {}
+    ) -> dict[str, TestEmail]:
+        done: dict[str, TestEmail] = {}
         try:
             skeleton = self._composer.for_server(server.settings.from_email)
         except MessageError as error:
             name = server.settings.name
-            return {address: Trial(address, "not sent", str(error), name) for address in people}
+            return {address: TestEmail(address, "not sent", str(error), name) for address in people}
         connection: Connection | None = None
         for address, (person, number) in people.items():
             try:
@@ -137,12 +137,12 @@ class Trials:
                 if connection is None or not connection.is_quiet():
                     connection = self._connect(server)
             except (MessageError, TransportError, SecretsError) as error:
-                done[address] = Trial(address, "not sent", str(error), server.settings.name)
+                done[address] = TestEmail(address, "not sent", str(error), server.settings.name)
                 continue
             reservation = self._unit(server, reservations)
             if reservation is None:
                 reason = NO_CAPACITY if self._installation.clock.is_trusted() else NO_TIME
-                done[address] = Trial(address, "not sent", reason, server.settings.name)
+                done[address] = TestEmail(address, "not sent", reason, server.settings.name)
                 continue
             outcome = _delivered(connection, skeleton, person, message)
             reservations.ended(reservation, refused=not outcome.dot_sent)
@@ -185,7 +185,7 @@ class Trials:
         outcome: Outcome,
         address: str,
         recipient: int | None,
-    ) -> Trial:
+    ) -> TestEmail:
         kind = "accepted" if outcome.accepted else "unknown" if outcome.is_unknown else "refused"
         reply = f"{outcome.code} {outcome.text}" if outcome.code else outcome.text
         for _ in range(_TRIES):
@@ -200,7 +200,7 @@ class Trials:
                 recipient=recipient,
             )
             if self._appended(fact):
-                return Trial(address, kind, sanitise(reply, address), server.settings.name)
+                return TestEmail(address, kind, sanitise(reply, address), server.settings.name)
         raise Outrun("others send test e-mails of the same campaign: one went out that is not on record")
 
     def _appended(self, fact: Fact) -> bool:

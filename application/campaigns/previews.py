@@ -9,17 +9,19 @@ from email.message import EmailMessage
 from functools import lru_cache
 from typing import Any
 
+from application.campaigns.drafts import Draft, Shown, TemplateReader, TestEmail, UnmakeableError
+from application.campaigns.test_sends import TestSends
 from application.installation import Installation
-from application.messages import Draft, Reader, Shown, Trial, UnmakeableError
-from application.test_sends import Trials
 from domain.campaign.transactional import Particulars
 from domain.streams import campaign_stream
 from mail.message.compose import CampaignContent, Composer, Recipient, Skeleton, check
 from mail.template.render import MessageError
+from projections import servers
 from storage import content
 from storage.people import directory
 
 SAMPLES = 20
+EXAMPLE_SENDER = "Newsletter <news@example.com>"
 NOBODY = Recipient(0, "00000000-0000-8000-8000-000000000000", "reader@example.com", "Reader", {})
 
 
@@ -27,11 +29,8 @@ class CampaignMessages:
     def __init__(self, installation: Installation) -> None:
         self._installation = installation
 
-    def preflight(self, number: int) -> list[str]:
-        """What is wrong with a campaign's templates. Raises Missing."""
-        return self.problems(self.draft(number))
-
     def draft(self, number: int) -> Draft:
+        """Of a campaign that is kept. Raises Missing."""
         aggregate = self._installation.application.campaign(number)
         bodies = [name for name in (aggregate.text, aggregate.html) if name]
         with self._installation.pool.transaction() as cursor:
@@ -58,7 +57,7 @@ class CampaignMessages:
         return [str(error) for error in wrong]
 
     def transactional_problems(
-        self, draft: Draft, particulars: Particulars, readers: Sequence[Reader]
+        self, draft: Draft, particulars: Particulars, readers: Sequence[TemplateReader]
     ) -> list[str]:
         """Why messages to these people cannot be made, each reason once. Empty when all can."""
         now, parts = self._installation.clock.now(), (draft.name, draft.subject, draft.text, draft.html)
@@ -71,8 +70,13 @@ class CampaignMessages:
         errors = (str(error) for person in people for error in skeleton.errors_of(person, now))
         return list(dict.fromkeys(errors))
 
-    def preview(self, draft: Draft, recipient: int | None, from_email: str) -> Shown:
-        """For somebody on its lists when `recipient` is None. Raises UnmakeableError."""
+    def preview(self, draft: Draft, recipient: int | None) -> Shown:
+        """As the first server would send it. Raises UnmakeableError, as `message` does."""
+        return shown(parsed(self.message(draft, recipient)))
+
+    def message(self, draft: Draft, recipient: int | None, from_email: str | None = None) -> bytes:
+        """As it would be sent to the recipient of that number, or to somebody on its lists, from `from_email`
+        or by the first server. Raises UnmakeableError."""
         with self._installation.pool.transaction() as cursor:
             if recipient is not None:
                 person = directory.find_recipient(cursor, str(recipient))
@@ -82,11 +86,10 @@ class CampaignMessages:
         if not people:
             raise UnmakeableError("nobody has that number any more")
         try:
-            composer = self._composer(draft)
-            message = composer.for_server(from_email).message(people[0], self._installation.clock.now())
+            skeleton = self._composer(draft).for_server(from_email or self._first_sender())
+            return skeleton.message(people[0], self._installation.clock.now())
         except MessageError as error:
             raise UnmakeableError(str(error)) from None
-        return shown(parsed(message))
 
     def send_test(
         self,
@@ -96,7 +99,7 @@ class CampaignMessages:
         *,
         like: int | None = None,
         by: str,
-    ) -> list[Trial]:
+    ) -> list[TestEmail]:
         """Sends at once, whatever the hours, within the limits of the servers, and puts it on record.
         `server` is the only one to use, None for the one with the most remaining; `like` is the recipient
         whose name and attributes stand in for those of addresses that nobody has. Raises UnmakeableError when
@@ -105,7 +108,12 @@ class CampaignMessages:
             composer = self._composer(draft)
         except MessageError as error:
             raise UnmakeableError(str(error)) from None
-        return Trials(self._installation, draft.number, composer, by).send(addresses, server, like)
+        return TestSends(self._installation, draft.number, composer, by).send(addresses, server, like)
+
+    def _first_sender(self) -> str:
+        with self._installation.reading() as cursor:
+            found = servers.servers(cursor)
+        return str(found[0].settings["from_email"]) if found else EXAMPLE_SENDER
 
     def _composer(self, draft: Draft) -> Composer:
         key = self._installation.opened_secrets().token_key()

@@ -31,7 +31,7 @@ class Shown(NamedTuple):
     html: str | None
 
 
-class Trial(NamedTuple):
+class TestEmail(NamedTuple):
     """What became of one test e-mail. `outcome` is accepted, refused, unknown, or `not sent`, when nothing
     was given to a server; `detail` is its reply, or why not."""
 
@@ -41,7 +41,7 @@ class Trial(NamedTuple):
     server: str = ""
 
 
-class Reader(NamedTuple):
+class TemplateReader(NamedTuple):
     """Of a transactional message, as its templates see them."""
 
     uuid: str
