@@ -21,21 +21,14 @@ from web.http.contract import endpoint
 from web.http.services import reading, services
 from web.http.shapes import Answer, Body, Paged, Told, page_of
 from web.http.versions import Versioned
-from web.shapes.deliveries import DeliveryFilter
+from web.shapes.deliveries import DeliveryFilter, StatusCounts
 
 blueprint = Blueprint("queue", __name__)
 
 
-class Stats(Answer):
+class Stats(StatusCounts):
     model_config = ConfigDict(alias_generator=to_camel)
 
-    queued: int
-    sending: int
-    sent: int
-    failed: int
-    cancelled: int
-    unknown: int
-    suppressed: int
     next_scheduled_at: Told | None
 
 

@@ -17,6 +17,7 @@ from web.http.errors import Refusal
 from web.http.services import reading
 from web.http.shapes import Answer, Told
 from web.http.versions import Versioned, shown_version
+from web.shapes.deliveries import StatusCounts
 
 AUTOMATIC = "automatic"
 
@@ -24,14 +25,8 @@ StateName = Literal["draft", "scheduled", "running", "paused", "finished", "canc
 ContentType = Literal["richtext", "html", "markdown", "plain", "visual"]
 
 
-class CampaignCounts(Answer):
-    queued: int
-    sending: int
-    sent: int
-    failed: int
-    cancelled: int
-    unknown: int
-    suppressed: int
+class CampaignCounts(StatusCounts):
+    pass
 
 
 class NamedList(Answer):
