@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from application.dashboard.finishes import Finishes
 from application.dashboard.model import CampaignStanding, DashboardModel, OldestQueued, Rejections
 from application.dashboard.paces import Paces
 from application.dashboard.throughput import Interval, days_of_all, last_minutes
+from application.forecasts.finishes import Finishes
 from application.installation import Installation
 from application.queue.deliveries import state_of
 from domain.delivery.delivery import Status

@@ -41,7 +41,7 @@ class CloudEvent(Answer):
 
 
 def source() -> str:
-    return services().settings.public_url or SOURCE
+    return services().public_url or SOURCE
 
 
 def cloud_event(event: Recorded, from_where: str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any, Literal
 from uuid import UUID
 
-from application import campaign_bodies
+from application.campaigns.bodies import written as written_of
 from domain.streams import campaign_stream, server_stream
 from projections import campaign_progress, servers
 from projections.campaign_progress import Progress
@@ -153,5 +153,5 @@ def bodies(cursor: Any, campaign: Progress, with_body: bool) -> dict[str, Any]:
     if not with_body:
         content_type = "plain" if campaign.html is None else campaign.content_type
         return {"body": "", "altbody": None, "content_type": content_type}
-    written = campaign_bodies.written(cursor, asdict(campaign))
+    written = written_of(cursor, asdict(campaign))
     return {"body": written.body, "altbody": written.altbody, "content_type": written.content_type}

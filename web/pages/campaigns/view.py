@@ -10,7 +10,9 @@ from typing import Any
 from application.dashboard.model import share
 from application.dashboard.paces import Paces
 from application.dashboard.query import OUTCOMES
-from application.forecasts import Audiences, situation
+from application.forecasts.audiences import Audiences
+from application.forecasts.description import ForecastView, forecast_view, lateness
+from application.forecasts.situations import situation
 from domain.campaign.estimate import Estimated
 from domain.delivery.delivery import Status
 from domain.forecast.bottleneck import Outlook, bottleneck
@@ -18,7 +20,6 @@ from projections import campaign_history, campaign_refusals, servers
 from projections.campaign_history import Event
 from projections.campaign_progress import Progress
 from storage.people import directory
-from web.pages.campaigns.forecast_view import ForecastView, forecast_view, lateness
 from web.pages.dashboard.chart import Segment, stacked
 from web.pages.dashboard.rows import CAMPAIGN_TONES, DONE
 from web.pages.words import LABELS

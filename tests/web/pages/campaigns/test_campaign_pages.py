@@ -3,29 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
-from flask import Flask
 
-from application.previews import CampaignMessages
 from domain.campaign.campaign import State
 from domain.clock import VirtualClock
-from postledger.config import load
-from postledger.session import Session
 from postledger.sink.sink import Sink
 from postledger.sink.sink_rules import Rule
 from storage import content
 from storage.postgres.pool import Pool
-from storage.secrets import Secrets, new_key
 from tests.web.accounts.browsers import Browser
 from tests.web.pages.reading import seen, told
-from tests.web.world import KEY, NOON, World
-from web.app import create_app
-from web.http.settings import WebSettings
+from tests.web.world import NOON, World
 
 FORM: dict[str, Any] = {
     "name": "Spring letter",
@@ -38,24 +29,6 @@ FORM: dict[str, Any] = {
     "headers": "X-Campaign: spring\nReply-To: desk@example.com\n",
     "send_at": "",
 }
-
-
-@pytest.fixture
-def app(pool: Pool, database_url: str, world: World, clock: VirtualClock, tmp_path: Path) -> Iterator[Flask]:
-    key = new_key()
-    config = load({}, {"POSTLEDGER_DATABASE_URL": database_url, "POSTLEDGER_KEY": key}, tmp_path)
-    messages = CampaignMessages(Session(config, database_url, pool, clock))
-    made = create_app(
-        pool,
-        world.application,
-        clock,
-        settings=WebSettings(token_keys=[KEY], streams=3),
-        secrets=Secrets([key]),
-        preflight=messages.preflight,
-        messages=messages,
-    )
-    yield made
-    made.extensions["postledger.broadcast"].close()
 
 
 @pytest.fixture
