@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from application.previews import parsed
+from application.campaigns.previews import parsed
 from domain.delivery.unsubscribe_token import token
 from postledger.sink.sink import Sink
 from projections import campaign_progress
