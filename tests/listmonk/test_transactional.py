@@ -11,9 +11,9 @@ from io import BytesIO
 from typing import Any
 
 import pytest
-from application.previews import parsed
 from flask import Flask
 
+from application.campaigns.previews import parsed
 from domain.delivery.unsubscribe_token import token
 from postledger.sink.sink import Sink
 from postledger.sink.sink_rules import Rule
