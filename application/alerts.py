@@ -43,6 +43,9 @@ def alerts(readings: Readings, today: Today) -> list[Alert]:
 def of_the_queue(readings: Readings) -> Iterator[Alert]:
     if readings.counts.get(Status.QUEUED, 0) and not readings.processors:
         yield Alert(tone="bad", text="No processor runs, so nothing is sent", path="/queue?status=queued")
+    for job in readings.capacity.failing:
+        text = f"A processor fails: {job}. Its log says more"
+        yield Alert(tone="bad", text=text, path="/queue?status=queued")
     if readings.capacity.queue_paused:
         yield Alert(tone="warn", text="The whole queue is paused", path="/queue")
     if unknown := readings.counts.get(Status.UNKNOWN, 0):

@@ -26,9 +26,6 @@ SHOWN_CAMPAIGNS = 12
 PACE_OVER = timedelta(minutes=1)
 NO_PACE_UNDER = timedelta(seconds=5)
 REFUSALS_OVER = timedelta(hours=24)
-SILENCE = timedelta(minutes=1)
-"""After which a processor is no longer counted as one that runs."""
-
 OUTCOMES = {0: "tried again", 3: "failed", 5: "outcome unknown"}
 
 OLDEST = """
@@ -77,7 +74,7 @@ class Reader:
             counts=counts,
             chart=last_minutes(answers, first),
             usage=of_all_by_day(cursor, now.astimezone(ZoneInfo(capacity.timezone)).date()),
-            processors=len(processors.alive(cursor, processors.database_time(cursor), SILENCE)),
+            processors=len(processors.alive(cursor, processors.database_time(cursor), processors.SILENCE)),
             people=people(cursor),
             rate=recent_rate(answers, now),
             next_at=queue.next_scheduled_at(cursor),
@@ -146,6 +143,7 @@ def oldest(cursor: Any, capacity: Capacity) -> Oldest | None:
         opens=capacity.opens,
         gates=[server.gate for server in capacity.servers],
         queue_paused=capacity.queue_paused,
+        failing=capacity.failing,
     )
     return Oldest(campaign=campaign.name, since=queued_at, waiting=waiting)
 

@@ -8,7 +8,7 @@ import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 from eventsourcing.persistence import InfrastructureFactory
@@ -24,6 +24,7 @@ from processor.campaigns import Campaigns
 from processor.dispatch.attempts import Attempts
 from processor.dispatch.connection_pool import Wanted
 from processor.dispatch.dispatcher import Dispatcher
+from processor.failures import Failures
 from processor.listener import Listener
 from processor.planner.planning_rounds import Rounds
 from processor.planner.send import Room
@@ -62,7 +63,8 @@ class Processor:
             self.number = processors.register(cursor, host_name(), os.getpid(), now)
         actor = f"processor:{self.number}"
         self._runner = Runner(pool)
-        self._follower = Follower(self._runner, on_change=self._on_projected)
+        self._failures = Failures()
+        self._follower = Follower(self._runner, self._on_projected, partial(self._failures.note, "follower"))
         self._committer = Committer(
             url, clock, processor=self.number, on_commit=self._on_commit, on_refusal=self._on_refusal
         )
@@ -79,10 +81,10 @@ class Processor:
         self._rounds = Rounds(pool, self._gate, self._reservations, self._attempts.in_hand, clock)
         queueing = Queueing(pool, application, self._committer, actor)
         self._campaigns = Campaigns(pool, application, self._runner, queueing, clock, actor)
-        self._heartbeat = Heartbeat(pool, self.number, patience)
+        self._heartbeat = Heartbeat(pool, self.number, patience, self._failures)
         self._recovery = Recovery(pool, self._runner, self._committer, clock, self._heartbeat, self.number)
         self._listener = Listener(url, self._on_log, self._on_directory)
-        self._schedule = Schedule()
+        self._schedule = Schedule(self._failures)
         self._is_planning = False
         self._next_round_at = 0.0
         self._has_news = False
@@ -90,6 +92,13 @@ class Processor:
         self._actor = actor
 
     def start(self) -> None:
+        try:
+            self._start()
+        except Exception as error:
+            self._heartbeat.stops("start", error)
+            raise
+
+    def _start(self) -> None:
         self._schedule.every("heartbeat", self._heartbeat.seconds, self._beat)
         self._schedule.start()
         self._follower.start()
@@ -107,22 +116,14 @@ class Processor:
     def wait(self) -> bool:
         """Until `ask_to_stop`; True when that came, False when the processor cannot go on."""
         while not self._is_stopping.wait(0.5):
-            reason = self._why_it_cannot_go_on()
-            if reason:
-                log.error("processor %d cannot go on: %s", self.number, reason)
+            if self._is_fenced:
+                log.error("processor %d cannot go on: others took it for dead", self.number)
                 return False
+            for part in (self._dispatcher, self._listener, self._follower):
+                if not part.is_running():
+                    self._heartbeat.stops(type(part).__name__.lower(), part.crashed)
+                    return False
         return True
-
-    def _why_it_cannot_go_on(self) -> str | None:
-        if self._is_fenced:
-            return "others took it for dead"
-        threads = {
-            "dispatcher": self._dispatcher.is_running(),
-            "listener": self._listener.is_running(),
-            "follower": self._follower.is_running(),
-        }
-        dead = [name for name, is_running in threads.items() if not is_running]
-        return f"its {dead[0]} ended on an error" if dead else None
 
     @property
     def _is_fenced(self) -> bool:
@@ -284,6 +285,10 @@ class Processor:
         except OUTAGE as error:
             # It rests here all the same; who tries it again afterwards will find out anew.
             log.warning("the suspension of server %d was not recorded: %s", server, str(error).strip())
+        except Exception as error:  # noqa: BLE001  # As above, but told: nobody asks a thread of the pool.
+            self._failures.failed("suspend", error)
+        else:
+            self._failures.succeeded("suspend")
 
 
 @lru_cache(maxsize=256)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,12 +10,14 @@ from uuid import UUID
 
 from domain.calendar import Calendar, Hours, both
 from domain.delivery.waiting import Gate, Load, Waiting, why_closed
+from domain.failing_jobs import FailingJob
 from domain.policy import PolicyChanged, SendingPolicy
 from domain.server.settings import ServerSettings
 from domain.streams import policy_stream, server_stream
 from projections import daily_usage, rolling_usage, servers
 from projections.daily_usage import Usage
 from projections.servers import Server
+from storage import processors
 
 POLICY = (
     "SELECT version, convert_from(state, 'UTF8')::jsonb FROM events WHERE stream_id = %s ORDER BY version"
@@ -71,13 +73,15 @@ class Availability:
 @dataclass(frozen=True, kw_only=True)
 class Capacity:
     """`opens` is when the sending calendar next allows an attempt: `now` when it does, None for never.
-    While `queue_paused` nothing is begun, until somebody resumes the queue."""
+    While `queue_paused` nothing is begun, until somebody resumes the queue. `failing` is what processors do
+    not get done."""
 
     now: datetime
     timezone: str
     opens: datetime | None
     servers: list[Availability]
     queue_paused: bool = False
+    failing: Sequence[FailingJob] = ()
 
 
 def capacity(cursor: Any, now: datetime) -> Capacity:
@@ -98,6 +102,7 @@ def capacity(cursor: Any, now: datetime) -> Capacity:
         opens=moment.opens(None),
         servers=[_available(cursor, moment, one, settings) for one, settings in found],
         queue_paused=policy.queue_paused,
+        failing=processors.failing(cursor, processors.database_time(cursor)),
     )
 
 

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from domain.failing_jobs import FailingJob
+
 
 @dataclass(frozen=True)
 class Waiting:
@@ -54,9 +56,11 @@ def why_it_waits(
     opens: datetime | None,
     gates: Sequence[Gate],
     queue_paused: bool = False,
+    failing: Sequence[FailingJob] = (),
 ) -> Waiting:
     """Of a queued delivery. `again` is its next try, None when it never was tried; `opens` is when
-    the sending calendar next allows an attempt: `now` or earlier when it does, None for never."""
+    the sending calendar next allows an attempt: `now` or earlier when it does, None for never; `failing` is
+    what processors do not get done."""
     held = held_by_campaign(campaign)
     if held is not None:
         return held
@@ -68,7 +72,8 @@ def why_it_waits(
         return Waiting("calendar", "the sending calendar has no open window")
     if opens > now:
         return Waiting("calendar", "outside the sending window", opens)
-    return held_by_servers(campaign.messenger, gates)
+    held = held_by_servers(campaign.messenger, gates)
+    return held_by_processors(failing) or held if held is NEXT_IN_LINE else held
 
 
 def held_by_campaign(campaign: CampaignState) -> Waiting | None:
@@ -98,6 +103,11 @@ def held_by_servers(messenger: int | None, gates: Sequence[Gate]) -> Waiting:
     if not ends:
         return Waiting("no_capacity", "no server can send: all are disabled or suspended")
     return Waiting("no_capacity", "no server has capacity", min(ends), "before")
+
+
+def held_by_processors(failing: Sequence[FailingJob]) -> Waiting | None:
+    job = next((job for job in failing if job.holds_up_all), None)
+    return None if job is None else Waiting("processor_failing", f"the processor fails: {job}")
 
 
 @dataclass(frozen=True, kw_only=True)

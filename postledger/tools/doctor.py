@@ -14,6 +14,8 @@ from urllib.parse import urlsplit
 
 import psycopg2
 
+from domain.addresses.host_name import AddressError
+from domain.addresses.mailbox import Mailbox
 from domain.clock import SystemClock
 from mail.smtp.probe import probe
 from postledger.config import Config, ConfigError, without_password
@@ -21,6 +23,8 @@ from postledger.session import Session, open_database
 from postledger.sign_in_provider import sign_in_provider
 from projections import servers
 from projections.following import schema
+from projections.servers import Server
+from storage import processors
 from storage.migrate import MigrationError, pending
 from storage.postgres.embedded import EmbeddedServerError
 from storage.postgres.pool import SERVICE_ROLE, Pool
@@ -248,12 +252,22 @@ def _projections(patient: Patient) -> Iterator[Check]:
         yield Check("projections", "ok", f"{behind} events behind")
 
 
+def _processors(patient: Patient) -> Iterator[Check]:
+    with patient.pool.transaction() as cursor:
+        failing = processors.failing(cursor, processors.database_time(cursor))
+    for job in failing:
+        yield Check("processor", "fail", str(job), "See what the processor's log says of it.")
+    if not failing:
+        yield Check("processor", "ok", "no job of a processor fails again and again")
+
+
 def _smtp(patient: Patient) -> Iterator[Check]:
     with patient.pool.transaction() as cursor:
         found = servers.servers(cursor)
     if not found:
         yield Check("SMTP servers", "warn", "none is set up", "Add one: `postledger server add --help`.")
     for server in found:
+        yield from _from_address(server)
         if not server.enabled:
             yield Check(f"SMTP server {server.name}", "ok", "disabled, not tried")
             continue
@@ -267,6 +281,17 @@ def _smtp(patient: Patient) -> Iterator[Check]:
             yield Check(f"SMTP server {server.name}", "warn", "works", " ".join(result.warnings))
         else:
             yield Check(f"SMTP server {server.name}", "ok", "connects and signs in")
+
+
+def _from_address(server: Server) -> Iterator[Check]:
+    """Of one that an earlier release took: what is left goes through other servers, or fails."""
+    try:
+        Mailbox.parse(server.settings["from_email"])
+    except AddressError as error:
+        yield Check(
+            f"SMTP server {server.name}", "fail", f"no message can come from its From address: {error}",
+            "Set another one: `postledger server edit NAME --from-email`.",
+        )  # fmt: skip
 
 
 def _password(patient: Patient, server: int) -> str | None:
@@ -341,5 +366,5 @@ def _disk(config: Config) -> Check:
 
 
 _EXAMINATIONS: tuple[Callable[[Patient], Iterator[Check]], ...] = (
-    _append_only, _durability, _clock, _key, _projections, _public_address, _smtp,
+    _append_only, _durability, _clock, _key, _projections, _processors, _public_address, _smtp,
 )  # fmt: skip

@@ -28,7 +28,7 @@ StatusName = Literal["queued", "sending", "sent", "failed", "cancelled", "unknow
 WaitingCode = Literal[
     "next_in_line", "retry", "campaign_paused", "campaign_scheduled", "campaign_draft", "calendar",
     "queue_paused", "no_capacity", "no_server", "disabled", "suspended", "window_closed", "daily_limit",
-    "rolling_limit",
+    "rolling_limit", "processor_failing",
 ]  # fmt: skip
 
 
@@ -151,6 +151,7 @@ def waiting_for(one: Item, campaign: Progress, capacity: Capacity | None) -> Wai
         opens=capacity.opens,
         gates=[server.gate for server in capacity.servers],
         queue_paused=capacity.queue_paused,
+        failing=capacity.failing,
     )
 
 
