@@ -289,7 +289,7 @@ def _from_address(server: Server) -> Iterator[Check]:
         Mailbox.parse(server.settings["from_email"])
     except AddressError as error:
         yield Check(
-            f"SMTP server {server.name}", "fail", f"no message can come from its From address: {error}",
+            f"From address of {server.name}", "fail", f"no message can come from it: {error}",
             "Set another one: `postledger server edit NAME --from-email`.",
         )  # fmt: skip
 
