@@ -6,8 +6,7 @@ import logging
 import math
 import os
 import threading
-from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache, partial
 from typing import Any
 
@@ -17,7 +16,6 @@ from application.decisions import Postledger
 from application.reservations import Reservations
 from domain.campaign.campaign import State
 from domain.clock import Clock
-from domain.errors import Refused
 from domain.server.settings import ServerSettings
 from mail.smtp.settings import SmtpSettings
 from processor.campaigns import Campaigns
@@ -33,14 +31,15 @@ from processor.recovery.heartbeat import PATIENCE, Heartbeat
 from processor.recovery.recovery import Recovery, host_name
 from processor.schedule import Schedule
 from processor.send_permissions import Gate
+from processor.suspensions import Suspensions
 from projections.following.follower import Follower
 from projections.following.runner import Runner
 from storage import processors
 from storage.log.committer import Committer, Fenced
 from storage.log.factory import LogFactory
-from storage.postgres.outage import OUTAGE
 from storage.postgres.pool import Pool
 from storage.secrets import Secrets
+from storage.shared_clock import set_by_database
 
 log = logging.getLogger(__name__)
 
@@ -59,6 +58,7 @@ class Processor:
         self._pool = pool
         self._clock = clock
         with pool.transaction() as cursor:
+            set_by_database(clock, cursor)
             now = processors.database_time(cursor)
             self.number = processors.register(cursor, host_name(), os.getpid(), now)
         actor = f"processor:{self.number}"
@@ -72,9 +72,11 @@ class Processor:
         self._application = application = Postledger(factory=factory, clock=clock)
         self._gate = Gate(pool, application, secrets, public_url)
         self._reservations = Reservations(pool, self._committer, actor)
-        self._errands = ThreadPoolExecutor(2, thread_name_prefix="errand")
+        self._suspensions = Suspensions(
+            self._gate, application, clock, self._failures, actor, self._look_again
+        )
         self._attempts = Attempts(
-            self._gate, self._reservations, self._committer, clock, actor, self._suspend_soon
+            self._gate, self._reservations, self._committer, clock, actor, self._suspensions.suspend
         )
         self._hungry = threading.Event()
         self._dispatcher = Dispatcher(self._gate, self._attempts, clock, self._hungry)
@@ -83,10 +85,11 @@ class Processor:
         self._campaigns = Campaigns(pool, application, self._runner, queueing, clock, actor)
         self._heartbeat = Heartbeat(pool, self.number, patience, self._failures)
         self._recovery = Recovery(pool, self._runner, self._committer, clock, self._heartbeat, self.number)
-        self._listener = Listener(url, self._on_log, self._on_directory)
+        self._listener = Listener(url, clock, self._on_log, self._on_directory, self._on_beat)
         self._schedule = Schedule(self._failures)
         self._is_planning = False
         self._next_round_at = 0.0
+        self._trusts_the_clock = True
         self._has_news = False
         self._is_stopping = threading.Event()
         self._actor = actor
@@ -109,7 +112,6 @@ class Processor:
         poll = self._gate.view.policy.poll_interval
         self._schedule.every("send", poll, self._send)
         self._schedule.every("campaigns", 1.0, self._campaigns.run)
-        self._schedule.every("gate", 1.0, self._look_again)
         self._schedule.every("recovery", self._heartbeat.seconds, self._recover)
         log.info("processor %d sends", self.number)
 
@@ -147,7 +149,7 @@ class Processor:
         self._committer.give_up_in(GIVE_UP_SECONDS)
         self._schedule.stop()
         self._listener.stop()
-        self._errands.shutdown(wait=True)
+        self._suspensions.close()
         self._return_the_rest()
         self._committer.close()
         self._follower.stop()
@@ -160,7 +162,7 @@ class Processor:
         if self._is_fenced:
             return
         try:
-            self._reservations.close(self._clock.now().timestamp())
+            self._reservations.close(self._clock.latest())
         except Fenced:
             log.warning("processor %d was fenced as it stopped: others return what it reserved", self.number)
 
@@ -213,26 +215,43 @@ class Processor:
         return self._dispatcher.rooms(servers)
 
     def _seconds_to_next_round(self) -> float:
-        seconds, now = float(self._gate.view.policy.poll_interval), self._clock.now()
-        frees_at = self._reservations.next_change(self._gate.view.limits, self._gate.view.calendar, now)
+        seconds, view = float(self._gate.view.policy.poll_interval), self._gate.view
+        frees_at = self._reservations.next_change(view.limits, view.calendar, self._rounds.planned_at)
         if frees_at is not None:
-            seconds = max(IDLE_ROUND_SECONDS, min(seconds, frees_at - now.timestamp()))
-        self._next_round_at = now.timestamp() + seconds
+            seconds = max(IDLE_ROUND_SECONDS, min(seconds, frees_at - self._clock.earliest()))
+        self._next_round_at = self._clock.steady() + seconds
         return seconds
 
     def _seconds_to_next_due(self) -> float:
         """So that a retry goes out when it is due and not when the next round happens to come."""
-        now = self._clock.now()
-        due = self._rounds.next_due(now)
-        return math.inf if due is None else max(IDLE_ROUND_SECONDS, (due - now).total_seconds())
+        due = self._rounds.next_due()
+        if due is None:
+            return math.inf
+        return max(IDLE_ROUND_SECONDS, due.timestamp() - self._clock.earliest())
 
-    def _look_again(self) -> None:
+    def _on_beat(self, since: float) -> None:
+        """In the listener's thread, several times a second while the database answers."""
+        self._schedule.keep_pace()
+        self._tell_whether_the_clock_is_trusted()
+        self._look_again(since)
+        self._dispatcher.wake()
+
+    def _tell_whether_the_clock_is_trusted(self) -> None:
+        is_trusted = self._clock.is_trusted()
+        if is_trusted != self._trusts_the_clock:
+            self._trusts_the_clock = is_trusted
+            if is_trusted:
+                log.warning("the time is certain again: sending goes on")
+            else:
+                log.warning("nothing is sent: the database answers too slowly to know what time it is")
+
+    def _look_again(self, since: float | None = None) -> None:
         """Also when a round was to be by now, for a clock that was set or a machine that slept."""
-        before, now = self._gate.view.open_until, self._clock.now()
-        self._gate.refresh(now)
+        before = self._gate.view.open_until
+        self._gate.refresh(datetime.fromtimestamp(self._clock.earliest(), UTC), since)
         after = self._gate.view.open_until
         is_newly_open = any(until > before.get(server, 0.0) for server, until in after.items())
-        if is_newly_open or now.timestamp() >= self._next_round_at:
+        if is_newly_open or self._clock.steady() >= self._next_round_at:
             self._wake()
 
     def _on_commit(self, head: int) -> None:
@@ -247,7 +266,6 @@ class Processor:
     def _on_log(self) -> None:
         self._has_news = True
         self._follower.wake()
-        self._look_again()
         self._wake()
 
     def _wake(self) -> None:
@@ -270,25 +288,6 @@ class Processor:
         self._recovery.run(resend_unknown=self._gate.view.policy.resend_unknown)
         # What was the share of the dead is somebody's from now on.
         self._beat()
-
-    def _suspend_soon(self, server: int, reason: str, until: datetime) -> None:
-        self._gate.rest(server, until, self._clock.now())
-        self._errands.submit(self._suspend, server, reason, until)
-
-    def _suspend(self, server: int, reason: str, until: datetime) -> None:
-        try:
-            self._application.suspend_server(server, reason=reason, until=until, by=self._actor)
-            self._look_again()
-            self._gate.rests_by_the_log(server, until)
-        except (Refused, Fenced) as refusal:
-            log.info("server %d was not suspended: %s", server, refusal)
-        except OUTAGE as error:
-            # It rests here all the same; who tries it again afterwards will find out anew.
-            log.warning("the suspension of server %d was not recorded: %s", server, str(error).strip())
-        except Exception as error:  # noqa: BLE001  # As above, but told: nobody asks a thread of the pool.
-            self._failures.failed("suspend", error)
-        else:
-            self._failures.succeeded("suspend")
 
 
 @lru_cache(maxsize=256)
