@@ -14,8 +14,8 @@ from psycopg2.extras import Json
 
 from domain.failing_jobs import ENOUGH, FailingJob
 
-SILENCE = timedelta(minutes=1)
-"""After which a processor no longer counts as one that runs."""
+PATIENCE = timedelta(seconds=30)
+"""A processor that has not been seen for so long is taken for dead."""
 
 OF_LATE = timedelta(minutes=10)
 """In which a processor that ends again and again, each time later, has ended several times."""
@@ -73,7 +73,7 @@ def failing(cur: cursor, now: datetime) -> list[FailingJob]:
     """What fails again and again in the processors that live, and what ended several of them of late."""
     cur.execute(
         FAILING,
-        {"alive": now - SILENCE, "of_late": now - OF_LATE, "enough": ENOUGH},
+        {"alive": now - PATIENCE, "of_late": now - OF_LATE, "enough": ENOUGH},
     )
     return [FailingJob(job, n, error, since.astimezone(UTC)) for job, n, error, since in cur.fetchall()]
 
@@ -82,6 +82,22 @@ def alive(cur: cursor, now: datetime, patience: timedelta) -> list[int]:
     """Those that were seen within `patience`, ascending."""
     cur.execute(
         "SELECT number FROM processors WHERE NOT fenced AND seen_at >= %s ORDER BY number", (now - patience,)
+    )
+    return _numbers(cur)
+
+
+def trust_clock(cur: cursor, number: int, is_trusted: bool) -> None:
+    """Says whether the processor knows well enough what time it is: it starts nothing while it does not."""
+    _keep_locks_briefly(cur)
+    cur.execute("UPDATE processors SET trusts_clock = %s WHERE number = %s", (is_trusted, number))
+
+
+def doubting(cur: cursor, now: datetime, patience: timedelta) -> list[int]:
+    """Those of the living that do not know what time it is, ascending."""
+    cur.execute(
+        "SELECT number FROM processors WHERE NOT fenced AND seen_at >= %s AND NOT trusts_clock"
+        " ORDER BY number",
+        (now - patience,),
     )
     return _numbers(cur)
 

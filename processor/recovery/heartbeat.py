@@ -15,9 +15,6 @@ from storage.postgres.pool import Pool
 
 log = logging.getLogger(__name__)
 
-PATIENCE = timedelta(seconds=30)
-"""A processor that has not been seen for so long is taken for dead."""
-
 BEATS = 6
 """How often a processor says that it lives while others would have patience."""
 

@@ -34,8 +34,10 @@ def planning_fails(world: World) -> None:
 
 def test_an_e_mail_that_is_next_in_line_waits_for_the_processor(client: FlaskClient) -> None:
     (item,) = client.get("/api/queue/items").json["data"]["results"]
-    assert item["waitingCode"] == "processor_failing"
-    assert item["waitingFor"].startswith("the processor fails: planning failed 3 times since 20")
+    assert item["waitingCode"] == "job_failing"
+    assert item["waitingFor"].startswith(
+        "a job of the processor fails again and again: planning failed 3 times since 20"
+    )
     assert item["waitingFor"].endswith("(ValueError)")
 
 
