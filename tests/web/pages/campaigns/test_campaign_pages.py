@@ -446,7 +446,7 @@ def test_what_would_fail_or_reach_nobody_is_not_started(
     write(person, lists=[str(world.directory.list("Nobody"))])
     answer = person.post("/campaigns/2/start", "/campaigns/2/start", when="now")
     assert answer.status_code == 400
-    assert "Nobody on its lists can be mailed" in seen(answer.text)
+    assert "nobody on its lists can be mailed" in seen(answer.text)
     assert all(world.application.campaign(number).state is State.DRAFT for number in (1, 2))
 
 
@@ -502,7 +502,7 @@ def test_the_page_tells_what_became_of_each(person: Browser, under_way: list[int
     page = person.get("/campaigns/1").text
     text = seen(page)
     for said in (
-        "Waiting 1 20 %", "Sending 0", "Sent 1 20 %", "To be tried again 1 20 %", "Failed 1 20 %",
+        "Queued 1 20 %", "Sending 0", "Sent 1 20 %", "To be tried again 1 20 %", "Failed 1 20 %",
         "Unknown 1 20 %", "60 %",
     ):  # fmt: skip
         assert said in text
