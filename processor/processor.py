@@ -237,12 +237,15 @@ class Processor:
 
     def _tell_whether_the_clock_is_trusted(self) -> None:
         is_trusted = self._clock.is_trusted()
-        if is_trusted != self._trusts_the_clock:
-            self._trusts_the_clock = is_trusted
-            if is_trusted:
-                log.warning("the time is certain again: sending goes on")
-            else:
-                log.warning("nothing is sent: the database answers too slowly to know what time it is")
+        if is_trusted == self._trusts_the_clock:
+            return
+        with self._pool.transaction() as cursor:
+            processors.trust_clock(cursor, self.number, is_trusted)
+        self._trusts_the_clock = is_trusted
+        if is_trusted:
+            log.warning("the time is certain again: sending goes on")
+        else:
+            log.warning("nothing is sent: the database answers too slowly to know what time it is")
 
     def _look_again(self, since: float | None = None) -> None:
         """Also when a round was to be by now, for a clock that was set or a machine that slept."""

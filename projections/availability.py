@@ -126,8 +126,13 @@ def capacity(cursor: Any, now: datetime) -> Capacity:
 
 
 def sending_state(cursor: Any, policy: SendingPolicy) -> SendingState:
-    alive = processors.alive(cursor, processors.database_time(cursor), processors.PATIENCE)
-    return SendingState(queue_paused=policy.queue_paused, has_processor=bool(alive))
+    now = processors.database_time(cursor)
+    alive = processors.alive(cursor, now, processors.PATIENCE)
+    return SendingState(
+        queue_paused=policy.queue_paused,
+        has_processor=bool(alive),
+        is_clock_trusted=not alive or alive != processors.doubting(cursor, now, processors.PATIENCE),
+    )
 
 
 def policy_of(cursor: Any) -> SendingPolicy:

@@ -44,6 +44,22 @@ def alive(cur: cursor, now: datetime, patience: timedelta) -> list[int]:
     return _numbers(cur)
 
 
+def trust_clock(cur: cursor, number: int, is_trusted: bool) -> None:
+    """Says whether the processor knows well enough what time it is: it starts nothing while it does not."""
+    _keep_locks_briefly(cur)
+    cur.execute("UPDATE processors SET trusts_clock = %s WHERE number = %s", (is_trusted, number))
+
+
+def doubting(cur: cursor, now: datetime, patience: timedelta) -> list[int]:
+    """Those of the living that do not know what time it is, ascending."""
+    cur.execute(
+        "SELECT number FROM processors WHERE NOT fenced AND seen_at >= %s AND NOT trusts_clock"
+        " ORDER BY number",
+        (now - patience,),
+    )
+    return _numbers(cur)
+
+
 def silent(cur: cursor, now: datetime, patience: timedelta) -> list[int]:
     """Those that are not fenced and were not seen within `patience`, ascending."""
     cur.execute(

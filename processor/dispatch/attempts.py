@@ -77,9 +77,8 @@ class Attempts:
         except MessageError as error:
             self._not_through_here(send, str(error))
             return None
-        reservation = (
-            self._reservations.take(send.server, view.limits[send.server], now) if skeleton else None
-        )
+        limits = view.limits[send.server]
+        reservation = self._reservations.take(send.server, limits, now) if skeleton else None
         if skeleton is None or reservation is None:
             self.in_hand.release(send.key)
             return None
