@@ -38,7 +38,12 @@ def run_processor(config: Config, *, patience: timedelta = PATIENCE) -> int:
                 "run `postledger migrate` first"
             )
         processor = Processor(
-            session.url, session.pool, session.secrets, session.clock, config.public_url, patience=patience
+            session.url,
+            session.pool,
+            session.secrets.loaded(),
+            session.clock,
+            config.public_url,
+            patience=patience,
         )
         on_stop(processor.ask_to_stop)
         processor.start()
@@ -49,8 +54,8 @@ def run_processor(config: Config, *, patience: timedelta = PATIENCE) -> int:
 
 
 def has_database(session: Session, parent: int) -> bool:
-    """False when the `serve` that started this processor is gone, and its database with it: nobody starts that
-    again for this processor."""
+    """False when the `serve` that started this processor is gone, and its database with it, which nobody
+    starts again for it."""
     if os.getppid() == parent:
         return True
     try:
