@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from io import BytesIO, StringIO
 
 from application.installation import Installation
+from application.people.imports import Imports
 from application.people.lists import Lists
 from application.people.people import People
 from storage.people import directory
@@ -24,6 +25,7 @@ class Directory:
     def __init__(self, installation: Installation) -> None:
         self._pool = installation.pool
         self._lists = Lists(installation)
+        self._imports = Imports(installation)
         self.people = People(installation)
 
     def list(self, name: str) -> int:
@@ -38,7 +40,7 @@ class Directory:
         rows = [("email", "name"), *people]
         csv.writer(file).writerows(rows)
         options = Options(lists=[self.list(onto)], subscription=subscription)
-        self.people.import_csv(BytesIO(file.getvalue().encode()), options, strict=True, by="test")
+        self._imports.at_once(BytesIO(file.getvalue().encode()), options, strict=True, by="test")
         with self._pool.transaction() as cursor:
             cursor.execute(NUMBERS, ([email for email, _ in rows[1:]],))
             return [number for (number,) in cursor.fetchall()]

@@ -30,7 +30,7 @@ from web.pages.people import imports as import_pages
 from web.pages.people import lists as list_pages
 from web.pages.people import subscriber as subscriber_page
 from web.pages.people import subscribers as subscriber_pages
-from web.pages.people import unsubscribe
+from web.pages.people import subscription, unsubscribe
 from web.pages.queue import deliveries as delivery_pages
 from web.pages.queue import queue as queue_pages
 from web.pages.servers import server_form
@@ -51,6 +51,7 @@ RESOURCES = (
     forecast_api,
     policy,
     unsubscribe,
+    subscription,
     sign_in,
     provider_sign_in,
     own_account,

@@ -13,7 +13,6 @@ from application.dashboard.throughput import Interval, days_of_all, last_minutes
 from application.forecasts.finishes import Finishes
 from application.installation import Installation
 from application.queue.deliveries import state_of
-from domain.delivery.waiting import why_it_waits
 from projections import availability, campaign_progress, refusals
 from projections.availability import Capacity
 from projections.campaign_progress import Progress
@@ -22,15 +21,13 @@ from storage import processors
 
 SHOWN_CAMPAIGNS = 12
 REJECTIONS_OVER = timedelta(hours=24)
-SILENCE = timedelta(minutes=1)
-"""After which a processor is no longer counted as one that runs."""
 
 OUTCOMES = {0: "tried again", 3: "failed", 5: "outcome unknown"}
 
 OLDEST = """
-    SELECT c.campaign, q.due, q.queued_at, q.attempts
+    SELECT c.campaign, q.due, q.queued_at
     FROM queue_campaigns c CROSS JOIN LATERAL (
-        SELECT due, queued_at, attempts FROM queue
+        SELECT due, queued_at FROM queue
         WHERE campaign = c.campaign AND status = 0 ORDER BY due, recipient LIMIT 1) q
     WHERE c.queued > 0 AND c.state <> 'cancelled'
     ORDER BY q.queued_at LIMIT 1
@@ -60,7 +57,7 @@ class DashboardQuery:
             counts=queue.counts(cursor),
             throughput=throughput,
             usage=days_of_all(cursor, now.astimezone(ZoneInfo(capacity.timezone)).date()),
-            processors=len(processors.alive(cursor, processors.database_time(cursor), SILENCE)),
+            processors=len(processors.alive(cursor, processors.database_time(cursor), processors.PATIENCE)),
             has_people=has_people(cursor),
             rate=recent_rate(throughput, now),
             next_at=queue.next_scheduled_at(cursor),
@@ -102,18 +99,11 @@ def oldest(cursor: Any, capacity: Capacity) -> OldestQueued | None:
     row = cursor.fetchone()
     if row is None:
         return None
-    number, due, queued_at, attempts = row
+    number, due, queued_at = row
     campaign = campaign_progress.progress(cursor, number)
     if campaign is None:
         return None
-    waiting = why_it_waits(
-        state_of(campaign),
-        now=capacity.now,
-        again=due if attempts else None,
-        opens=capacity.opens,
-        gates=[server.gate for server in capacity.servers],
-        queue_paused=capacity.queue_paused,
-    )
+    waiting = capacity.why_it_waits(state_of(campaign), due)
     return OldestQueued(campaign=campaign.name, since=queued_at, waiting=waiting)
 
 
@@ -127,7 +117,7 @@ def campaigns_in_all(cursor: Any) -> int:
     return int(cursor.fetchone()[0])
 
 
-def rejections(one: refusals.Refusal) -> Rejections:
+def rejections(one: refusals.CountedRefusal) -> Rejections:
     about = f", about the {one.about}" if one.about else ""
     servers = f" · {', '.join(one.servers)}" if one.servers else ""
     return Rejections(

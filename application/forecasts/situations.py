@@ -11,8 +11,9 @@ from domain.campaign.estimate import Estimated
 from domain.errors import Missing
 from domain.forecast.bottleneck import Situation
 from domain.forecast.forecast import Demand, Forecast
-from domain.forecast.sender import EVER, Sender
+from domain.forecast.sender import Sender
 from domain.policy import SendingPolicy
+from domain.server.availability import usable_from
 from domain.server.settings import ServerSettings
 from domain.streams import estimate_stream
 from projections import (
@@ -105,8 +106,7 @@ def _sender(
     uses: Mapping[int, Sequence[tuple[float, int]]],
     now: datetime,
 ) -> Sender:
-    number, rests = server.server, server.is_suspended(now)
-    usable_from = (server.suspended_until if rests else EVER) if server.enabled else None
+    number = server.server
     return Sender(
         server=number,
         daily_limit=settings.daily_limit,
@@ -115,7 +115,7 @@ def _sender(
         uses=uses.get(number, ()),
         window=settings.window,
         rate=max(LEAST_RATE, rates[number]) if number in rates else None,
-        usable_from=usable_from,
+        usable_from=usable_from(server.enabled, server.suspension, now),
     )
 
 

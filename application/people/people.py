@@ -8,15 +8,12 @@ and asking for it all again changes no more.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
-from typing import IO, Any, TypeVar
+from typing import Any, TypeVar
 
 from application.event_recording import EventToRecord, record
 from application.installation import Installation
-from application.people.lists import created
 from domain.errors import Missing, Outrun, Refused
 from domain.people.people import (
-    PeopleImported,
     PersonAdded,
     PersonBlocklisted,
     PersonChanged,
@@ -28,14 +25,14 @@ from domain.people.people import (
     PersonUnsubscribed,
 )
 from domain.streams import person_stream
+from storage import transactional
 from storage.log.append import Conflict
 from storage.people import directory, lists, people_writing
+from storage.people.directory import Recipient
 from storage.people.people_writing import STATUSES, SUBSCRIPTIONS
 from storage.people.personal_data import DirectoryError
-from storage.people.recipients_import import Options, Summary, import_csv
 
 STEP = 1000
-EVERYBODY = 0
 FIELDS = ("email", "name", "attributes")
 
 _TRIES = 3
@@ -66,7 +63,7 @@ class People:
         _check_subscription(subscription)
 
         def change(cursor: Any) -> tuple[int, list[EventToRecord]]:
-            _check_lists(cursor, onto)
+            check_lists(cursor, onto)
             number = directory.add_recipient(cursor, email, name, dict(attributes or {}), status)
             people_writing.subscribe(cursor, [number], onto, subscription)
             fact = EventToRecord(
@@ -113,14 +110,26 @@ class People:
 
         return self._step_by_step(numbers, change, by)
 
-    def blocklist_address(self, email: str, *, by: str) -> int:
-        """An unknown one is entered, so that no import can mail it later. Returns the number."""
+    def named(self, who: str) -> Recipient:
+        """By number, UUID or address. Raises Missing for nobody, and for who was erased."""
         with self._pool.transaction() as cursor:
-            known = directory.find_recipient(cursor, email)
-        if known is None:
-            return self.add(email, status="blocklisted", by=by)
-        self.set_status([known.number], "blocklisted", by=by)
-        return known.number
+            found = directory.find_recipient(cursor, who)
+        if found is None:
+            raise Missing("nobody has that number, UUID or address")
+        if found.status == "erased":
+            raise Missing(f"recipient {found.number} is erased")
+        return found
+
+    def blocklist(self, who: str, *, by: str) -> int:
+        """By number, UUID or address. An address that nobody has is entered, so that no import can mail it
+        later. Returns the number. Raises Missing, DirectoryError."""
+        with self._pool.transaction() as cursor:
+            is_known = "@" not in who or directory.find_recipient(cursor, who) is not None
+        if not is_known:
+            return self.add(who, status="blocklisted", by=by)
+        number = self.named(who).number
+        self.set_status([number], "blocklisted", by=by)
+        return number
 
     def subscribe(
         self, numbers: Sequence[int], onto: Sequence[int], status: str, *, again: bool = True, by: str
@@ -131,7 +140,7 @@ class People:
         _check_subscription(status)
 
         def change(cursor: Any, step: Sequence[int]) -> list[EventToRecord]:
-            _check_lists(cursor, onto)
+            check_lists(cursor, onto)
             changed = people_writing.subscribe(cursor, step, onto, status, again=again)
             return [_subscribed(number, those, status) for number, those in changed.items()]
 
@@ -166,6 +175,18 @@ class People:
 
         return self._step_by_step(numbers, change, by)
 
+    def set_lists(self, number: int, wanted: Mapping[int, str], *, by: str) -> None:
+        """To be on these lists and no others, each with that status. Raises Missing for lists that are not
+        there."""
+        with self._pool.transaction() as cursor:
+            before = {one.list: one.status for one in directory.subscriptions_of(cursor, number)}
+        changed = {one: status for one, status in wanted.items() if before.get(one) != status}
+        for status in dict.fromkeys(changed.values()):
+            onto = [one for one, its in changed.items() if its == status]
+            self.subscribe([number], onto, status, by=by)
+        if gone := sorted(before.keys() - wanted.keys()):
+            self.take_off([number], gone, by=by)
+
     def erase(self, numbers: Sequence[int], *, by: str) -> int:
         """Their data, for good; their numbers stay. How many there were."""
 
@@ -176,36 +197,19 @@ class People:
 
         return self._step_by_step(numbers, change, by)
 
-    def import_csv(
-        self,
-        file: IO[bytes],
-        options: Options,
-        progress: Callable[[int], None] = lambda _bytes: None,
-        *,
-        into: str | None = None,
-        strict: bool = False,
-        by: str,
-    ) -> Summary:
-        """All of the file or nothing; with `strict` nothing when any row is refused. `into` names one more
-        list, which is made if it is new. Raises DirectoryError, and whatever `progress` raises, which ends
-        it."""
-        events: list[EventToRecord] = []
+    def is_only_written_to(self, address: str) -> bool:
+        """Whether it is an address that nobody has, to which transactional messages were sent."""
         with self._pool.transaction() as cursor:
-            if into is not None:
-                number, events = _list_of_name(cursor, into)
-                options = replace(options, lists=[*options.lists, number])
-            _check_lists(cursor, options.lists)
-            summary = import_csv(cursor, file, options, progress)
-            if strict and summary.refused:
-                cursor.connection.rollback()
-                return summary
-            # Others who import wait for this transaction, so that the stream has no other writer.
-            status = "blocklisted" if options.blocklist else options.subscription
-            counts = {name: getattr(summary, name) for name in _COUNTS}
-            fact = {"lists": sorted(set(options.lists)), "status": status, **counts}
-            events.append(EventToRecord(person_stream(EVERYBODY), PeopleImported, fact))
-            record(cursor, self._log, events, by)
-        return summary
+            is_somebodys = directory.find_recipient(cursor, address) is not None
+            return not is_somebodys and transactional.is_known(cursor, address)
+
+    def erase_named(self, who: str, *, by: str) -> int:
+        """As `erase`, of one; also what messages said to an address that nobody has. Returns the number."""
+        if self.is_only_written_to(who):
+            self.blocklist(who, by=by)  # the log knows people by number alone
+        number = self.named(who).number
+        self.erase([number], by=by)
+        return number
 
     def _step_by_step(
         self, numbers: Sequence[int], change: Callable[[Any, Sequence[int]], list[EventToRecord]], by: str
@@ -234,17 +238,6 @@ class People:
         raise Outrun("others are changing the same people right now; please try again")
 
 
-_COUNTS = ("rows", "imported", "new", "updated", "subscribed", "refused")
-
-
-def _list_of_name(cursor: Any, name: str) -> tuple[int, list[EventToRecord]]:
-    found = directory.find_list(cursor, name)
-    if found is not None:
-        return found.number, []
-    number = lists.create(cursor, {"name": name})
-    return number, [created(cursor, number)]
-
-
 def steps(numbers: Sequence[int]) -> Iterator[list[int]]:
     """A thousand at a time, ascending, each once."""
     ordered = sorted(set(numbers))
@@ -252,7 +245,7 @@ def steps(numbers: Sequence[int]) -> Iterator[list[int]]:
         yield ordered[start : start + STEP]
 
 
-def _rewritten(cursor: Any, person: directory.Recipient, changes: Mapping[str, Any]) -> list[EventToRecord]:
+def _rewritten(cursor: Any, person: Recipient, changes: Mapping[str, Any]) -> list[EventToRecord]:
     before = {name: getattr(person, name) for name in FIELDS}
     after = {**before, **{name: changes[name] for name in FIELDS if name in changes}}
     differing = [name for name in FIELDS if after[name] != before[name]]
@@ -263,7 +256,7 @@ def _rewritten(cursor: Any, person: directory.Recipient, changes: Mapping[str, A
 
 
 def _moved(cursor: Any, number: int, onto: Sequence[int], subscription: str) -> list[EventToRecord]:
-    _check_lists(cursor, onto)
+    check_lists(cursor, onto)
     left = people_writing.take_off(cursor, [number], onto, others=True)
     joined = people_writing.subscribe(cursor, [number], onto, subscription, again=False)
     return [_taken_off(number, those) for those in left.values()] + [
@@ -291,7 +284,7 @@ def _check_subscription(status: object) -> None:
         raise DirectoryError(f"the status of a subscription is one of {', '.join(SUBSCRIPTIONS)}")
 
 
-def _check_lists(cursor: Any, numbers: Sequence[int]) -> None:
+def check_lists(cursor: Any, numbers: Sequence[int]) -> None:
     unknown = lists.missing(cursor, numbers)
     if unknown:
         raise Refused(f"lists: there is no list {', '.join(map(str, unknown))}", "lists")

@@ -11,7 +11,7 @@ from uuid import UUID
 from application.installation import Installation
 from domain.clock import instant
 from domain.delivery.delivery import Status
-from domain.delivery.waiting import CampaignState, Waiting, why_it_waits
+from domain.delivery.waiting import CampaignState, Waiting
 from domain.errors import Missing
 from domain.streams import Kind, campaign_stream, delivery_stream, kind_of, number_of, server_stream
 from projections import availability, campaign_progress
@@ -95,7 +95,7 @@ class Deliveries:
         with self._installation.reading() as cursor:
             found = item(cursor, campaign, recipient) if max(campaign, recipient) < 2**31 else None
             if found is None:
-                raise Missing("there is no such e-mail in the queue")
+                raise Missing("There is no such e-mail in the queue.")
             return described(cursor, [found], self._installation.clock.now())[0]
 
     def history(self, one: DescribedDelivery, most: int) -> list[Recorded]:
@@ -160,14 +160,7 @@ def progress_of(cursor: Any, campaign: int) -> Progress:
 def waiting_for(one: Item, campaign: Progress, capacity: Capacity | None) -> Waiting | None:
     if one.status != 0 or capacity is None:
         return None
-    return why_it_waits(
-        state_of(campaign),
-        now=capacity.now,
-        again=one.due,
-        opens=capacity.opens,
-        gates=[server.gate for server in capacity.servers],
-        queue_paused=capacity.queue_paused,
-    )
+    return capacity.why_it_waits(state_of(campaign), one.due)
 
 
 def state_of(campaign: Progress) -> CampaignState:

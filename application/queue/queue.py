@@ -46,7 +46,7 @@ class Queue:
         """The delivery as it is then. One that is sent now waits for no other try any more, and what was
         counted against it is forgotten. Raises Outrun when it changed at the same moment."""
         if not self.step_into(action, [number], by=by, reason=reason).changed:
-            raise Outrun("it changed at this very moment; look again, then try again")
+            raise Outrun("It changed at this very moment. Look again, then try again.")
         return self._deliveries.one(number)
 
     def step_into(
@@ -134,7 +134,7 @@ class Queue:
     def check_open(self) -> None:
         """Raises Refused while the queue is paused, since nothing would be sent."""
         if self._installation.application.policy().queue_paused:
-            raise Refused("the queue is paused, so nothing would be sent; resume it first")
+            raise Refused("The queue is paused, so nothing would be sent. Resume it first.")
 
     def _fact(self, action: Action, one: Item, by: str, reason: str) -> Fact:
         return FACTS[action](

@@ -29,7 +29,7 @@ class Stage(StrEnum):
 
 
 class Verdict(NamedTuple):
-    """A verdict about the server suspends the server, for good if it is permanent, and puts the
+    """A verdict about the server suspends the server (`domain.delivery.retry.suspend_until`) and puts the
     e-mail back untouched. Any other defers the e-mail if transient and fails it if permanent."""
 
     about: About

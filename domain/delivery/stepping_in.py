@@ -15,9 +15,9 @@ FACTS: dict[Action, type[Cancelled] | type[Requeued]] = {
     "send_now": Requeued,
 }
 ONLY: dict[Action, str] = {
-    "cancel": "only a queued e-mail can be cancelled",
-    "retry": "only a failed, cancelled, suppressed or unknown e-mail can be tried again",
-    "send_now": "only an e-mail that waits can be sent now",
+    "cancel": "Only a queued e-mail can be cancelled",
+    "retry": "Only a failed, cancelled, suppressed or unknown e-mail can be tried again",
+    "send_now": "Only an e-mail that waits can be sent now",
 }
 
 
@@ -36,9 +36,9 @@ def possible_in(action: Action) -> frozenset[Status]:
 def hindrance(action: Action, status: Status, campaign_state: str, due: datetime, now: datetime) -> str:
     """Why it cannot be done with a delivery; empty when it can. `due` is when it may be attempted next."""
     if status not in possible_in(action):
-        return f"{ONLY[action]}; this one is {status}"
+        return f"{ONLY[action]}; this one is {status}."
     if action != "cancel" and campaign_state == "cancelled":
-        return "its campaign is cancelled, so it would not be sent"
+        return "Its campaign is cancelled, so it would not be sent."
     if action == "send_now" and due <= now:
-        return "it does not wait for another try: it goes as soon as there is room for it"
+        return "It does not wait for another try: it goes as soon as there is room for it."
     return ""

@@ -10,7 +10,7 @@ from postledger.logs import set_up_logs
 from postledger.serving.stopping import on_stop
 from postledger.session import NotReadyError, open_session, outdated_projections
 from processor.processor import Processor
-from processor.recovery.heartbeat import PATIENCE
+from storage.processors import PATIENCE
 
 CONNECTIONS = 10
 

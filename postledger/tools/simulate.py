@@ -28,7 +28,7 @@ from domain.delivery.reply import Verdict
 from domain.fact import Fact
 from domain.streams import delivery_stream
 from postledger.session import prepare
-from postledger.tools.violations import Day, days_of, limit_violations, window_violations
+from postledger.tools.violations import DayOfSending, days_of, limit_violations, window_violations
 from processor.campaigns import Campaigns
 from processor.dispatch.attempt import refused
 from processor.planner.planned_deliveries import InHand
@@ -61,7 +61,7 @@ STEP = timedelta(seconds=60)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options:
+class SimulationOptions:
     """`speed` is what one server takes a minute; `failure_rate` the share of attempts that fail for a
     while; `sliding` is (N, seconds); `start` an aware datetime."""
 
@@ -81,14 +81,14 @@ class Options:
 
 @dataclass
 class Result:
-    days: list[Day]
+    days: list[DayOfSending]
     limit_violations: int
     window_violations: int
     counts: dict[str, int]
     events: int
 
 
-def simulate(server_url: str, options: Options) -> Result:
+def simulate(server_url: str, options: SimulationOptions) -> Result:
     """In a scratch database on that PostgreSQL server, which is dropped in the end."""
     with _scratch_database(server_url) as url:
         return Simulation(url, options).run()
@@ -110,7 +110,7 @@ def _scratch_database(server_url: str) -> Iterator[str]:
 
 
 class Simulation:
-    def __init__(self, url: str, options: Options) -> None:
+    def __init__(self, url: str, options: SimulationOptions) -> None:
         prepare(url)
         self._options = options
         self._chance = random.Random(options.seed)  # noqa: S311
@@ -237,7 +237,7 @@ class Simulation:
             )
 
 
-def _settings(number: int, options: Options) -> dict[str, Any]:
+def _settings(number: int, options: SimulationOptions) -> dict[str, Any]:
     settings: dict[str, Any] = {
         "name": f"server-{number:02}",
         "host": "127.0.0.1",

@@ -77,9 +77,8 @@ class Attempts:
         except MessageError as error:
             self._not_through_here(send, str(error))
             return None
-        reservation = (
-            self._reservations.take(send.server, view.limits[send.server], now) if skeleton else None
-        )
+        limits = view.limits[send.server]
+        reservation = self._reservations.take(send.server, limits, now) if skeleton else None
         if skeleton is None or reservation is None:
             self.in_hand.release(send.key)
             return None
@@ -191,16 +190,18 @@ class Attempts:
         self._trouble(lane, verdict._replace(transient=error.transient), sanitise(error.text, ""))
 
     def _trouble(self, lane: Lane, verdict: Verdict, reason: str) -> None:
-        """A server in trouble rests longer each time in a row; one that wants a person, as long as may be.
-        What several connections say at the same time is one trouble."""
+        """What several connections say at the same time is one trouble."""
         now, policy = self._clock.seconds(), self._gate.view.policy
         if not self._gate.view.is_open(lane.server, now):
             return
         lane.narrow()
-        if verdict.transient:
-            until = suspend_until(lane.failures, now, policy, random.random())  # noqa: S311
-        else:
-            until = now + policy.max_suspension
+        until = suspend_until(
+            lane.failures,
+            now,
+            policy,
+            random.random(),  # noqa: S311
+            is_permanent=not verdict.transient,
+        )
         self._suspend(lane.server, reason, datetime.fromtimestamp(until, UTC))
 
     def _record(self, told: list[Entry], send: Send) -> None:

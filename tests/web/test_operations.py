@@ -68,20 +68,20 @@ def test_assets_are_kept_for_ever_by_their_version(client: FlaskClient) -> None:
         assert answer.status_code == 200
         assert "immutable" in answer.headers["Cache-Control"]
         answer.close()
-    unversioned = client.get("/static/app.css?v=old")
+    unversioned = client.get("/static/base.css?v=old")
     assert "immutable" not in unversioned.headers["Cache-Control"]
     unversioned.close()
 
 
 def test_a_version_is_the_hash_of_the_file(client: FlaskClient) -> None:
-    digest = hashlib.sha256((STATIC / "app.css").read_bytes()).hexdigest()
-    assert f"app.css?v={digest[:12]}" in client.get("/").text
+    digest = hashlib.sha256((STATIC / "base.css").read_bytes()).hexdigest()
+    assert f"base.css?v={digest[:12]}" in client.get("/").text
 
 
 def test_pages_are_small_and_ask_nobody_else(client: FlaskClient) -> None:
     page = client.get("/").text
     assert not re.findall(r'(?:href|src|action)="(?:https?:)?//', page)
-    assert (STATIC / "app.css").stat().st_size <= 25_000
+    assert (STATIC / "base.css").stat().st_size <= 25_000
     assert sum(path.stat().st_size for path in STATIC.rglob("*")) + len(page) < 100_000
     for path in STATIC.rglob("*.*"):
         assert "http" not in path.read_text(encoding="utf-8").replace("http://www.w3.org/2000/svg", "")

@@ -12,7 +12,7 @@ from domain.clock import VirtualClock
 from domain.delivery.delivery import Accepted, AttemptStarted, Deferred, Failed, OutcomeUnknown
 from domain.fact import Fact
 from domain.streams import audience_stream, capacity_stream, delivery_stream
-from storage import content
+from storage import content, processors
 from storage.numbers import next_campaign, next_server
 from storage.postgres.pool import Pool
 from storage.secrets import Secrets, new_key
@@ -34,9 +34,20 @@ class World:
         self.log = self.installation.log
         self.application = self.installation.application
         self.runner = self.installation.runner
+        self.processor = self._processor()
         self.directory = Directory(self.installation)
         self._reservations: dict[int, int] = {}
         self._versions: dict[tuple[int, int], int] = {}
+
+    def _processor(self) -> int:
+        """One that was seen just now."""
+        with self.pool.transaction() as cursor:
+            return processors.register(cursor, "here", 1, processors.database_time(cursor))
+
+    def without_processor(self) -> None:
+        """The one there was has stopped."""
+        with self.pool.transaction() as cursor:
+            processors.fence(cursor, self.processor)
 
     def server(self, name: str, **settings: Any) -> int:
         given = {
@@ -70,7 +81,7 @@ class World:
                 originator_id=audience_stream(campaign),
                 originator_version=1,
                 by="test",
-                ranges=[[people[0], people[-1]]],
+                ranges=[[min(people), max(people)]],
                 count=len(people),
             )
         )

@@ -10,6 +10,7 @@ from pydantic import ConfigDict, Field
 
 from application.servers import Servers
 from domain.capacity.capacity import LONGEST_WINDOW
+from domain.server.availability import Reason
 from domain.streams import server_stream
 from projections import availability
 from projections.availability import Availability
@@ -107,9 +108,7 @@ class ServerAnswer(Answer):
     window: str | None
     available: bool
     unavailable_reason: str | None
-    unavailable_code: Literal[
-        "disabled", "suspended", "window_closed", "daily_limit", "rolling_limit"
-    ] | None  # fmt: skip
+    unavailable_code: Reason | None
     unavailable_until: Told | None
     daily_used: int
     daily_remaining: int | None

@@ -19,8 +19,8 @@ from web.http.shapes import Answer, Line, Told, page_of
 from web.listmonk.shapes import (
     LARGEST_ID,
     Lenient,
-    Paged,
-    Window,
+    ListmonkPaged,
+    PageWindow,
     body_or_form,
     found_or_404,
     ids_argument,
@@ -57,7 +57,7 @@ def normalised(tags: list[str]) -> list[str]:
     return list(dict.fromkeys("-".join(tag.split()) for tag in tags if tag.strip()))
 
 
-class ListQuery(Paged):
+class ListQuery(ListmonkPaged):
     query: Annotated[str, Line(200)] | None = None
     type: Type | None = None
     optin: Optin | None = None
@@ -93,7 +93,7 @@ def listed(query: ListQuery) -> dict[str, Any]:
     `query` looks into their names; `tag` may be repeated, and all have to be there. With `minimal` nothing is
     counted, and all are given at once.
     """
-    window = query.window() if not query.minimal else Window(1, 0, 10_000, 0)
+    window = query.window() if not query.minimal else PageWindow(1, 0, 10_000, 0)
     wanted = lists.Wanted(query.query, query.type, query.optin, query.status, query.tag)
     order_by, ascending = query.ordered(lists.ORDERS, "created_at")
     with reading() as cursor:

@@ -11,7 +11,7 @@ from flask import Blueprint, make_response, redirect, render_template, request
 from werkzeug.wrappers import Response
 
 from application.accounts.accounts import Accounts
-from application.accounts.provider import Person, Provider, ProviderAway, ProviderRefused, word
+from application.accounts.provider import Provider, ProviderAway, ProviderPerson, ProviderRefused, word
 from application.accounts.sign_in import TooManyAttempts
 from domain.errors import Missing
 from storage.accounts import accounts, provider_visits
@@ -83,7 +83,7 @@ def back() -> Response:
     return known(kept, person, visit.wanted, browser)
 
 
-def known(kept: Provider, person: Person, wanted: str, browser: str) -> Response:
+def known(kept: Provider, person: ProviderPerson, wanted: str, browser: str) -> Response:
     """Nobody is added here: who may sign in, and as what, is for an admin to say."""
     user = Accounts(services()).user_at_provider(kept.issuer, person.subject, person.email)
     if user is None or user.disabled:

@@ -26,7 +26,7 @@ class Headline:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Step:
+class FirstStep:
     """`page` is where to do it, `command` does the same."""
 
     title: str
@@ -56,7 +56,7 @@ class Overview:
     more_campaigns: int
     servers: list[ServerRow]
     errors: Sequence[Rejections]
-    steps: list[Step] = field(default_factory=list)
+    steps: list[FirstStep] = field(default_factory=list)
 
 
 COMMANDS = {
@@ -84,8 +84,7 @@ def overview(model: DashboardModel) -> Overview:
         total=total,
         tiles=tiles,
         segments=stacked([(tile.status, tile.count) for tile in tiles], total),
-        spoken_counts=", ".join(f"{tile.count:,} {tile.label.lower()}" for tile in tiles if tile.count)
-        or "no e-mails",
+        spoken_counts=spoken(tiles) or "no e-mails",
         next_at=next_at if next_at and next_at > model.capacity.now else None,
         chart=chart(model.throughput, f"{INTERVAL.seconds} seconds"),
         pace=pace(model, usage),
@@ -100,6 +99,10 @@ def overview(model: DashboardModel) -> Overview:
         errors=model.rejections,
         steps=steps(model),
     )
+
+
+def spoken(tiles: Sequence[Tile]) -> str:
+    return ", ".join(f"{tile.count:,} {tile.label.lower()}" for tile in tiles if tile.count)
 
 
 def headline(model: DashboardModel) -> Headline:
@@ -138,28 +141,28 @@ def pace(model: DashboardModel, usage: Picture) -> str:
     return f"Now {round(model.rate):,} a minute; today {today}"
 
 
-def steps(model: DashboardModel) -> list[Step]:
+def steps(model: DashboardModel) -> list[FirstStep]:
     """What to do first; nothing once a campaign was started."""
     if sum(model.counts.values()) or any(c.state != "draft" for c in model.campaigns):
         return []
     return [
-        Step(
+        FirstStep(
             title="Add an SMTP server",
             page="/servers/new",
             command=COMMANDS["server"],
             done=bool(model.capacity.servers),
         ),
-        Step(
+        FirstStep(
             title="Import people",
             page="/subscribers/import",
             command=COMMANDS["recipients"],
             done=model.has_people,
         ),
-        Step(
+        FirstStep(
             title="Write a campaign",
             page="/campaigns/new",
             command=COMMANDS["campaign"],
             done=bool(model.campaigns),
         ),
-        Step(title="Start it", page="/campaigns", command=COMMANDS["start"], done=False),
+        FirstStep(title="Start it", page="/campaigns", command=COMMANDS["start"], done=False),
     ]

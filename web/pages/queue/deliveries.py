@@ -1,4 +1,4 @@
-"""One e-mail's story, event by event, and what comes next."""
+"""The history of one delivery, event by event, and what comes next."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from projections.queue.items import Item
 from projections.servers import servers as all_servers
 from web.http.access import needs
 from web.http.services import reading, services
-from web.pages.log.event_descriptions import Names, Saying, saying
-from web.pages.log.events import COLUMNS, Event, events_of, newest_of_stream
+from web.pages.log.event_descriptions import EventDescription, Names, describe
+from web.pages.log.events import COLUMNS, LoggedEvent, events_of, newest_of_stream
 from web.pages.queue.queue import TONES, possible
 from web.pages.words import LABELS
 
@@ -48,11 +48,11 @@ OF_CAMPAIGN = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class Chapter:
+class HistoryEntry:
     """`aside`: it happened to the whole campaign."""
 
-    event: Event
-    saying: Saying
+    event: LoggedEvent
+    description: EventDescription
     aside: bool = False
     attempt: int = 0
 
@@ -65,13 +65,13 @@ def moved(number: int) -> Response:
 
 @blueprint.get("/queue/<int:number>")
 @needs("read")
-def story(number: int) -> str:
+def history(number: int) -> str:
     found = Deliveries(services()).one(number)
     one, status = found.item, found.status
     with reading() as cursor:
         names = {server.server: server.name for server in all_servers(cursor)}
         own = newest_of_stream(cursor, found.stream, MOST_EVENTS)
-        chapters = told(own, around(cursor, one), names)
+        entries = history_of(own, around(cursor, one), names)
         policy = availability.policy_of(cursor)
     return render_template(
         "queue/delivery.html",
@@ -82,7 +82,7 @@ def story(number: int) -> str:
         label=LABELS[status],
         tone=TONES.get(status, ""),
         server=(one.server, names.get(one.server, f"server {one.server}")) if one.server else None,
-        chapters=chapters,
+        entries=entries,
         stream=found.stream,
         waiting=found.waiting,
         outlook=outlook(status, one, policy),
@@ -91,7 +91,7 @@ def story(number: int) -> str:
     )
 
 
-def around(cursor: Any, one: Item) -> list[Event]:
+def around(cursor: Any, one: Item) -> list[LoggedEvent]:
     """How it came into the queue, and what happened to its campaign since."""
     about = {"at": one.queued_at, "since": one.queued_at, "recipient": one.recipient}
     cursor.execute(QUEUED_BY, {**about, "stream": str(audience_stream(one.campaign))})
@@ -100,26 +100,26 @@ def around(cursor: Any, one: Item) -> list[Event]:
     return found + events_of(cursor.fetchall())
 
 
-def told(own: list[Event], others: list[Event], names: Names) -> list[Chapter]:
+def history_of(own: list[LoggedEvent], others: list[LoggedEvent], names: Names) -> list[HistoryEntry]:
     """In the order in which it happened."""
-    chapters, attempt = [], 0
+    entries, attempt = [], 0
     streams: set[UUID] = {event.stream for event in own}
     for event in sorted([*own, *others], key=lambda event: event.position):
         is_own = event.stream in streams
         if event.topic == "delivery.attempt_started":
             attempt += 1
-        said = saying(event.topic, event.state, names)
+        said = describe(event.topic, event.state, names)
         if event.topic == "audience.recipients_queued":
-            said = Saying("Put in the queue")
-        chapters.append(
-            Chapter(
+            said = EventDescription("Put in the queue")
+        entries.append(
+            HistoryEntry(
                 event=event,
-                saying=said,
+                description=said,
                 aside=not is_own and event.topic.startswith("campaign."),
                 attempt=attempt if event.topic == "delivery.attempt_started" else 0,
             )
         )
-    return chapters
+    return entries
 
 
 def outlook(status: Status, one: Item, policy: SendingPolicy) -> str:

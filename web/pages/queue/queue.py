@@ -24,7 +24,7 @@ from web.http.contract import read_query
 from web.http.services import reading, services
 from web.http.shapes import Paged
 from web.pages.dashboard.chart import Segment, stacked
-from web.pages.forms import back_to, link_with, sentence
+from web.pages.forms import back_to, link_with
 from web.pages.notices import say
 from web.pages.words import LABELS
 from web.shapes.deliveries import DeliveryFilter
@@ -183,7 +183,7 @@ def step_in(number: int, action: str) -> Response:
     except Missing:
         raise
     except Refused as refused:
-        say(sentence(refused.message), "warn")
+        say(refused.message, "warn")
     else:
         say(SAID_OF_ONE[chosen])
     return redirect(back, 303)

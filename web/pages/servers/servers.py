@@ -28,7 +28,7 @@ from web.http.access import actor, needs
 from web.http.services import reading, services
 from web.pages.dashboard.rows import ServerRow, server_row
 from web.pages.forms import back_to, duration, faults
-from web.pages.log.event_descriptions import saying
+from web.pages.log.event_descriptions import describe
 from web.pages.log.events import newest_of_stream
 from web.pages.notices import say
 from web.pages.servers import server_charts
@@ -164,7 +164,7 @@ def page_of(number: int, probed: ProbeResult | None) -> str:
         block=found,
         days=days,
         usages=usages,
-        history=[(event, saying(event.topic, event.state, names)) for event in history],
+        history=[(event, describe(event.topic, event.state, names)) for event in history],
         stream=server_stream(number),
         probed=probed,
     )

@@ -1,4 +1,4 @@
-"""The unsubscribe links of listmonk: by the UUIDs of a campaign and a subscriber."""
+"""Unsubscribing by the links of listmonk, which have the UUIDs of a campaign and a subscriber."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from web.http.errors import Refusal
 from web.http.services import reading, services
 from web.pages.people.unsubscribe import RECIPIENT, shown
 
-blueprint = Blueprint("listmonk_subscription", __name__)
+blueprint = Blueprint("subscription", __name__)
 
 NOT_OURS = "This link is not complete, or no longer valid."
 
