@@ -79,13 +79,15 @@ class Accepted(Fact):
 @dataclass(frozen=True, kw_only=True)
 class Deferred(Fact):
     """To be tried again at `again`. When `about` is `server`, the e-mail itself is untouched and the
-    attempt does not count against it."""
+    attempt does not count against it. `provoked`: the server spoke of itself, but knew whom the e-mail was
+    for, so that it may be the e-mail that it will not have (see domain.delivery.reply.weigh)."""
 
     TOPIC: ClassVar[str] = "delivery.deferred"
     server: int
     reply: str
     about: str
     again: float
+    provoked: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,6 +157,14 @@ def may_follow(status: Status, fact: type[Fact]) -> bool:
     return (status, fact) in _TRANSITIONS
 
 
+def provoked_after(before: int, fact: Fact) -> int:
+    """How often servers spoke of themselves that knew whom the delivery was for, since it was last put in the
+    queue, when it was so often `before` this fact."""
+    if isinstance(fact, Requeued):
+        return 0
+    return before + (isinstance(fact, Deferred) and fact.provoked)
+
+
 class Delivery:
     """What the facts of one delivery come to.
 
@@ -166,6 +176,7 @@ class Delivery:
     def __init__(self) -> None:
         self.version = 0
         self.attempts = 0
+        self.provoked = 0
         self.server: int | None = None
         self.reply = ""
         self.first_failed_at: float | None = None
@@ -197,6 +208,7 @@ class Delivery:
         self._status = _TRANSITIONS[self.status, type(fact)]
         self.version = fact.originator_version
         self.again = None
+        self.provoked = provoked_after(self.provoked, fact)
         if isinstance(fact, AttemptStarted):
             self.server = fact.server
             self.attempts += 1

@@ -57,7 +57,7 @@ def normalised(tags: list[str]) -> list[str]:
     return list(dict.fromkeys("-".join(tag.split()) for tag in tags if tag.strip()))
 
 
-class ListQuery(ListmonkPaged):
+class MailingListQuery(ListmonkPaged):
     query: Annotated[str, Line(200)] | None = None
     type: Type | None = None
     optin: Optin | None = None
@@ -86,8 +86,8 @@ class ListAnswer(Answer):
 FORM = {"application/json": {"schema": ListBody.model_json_schema()}}
 
 
-@endpoint(blueprint, "GET", "/api/lists", needs="read", query=ListQuery, answer=page_of(ListAnswer))
-def listed(query: ListQuery) -> dict[str, Any]:
+@endpoint(blueprint, "GET", "/api/lists", needs="read", query=MailingListQuery, answer=page_of(ListAnswer))
+def listed(query: MailingListQuery) -> dict[str, Any]:
     """Lists of people
 
     `query` looks into their names; `tag` may be repeated, and all have to be there. With `minimal` nothing is
