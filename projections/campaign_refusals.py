@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from projections.following.batch import Batch
+from projections.following.batch import EventBatch
 from projections.following.projection import Projection
 from projections.refusals import TOPICS
 
@@ -39,7 +39,7 @@ COUNT = r"""
 """
 
 
-class Reply(NamedTuple):
+class GroupedReply(NamedTuple):
     """`outcome` is what queue.STATUSES has at that place: 0 is to be tried again. `about` is
     whom the reply speaks of, empty when that is not known."""
 
@@ -50,7 +50,7 @@ class Reply(NamedTuple):
     last_at: datetime
 
 
-def fold(cursor: Any, batch: Batch) -> None:
+def fold(cursor: Any, batch: EventBatch) -> None:
     if batch.has(TOPICS):
         cursor.execute(COUNT)
 
@@ -60,11 +60,11 @@ PROJECTION = Projection(
 )
 
 
-def replies(cursor: Any, campaign: int, limit: int = 20) -> list[Reply]:
+def replies(cursor: Any, campaign: int, limit: int = 20) -> list[GroupedReply]:
     """The most frequent first."""
     cursor.execute(
         "SELECT outcome, about, wording, n, last_at FROM campaign_refusals WHERE campaign = %s"
         " ORDER BY n DESC, last_at DESC LIMIT %s",
         (campaign, limit),
     )
-    return [Reply(*row) for row in cursor.fetchall()]
+    return [GroupedReply(*row) for row in cursor.fetchall()]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Any, NamedTuple
 
-from projections.following.batch import Batch
+from projections.following.batch import EventBatch
 from projections.following.projection import Projection
 
 TABLE = """
@@ -97,7 +97,7 @@ TOPICS = frozenset(
 )
 
 
-def fold(cursor: Any, _batch: Batch) -> None:
+def fold(cursor: Any, _batch: EventBatch) -> None:
     cursor.execute(COUNT)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from projections.following.batch import Batch
+from projections.following.batch import EventBatch
 from projections.following.projection import Projection
 
 # `server` is 0 where none was asked. `outcome` is the status that the delivery went to.
@@ -65,7 +65,7 @@ class CountedRefusal(NamedTuple):
     servers: list[str]
 
 
-def fold(cursor: Any, batch: Batch) -> None:
+def fold(cursor: Any, batch: EventBatch) -> None:
     if batch.has(TOPICS):
         cursor.execute(COUNT)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from projections.following.batch import STATUS_AFTER, Batch, Event
+from projections.following.batch import STATUS_AFTER, DecodedEvent, EventBatch
 from projections.following.projection import Projection
 
 AUDIENCE = "audience.recipients_queued"
@@ -221,7 +221,7 @@ GROWTH = """
 """
 
 
-def fold(cursor: Any, batch: Batch) -> None:
+def fold(cursor: Any, batch: EventBatch) -> None:
     changed = [_apply(cursor, event) for event in batch.events(cursor, CAMPAIGN)]
     is_queued = batch.has((AUDIENCE,))
     cursor.execute(SCRATCH)
@@ -237,7 +237,7 @@ def fold(cursor: Any, batch: Batch) -> None:
         _analyse_when_grown(cursor)
 
 
-def _apply(cursor: Any, event: Event) -> int:
+def _apply(cursor: Any, event: DecodedEvent) -> int:
     campaign, state = event.campaign, event.state
     if event.topic == "campaign.created":
         is_transactional = state.get("transactional", False)

@@ -8,7 +8,7 @@ from uuid import UUID
 from pydantic import Field
 
 from application.queue.deliveries import wanted
-from projections.queue.items import Wanted
+from projections.queue.items import WantedItems
 from web.http.shapes import Digits, Line, Query
 
 StatusName = Literal["queued", "sending", "sent", "failed", "cancelled", "unknown", "suppressed"]
@@ -29,5 +29,5 @@ class DeliveryFilter(Query):
             " characters their beginning."),
     ] | None = None  # fmt: skip
 
-    def wanted(self, cursor: Any) -> Wanted:
+    def wanted(self, cursor: Any) -> WantedItems:
         return wanted(cursor, self.campaign_id, self.status, self.smtp_server_uuid, self.subscriber)
