@@ -17,11 +17,10 @@ from postledger.cli.output import choice, json_option, print_fields, print_json,
 from postledger.session import Session
 from projections.queue import queue as projection
 from projections.queue.items import WantedItems
-from projections.queue.queue import STATUSES
 
 MOST_EVENTS = 10_000
 
-status_choice = choice(STATUSES)
+status_choice = choice(Status)
 retried_choice = choice(status for status in Status if status in possible_in("retry"))
 
 
@@ -86,7 +85,7 @@ def _wanted(
         recipients = [recipient(cursor, who).number] if who else None
     return WantedItems(
         campaign=campaign_number(session, campaign) if campaign else None,
-        statuses=[STATUSES.index(status) for status in statuses],
+        statuses=[Status(status).number for status in statuses],
         server=server_number(session, server) if server else None,
         recipients=recipients,
     )

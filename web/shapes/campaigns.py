@@ -8,15 +8,16 @@ from typing import Any, Literal
 from uuid import UUID
 
 from application.campaigns.bodies import written as written_of
+from domain.clock import instant
 from domain.streams import campaign_stream, server_stream
 from projections import campaign_progress, servers
 from projections.campaign_progress import Progress
 from storage.people import lists
-from web.http.answers import instant
 from web.http.errors import Refusal
 from web.http.services import reading
 from web.http.shapes import Answer, Told
 from web.http.versions import Versioned, shown_version
+from web.shapes.deliveries import StatusCounts
 
 AUTOMATIC = "automatic"
 
@@ -24,14 +25,8 @@ StateName = Literal["draft", "scheduled", "running", "paused", "finished", "canc
 ContentType = Literal["richtext", "html", "markdown", "plain", "visual"]
 
 
-class CampaignCounts(Answer):
-    queued: int
-    sending: int
-    sent: int
-    failed: int
-    cancelled: int
-    unknown: int
-    suppressed: int
+class CampaignCounts(StatusCounts):
+    pass
 
 
 class NamedList(Answer):

@@ -502,7 +502,7 @@ def test_the_page_tells_what_became_of_each(person: Browser, under_way: list[int
     page = person.get("/campaigns/1").text
     text = seen(page)
     for said in (
-        "Waiting 1 20 %", "Sending 0", "Sent 1 20 %", "To be tried again 1 20 %", "Failed 1 20 %",
+        "Queued 1 20 %", "Sending 0", "Sent 1 20 %", "To be tried again 1 20 %", "Failed 1 20 %",
         "Unknown 1 20 %", "60 %",
     ):  # fmt: skip
         assert said in text
