@@ -7,28 +7,30 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from application.dashboard.finishes import Finishes
 from application.dashboard.model import CampaignStanding, DashboardModel, OldestQueued, Rejections
 from application.dashboard.paces import Paces
 from application.dashboard.throughput import Interval, days_of_all, last_minutes
+from application.forecasts.finishes import Finishes
 from application.installation import Installation
 from application.queue.deliveries import state_of
+from domain.delivery.delivery import Status
 from projections import availability, campaign_progress, refusals
 from projections.availability import Capacity
 from projections.campaign_progress import Progress
+from projections.following.batch import NUMBERS
 from projections.queue import queue
 from storage import processors
 
 SHOWN_CAMPAIGNS = 12
 REJECTIONS_OVER = timedelta(hours=24)
 
-OUTCOMES = {0: "tried again", 3: "failed", 5: "outcome unknown"}
+OUTCOMES = {Status.QUEUED: "tried again", Status.FAILED: "failed", Status.UNKNOWN: "outcome unknown"}
 
 OLDEST = """
     SELECT c.campaign, q.due, q.queued_at
     FROM queue_campaigns c CROSS JOIN LATERAL (
         SELECT due, queued_at FROM queue
-        WHERE campaign = c.campaign AND status = 0 ORDER BY due, recipient LIMIT 1) q
+        WHERE campaign = c.campaign AND status = %(queued)s ORDER BY due, recipient LIMIT 1) q
     WHERE c.queued > 0 AND c.state <> 'cancelled'
     ORDER BY q.queued_at LIMIT 1
 """
@@ -95,7 +97,7 @@ def recent_rate(throughput: Sequence[Interval], now: datetime) -> float:
 
 
 def oldest(cursor: Any, capacity: Capacity) -> OldestQueued | None:
-    cursor.execute(OLDEST)
+    cursor.execute(OLDEST, NUMBERS)
     row = cursor.fetchone()
     if row is None:
         return None

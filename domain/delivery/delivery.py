@@ -10,19 +10,43 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 from json.encoder import encode_basestring
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from domain.fact import Fact
 
 
 class Status(StrEnum):
-    QUEUED = "queued"
-    SENDING = "sending"
-    SENT = "sent"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-    UNKNOWN = "unknown"
-    SUPPRESSED = "suppressed"
+    """The states of a delivery, with the number that tables have for each: at most 255, and the same for
+    ever. Counters, columns, fields of the API, filters and labels follow from here."""
+
+    number: int
+
+    QUEUED = "queued", 0
+    SENDING = "sending", 1
+    SENT = "sent", 2
+    FAILED = "failed", 3
+    CANCELLED = "cancelled", 4
+    UNKNOWN = "unknown", 5
+    SUPPRESSED = "suppressed", 6
+
+    def __new__(cls, name: str, number: int = -1) -> Self:
+        """Of a name alone: the state that has it. Raises ValueError."""
+        one = str.__new__(cls, name)
+        one._value_ = name
+        one.number = number
+        return one
+
+    @classmethod
+    def of(cls, number: int) -> Status:
+        """Raises KeyError."""
+        return _BY_NUMBER[number]
+
+    @property
+    def label(self) -> str:
+        return self.value.capitalize()
+
+
+_BY_NUMBER = {status.number: status for status in Status}
 
 
 class About(StrEnum):
@@ -150,6 +174,22 @@ _TRANSITIONS: dict[tuple[Status, type[Fact]], Status] = {
     (Status.CANCELLED, Requeued): Status.QUEUED,
     (Status.SUPPRESSED, Requeued): Status.QUEUED,
 }
+
+
+FACTS: tuple[type[Fact], ...] = tuple(dict.fromkeys(fact for _, fact in _TRANSITIONS))
+"""All that can be in a delivery's stream."""
+
+
+def _status_after() -> dict[str, Status]:
+    found: dict[str, Status] = {}
+    for (_, fact), status in _TRANSITIONS.items():
+        if found.setdefault(fact.TOPIC, status) is not status:
+            raise TypeError(f"what {fact.TOPIC} leads to depends on what was before: projections cannot tell")
+    return found
+
+
+STATUS_AFTER = _status_after()
+"""What a delivery is after an event of that topic, whatever it was before."""
 
 
 def may_follow(status: Status, fact: type[Fact]) -> bool:

@@ -43,9 +43,7 @@ def create(
         raise click.UsageError("either --role or --scope is needed")
     with settings.session() as session:
         expires = session.clock.now() + timedelta(days=days) if days else None
-        number, key = Accounts(session.installation).create_key(
-            name, scopes or ROLES[role or ""], expires, by=ACTOR
-        )
+        number, key = Accounts(session).create_key(name, scopes or ROLES[role or ""], expires, by=ACTOR)
     if as_json:
         print_json({"number": number, "name": name.strip().lower(), "key": key, "expires_at": expires})
     else:
@@ -79,7 +77,7 @@ def list_(settings: Settings, /, as_json: bool) -> None:
 def revoke(settings: Settings, /, name: str, as_json: bool) -> None:
     """Refuse a key from now on."""
     with settings.session() as session:
-        keys = Accounts(session.installation)
+        keys = Accounts(session)
         keys.revoke_key(keys.key_named(name).number, by=ACTOR)
     say(as_json, f"the key {name} is revoked", {"name": name, "revoked": True})
 

@@ -34,7 +34,12 @@ def run_processor(config: Config, *, patience: timedelta = PATIENCE) -> int:
                 "run `postledger migrate` first"
             )
         processor = Processor(
-            session.url, session.pool, session.secrets, session.clock, config.public_url, patience=patience
+            session.url,
+            session.pool,
+            session.secrets.loaded(),
+            session.clock,
+            config.public_url,
+            patience=patience,
         )
         on_stop(processor.ask_to_stop)
         processor.start()

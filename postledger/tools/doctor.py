@@ -249,7 +249,7 @@ def _row(cursor: Any) -> tuple[Any, ...]:
 
 def _public_address(patient: Patient) -> Iterator[Check]:
     """Where unsubscribe links lead."""
-    session = Session(patient.config, patient.url, patient.pool, SystemClock())
+    session = Session.of(patient.config, patient.url, patient.pool, SystemClock())
     address, name = session.public_address, "public address"
     host = urlsplit(address).hostname or ""
     try:

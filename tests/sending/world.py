@@ -77,10 +77,12 @@ class World:
         self.clock = clock or SystemClock()
         self.key = new_key()
         self.pool = Pool(url, size=6)
-        self.installation = Installation.over(self.pool, self.clock)
+        self.installation = Installation.over(
+            self.pool, self.clock, secrets=Secrets([self.key]), public_url="http://127.0.0.1:8025"
+        )
         self.application = self.installation.application
-        self.directory = Directory(self.installation)
         self.runner = self.installation.runner
+        self.directory = Directory(self.installation)
         self._people = 0
 
     def close(self) -> None:

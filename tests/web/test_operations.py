@@ -28,7 +28,7 @@ STATIC = Path(__file__).parents[2] / "web" / "static"
 
 
 def test_a_living_process_says_so_without_a_database(world: World, clock: VirtualClock, pool: Pool) -> None:
-    client = create_app(pool, world.application, clock, settings=WebSettings()).test_client()
+    client = create_app(world.installation, settings=WebSettings()).test_client()
     assert client.get("/readyz").status_code == 200
     pool.close()
     assert client.get("/healthz").status_code == 200
@@ -88,24 +88,21 @@ def test_pages_are_small_and_ask_nobody_else(client: FlaskClient) -> None:
 
 
 def test_live_pages_never_take_all_threads(world: World, clock: VirtualClock, pool: Pool) -> None:
-    app = create_app(pool, world.application, clock, settings=WebSettings(streams=16))
+    app = create_app(world.installation, settings=WebSettings(streams=16))
     with pytest.raises(ValueError, match="threads"):
         serve(app, "127.0.0.1", 0, threads=16)
 
 
 SERVED = """
 import sys
-from application.decisions import Postledger
+from application.installation import Installation
 from domain.clock import SystemClock
-from storage.log.factory import LogFactory
 from storage.postgres.pool import Pool
 from web.app import create_app
-from web.server import serve
 from web.http.settings import WebSettings
+from web.server import serve
 
-pool, clock = Pool(sys.argv[1]), SystemClock()
-application = Postledger(factory=LogFactory(pool=pool, clock=clock), clock=clock)
-app = create_app(pool, application, clock, settings=WebSettings())
+app = create_app(Installation.over(Pool(sys.argv[1]), SystemClock()), settings=WebSettings())
 try:
     serve(app, "127.0.0.1", int(sys.argv[2]), ready=lambda address: print(address, flush=True))
 finally:

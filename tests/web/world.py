@@ -15,9 +15,12 @@ from domain.streams import audience_stream, capacity_stream, delivery_stream
 from storage import content, processors
 from storage.numbers import next_campaign, next_server
 from storage.postgres.pool import Pool
+from storage.secrets import Secrets, new_key
 from tests.directory import Directory
 
-KEY = b"a key of sixteen bytes or more"
+SECRETS = Secrets([new_key()])
+KEY = SECRETS.token_key()
+PUBLIC_URL = "https://post.example.com"
 NOON = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
 
 
@@ -27,7 +30,7 @@ class World:
     def __init__(self, pool: Pool, clock: VirtualClock) -> None:
         self.pool = pool
         self.clock = clock
-        self.installation = Installation.over(pool, clock)
+        self.installation = Installation.over(pool, clock, secrets=SECRETS, public_url=PUBLIC_URL)
         self.log = self.installation.log
         self.application = self.installation.application
         self.runner = self.installation.runner

@@ -7,9 +7,9 @@ from datetime import timedelta
 import pytest
 from flask.testing import FlaskClient
 
-from application.dashboard.finishes import KEPT, Finishes
 from application.dashboard.model import DashboardModel
 from application.dashboard.query import DashboardQuery
+from application.forecasts.finishes import KEPT, Finishes
 from domain.delivery.delivery import Requeued
 from projections import refusals
 from tests.web.world import NOON, World
