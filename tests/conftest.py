@@ -23,8 +23,7 @@ from storage.postgres.pool import Pool
 
 MEMORY_NEEDED = 4 * 2**30
 
-# On a fresh clone the first example waits for Hypothesis's tables of characters, on a busy machine for long, and
-# any example may wait there for its turn.
+# On a fresh clone the first example waits for characters to be tabled, on a busy machine any for its turn.
 settings.register_profile("postledger", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("postledger")
 
