@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Any, NamedTuple
 
-from jinja2 import PartTemplate as JinjaTemplate
+from jinja2 import Template as JinjaTemplate
 from jinja2 import nodes
 from jinja2.exceptions import TemplateSyntaxError, UndefinedError
 from jinja2.meta import find_undeclared_variables
