@@ -233,6 +233,9 @@ def happening(event: CampaignEvent, names: Mapping[int, str]) -> Happening:
             text, tone = "Finished", "good"
         case "priority_changed":
             text = f"Priority set to {state['priority']}"
+        case "test_started":
+            server = names.get(state["server"], f"server {state['server']}")
+            text, tone = f"Test e-mail through {server}: outcome unknown", "warn"
         case "tried":
             server = names.get(state["server"], f"server {state['server']}")
             text = f"Test e-mail through {server}: {state['outcome']}"
