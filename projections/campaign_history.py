@@ -29,7 +29,7 @@ SPLIT = """
 """
 
 
-class Event(NamedTuple):
+class CampaignEvent(NamedTuple):
     topic: str
     at: datetime
     state: dict[str, Any]
@@ -39,11 +39,11 @@ class Event(NamedTuple):
         return str(self.state.get("by", ""))
 
 
-def history(cursor: Any, campaign: int, limit: int = 100) -> list[Event]:
+def history(cursor: Any, campaign: int, limit: int = 100) -> list[CampaignEvent]:
     """Newest first."""
     streams = [str(campaign_stream(campaign)), str(trial_stream(campaign))]
     cursor.execute(HISTORY, (streams, limit))
-    return [Event(*row) for row in cursor.fetchall()]
+    return [CampaignEvent(*row) for row in cursor.fetchall()]
 
 
 def last_estimate(cursor: Any, campaign: int) -> Estimated | None:

@@ -13,7 +13,7 @@ from domain.campaign.test_send import SendTestStarted
 from domain.clock import VirtualClock
 from domain.streams import trial_stream
 from postledger.sink.sink import Sink
-from postledger.sink.sink_rules import Rule
+from postledger.sink.sink_rules import SinkRule
 from storage import content
 from storage.log.append import Log
 from storage.postgres.pool import Pool
@@ -388,7 +388,7 @@ def test_what_was_reserved_is_reserved_again_when_a_server_takes_its_time(
 def test_a_refused_test_e_mail_tells_the_reply(
     person: Browser, pool: Pool, world: World, people: list[int]
 ) -> None:
-    with Sink(rules=(Rule("rcpt", reply="550 5.1.1 <me@example.net> unknown"),)) as sink:
+    with Sink(rules=(SinkRule("rcpt", reply="550 5.1.1 <me@example.net> unknown"),)) as sink:
         world.server("alpha", host="127.0.0.1", port=sink.port, tls_type="none", daily_limit=3)
         write(person)
         text = send_test(person, "me@example.net")
