@@ -7,6 +7,7 @@ from typing import Any, cast
 from mail.smtp.settings import SmtpSettings
 from mail.smtp.transport import Connection
 from processor.dispatch.connection_pool import (
+    ALLOWANCE_SECONDS,
     CAP_SECONDS,
     CONNECTIONS_AT_FIRST,
     Lane,
