@@ -277,7 +277,9 @@ class Dispatcher:
             return
         if error is None:
             is_there = line.is_open and self._is_there(line)
-            obstacle = self._attempts.obstacle(attempt) or ("" if is_there else line.connection.closed_because)
+            obstacle = self._attempts.obstacle(attempt)
+            if not obstacle and not is_there:
+                obstacle = line.connection.closed_because
             if not obstacle:
                 self._offer(line, attempt)
                 return

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from postledger.sink.sink import Rule, Sink
+from postledger.sink.sink import Sink
+from postledger.sink.sink_rules import Rule
 from processor import processor as module
 from tests.sending import ledger
 from tests.sending.world import World, wait_until

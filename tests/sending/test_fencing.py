@@ -10,7 +10,8 @@ from subprocess import Popen
 
 import pytest
 
-from postledger.sink.sink import Rule, Sink
+from postledger.sink.sink import Sink
+from postledger.sink.sink_rules import Rule
 from tests.sending import ledger
 from tests.sending.world import World, wait_until
 

@@ -7,7 +7,8 @@ from contextlib import closing
 import psycopg2
 import pytest
 
-from postledger.sink.sink import Rule, Sink
+from postledger.sink.sink import Sink
+from postledger.sink.sink_rules import Rule
 from processor.dispatch.connection_pool import CONNECTIONS_AT_FIRST, MOST_BREAKS
 from tests.sending.ledger import Units, events, units
 from tests.sending.test_trouble import attempts_counted, send_everything, told

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from postledger.sink.sink import Rule, Sink
+from postledger.sink.sink import Sink
+from postledger.sink.sink_rules import Rule
 from storage.postgres.pool import Pool
 from tests.sending.ledger import Event, events
 from tests.sending.world import MovingClock, World, wait_until
