@@ -406,7 +406,7 @@ class Dispatcher:
                     self._lost(line, "the server did not answer in time")
                 elif line.attempt is None and now - line.idle_since > lane.idle_timeout:
                     self._drop(line)
-            if lane.falls_behind() and not self._holds:
+            if lane.falls_behind() and lane.waits_for_server():
                 lane.slow_down()
                 self._release(lane)
                 self._hungry.set()
