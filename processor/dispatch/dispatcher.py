@@ -25,7 +25,6 @@ from processor.dispatch.inbox import Inbox
 from processor.dispatch.openers import Openers
 from processor.planner.send import Room, Send
 from processor.send_permissions import Gate
-from storage.postgres.outage import OUTAGE
 
 log = logging.getLogger(__name__)
 
@@ -240,10 +239,8 @@ class Dispatcher:
         if self._is_stopping:
             return
         if not isinstance(error, TransportError):
-            # The database was away, say: nothing is known of the server, whose sends are planned anew.
+            # The database was away: nothing is known of the server, whose sends are planned anew.
             self._release(lane)
-            if not isinstance(error, OUTAGE):
-                self.crashed = error
         elif lane.lines:
             lane.cap(self._now())
         elif not lane.opening:

@@ -11,9 +11,9 @@ from io import BytesIO
 from typing import Any
 
 import pytest
-from application.previews import parsed
 from flask import Flask
 
+from application.campaigns.previews import parsed
 from domain.delivery.unsubscribe_token import token
 from postledger.sink.sink import Sink
 from postledger.sink.sink_rules import Rule
@@ -204,7 +204,7 @@ def test_addresses_that_nobody_has_are_not_mailed_once_blocklisted_though_their_
         with world.sending():
             wait_until(lambda: slow.messages)
             for email in emails:
-                world.directory.people.blocklist_address(email, by="test")
+                world.directory.people.blocklist(email, by="test")
             stopped_at = time.time()
             wait_until(lambda: not in_motion(world))
         assert all(received.mail_at < stopped_at + 1.0 for received in slow.messages)

@@ -12,10 +12,10 @@ from application.forecasts import situations
 from application.forecasts.description import headline
 from domain.calendar import parse_windows
 from domain.capacity.capacity import LONGEST_WINDOW
+from domain.clock import instant
 from domain.forecast.bottleneck import Change, Outlook, Situation, outlook
 from domain.forecast.forecast import Day, Demand
 from domain.forecast.sender import EVER, Sender
-from web.http.answers import instant
 from web.http.contract import endpoint
 from web.http.errors import Refusal
 from web.http.services import reading, services

@@ -10,6 +10,7 @@ from pydantic import ConfigDict, Field
 
 from application.servers import Servers
 from domain.capacity.capacity import LONGEST_WINDOW
+from domain.clock import instant
 from domain.server.availability import Reason
 from domain.streams import server_stream
 from projections import availability
@@ -18,7 +19,6 @@ from projections.servers import Server
 from projections.servers import servers as all_servers
 from storage.secrets import LONGEST_PASSWORD
 from web.http.access import actor
-from web.http.answers import instant
 from web.http.contract import endpoint
 from web.http.errors import Refusal
 from web.http.services import reading, services

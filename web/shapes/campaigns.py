@@ -8,11 +8,11 @@ from typing import Any, Literal
 from uuid import UUID
 
 from application.campaigns.bodies import written as written_of
+from domain.clock import instant
 from domain.streams import campaign_stream, server_stream
 from projections import campaign_progress, servers
 from projections.campaign_progress import Progress
 from storage.people import lists
-from web.http.answers import instant
 from web.http.errors import Refusal
 from web.http.services import reading
 from web.http.shapes import Answer, Told

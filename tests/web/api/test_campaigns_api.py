@@ -80,6 +80,7 @@ def test_a_conflict_tells_the_version_that_the_next_try_may_name(client: FlaskCl
 def test_a_bad_field_is_refused_by_its_name(
     client: FlaskClient, world: World, body: dict[str, Any], field: str
 ) -> None:
+    world.people(1)
     answer = client.put(f"/api/campaigns/{world.campaign()}/status", json=body)
     assert answer.status_code == 400
     assert answer.json["message"].startswith(f"{field}: ")
@@ -104,6 +105,16 @@ def test_campaigns_are_listed_newest_first_with_their_counts(client: FlaskClient
     assert listed["results"][1]["to_send"] == 3
     assert client.get("/api/campaigns?status=draft").json["data"]["results"][0]["id"] == second
     assert client.get("/api/campaigns?per_page=1&page=2").json["data"]["results"][0]["id"] == first
+
+
+def test_what_nobody_would_get_is_neither_started_nor_scheduled(client: FlaskClient, world: World) -> None:
+    campaign, (person,) = world.campaign(), world.people(1)
+    world.directory.people.set_status([person], "disabled", by="test")
+    for body in ({"status": "running"}, {"status": "scheduled", "send_at": "2099-03-06T07:00:00Z"}):
+        answer = client.put(f"/api/campaigns/{campaign}/status", json=body)
+        assert answer.status_code == 409
+        assert answer.json["message"] == ("The campaign cannot be started: nobody on its lists can be mailed")
+    assert world.application.campaign(campaign).state == "draft"
 
 
 def test_a_campaign_whose_texts_are_faulty_is_not_started(client: FlaskClient, world: World) -> None:

@@ -11,9 +11,9 @@ from application.campaigns.bodies import CampaignBodies
 from application.campaigns.campaigns import Campaigns
 from application.dashboard.paces import Paces
 from domain.campaign.campaign import Campaign, State
+from domain.clock import instant
 from projections import campaign_progress
 from web.http.access import actor
-from web.http.answers import instant
 from web.http.contract import endpoint
 from web.http.errors import Refusal
 from web.http.services import reading, services

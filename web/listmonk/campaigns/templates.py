@@ -9,13 +9,13 @@ from flask import Blueprint, Response, request
 
 from application.campaigns.templates import Templates, sample
 from domain.campaign.template import TemplateType
+from domain.clock import instant
 from domain.errors import Refused
 from domain.streams import template_stream
 from projections import templates
 from projections.templates import TemplateRow
 from storage import content
 from web.http.access import actor
-from web.http.answers import instant
 from web.http.contract import endpoint
 from web.http.errors import Refusal
 from web.http.services import reading, services

@@ -8,10 +8,10 @@ from flask import Blueprint, request
 from pydantic import Field
 
 from application.people.lists import Lists
+from domain.clock import instant
 from storage.people import lists
 from storage.people.lists import ListRow
 from web.http.access import actor
-from web.http.answers import instant
 from web.http.contract import endpoint
 from web.http.errors import Refusal
 from web.http.services import reading, services

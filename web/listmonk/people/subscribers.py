@@ -9,11 +9,11 @@ from typing import Any
 from flask import Blueprint, Response
 
 from application.people.people import People
+from domain.clock import instant
 from storage.people import directory, people_search
 from storage.people.directory import Recipient
 from storage.people.people_search import ORDERS, SubscriptionRow
 from web.http.access import actor
-from web.http.answers import instant
 from web.http.contract import endpoint
 from web.http.services import reading, services
 from web.http.shapes import page_of

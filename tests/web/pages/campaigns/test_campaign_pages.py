@@ -446,7 +446,7 @@ def test_what_would_fail_or_reach_nobody_is_not_started(
     write(person, lists=[str(world.directory.list("Nobody"))])
     answer = person.post("/campaigns/2/start", "/campaigns/2/start", when="now")
     assert answer.status_code == 400
-    assert "Nobody on its lists can be mailed" in seen(answer.text)
+    assert "nobody on its lists can be mailed" in seen(answer.text)
     assert all(world.application.campaign(number).state is State.DRAFT for number in (1, 2))
 
 
