@@ -14,6 +14,7 @@ from application.installation import Installation
 from domain.campaign.campaign import Campaign
 from domain.campaign.priority import Priority
 from domain.capacity.capacity import LONGEST_VALIDITY
+from domain.clock import instant
 from domain.delivery.waits import (
     Happened,
     Past,
@@ -46,10 +47,12 @@ MOST_LOOKED_INTO = 20
 
 LEAST_PATIENCE = timedelta(seconds=10)
 
-# By the second: what was sent, and of which campaign (0: what was reserved).
+# By the second: attempts, and of which campaign; none for what else only processors write.
 SENT = """
     SELECT min(recorded_at), max(recorded_at), campaign FROM (
-        SELECT recorded_at, ('x' || left(stream_id::text, 8))::bit(32)::bigint AS campaign FROM events
+        SELECT recorded_at, CASE WHEN topic = 'delivery.attempt_started'
+                                 THEN ('x' || left(stream_id::text, 8))::bit(32)::bigint END AS campaign
+        FROM events
         WHERE position > %(after)s AND position <= %(upto)s
           AND topic IN ('delivery.attempt_started', 'delivery.accepted', 'delivery.deferred',
                         'capacity.reserved', 'capacity.returned')
@@ -64,6 +67,22 @@ class WaitHistory:
 
     waits: Sequence[Wait]
     known_until: datetime | None = None
+
+    def fields(self) -> dict[str, Any]:
+        """For programs: the API's names, and values that JSON has."""
+        return {
+            "waits": [
+                {
+                    "since": instant(wait.since),
+                    "until": instant(wait.until),
+                    "code": wait.waiting.code,
+                    "reason": wait.waiting.text,
+                    "onAndOff": wait.on_and_off,
+                }
+                for wait in self.waits
+            ],
+            "waitsKnownUntil": instant(self.known_until),
+        }
 
 
 @dataclass(frozen=True)
@@ -139,8 +158,9 @@ class Waits:
         self.cursor.execute(SENT, {"after": after, "upto": upto})
         rows = self.cursor.fetchall()
         rank = self._rank(campaign, wait.until)
-        ranks = {number: self._rank(number, wait.until) for number in {number for _, _, number in rows} - {0}}
-        return [Sent(since, until, ranks.get(number, rank) < rank) for since, until, number in rows]
+        numbers = {number for _, _, number in rows if number is not None}
+        is_higher = {number: self._rank(number, wait.until) < rank for number in numbers}
+        return [Sent(since, until, is_higher.get(number)) for since, until, number in rows]
 
     def _rank(self, campaign: int, at: datetime) -> int:
         """0 is the highest priority."""

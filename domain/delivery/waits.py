@@ -26,6 +26,8 @@ MOST_WAITS = 40
 _SHORT = (1, 5, 15, 60, 300, 900, 3600, 4 * 3600, 86_400)
 """Seconds; of too many waits, those that are no longer are joined with the one before."""
 
+NO_PROCESSOR = Waiting(Reason.NO_PROCESSOR, detail="the log shows nothing of one")
+HIGHER_PRIORITY = Waiting(Reason.PRIORITY)
 _NO_STATE = CampaignState(state="draft")
 
 
@@ -52,6 +54,10 @@ class Wait:
     until: datetime
     waiting: Waiting
     on_and_off: bool = False
+
+    def __str__(self) -> str:
+        on_and_off = ", on and off" if self.on_and_off else ""
+        return f"{self.waiting.text}{on_and_off}, to {self.until:%Y-%m-%dT%H:%M:%SZ}"
 
     def is_like(self, other: Wait) -> bool:
         return replace(self.waiting, until=None) == replace(other.waiting, until=None)
@@ -210,34 +216,36 @@ class Past:
 
 
 class Sent(NamedTuple):
-    """That something was sent or reserved from `since` to `until`; `is_higher` when it was of a campaign of
-    higher priority."""
+    """That a processor wrote something from `since` to `until`: attempts, `is_higher` when they were of a
+    campaign of higher priority, or anything else (None)."""
 
     since: datetime
     until: datetime
-    is_higher: bool
+    is_higher: bool | None
 
 
-def by_what_was_sent(wait: Wait, sent: Sequence[Sent], patience: timedelta) -> list[Wait]:
-    """What a delivery that was next in line waited for indeed: campaigns of higher priority, or that no
-    processor was there, since for longer than `patience` the log shows nothing of one."""
-    no_processor = Waiting(Reason.NO_PROCESSOR, detail="the log shows nothing of one")
-    priority = Waiting(Reason.PRIORITY)
+def by_what_was_sent(wait: Wait, sent: Iterable[Sent], patience: timedelta) -> list[Wait]:
+    """What a delivery that was next in line waited for indeed: attempts of campaigns of higher priority, or a
+    processor, where the log shows nothing of one for longer than `patience`."""
     found: list[Wait] = []
-    at = wait.since
-    for one in sorted(sent):
-        if one.since - at > patience:
-            _add(found, Wait(since=at, until=one.since, waiting=no_processor))
-        elif one.since > at:
-            between = priority if one.is_higher and found and found[-1].waiting == priority else wait.waiting
-            _add(found, Wait(since=at, until=one.since, waiting=between))
-        since, until = max(at, one.since), min(max(one.until, at), wait.until)
-        if until > since:
-            _add(found, Wait(since=since, until=until, waiting=priority if one.is_higher else wait.waiting))
-        at = max(at, until)
-    if at < wait.until:
-        is_long = wait.until - at > patience
-        _add(found, Wait(since=at, until=wait.until, waiting=no_processor if is_long else wait.waiting))
+
+    def tell(since: datetime, until: datetime, waiting: Waiting) -> datetime:
+        if since < until:
+            _add(found, Wait(since=since, until=until, waiting=waiting))
+        return max(since, until)
+
+    told = active = wait.since
+    for one in sorted(sent, key=lambda one: one.since):
+        if one.since - active > patience:
+            told = tell(tell(told, active, wait.waiting), one.since, NO_PROCESSOR)
+        active = min(max(active, one.until), wait.until)
+        if one.is_higher is not None:
+            told = tell(told, active, HIGHER_PRIORITY if one.is_higher else wait.waiting)
+    if wait.until - active > patience:
+        told = tell(told, active, wait.waiting)
+        tell(told, wait.until, NO_PROCESSOR)
+    else:
+        tell(told, wait.until, wait.waiting)
     return found
 
 

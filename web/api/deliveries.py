@@ -10,8 +10,6 @@ from pydantic import ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from application.queue.deliveries import Deliveries
-from domain.clock import instant
-from domain.delivery.waits import Wait
 from domain.server.availability import Reason
 from web.api.cloud_events import CloudEvent, cloud_event, source
 from web.api.queue_items import QueueItem
@@ -90,18 +88,7 @@ def one(number: int) -> dict[str, Any]:
     return {
         **found.fields(),
         "events": [cloud_event(event, source()) for event in events],
-        "waits": [wait_answer(wait) for wait in waited.waits],
-        "waitsKnownUntil": instant(waited.known_until),
-    }
-
-
-def wait_answer(wait: Wait) -> dict[str, Any]:
-    return {
-        "since": instant(wait.since),
-        "until": instant(wait.until),
-        "code": wait.waiting.code,
-        "reason": wait.waiting.text,
-        "onAndOff": wait.on_and_off,
+        **waited.fields(),
     }
 
 

@@ -7,12 +7,12 @@ from dataclasses import asdict
 from flask import Blueprint, Response, jsonify
 from psycopg2 import Error
 
+from domain.clock import instant
 from projections.following import schema
 from projections.following.schema import log_head
 from storage import processors
 from storage.postgres.pool import PoolClosed, PoolTimeout
 from web.http.access import needs
-from web.http.answers import instant
 from web.http.services import reading
 
 blueprint = Blueprint("health", __name__)

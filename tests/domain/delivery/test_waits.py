@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 from hypothesis import given
@@ -207,7 +208,7 @@ def test_the_past_is_told_as_the_present_was(
     found = waits([Span(hours(0), hours(73), hours(0))], ordered, Past(windows_of))
     assert found[0].since == hours(0)
     assert found[-1].until == hours(73)
-    assert all(a.until == b.since for a, b in zip(found, found[1:], strict=False))
+    assert all(a.until == b.since for a, b in pairwise(found))
     for when in asked:
         past = Past(windows_of)
         for one in ordered:
@@ -269,4 +270,4 @@ def test_too_many_waits_are_told_together_and_none_is_lost(parts: list[tuple[int
     short = condensed(found)
     assert len(short) <= MOST_WAITS
     assert (short[0].since, short[-1].until) == (MONDAY, at)
-    assert all(a.until == b.since for a, b in zip(short, short[1:], strict=False))
+    assert all(a.until == b.since for a, b in pairwise(short))
