@@ -6,6 +6,7 @@ import logging
 import math
 import os
 import threading
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache, partial
 from typing import Any
@@ -136,17 +137,19 @@ class Processor:
         self._attempts.are_over = True
         self._is_stopping.set()
 
-    def stop(self) -> None:
-        """No new attempt; those in flight end and are recorded; what was reserved in vain is returned.
+    def stop(self, has_database: Callable[[], bool] = lambda: True) -> None:
+        """No new attempt; those in flight end and are recorded; what was reserved in vain is returned. All of
+        that takes a minute at most, and no more than seconds once `has_database` says that there is none any
+        more and that none will come back.
 
         The heart beats until the last attempt has ended: nobody may take the processor for dead before.
         """
         self.ask_to_stop()
         self._campaigns.is_stopping = True
         self._hungry.set()
-        self._dispatcher.stop(DRAIN_SECONDS)
+        self._dispatcher.stop(DRAIN_SECONDS, has_database)
         # A round that waits for a database which does not come back would hold the stop up for ever.
-        self._committer.give_up_in(GIVE_UP_SECONDS)
+        self._committer.give_up_in(GIVE_UP_SECONDS if has_database() else 0.0)
         self._schedule.stop()
         self._listener.stop()
         self._suspensions.close()

@@ -112,7 +112,7 @@ def capacity(cursor: Any, now: datetime) -> Capacity:
     policy = policy_of(cursor)
     found = [(one, ServerSettings(**one.settings)) for one in servers.servers(cursor)]
     windows = {one.server: settings.limits.window for one, settings in found if settings.limits.sliding}
-    moment = _Moment(
+    moment = _Shared(
         now=now,
         policy=policy,
         usage=daily_usage.usage_on(cursor, policy.calendar.local_date(now)),
@@ -155,7 +155,7 @@ def policy_of(cursor: Any) -> SendingPolicy:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Moment:
+class _Shared:
     """What is the same for all servers, or is read for all of them at once."""
 
     now: datetime
@@ -171,7 +171,7 @@ class _Moment:
         return self._hours[window]
 
 
-def _available(cursor: Any, moment: _Moment, server: Server, settings: ServerSettings) -> Availability:
+def _available(cursor: Any, moment: _Shared, server: Server, settings: ServerSettings) -> Availability:
     usage = moment.usage.get(server.server)
     limits, in_window = settings.limits, moment.rolling.get(server.server, 0)
     is_full = limits.left_in_window(in_window) == 0

@@ -19,7 +19,7 @@ from postledger.cli.lookup import delivery as named_delivery
 from postledger.cli.output import choice, json_option, print_fields, print_json, print_rows
 from postledger.session import Session
 from projections.queue import queue as projection
-from projections.queue.items import Wanted
+from projections.queue.items import WantedItems
 
 MOST_EVENTS = 10_000
 
@@ -83,10 +83,10 @@ def items_(
 
 def _wanted(
     session: Session, campaign: str | None, statuses: tuple[str, ...], server: str | None, who: str | None
-) -> Wanted:
+) -> WantedItems:
     with session.pool.transaction() as cursor:
         recipients = [recipient(cursor, who).number] if who else None
-    return Wanted(
+    return WantedItems(
         campaign=campaign_number(session, campaign) if campaign else None,
         statuses=[Status(status).number for status in statuses],
         server=server_number(session, server) if server else None,

@@ -10,7 +10,8 @@ from __future__ import annotations
 import logging
 import selectors
 import threading
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 
 from domain.clock import Clock
@@ -30,6 +31,12 @@ log = logging.getLogger(__name__)
 
 FACTS_AT_ONCE = 32
 """So many go to the committer before the loop has gone round, that it need not wait while much is done."""
+
+CUT_OFF_SECONDS = 10.0
+"""What it may take to record attempts that were cut off."""
+
+LOOK_SECONDS = 0.5
+"""How often to look, while stopping, whether there is a database still."""
 
 SOON_SECONDS = 1.0
 """A connection that a server closes after it has been idle for longer was not needed any more."""
@@ -57,7 +64,7 @@ class Dispatcher:
         self._freed: dict[Lane, None] = {}
         self._held: list[Line] = []
         self._holds = False
-        self._is_stopping = False
+        self._is_stopping = self._is_abandoned = False
         self._thread = threading.Thread(target=self._run, name="dispatch", daemon=True)
         self.crashed: BaseException | None = None
 
@@ -68,15 +75,20 @@ class Dispatcher:
         """False before the start, after the stop, and when a defect has shown."""
         return self._thread.is_alive() and self.crashed is None
 
-    def stop(self, patience: float) -> bool:
+    def stop(self, patience: float, has_database: Callable[[], bool]) -> bool:
         """No new attempt; waits for those in flight. After `patience` seconds what is left is cut off
-        and recorded for what it is. True when all ended by themselves."""
+        and recorded for what it is, or at once when there is no database any more that it could be recorded
+        in. True when all ended by themselves."""
         self._call(self._stop)
-        self._thread.join(patience)
+        until, has_future = time.monotonic() + patience, True
+        while self._thread.is_alive() and has_future and time.monotonic() < until:
+            self._thread.join(LOOK_SECONDS)
+            has_future = has_database()
         ended = not self._thread.is_alive()
         if not ended:
             self._call(self._cut_off)
-            self._thread.join(10)
+            self._thread.join(CUT_OFF_SECONDS if has_future else LOOK_SECONDS)
+            self._call(self._abandon)
         self._openers.close()
         return ended
 
@@ -116,7 +128,7 @@ class Dispatcher:
     def _run(self) -> None:
         try:
             next_tick = self._now() + 1
-            while not (self._is_stopping and self._is_drained()):
+            while not (self._is_stopping and (self._is_abandoned or self._is_drained())):
                 self._turn(max(0.0, min(1.0, next_tick - self._now())))
                 if self._holds:
                     self._go_on()
@@ -158,6 +170,10 @@ class Dispatcher:
             self._release(lane)
             for line in list(lane.idle):
                 self._drop(line)
+
+    def _abandon(self) -> None:
+        """What is not recorded by now is left to those who recover it."""
+        self._is_abandoned = True
 
     def _cut_off(self) -> None:
         for lane in self._lanes.values():

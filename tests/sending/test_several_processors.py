@@ -11,7 +11,7 @@ import pytest
 
 from application.queue.deliveries import described
 from postledger.sink.sink import Sink
-from projections.queue.items import Wanted, items
+from projections.queue.items import WantedItems, items
 from tests.sending import ledger
 from tests.sending.world import World, wait_until
 
@@ -115,6 +115,6 @@ def duplicates(sinks: dict[str, Sink]) -> list[str]:
 def reasons(world: World, campaign: int) -> set[str]:
     """Why those wait that wait, without until when."""
     with world.pool.transaction() as cursor:
-        waiting, _ = items(cursor, Wanted(campaign=campaign, statuses=(0,)), 0, 1000)
+        waiting, _ = items(cursor, WantedItems(campaign=campaign, statuses=(0,)), 0, 1000)
         deliveries = described(cursor, waiting, world.clock.now())
     return {str(one.waiting).partition(" until ")[0] for one in deliveries}
