@@ -11,7 +11,7 @@ from subprocess import Popen
 import pytest
 
 from postledger.sink.sink import Sink
-from postledger.sink.sink_rules import Rule
+from postledger.sink.sink_rules import SinkRule
 from tests.sending import ledger
 from tests.sending.world import World, wait_until
 
@@ -19,7 +19,7 @@ PATIENCE = 3.0
 CONNECTIONS = 4
 IS_FENCED = "SELECT fenced FROM processors WHERE pid = %s"
 NUMBER = "SELECT number FROM processors WHERE pid = %s"
-SLOW = Rule("dot", delay=0.05)
+SLOW = SinkRule("dot", delay=0.05)
 
 
 @pytest.fixture
