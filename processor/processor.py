@@ -9,6 +9,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 from eventsourcing.persistence import InfrastructureFactory
@@ -28,6 +29,7 @@ from processor.listener import Listener
 from processor.planner.planning_rounds import Rounds
 from processor.planner.send import Room
 from processor.queueing import Queueing
+from processor.recovery.flight_recorder import FlightRecorder
 from processor.recovery.heartbeat import PATIENCE, Heartbeat
 from processor.recovery.recovery import Recovery, host_name
 from processor.schedule import Schedule
@@ -54,12 +56,13 @@ class Processor:
     log once others have taken it for dead, which they do after `patience`."""
 
     def __init__(self, url: str, pool: Pool, secrets: Secrets, clock: Clock, public_url: str,
-                 *, patience: timedelta = PATIENCE) -> None:  # fmt: skip
+                 *, patience: timedelta = PATIENCE, records: Path | None = None) -> None:  # fmt: skip
         self._pool = pool
         self._clock = clock
         with pool.transaction() as cursor:
             now = processors.database_time(cursor)
             self.number = processors.register(cursor, host_name(), os.getpid(), now)
+        self._recorder = FlightRecorder(records, self.number, now)
         actor = f"processor:{self.number}"
         self._runner = Runner(pool)
         self._follower = Follower(self._runner, on_change=self._on_projected)
@@ -72,7 +75,7 @@ class Processor:
         self._reservations = Reservations(pool, self._committer, actor)
         self._errands = ThreadPoolExecutor(2, thread_name_prefix="errand")
         self._attempts = Attempts(
-            self._gate, self._reservations, self._committer, clock, actor, self._suspend_soon
+            self._gate, self._reservations, self._committer, clock, actor, self._suspend_soon, self._recorder
         )
         self._hungry = threading.Event()
         self._dispatcher = Dispatcher(self._gate, self._attempts, clock, self._hungry)
@@ -80,7 +83,9 @@ class Processor:
         queueing = Queueing(pool, application, self._committer, actor)
         self._campaigns = Campaigns(pool, application, self._runner, queueing, clock, actor)
         self._heartbeat = Heartbeat(pool, self.number, patience)
-        self._recovery = Recovery(pool, self._runner, self._committer, clock, self._heartbeat, self.number)
+        self._recovery = Recovery(
+            pool, self._runner, self._committer, clock, self._heartbeat, self.number, records
+        )
         self._listener = Listener(url, self._on_log, self._on_directory)
         self._schedule = Schedule()
         self._is_planning = False
@@ -149,6 +154,7 @@ class Processor:
         self._errands.shutdown(wait=True)
         self._return_the_rest()
         self._committer.close()
+        self._recorder.close()
         self._follower.stop()
         self._runner.catch_up()
         with self._pool.transaction() as cursor:
@@ -266,7 +272,7 @@ class Processor:
             self._wake()
 
     def _recover(self) -> None:
-        self._recovery.run(resend_unknown=self._gate.view.policy.resend_unknown)
+        self._recovery.run(self._gate.view.policy)
         # What was the share of the dead is somebody's from now on.
         self._beat()
 

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from application.reservations import Reservation
 from domain.delivery.delivery import (
+    BY_POLICY,
     About,
     Accepted,
     AttemptStarted,
@@ -22,6 +23,7 @@ from domain.fact import Fact
 from domain.streams import delivery_stream
 from mail.smtp.transaction import Transaction
 from processor.planner.send import Send
+from processor.recovery.flight_recorder import NO_SLOT
 from storage.log.entries import Entry
 
 EVENTS_A_RESENDING = 3
@@ -30,13 +32,15 @@ EVENTS_A_RESENDING = 3
 
 @dataclass(eq=False, slots=True)
 class Attempt:
-    """`deadline` is the epoch second by which the server has to answer the present stage."""
+    """`deadline` is the epoch second by which the server has to answer the present stage; `slot` its place in
+    the flight record."""
 
     send: Send
     stream: bytes
     reservation: Reservation
     transaction: Transaction
     deadline: float = 0.0
+    slot: int = NO_SLOT
 
     @property
     def version(self) -> int:
@@ -80,7 +84,7 @@ def resent(attempt: Attempt, now: float, retry: RetryPolicy, jitter: float, by: 
         originator_id=_stream(attempt),
         originator_version=attempt.version + 2,
         by=by,
-        reason="policy",
+        reason=BY_POLICY,
         again=round(again, 3),
     )
 

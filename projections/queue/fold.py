@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from domain.delivery.delivery import UNTOUCHED
 from projections.following.batch import STATUS_AFTER, Batch, Event
 from projections.following.projection import Projection
 
@@ -23,7 +24,7 @@ CAMPAIGN = (
 )
 
 # `server` is the last one tried, 0 for none. `version` is the delivery stream's last. `attempts` counts
-# since the delivery was last put in the queue, without those that were put back because of the server.
+# since the delivery was last put in the queue, without those that left the e-mail untouched.
 # A row with status 0 in a cancelled campaign is cancelled: cancelling changes one row, not a million.
 # The vacuum settings keep short what a scan of the due ones has to step over.
 QUEUE = """
@@ -93,9 +94,11 @@ SCRATCH = """
     DELETE FROM moves
 """
 
+NOT_COUNTED = ", ".join(f"'{about}'" for about in UNTOUCHED)
+
 # What the batch means for each delivery in it, so that its row is written once. Version and status go
 # into one number to find the last one in one pass; version and server likewise.
-TOUCHED = """
+TOUCHED = f"""
     INSERT INTO touched
     WITH requeues AS (
         SELECT campaign, number, max(version) AS version FROM batch
@@ -106,12 +109,12 @@ TOUCHED = """
                (max(b.version::bigint << 32 | b.server) FILTER (WHERE b.status = 1)
                    & 4294967295)::integer AS server,
                count(*) FILTER (WHERE b.status = 1 AND (r.version IS NULL OR b.version > r.version))
-                   - count(*) FILTER (WHERE b.status = 0 AND b.about = 'server'
+                   - count(*) FILTER (WHERE b.status = 0 AND b.about IN ({NOT_COUNTED})
                                       AND (r.version IS NULL OR b.version > r.version)) AS attempts,
                count(r.version) > 0 AS requeued,
                max(b.version) FILTER (WHERE b.status = 0) AS due_version,
                max(b.at) AS changed_at,
-               min(b.at) FILTER (WHERE b.status = 0 AND b.about <> 'server'
+               min(b.at) FILTER (WHERE b.status = 0 AND b.about NOT IN ({NOT_COUNTED})
                                  AND (r.version IS NULL OR b.version > r.version)) AS first_failed_at,
                max(b.version) FILTER (WHERE b.reply IS NOT NULL AND b.topic <> 'delivery.requeued')
                    AS error_version
@@ -129,7 +132,7 @@ TOUCHED = """
                         AND d.version = ends.due_version
     LEFT JOIN refusals e ON e.campaign = ends.campaign AND e.number = ends.number
                         AND e.version = ends.error_version
-"""
+"""  # noqa: S608
 
 LEAVING = """
     INSERT INTO moves

@@ -18,6 +18,7 @@ from domain.capacity.capacity import Reserved
 from domain.clock import SystemClock
 from domain.delivery.delivery import Accepted, AttemptStarted
 from domain.fact import Fact
+from domain.policy import SendingPolicy
 from domain.streams import audience_stream, capacity_stream, delivery_stream
 from processor.recovery.heartbeat import Heartbeat
 from processor.recovery.recovery import Recovery, host_name
@@ -84,7 +85,7 @@ class Member:
         self.say(*facts)
 
     def recover(self, *, resend_unknown: bool = False) -> int:
-        return self.recovery.run(resend_unknown=resend_unknown)
+        return self.recovery.run(SendingPolicy(resend_unknown=resend_unknown))
 
 
 class Members:
@@ -195,7 +196,7 @@ def test_two_that_recover_at_a_time_return_a_reservation_once(members: Members, 
 
     Recovery(
         pool, Runner(pool), Overtaken(), SystemClock(), one.heartbeat, one.number,  # type: ignore[arg-type]
-    ).run(resend_unknown=False)  # fmt: skip
+    ).run(SendingPolicy())  # fmt: skip
     assert returns(pool) == [(1, 5)]
 
 
@@ -215,7 +216,7 @@ def test_others_may_use_the_server_while_a_reservation_is_returned(members: Memb
 
     Recovery(
         pool, Runner(pool), Overtaken(), SystemClock(), one.heartbeat, one.number,  # type: ignore[arg-type]
-    ).run(resend_unknown=False)  # fmt: skip
+    ).run(SendingPolicy())  # fmt: skip
     assert returns(pool) == [(1, 5)]
 
 
