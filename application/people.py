@@ -250,7 +250,7 @@ def _rewritten(cursor: Any, person: directory.Recipient, changes: Mapping[str, A
     differing = [name for name in FIELDS if after[name] != before[name]]
     if not differing:
         return []
-    people_writing.write(cursor, person.number, after)
+    people_writing.write(cursor, person, after)
     return [Told(person_stream(person.number), PersonChanged, {"fields": differing})]
 
 

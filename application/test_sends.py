@@ -122,7 +122,11 @@ class Trials:
         reservations: Reservations,
     ) -> dict[str, Trial]:
         done: dict[str, Trial] = {}
-        skeleton = self._composer.for_server(server.settings.from_email)
+        try:
+            skeleton = self._composer.for_server(server.settings.from_email)
+        except MessageError as error:
+            name = server.settings.name
+            return {address: Trial(address, "not sent", str(error), name) for address in people}
         connection: Connection | None = None
         for address, (person, number) in people.items():
             try:

@@ -16,7 +16,7 @@ from projections.following.runner import Runner
 from storage import content
 from storage.log.factory import LogFactory
 from storage.numbers import next_campaign, next_server
-from storage.people import directory
+from storage.people import lists
 from storage.postgres.embedded import EmbeddedServer
 from storage.postgres.pool import Pool
 from storage.secrets import new_key
@@ -63,7 +63,7 @@ class Installation:
 
     def add_people(self, count: int) -> int:
         with self.pool.transaction() as cursor:
-            people = directory.create_list(cursor, f"List of {count}")
+            people = lists.create(cursor, {"name": f"List of {count}"})
             cursor.execute(PEOPLE, (count, people))
         self.analyse("recipients", "subscriptions")
         return people

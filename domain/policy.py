@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from dataclasses import fields as fields_of
 from datetime import date
 from functools import cached_property
 from typing import Any, ClassVar
-from urllib.parse import urlsplit
 
 from domain import fields
+from domain.addresses.mailbox import LONGEST as LONGEST_MAILBOX
 from domain.addresses.mailbox import parse_mailbox
+from domain.addresses.public_url import LONGEST as LONGEST_URL
+from domain.addresses.public_url import parse_public_url
 from domain.calendar import Calendar, parse_timezone, parse_windows
 from domain.capacity.plan import Strategy
 from domain.fact import Fact
@@ -21,8 +22,6 @@ from domain.streams import policy_stream
 _WEEK = (1, 2, 3, 4, 5, 6, 7)
 _DAY = 86_400
 _MOST_HOLIDAYS = 500
-_url_text = re.compile(r"[A-Za-z0-9:/._~%\[\]-]+").fullmatch
-"""Without a user's name, a query or a fragment."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,24 +134,15 @@ def _date(value: object, field: str) -> str:
 
 
 def _default_from(value: object, field: str) -> str:
-    text = fields.text(value, field, longest=320).strip()
+    text = fields.text(value, field, longest=LONGEST_MAILBOX)
     if text:
         parse_mailbox(text, field)
     return text
 
 
 def _public_address(value: object, field: str) -> str:
-    text = fields.text(value, field, longest=200).strip().rstrip("/")
-    if not text:
-        return ""
-    try:
-        parts = urlsplit(text)
-        is_sound = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        is_sound = False
-    if not is_sound or not _url_text(text):
-        fields.refuse(field, "an address like https://post.example.com is expected")
-    return text
+    text = fields.text(value, field, longest=LONGEST_URL)
+    return str(parse_public_url(text, field)) if text else ""
 
 
 def _between(least: int, most: int) -> Any:

@@ -14,6 +14,9 @@ from urllib.parse import urlsplit
 import psycopg2
 from psycopg2.extensions import make_dsn, parse_dsn
 
+from domain.addresses.host_name import AddressError
+from domain.addresses.public_url import PublicUrl
+
 DEFAULT_FILE = "postledger.toml"
 HIDDEN = "(hidden)"
 LOG_LEVELS = ("debug", "info", "warning", "error")
@@ -193,15 +196,13 @@ def _proxies(value: Any, _base: Path) -> int:
 
 
 def _public_url(value: Any, base: Path) -> str:
-    text = _text(value, base).rstrip("/")
-    parts = urlsplit(text)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-        raise ValueError(
-            "must be the address under which people reach the pages, such as https://post.example.com"
-        )
-    if parts.username or parts.password or not text.isprintable() or " " in text:
-        raise ValueError("must hold neither a user name nor spaces")
-    return text
+    text = _text(value, base)
+    if "@" in text:
+        raise ValueError("must not hold a user name")
+    try:
+        return str(PublicUrl.parse(text))
+    except AddressError as error:
+        raise ValueError(f"is where people reach the pages: {error}") from None
 
 
 def _issuer(value: Any, base: Path) -> str:

@@ -9,13 +9,13 @@ from collections.abc import Callable
 
 import psycopg2
 
+from storage.people import directory_news
 from storage.postgres.outage import OUTAGE
 from storage.postgres.pool import open_connection
 
 log = logging.getLogger(__name__)
 
 LOG_CHANNEL = "postledger_log"
-DIRECTORY_CHANNEL = "postledger_directory"
 
 RECONNECT_SECONDS = 1.0
 
@@ -60,7 +60,7 @@ class Listener:
             connection.autocommit = True
             with connection.cursor() as cursor:
                 cursor.execute(f"LISTEN {LOG_CHANNEL}")
-                cursor.execute(f"LISTEN {DIRECTORY_CHANNEL}")
+                cursor.execute(f"LISTEN {directory_news.CHANNEL}")
             self._on_directory(None)
             self._on_log()
             while not self._is_stopping.is_set():
@@ -78,6 +78,6 @@ class Listener:
             if notice.channel == LOG_CHANNEL:
                 is_log_news = True
             else:
-                self._on_directory(int(notice.payload) if notice.payload.isdigit() else None)
+                self._on_directory(directory_news.recipient_of(notice.payload))
         if is_log_news:
             self._on_log()

@@ -112,7 +112,7 @@ class Gate:
                 self.view = self._view(now)
 
     def skeleton(self, campaign: int, server: int) -> Skeleton | None:
-        """None when the campaign is not tracked any more; never touches the database."""
+        """None when the campaign is not tracked any more; never touches the database. Raises SenderError."""
         kept = self._composers.get(campaign)
         if kept is None:
             return None

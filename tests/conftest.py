@@ -107,12 +107,34 @@ def _databases() -> Iterator[Databases]:
             databases.drop_template()
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--quick", action="store_true", help="only what needs no database, browser or process")
+
+
+SLOW_PARTS = frozenset({"databases", "browser"})
+"""Fixtures that start a program."""
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not config.getoption("quick"):
+        return
+    slow = [
+        item
+        for item in items
+        if SLOW_PARTS & set(getattr(item, "fixturenames", ())) or item.get_closest_marker("starts_processes")
+    ]
+    config.hook.pytest_deselected(items=slow)
+    items[:] = [item for item in items if item not in set(slow)]
+
+
 _shared: dict[str, Any] = {}
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
     """With pytest-xdist the controlling process runs the server, and every worker is told where."""
+    if node.config.getoption("quick"):
+        return
     if not _shared:
         _shared["context"] = _databases()
         _shared["databases"] = _shared["context"].__enter__()

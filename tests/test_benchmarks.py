@@ -9,6 +9,8 @@ import pytest
 
 from benchmarks import __main__ as benchmarks
 
+pytestmark = pytest.mark.starts_processes
+
 
 @pytest.mark.parametrize("name", benchmarks.NAMES)
 def test_every_benchmark_that_is_named_can_be_run(name: str) -> None:

@@ -16,6 +16,8 @@ import pytest
 
 from tests.installation import PATIENCE, Running, environment, processes_of, wait_until
 
+pytestmark = pytest.mark.starts_processes
+
 COUNTED = {"recipients", "sent_per_server", "failed", "unknown", "duplicates", "seconds"}
 NUMBER = re.compile(r"reader(\d+)@example\.com")
 

@@ -15,8 +15,10 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.starts_processes
+
 ROOT = Path(__file__).parent.parent
-PACKAGES = ("domain", "storage", "projections", "processor", "web", "postledger")
+PACKAGES = ("domain", "mail", "storage", "projections", "application", "processor", "web", "postledger")
 BESIDE = ("setup.cfg", "pyproject.toml", "MANIFEST.in", "README.md", "LICENSE")
 
 

@@ -16,6 +16,8 @@ from postledger.sink.sink import Sink
 from tests.installation import PATIENCE, Running, processes_of, wait_until
 from tests.sending.world import World
 
+pytestmark = pytest.mark.starts_processes
+
 
 @pytest.fixture
 def served(tmp_path: Path) -> Iterator[Running]:

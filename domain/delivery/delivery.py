@@ -45,20 +45,27 @@ BY_POLICY = "policy"
 @dataclass(frozen=True, kw_only=True)
 class AttemptStarted(Fact):
     """Committed before MAIL FROM. `reservation` is the version of Reserved in the server's capacity
-    stream; `remaining` is the server's capacity when it was chosen, None for an unlimited one alone."""
+    stream; `remaining` is the server's capacity when it was chosen, None for an unlimited one alone.
+    `id_domain` is that of the Message-ID, named by the first attempt alone, where it is not the server's
+    first (docs/decisions/0002-message-id.md)."""
 
     TOPIC: ClassVar[str] = "delivery.attempt_started"
     server: int
     reservation: int
     remaining: int | None = None
+    id_domain: str | None = None
 
     def state(self) -> str:
-        return self.state_of(self.by, self.server, self.reservation, self.remaining)
+        return self.state_of(self.by, self.server, self.reservation, self.remaining, self.id_domain)
 
     @staticmethod
-    def state_of(by: str, server: int, reservation: int, remaining: int | None) -> str:
+    def state_of(
+        by: str, server: int, reservation: int, remaining: int | None, id_domain: str | None = None
+    ) -> str:
         """As every fact's, without the fact: there is one of these for each e-mail."""
         rest = "" if remaining is None else f',"remaining":{remaining}'
+        if id_domain is not None:
+            rest += f',"id_domain":{encode_basestring(id_domain)}'
         return f'{{"by":{encode_basestring(by)},"server":{server},"reservation":{reservation}{rest}}}'
 
 

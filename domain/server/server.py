@@ -11,6 +11,8 @@ from uuid import UUID
 from eventsourcing.domain import Aggregate, event
 
 from domain import fields
+from domain.addresses.host_name import AddressError
+from domain.addresses.mailbox import Mailbox
 from domain.calendar import Calendar
 from domain.capacity.capacity import Limits
 from domain.server.settings import ServerSettings
@@ -26,6 +28,9 @@ class Suspension:
 
 
 class SmtpServer(Aggregate):
+    """`first_domain` is that of the From address with which it was added, None for one that cannot be used:
+    Message-IDs have it, whatever becomes of the From address (docs/decisions/0002-message-id.md)."""
+
     TOPIC: ClassVar[str] = "server"
 
     class Event(Aggregate.Event):
@@ -76,6 +81,7 @@ class SmtpServer(Aggregate):
     def __init__(self, number: int, settings: dict[str, Any]) -> None:
         self.number = number
         self.settings = ServerSettings(**settings)
+        self.first_domain = _domain_of(self.settings.from_email)
         self.suspension: Suspension | None = None
 
     def is_enabled(self) -> bool:
@@ -166,3 +172,10 @@ class SmtpServer(Aggregate):
     @event(PasswordChanged)
     def _password_changed(self, removed: bool) -> None:
         """Nothing of it is kept here."""
+
+
+def _domain_of(from_email: str) -> str | None:
+    try:
+        return Mailbox.parse(from_email).address.domain
+    except AddressError:
+        return None

@@ -10,7 +10,8 @@ from ipaddress import ip_address
 from typing import Any, Self
 
 from domain import fields
-from domain.addresses.mailbox import Mailbox, is_host, parse_mailbox
+from domain.addresses.host_name import is_host
+from domain.addresses.mailbox import Mailbox, parse_mailbox
 from domain.calendar import EVERY_DAY, Calendar, parse_windows
 from domain.capacity.capacity import LONGEST_WINDOW, Limits
 
@@ -78,6 +79,7 @@ class ServerSettings:
 
     @property
     def mailbox(self) -> Mailbox:
+        """Raises Refused for a From address that an earlier release took and this one does not."""
         return parse_mailbox(self.from_email, "from_email")
 
     @property

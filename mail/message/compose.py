@@ -9,15 +9,15 @@ Everything here is safe to share among threads.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
 
+from domain.addresses.host_name import AddressError
+from domain.addresses.mailbox import Mailbox
+from domain.addresses.public_url import PublicUrl
 from domain.delivery.unsubscribe_token import SHORTEST_KEY
-from mail.message.address import sender
 from mail.message.headers import Headers, refuse_line_ends
 from mail.message.skeleton import Compiled, Part, Recipient, Skeleton
 from mail.template.render import (
@@ -26,13 +26,12 @@ from mail.template.render import (
     TRANSACTIONAL_NAMES,
     Limits,
     MessageError,
+    SenderError,
     Template,
     TemplateError,
 )
 
 __all__ = ["CampaignContent", "Composer", "Recipient", "Skeleton", "check"]
-
-_url_text = re.compile(r"https?://[!-~]+").fullmatch
 
 
 class CampaignContent(NamedTuple):
@@ -53,13 +52,14 @@ class CampaignContent(NamedTuple):
 
 class Composer:
     """`token_key` signs unsubscribe links (the newest of the keys in force). Raises MessageError for content
-    that no message can be made of, ValueError for an unusable URL or key."""
+    that no message can be made of and for an unusable URL, ValueError for an unusable key."""
 
     def __init__(
         self, campaign: CampaignContent, public_url: str, token_key: bytes, limits: Limits = LIMITS
     ) -> None:
         if len(token_key) < SHORTEST_KEY:
             raise ValueError(f"a key of unsubscribe tokens has at least {SHORTEST_KEY} bytes")
+        url = _public_url(public_url)
         refuse_line_ends("Subject", campaign.subject)
         names = TRANSACTIONAL_NAMES if campaign.transactional else NAMES
         headers = Headers(campaign.headers, names)
@@ -74,16 +74,19 @@ class Composer:
             subject=Template("subject", campaign.subject, limits=limits, names=names),
             parts=_parts(campaign, limits, names),
             headers=headers,
-            list_fields="" if campaign.transactional else _list_fields(_host(public_url), headers),
-            unsubscribe_url=public_url.rstrip("/") + "/unsubscribe/",
+            list_fields="" if campaign.transactional else _list_fields(url.host, headers),
+            unsubscribe_url=f"{url}/unsubscribe/",
             boundary=f"=_postledger_{campaign.uuid}",
             token_key=token_key,
             transactional=campaign.transactional,
         )
 
     def for_server(self, from_email: str) -> Skeleton:
-        """`from_email` decides From, envelope sender and Message-ID domain. Raises AddressError."""
-        return Skeleton(self._compiled, sender(from_email))
+        """`from_email` decides From and envelope sender. Raises SenderError."""
+        try:
+            return Skeleton(self._compiled, Mailbox.parse(from_email))
+        except AddressError as error:
+            raise SenderError(f"the From address of the server cannot be used: {error}") from None
 
 
 def check(
@@ -115,11 +118,11 @@ def _parts(campaign: CampaignContent, limits: Limits, names: frozenset[str]) -> 
     return tuple(parts)
 
 
-def _host(public_url: str) -> str:
-    parts = urlsplit(public_url) if _url_text(public_url) else None
-    if parts is None or not parts.hostname or parts.query or parts.fragment or "<" in public_url:
-        raise ValueError("the public URL is like https://mail.example.com or https://example.com/postledger")
-    return parts.hostname
+def _public_url(text: str) -> PublicUrl:
+    try:
+        return PublicUrl.parse(text)
+    except AddressError as error:
+        raise MessageError(f"the public URL cannot be used: {error}") from None
 
 
 def _list_fields(host: str, headers: Headers) -> str:
@@ -131,7 +134,7 @@ def _list_fields(host: str, headers: Headers) -> str:
     """
     fields = ""
     if "list-id" not in headers.names:
-        fields += f"List-Id: <campaigns.{host.strip('[]').replace(':', '-')}>\r\n"
+        fields += f"List-Id: <campaigns.{host.replace(':', '-')}>\r\n"
     if "precedence" not in headers.names:
         fields += "Precedence: bulk\r\n"
     return fields

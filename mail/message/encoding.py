@@ -9,12 +9,16 @@ from __future__ import annotations
 import re
 import struct
 from binascii import b2a_base64, b2a_qp
+from collections.abc import Iterable
 from functools import lru_cache
+
+from domain.addresses.mailbox import Mailbox
 
 LONGEST_LINE = 998
 PREFERRED_LINE = 78
 """RFC 5322, section 2.1.1; both without the CRLF."""
 
+FOLD = "\r\n "
 _BYTES_A_WORD = 45
 _OVERHEAD_OF_WORD = len("=?utf-8?b??=")
 _LONGEST_WORD_LINE = 76  # RFC 2047, section 2
@@ -49,19 +53,32 @@ def field(name: str, value: str) -> str:
 
 def mailbox_field(name: str, display_name: str, address: str) -> str:
     """A header field with one mailbox (RFC 5322, section 3.4). `address` is as it is on the wire."""
+    return f"{name}: {_mailbox(display_name, address, len(name) + 2)}\r\n"
+
+
+def mailboxes_field(name: str, mailboxes: Iterable[Mailbox]) -> str:
+    """A header field with a list of them, one a line."""
+    used = len(name) + 2
+    return (
+        f"{name}: {f',{FOLD}'.join(_mailbox(one.display, str(one.address), used) for one in mailboxes)}\r\n"
+    )
+
+
+def _mailbox(display_name: str, address: str, used: int) -> str:
+    """`used` columns of its first line are taken."""
     display_name = one_line(display_name)
     if not display_name:
-        return f"{name}: {address}\r\n"
+        return address
     if not display_name.isascii() or len(display_name) > _LONGEST_PLAIN_NAME or "=?" in display_name:
-        phrase = _words(display_name, len(name) + 2)
+        phrase = _words(display_name, used)
     elif _atoms(display_name):
         phrase = display_name
     else:
         escaped = display_name.replace("\\", "\\\\").replace('"', '\\"')
         phrase = f'"{escaped}"'
-    last_line = len(phrase) - phrase.rfind("\n") + len(name) + len(address) + 5
+    last_line = len(phrase) - phrase.rfind("\n") + used + len(address) + 3
     fold = "\r\n" if last_line > PREFERRED_LINE else ""
-    return f"{name}: {phrase}{fold} <{address}>\r\n"
+    return f"{phrase}{fold} <{address}>"
 
 
 def _folded(start: str, value: str) -> list[str]:

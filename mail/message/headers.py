@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from email.errors import HeaderParseError
-from email.headerregistry import UnstructuredHeader
-from email.message import EmailMessage
-from email.policy import SMTP
 from typing import Any
 
-from mail.message.encoding import LONGEST_LINE, PREFERRED_LINE, field, one_line
+from domain.addresses.host_name import AddressError
+from domain.addresses.mailbox import parse_mailboxes
+from mail.message.encoding import field, mailboxes_field, one_line
 from mail.template.render import NAMES, MessageError, Template
 
 RESERVED = frozenset(
@@ -39,8 +37,10 @@ RESERVED = frozenset(
 )
 UNSUBSCRIBING = frozenset({"list-unsubscribe", "list-unsubscribe-post"})
 _name = re.compile(r"[!-9;-~]{1,64}").fullmatch  # RFC 5322, section 3.6.8
-_MALFORMED = (ValueError, HeaderParseError, LookupError, AttributeError, TypeError)
-"""The library's parser fails in all these ways on what it cannot read."""
+OF_MAILBOXES = frozenset({"reply-to"})
+"""What holds a list of mailboxes (RFC 5322, section 3.6.2); all others are text."""
+ONCE = frozenset({"in-reply-to", "references", "reply-to"})
+"""What a message has one of at most (section 3.6)."""
 _unsafe = re.compile(r"[\r\n\x00]").search
 
 
@@ -64,22 +64,24 @@ class Headers:
         *,
         unsubscribing: bool = False,
     ) -> None:
-        self.names = frozenset(name.lower() for name, _ in fields)
+        names = [name.lower() for name, _ in fields]
+        self.names = frozenset(names)
         self.fixed = ""
         self._templates: list[tuple[str, Template]] = []
-        checked = EmailMessage(policy=SMTP)
         for name, value in fields:
             _check(name, value, UNSUBSCRIBING if unsubscribing else frozenset())
+            if name.lower() in ONCE and names.count(name.lower()) > 1:
+                raise HeaderError(name, "it can be given once only")
             template = Template(f"header {name}", value, names=offered)
             if template.is_fixed:
-                self.fixed += _fixed_field(checked, name, template.source)
+                self.fixed += _field(name, template.source)
             else:
                 self._templates.append((name, template))
 
     def render(self, names: dict[str, Any]) -> str:
         if not self._templates:
             return self.fixed
-        rendered = [_rendered_field(name, template.render(names)) for name, template in self._templates]
+        rendered = [_field(name, template.render(names)) for name, template in self._templates]
         return self.fixed + "".join(rendered)
 
 
@@ -97,36 +99,12 @@ def _check(name: str, value: str, allowed: frozenset[str]) -> None:
     refuse_line_ends(name, value)
 
 
-def _fixed_field(checked: EmailMessage, name: str, value: str) -> str:
-    try:
-        checked[name] = value
-    except _MALFORMED as error:
-        raise HeaderError(name, f"the value is malformed: {error}") from error
-    header: Any = checked.get_all(name, [])[-1]
-    if header.defects:
-        raise HeaderError(name, f"the value is malformed: {header.defects[0]}")
-    return _by_kind(header, value)
-
-
-def _rendered_field(name: str, value: str) -> str:
+def _field(name: str, value: str) -> str:
+    """With its CRLF. Raises HeaderError, which does not quote the value. A list of nobody is left out."""
     value = one_line(value)
-    if value.isascii() and len(name) + len(value) <= PREFERRED_LINE - 2 and "=?" not in value:
-        return f"{name}: {value}\r\n"
+    if name.lower() not in OF_MAILBOXES:
+        return field(name, value)
     try:
-        return _by_kind(SMTP.header_factory(name, value), value)
-    except _MALFORMED as error:
-        # Not chained: the cause may quote what was put in.
-        raise HeaderError(name, f"the rendered value cannot be written ({type(error).__name__})") from None
-
-
-def _by_kind(header: Any, value: str) -> str:
-    """A field of addresses, identifiers or parameters has places where it may not be folded or encoded: the
-    library knows them."""
-    if issubclass(type(header), UnstructuredHeader):
-        return field(header.name, value)
-    if value.isascii() and len(header.name) + len(value) <= LONGEST_LINE - 2 and "=?" not in value:
-        return f"{header.name}: {value}\r\n"
-    folded: str = header.fold(policy=SMTP)
-    if not folded.isascii():
-        raise HeaderError(header.name, "an address has a part before the @ that is not ASCII")
-    return folded
+        return mailboxes_field(name, parse_mailboxes(value)) if value else ""
+    except AddressError as error:
+        raise HeaderError(name, f"it is not one address or several with commas between: {error}") from None

@@ -8,9 +8,11 @@ from email.utils import format_datetime
 from hashlib import sha256
 from typing import Any, NamedTuple
 
+from domain.addresses.email_address import needs_smtputf8, on_the_wire
+from domain.addresses.host_name import AddressError
+from domain.addresses.mailbox import Mailbox
 from domain.campaign.transactional import Particulars
 from domain.delivery.unsubscribe_token import token
-from mail.message.address import Sender, needs_smtputf8, on_the_wire
 from mail.message.encoding import body, field, mailbox_field
 from mail.message.headers import Headers, refuse_line_ends
 from mail.template.render import TRANSACTIONAL_NAMES, MessageError, Template, names_for
@@ -77,15 +79,15 @@ class _Second(NamedTuple):
 
 
 class Skeleton:
-    """`envelope_from` is for MAIL FROM, `from_domain` the default domain of Message-IDs."""
+    """`envelope_from` is for MAIL FROM, `from_domain` its domain."""
 
-    def __init__(self, compiled: Compiled, sender: Sender) -> None:
+    def __init__(self, compiled: Compiled, sender: Mailbox) -> None:
         self._compiled = compiled
         self._sender = sender
         self._campaign = {**compiled.names, "from_email": _written(sender)}
-        self.envelope_from = sender.address
-        self.from_domain = sender.domain
-        self._from_field = mailbox_field("From", sender.name, sender.address)
+        self.envelope_from = str(sender.address)
+        self.from_domain = sender.address.domain
+        self._from_field = mailbox_field("From", sender.display, self.envelope_from)
         self._closing_fields = _closing_fields(compiled)
         self._delimiter = f"\r\n--{compiled.boundary}\r\n".encode("ascii")
         self._closing_delimiter = f"\r\n--{compiled.boundary}--\r\n".encode("ascii")
@@ -105,7 +107,7 @@ class Skeleton:
         names = self._names(recipient, compiled.unsubscribe_url + opaque, today)
         header = (
             f"{date_field}{self._from_field}"
-            f"{mailbox_field('To', recipient.name, on_the_wire(recipient.email))}"
+            f"{mailbox_field('To', recipient.name, self.envelope_to(recipient))}"
             f"{self._fixed_subject or field('Subject', compiled.subject.render(names))}"
             f"Message-ID: <{self.message_id(recipient, id_domain)}>\r\n"
             f"{'' if compiled.transactional else _unsubscribe_field(compiled, opaque)}"
@@ -124,8 +126,11 @@ class Skeleton:
         return f"c{campaign}.r{recipient.number}.{seal}@{id_domain or self.from_domain}"
 
     def envelope_to(self, recipient: Recipient) -> str:
-        """For RCPT TO: the address with its domain in A-labels. Raises AddressError."""
-        return on_the_wire(recipient.email)
+        """For RCPT TO: the address with its domain in A-labels. Raises MessageError."""
+        try:
+            return on_the_wire(recipient.email)
+        except AddressError as error:
+            raise MessageError(f"the recipient's address cannot be used: {error}") from None
 
     def needs_smtputf8(self, recipient: Recipient) -> bool:
         """Only a server with SMTPUTF8 and 8BITMIME can take this recipient's message."""
@@ -144,7 +149,7 @@ class Skeleton:
         compiled = self._compiled
         names = self._names(recipient, f"{compiled.unsubscribe_url}check", self._date_of(at)[1])
         steps: list[Callable[[], object]] = [
-            lambda: on_the_wire(recipient.email),
+            lambda: self.envelope_to(recipient),
             lambda: compiled.subject.render(names),
             lambda: compiled.headers.render(names),
             *(lambda part=part: part.template.render(names) for part in compiled.parts),
@@ -205,8 +210,8 @@ class Skeleton:
         return names_for(subscriber, self._campaign, unsubscribe_url=unsubscribe_url, today=today)
 
 
-def _written(sender: Sender) -> str:
-    return f"{sender.name} <{sender.address}>" if sender.name else sender.address
+def _written(sender: Mailbox) -> str:
+    return f"{sender.display} <{sender.address}>" if sender.display else str(sender.address)
 
 
 def _without_texts(recipient: Recipient) -> Recipient:

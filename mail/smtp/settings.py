@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from typing import Any
 
+from domain.addresses.host_name import AddressError, host_in_ascii
+
 TLS_TYPES = ("none", "STARTTLS", "TLS")
 AUTH_PROTOCOLS = ("none", "plain", "login", "cram")
+_NAMES = ("host", "hello_hostname")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,4 +37,14 @@ class SmtpSettings:
         """From all the settings of a server, as its events have them."""
         if isinstance(settings, SmtpSettings):
             return settings
-        return cls(**{field.name: settings[field.name] for field in fields(cls) if field.name in settings})
+        known = {field.name: settings[field.name] for field in fields(cls) if field.name in settings}
+        return cls(**{**known, **{name: _in_ascii(known[name]) for name in _NAMES if name in known}})
+
+
+def _in_ascii(name: str) -> str:
+    """As DNS and EHLO have it. What is none is left to fail where it is used, as a server's trouble."""
+    if name.isascii():
+        return name
+    with suppress(AddressError):
+        return host_in_ascii(name.removesuffix("."), underscores=True)
+    return name

@@ -37,6 +37,10 @@ class MessageError(Exception):
     """A message cannot be made. Holds no personal data: it may be recorded and shown."""
 
 
+class SenderError(MessageError):
+    """The server's From address cannot be used, whatever the message."""
+
+
 class TemplateError(MessageError):
     """`part` is subject, text, html or `header NAME`; `line` is that of the source, None when unknown."""
 

@@ -36,7 +36,7 @@ from projections.following.runner import Runner
 from storage import content
 from storage.log.factory import LogFactory
 from storage.numbers import next_campaign, next_server
-from storage.people import directory, recipients_import
+from storage.people import lists, recipients_import
 from storage.postgres.embedded import EmbeddedServer
 from storage.postgres.pool import Pool
 
@@ -163,7 +163,7 @@ class Demo:
 
     def import_people(self) -> None:
         with self._pool.transaction() as cursor, (SAMPLE / "people.csv").open("rb") as file:
-            self._list = directory.create_list(cursor, "Readers")
+            self._list = lists.create(cursor, {"name": "Readers"})
             options = recipients_import.Options(lists=[self._list], subscription="confirmed")
             self.recipients = recipients_import.import_csv(cursor, file, options).imported
 

@@ -41,7 +41,7 @@ from storage import content
 from storage.log.committer import Committer
 from storage.log.factory import LogFactory
 from storage.numbers import next_campaign, next_server
-from storage.people import directory
+from storage.people import lists
 from storage.postgres.pool import Pool
 from storage.secrets import Secrets, new_key
 
@@ -144,7 +144,7 @@ class Simulation:
                 server = next_server(cursor)
             self._application.add_server(number=server, settings=_settings(number, options), by=ACTOR)
         with self._pool.transaction() as cursor:
-            people = directory.create_list(cursor, "Everybody")
+            people = lists.create(cursor, {"name": "Everybody"})
             cursor.execute(PEOPLE, (options.recipients, people))
             campaign, text = next_campaign(cursor), content.keep(cursor, "Hello")
         self._application.create_campaign(

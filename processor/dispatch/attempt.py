@@ -32,14 +32,15 @@ EVENTS_A_RESENDING = 3
 
 @dataclass(eq=False, slots=True)
 class Attempt:
-    """`deadline` is the epoch second by which the server has to answer the present stage; `slot` its place in
-    the flight record."""
+    """`deadline` is the epoch second by which the server has to answer the present stage; `id_domain` the
+    Message-ID's domain where this attempt has to say it; `slot` its place in the flight record."""
 
     send: Send
     stream: bytes
     reservation: Reservation
     transaction: Transaction
     deadline: float = 0.0
+    id_domain: str | None = None
     slot: int = NO_SLOT
 
     @property
@@ -53,7 +54,9 @@ class Attempt:
 
 def started(attempt: Attempt, by: str) -> Entry:
     send = attempt.send
-    state = AttemptStarted.state_of(by, send.server, attempt.reservation.version, send.remaining)
+    state = AttemptStarted.state_of(
+        by, send.server, attempt.reservation.version, send.remaining, attempt.id_domain
+    )
     return attempt.stream, send.version + 1, AttemptStarted.TOPIC, state.encode()
 
 

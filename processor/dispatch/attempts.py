@@ -76,7 +76,11 @@ class Attempts:
         if send.not_mailable is not None:
             self._record([facts.suppressed(send, send.not_mailable, self._actor).entry()], send)
             return None
-        skeleton = self._gate.skeleton(send.campaign, send.server)
+        try:
+            skeleton = self._gate.skeleton(send.campaign, send.server)
+        except MessageError as error:
+            self._not_through_here(send, str(error))
+            return None
         reservation = self._reservations.take(send.server, now) if skeleton else None
         if skeleton is None or reservation is None:
             self.in_hand.release(send.key)
@@ -84,26 +88,28 @@ class Attempts:
         try:
             message = skeleton.message(send.person, self._clock.now(), send.id_domain)
             address = skeleton.envelope_to(send.person)
-        except MessageError as error:
+            transaction = connection.transaction(skeleton.envelope_from, address, message)
+        except Exception as error:  # noqa: BLE001  # It ends this delivery, not the dispatcher.
             self._reservations.give_back(reservation)
-            self._record([facts.unmakeable(send, str(error), self._actor).entry()], send)
+            self._record([facts.unmakeable(send, _why_unmakeable(send, error), self._actor).entry()], send)
             return None
-        transaction = connection.transaction(skeleton.envelope_from, address, message)
         if transaction.outcome is not None:
             self._reservations.give_back(reservation)
-            self._not_through_here(send, transaction.outcome)
+            self._not_through_here(send, transaction.outcome.text)
             return None
         stream = delivery_stream_bytes(send.campaign, send.recipient)
         attempt = Attempt(send, stream, reservation, transaction)
         attempt.slot = self._recorder.start(stream, attempt.version, reservation.version, send.server)
+        if send.id_domain is None and skeleton.from_domain != view.servers[send.server].first_domain:
+            attempt.id_domain = skeleton.from_domain
         self._submit([facts.started(attempt, self._actor)], partial(self._started, attempt, on_committed))
         return attempt
 
-    def _not_through_here(self, send: Send, obstacle: Outcome) -> None:
-        """The server cannot take this message, as it said itself: another one shall, if there is one."""
+    def _not_through_here(self, send: Send, obstacle: str) -> None:
+        """This server cannot take the message: another one shall, if there is one."""
         self.in_hand.cannot_take(send.server, send.key)
         if self._gate.servers_for(send.campaign) <= self.in_hand.unfit(send.key):
-            self._record([facts.unmakeable(send, obstacle.text, self._actor).entry()], send)
+            self._record([facts.unmakeable(send, obstacle, self._actor).entry()], send)
         else:
             self.in_hand.release(send.key)
 
@@ -250,6 +256,15 @@ class Attempts:
             for told, heard in parts:
                 first += len(told)
                 heard(first - 1, error)
+
+
+def _why_unmakeable(send: Send, error: Exception) -> str:
+    """Whatever it is, but for a MessageError only its kind: an error may quote what it choked on."""
+    if isinstance(error, MessageError):
+        return str(error)
+    kind = type(error).__name__
+    log.error("the message of %s:%s could not be made: %s", *send.key, kind)
+    return f"the message cannot be made ({kind})"
 
 
 def _was_given_up(outcome: Outcome) -> bool:

@@ -34,8 +34,9 @@ on from where it was, past the index entries of what was sent a moment ago."""
 LEAST_EACH = 100
 """Of many campaigns of one priority each is looked into this far at least, else twice its share."""
 
-FIRST_SERVER = """
-    SELECT DISTINCT ON (stream_id) stream_id, (convert_from(state, 'UTF8')::jsonb->>'server')::integer
+FIRST_ATTEMPTS = """
+    SELECT DISTINCT ON (stream_id) stream_id, (convert_from(state, 'UTF8')::jsonb->>'server')::integer,
+           convert_from(state, 'UTF8')::jsonb->>'id_domain'
     FROM events WHERE stream_id = ANY (%s::uuid[]) AND topic = 'delivery.attempt_started'
     ORDER BY stream_id, version
 """
@@ -201,17 +202,17 @@ class Rounds:
         people = directory.mailable(cursor, self._gate.lists(campaign), numbers)
         return [Addressed(person, person.number) for person in people]
 
-    def _id_domains(self, cursor: Any, rows: list[Due]) -> dict[tuple[int, int], str]:
-        """For what was attempted before: the domain that its Message-ID got from the first server."""
+    def _id_domains(self, cursor: Any, rows: list[Due]) -> dict[tuple[int, int], str | None]:
+        """For what was attempted before: the domain that the first attempt gave its Message-ID."""
         streams = [str(delivery_stream(row.campaign, row.recipient)) for row in rows if row.version > 0]
         if not streams:
             return {}
-        cursor.execute(FIRST_SERVER, (streams,))
+        cursor.execute(FIRST_ATTEMPTS, (streams,))
         servers = self._gate.view.servers
         return {
-            (campaign_of(stream), number_of(stream)): servers[server].settings.mailbox.domain
-            for stream, server in ((UUID(str(stream)), server) for stream, server in cursor.fetchall())
-            if server in servers
+            (campaign_of(UUID(str(stream))), number_of(UUID(str(stream)))): named
+            or servers[server].first_domain
+            for stream, server, named in cursor.fetchall()
         }
 
 

@@ -38,13 +38,14 @@ class Difference:
 def check(
     pool: Pool, names: Sequence[str] | None = None, progress: Progress | None = None
 ) -> list[Difference]:
-    """Empty when these projections, or all, equal what the log gives. Correct while the system runs.
+    """Empty when these projections, or all, equal what the log gives up to where they are, however far they
+    lag behind it. Correct while the system runs.
 
     Raises ValueError for a name that no projection has, RebuildUnderWay.
     """
     projections = named(names)
     with beside(pool, projections) as connection:
-        fold_most(pool, projections, progress)
+        fold_most(pool, projections, lambda cursor: min(_live_positions(cursor, projections)), progress)
         # From here on everything is seen as of one moment: the live rows, their positions, the log.
         connection.set_session(isolation_level="REPEATABLE READ")
         with connection.cursor() as cursor:
@@ -55,10 +56,8 @@ def check(
 
 
 def _compare_all(cursor: Any, projections: Sequence[Projection]) -> list[Difference]:
-    cursor.execute("SELECT projection, position FROM projection.projection_positions")
-    live = dict(cursor.fetchall())
-    for projection in projections:
-        while fold_next(cursor, [projection], live[projection.name]):
+    for projection, position in zip(projections, _live_positions(cursor, projections), strict=True):
+        while fold_next(cursor, [projection], position):
             pass
     differences = []
     for projection in projections:
@@ -66,6 +65,13 @@ def _compare_all(cursor: Any, projections: Sequence[Projection]) -> list[Differe
             if difference := _compare(cursor, projection.name, table):
                 differences.append(difference)
     return differences
+
+
+def _live_positions(cursor: Any, projections: Sequence[Projection]) -> list[int]:
+    """In the order of `projections`."""
+    cursor.execute("SELECT projection, position FROM projection.projection_positions")
+    positions = dict(cursor.fetchall())
+    return [positions[projection.name] for projection in projections]
 
 
 def _compare(cursor: Any, projection: str, table: str) -> Difference | None:

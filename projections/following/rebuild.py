@@ -21,7 +21,7 @@ from storage.postgres.pool import Pool
 log = logging.getLogger(__name__)
 
 CLOSE = 10_000
-"""Events from the head at which the rest is folded together with the swap."""
+"""Events from the end at which the rest is folded together with the swap or the comparison."""
 
 ATTEMPTS = 10
 _REBUILD_LOCK = 0x72656275696C64  # "rebuild"
@@ -41,7 +41,7 @@ def rebuild(pool: Pool, names: Sequence[str] | None = None, progress: Progress |
     """
     projections = named(names)
     with beside(pool, projections) as connection, connection.cursor() as cursor:
-        fold_most(pool, projections, progress)
+        fold_most(pool, projections, log_head, progress)
         for projection in projections:
             schema.create_indexes(cursor, projection)
         connection.commit()
@@ -96,29 +96,36 @@ def _claim(cursor: Any) -> None:
         raise RebuildUnderWay("projections are being rebuilt or checked already")
 
 
-def fold_most(pool: Pool, projections: Sequence[Projection], progress: Progress | None = None) -> None:
-    """Up to within CLOSE of the head. The queue is more work than all the others together: two
-    connections share the work."""
+def fold_most(
+    pool: Pool,
+    projections: Sequence[Projection],
+    end: Callable[[Any], int],
+    progress: Progress | None = None,
+) -> None:
+    """Up to within CLOSE of the position that `end` reads and never further, wherever it moves on to. The
+    queue is more work than all the others together: two connections share the work."""
     queue = [projection for projection in projections if projection.name == "queue"]
     others = [projection for projection in projections if projection.name != "queue"]
     groups = [group for group in (queue, others) if group]
     with ThreadPoolExecutor(len(groups), thread_name_prefix="rebuild") as threads:
-        folding = [threads.submit(_fold_group, pool, groups[0], progress)]
-        folding += [threads.submit(_fold_group, pool, group, None) for group in groups[1:]]
+        folding = [threads.submit(_fold_group, pool, groups[0], end, progress)]
+        folding += [threads.submit(_fold_group, pool, group, end, None) for group in groups[1:]]
         for group in folding:
             group.result()
 
 
-def _fold_group(pool: Pool, group: Sequence[Projection], progress: Progress | None) -> None:
+def _fold_group(
+    pool: Pool, group: Sequence[Projection], end: Callable[[Any], int], progress: Progress | None
+) -> None:
     with closing(_open_beside(pool)) as connection, connection.cursor() as cursor:
         while True:
-            head = log_head(cursor)
+            upto = end(cursor)
             position = schema.positions(cursor)[group[0].name]
             if progress:
-                progress(position, head)
-            if head - position <= CLOSE:
+                progress(position, upto)
+            if upto - position <= CLOSE:
                 break
-            fold_next(cursor, group, head)
+            fold_next(cursor, group, upto)
             connection.commit()
 
 

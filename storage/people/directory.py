@@ -1,7 +1,7 @@
 """Who people are, on which lists, and whether they may be mailed. Personal data lives here alone.
 
-Every function takes a cursor of an open transaction. Whatever makes a recipient stop being mailable
-notifies the channel postledger_directory with the recipient's number, or * for many at once.
+Every function takes a cursor of an open transaction. Whatever makes somebody stop being mailable says so in
+`storage.people.directory_news`.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from storage.people.directory_news import announce
 from storage.people.personal_data import (
     DirectoryError,
     TakenError,
     checked_attributes,
     checked_email,
-    checked_list_name,
     checked_name,
 )
 
@@ -108,21 +108,6 @@ def sample(cursor: Any, lists: Sequence[int], count: int) -> list[int]:
     return [number for (number,) in cursor.fetchall()]
 
 
-def create_list(cursor: Any, name: str, optin: str = "single") -> int:
-    """Raises DirectoryError when the name is taken or not acceptable."""
-    if optin not in OPTINS:
-        raise DirectoryError(f"opt-in is one of {', '.join(OPTINS)}")
-    cursor.execute(
-        "INSERT INTO lists (name, optin) VALUES (%s, %s)"
-        " ON CONFLICT (name) WHERE deleted_at IS NULL DO NOTHING RETURNING number",
-        (checked_list_name(name), optin),
-    )
-    row = cursor.fetchone()
-    if row is None:
-        raise TakenError("a list of that name exists already")
-    return int(row[0])
-
-
 def find_list(cursor: Any, name_or_number: str) -> List | None:
     """By name first; digits that are no list's name are taken as a number."""
     number = int(name_or_number) if re.fullmatch("[0-9]{1,9}", name_or_number) else None
@@ -133,11 +118,6 @@ def find_list(cursor: Any, name_or_number: str) -> List | None:
     )
     row = cursor.fetchone()
     return None if row is None else List(*row)
-
-
-def find_or_create_list(cursor: Any, name: str, optin: str = "single") -> int:
-    found = find_list(cursor, name)
-    return found.number if found else create_list(cursor, name, optin)
 
 
 def lists(cursor: Any) -> list[tuple[List, int]]:
@@ -173,21 +153,9 @@ def add_recipient(
     row = cursor.fetchone()
     if row is None:
         raise TakenError("somebody has that e-mail address already")
+    if status != "enabled":
+        announce(cursor, [row[0]])
     return int(row[0])
-
-
-def subscribe(cursor: Any, list_number: int, recipient: int, status: str = "unconfirmed") -> None:
-    """Also confirms who was unconfirmed and brings back who had unsubscribed: the person asked for it."""
-    if status not in ("unconfirmed", "confirmed"):
-        raise DirectoryError("the status of a subscription is unconfirmed or confirmed")
-    cursor.execute(
-        """
-        INSERT INTO subscriptions (list, recipient, status) VALUES (%s, %s, %s)
-        ON CONFLICT (list, recipient) DO UPDATE SET status = excluded.status, updated_at = now()
-        WHERE subscriptions.status = 'unsubscribed' OR excluded.status = 'confirmed'
-        """,
-        (list_number, recipient, status),
-    )
 
 
 def find_recipient(cursor: Any, who: str) -> Recipient | None:
@@ -229,68 +197,3 @@ def subscriptions_of(cursor: Any, recipient: int) -> list[Subscription]:
         (recipient,),
     )
     return [Subscription(*row) for row in cursor.fetchall()]
-
-
-def set_status(cursor: Any, recipient: int, status: str) -> bool:
-    """To enabled, disabled or blocklisted; False when nobody (left) has that number."""
-    if status not in ("enabled", "disabled", "blocklisted"):
-        raise DirectoryError("the status is one of enabled, disabled, blocklisted")
-    cursor.execute(
-        "UPDATE recipients SET status = %s, updated_at = now() WHERE number = %s AND status <> 'erased'",
-        (status, recipient),
-    )
-    changed: bool = cursor.rowcount == 1
-    if changed and status != "enabled":
-        _notify(cursor, str(recipient))
-    return changed
-
-
-def blocklist(cursor: Any, recipient: int) -> bool:
-    """False when nobody (left) has that number."""
-    return set_status(cursor, recipient, "blocklisted")
-
-
-def blocklist_address(cursor: Any, email: str) -> int:
-    """Blocklists whoever has the address; an unknown one is entered, so that no import can mail it later."""
-    cursor.execute(
-        """
-        INSERT INTO recipients (email, status) VALUES (%s, 'blocklisted')
-        ON CONFLICT (lower(email)) DO UPDATE SET status = 'blocklisted', updated_at = now() RETURNING number
-        """,
-        (checked_email(email),),
-    )
-    number = int(cursor.fetchone()[0])
-    _notify(cursor, str(number))
-    return number
-
-
-def unsubscribe(cursor: Any, recipient: int, lists: Sequence[int] | None = None) -> int:
-    """From the lists named, None for all; how many subscriptions ended. Asking twice is no error."""
-    cursor.execute(
-        "UPDATE subscriptions SET status = 'unsubscribed', updated_at = now() WHERE recipient = %s"
-        " AND status <> 'unsubscribed' AND (%s::integer[] IS NULL OR list = ANY (%s::integer[]))",
-        (recipient, None if lists is None else list(lists), None if lists is None else list(lists)),
-    )
-    ended: int = cursor.rowcount
-    if ended:
-        _notify(cursor, str(recipient))
-    return ended
-
-
-def erase(cursor: Any, recipient: int) -> bool:
-    """Empties the row for good and leaves the lists; the number stays, since the log names it. False when
-    nobody (left) has that number."""
-    cursor.execute(
-        "UPDATE recipients SET email = NULL, name = '', attributes = '{}', status = 'erased',"
-        " updated_at = now() WHERE number = %s AND status <> 'erased'",
-        (recipient,),
-    )
-    if cursor.rowcount != 1:
-        return False
-    cursor.execute("DELETE FROM subscriptions WHERE recipient = %s", (recipient,))
-    _notify(cursor, str(recipient))
-    return True
-
-
-def _notify(cursor: Any, payload: str) -> None:
-    cursor.execute("SELECT pg_notify('postledger_directory', %s)", (payload,))

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from psycopg2.errors import UniqueViolation
 
 from domain import fields
+from storage.people.directory_news import announce_everybody
 from storage.people.personal_data import LONGEST_LIST_NAME, TakenError
 
 TYPES = ("private", "public")
@@ -165,7 +166,7 @@ def change(cursor: Any, number: int, values: Mapping[str, Any]) -> dict[str, Any
         except UniqueViolation:
             raise _taken() from None
         if changes.get("optin") == "double":
-            cursor.execute("SELECT pg_notify('postledger_directory', '*')")
+            announce_everybody(cursor)
     return changes
 
 
@@ -178,7 +179,7 @@ def delete(cursor: Any, number: int) -> int | None:
     cursor.execute("DELETE FROM subscriptions WHERE list = %s", (number,))
     subscribers = int(cursor.rowcount)
     if subscribers:
-        cursor.execute("SELECT pg_notify('postledger_directory', '*')")
+        announce_everybody(cursor)
     return subscribers
 
 

@@ -14,6 +14,7 @@ from psycopg2.errors import UniqueViolation
 
 from storage import transactional
 from storage.people.directory import Recipient
+from storage.people.directory_news import announce
 from storage.people.personal_data import TakenError, checked_attributes, checked_email, checked_name
 
 STATUSES = ("enabled", "disabled", "blocklisted")
@@ -35,7 +36,7 @@ def locked(cursor: Any, numbers: Sequence[int]) -> dict[int, Recipient]:
     return {row[0]: Recipient(*row) for row in cursor.fetchall()}
 
 
-def write(cursor: Any, number: int, values: Mapping[str, Any]) -> None:
+def write(cursor: Any, person: Recipient, values: Mapping[str, Any]) -> None:
     """`values` are email, name and attributes. Raises DirectoryError."""
     try:
         cursor.execute(
@@ -43,11 +44,13 @@ def write(cursor: Any, number: int, values: Mapping[str, Any]) -> None:
             " WHERE number = %s",
             (
                 checked_email(values["email"]), checked_name(values["name"]),
-                checked_attributes(values["attributes"]), number,
+                checked_attributes(values["attributes"]), person.number,
             ),
         )  # fmt: skip
     except UniqueViolation:
         raise TakenError("somebody has that e-mail address already") from None
+    if values["email"] != person.email:
+        announce(cursor, [person.number])
 
 
 def set_status(cursor: Any, numbers: Sequence[int], status: str) -> list[int]:
@@ -58,7 +61,7 @@ def set_status(cursor: Any, numbers: Sequence[int], status: str) -> list[int]:
     )
     changed = sorted(number for (number,) in cursor.fetchall())
     if status != "enabled":
-        notify(cursor, changed)
+        announce(cursor, changed)
     return changed
 
 
@@ -80,7 +83,7 @@ def subscribe(
     )
     changed = _by_person(cursor)
     if status != "confirmed":
-        notify(cursor, list(changed))
+        announce(cursor, list(changed))
     return changed
 
 
@@ -96,7 +99,7 @@ def unsubscribe(cursor: Any, numbers: Sequence[int], lists: Sequence[int] | None
         {"numbers": list(numbers), "lists": None if lists is None else list(lists)},
     )
     changed = _by_person(cursor)
-    notify(cursor, list(changed))
+    announce(cursor, list(changed))
     return changed
 
 
@@ -108,7 +111,7 @@ def take_off(cursor: Any, numbers: Sequence[int], lists: Sequence[int], *, other
         (list(numbers), list(lists), others),
     )
     changed = _by_person(cursor)
-    notify(cursor, list(changed))
+    announce(cursor, list(changed))
     return changed
 
 
@@ -124,16 +127,8 @@ def erase(cursor: Any, numbers: Sequence[int]) -> list[int]:
     )
     changed = sorted(number for (number,) in cursor.fetchall())
     cursor.execute("DELETE FROM subscriptions WHERE recipient = ANY (%s)", (changed,))
-    notify(cursor, changed)
+    announce(cursor, changed)
     return changed
-
-
-def notify(cursor: Any, numbers: Sequence[int]) -> None:
-    """That these people may not be mailable any more."""
-    if not numbers:
-        return
-    payload = str(numbers[0]) if len(numbers) == 1 else "*"
-    cursor.execute("SELECT pg_notify('postledger_directory', %s)", (payload,))
 
 
 def _by_person(cursor: Any) -> Lists:

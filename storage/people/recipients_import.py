@@ -12,6 +12,7 @@ from typing import IO, Any
 
 import psycopg2
 
+from storage.people.directory_news import announce_everybody
 from storage.people.personal_data import DirectoryError
 from storage.people.recipients_csv import Person, Refusal, people
 from storage.postgres.pool import open_connection
@@ -185,7 +186,7 @@ def _blocklist(cursor: Any) -> None:
         FROM pg_temp.arrived a WHERE lower(r.email) = a.address AND r.status <> 'blocklisted'
         """
     )
-    cursor.execute("SELECT pg_notify('postledger_directory', '*')")
+    announce_everybody(cursor)
 
 
 def _subscribe(cursor: Any, options: Options, summary: Summary) -> None:
@@ -204,7 +205,7 @@ def _subscribe(cursor: Any, options: Options, summary: Summary) -> None:
     )
     summary.subscribed = cursor.rowcount
     if options.subscription == "unsubscribed":
-        cursor.execute("SELECT pg_notify('postledger_directory', '*')")
+        announce_everybody(cursor)
 
 
 def _count_unmailable(cursor: Any, lists: Sequence[int], summary: Summary) -> None:

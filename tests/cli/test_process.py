@@ -14,6 +14,8 @@ import pytest
 
 from tests.installation import wait_until
 
+pytestmark = pytest.mark.starts_processes
+
 ROOT = Path(__file__).parents[2]
 
 

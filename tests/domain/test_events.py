@@ -38,7 +38,7 @@ campaign.unscheduled by timestamp
 capacity.reserved by day n until
 capacity.returned at by refused reservation unused
 delivery.accepted by reply server
-delivery.attempt_started by remaining reservation server
+delivery.attempt_started by id_domain remaining reservation server
 delivery.cancelled by reason
 delivery.deferred about again by reply server
 delivery.failed about by reply server

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from domain.addresses.mailbox import Mailbox
 from domain.capacity.capacity import Limits
 from domain.errors import Refused
 from domain.server.settings import ServerSettings
@@ -77,14 +76,14 @@ def test_with_a_username_it_signs_in() -> None:
         ("window", "8-20", "not a range like"),
         ("window", 5, "not a text"),
         ("from_email", "", "is missing"),
-        ("from_email", "news", "not one address|no domain"),
+        ("from_email", "news", "not one address"),
         ("from_email", "a@example.com, b@example.com", "not one address"),
         ("from_email", "group: a@example.com;", "not one address"),
         ("from_email", "News <news@example.com", "not one address"),
-        ("from_email", "news@exa mple.com", "not one address|no domain"),
-        ("from_email", "news@-example.com", "no domain"),
+        ("from_email", "news@exa mple.com", "not one address"),
+        ("from_email", "news@-example.com", "not a domain name"),
         ("from_email", "a@example.com\r\nBcc: b@example.com", "line breaks"),
-        ("from_email", "x" * 65 + "@example.com", "at most 64"),
+        ("from_email", "x" * 65 + "@example.com", "longer than 64"),
     ],
 )
 def test_a_wrong_field_is_refused_with_the_reason(field: str, value: object, reason: str) -> None:
@@ -119,18 +118,18 @@ def test_an_unknown_field_is_refused() -> None:
 @pytest.mark.parametrize(
     ("text", "mailbox"),
     [
-        ("news@example.com", Mailbox("", "news", "example.com")),
-        ("News <news@example.com>", Mailbox("News", "news", "example.com")),
-        ('"Doe, Jane" <jane@example.com>', Mailbox("Doe, Jane", "jane", "example.com")),
-        ("Käse <käse@bücher.example>", Mailbox("Käse", "käse", "bücher.example")),
-        ("root@localhost", Mailbox("", "root", "localhost")),
+        ("news@example.com", ("", "news", "example.com")),
+        ("News <news@example.com>", ("News", "news", "example.com")),
+        ('"Doe, Jane" <jane@example.com>', ("Doe, Jane", "jane", "example.com")),
+        ("Käse <kaese@bücher.example>", ("Käse", "kaese", "xn--bcher-kva.example")),
+        ("root@localhost", ("", "root", "localhost")),
     ],
 )
-def test_the_from_address_is_one_mailbox(text: str, mailbox: Mailbox) -> None:
+def test_the_from_address_is_one_mailbox(text: str, mailbox: tuple[str, str, str]) -> None:
     settings = ServerSettings.checked({**LEAST, "from_email": f" {text} "})
     assert settings.from_email == text
-    assert settings.mailbox == mailbox
-    assert settings.mailbox.address == f"{mailbox.local}@{mailbox.domain}"
+    display, address = settings.mailbox
+    assert (display, address.local, address.domain) == mailbox
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost", "mx.example.com.", "bücher.example"])

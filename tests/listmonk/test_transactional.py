@@ -21,7 +21,6 @@ from postledger.sink.sink import Sink
 from projections import campaign_progress
 from projections.following.check import check
 from projections.queue import queue
-from storage.people import directory
 from tests.listmonk.client import Listmonk, ListmonkError
 from tests.sending.world import World, wait_until
 from tests.web.world import KEY
@@ -186,8 +185,7 @@ def test_addresses_that_nobody_has_are_mailed_where_the_mode_says_so(
 def test_whoever_is_not_to_be_mailed_is_not_in_any_mode(
     world: World, listmonk: Listmonk, sink: Sink, order: int, ann: int, status: str
 ) -> None:
-    with world.pool.transaction() as cursor:
-        directory.set_status(cursor, ann, status)
+    world.directory.people.set_status([ann], status, by="test")
     for mode in ("default", "fallback", "external"):
         body = {"subscriber_emails": ["ann@example.com"], "template_id": order, "subscriber_mode": mode}
         assert listmonk.post("/api/tx", body) is True
@@ -200,8 +198,7 @@ def test_who_is_blocklisted_after_an_external_message_was_queued_is_not_mailed(
 ) -> None:
     body = {"subscriber_emails": ["new@example.com"], "template_id": order, "subscriber_mode": "external"}
     listmonk.post("/api/tx", body)
-    with world.pool.transaction() as cursor:
-        directory.blocklist_address(cursor, "New@example.com")
+    world.directory.people.blocklist_address("New@example.com", by="test")
     assert arrived(world, sink, 0) == []
     assert world.counts() == {"suppressed": 1}
 

@@ -17,7 +17,7 @@ from processor.queueing import Queueing
 from storage import content
 from storage.log.committer import Committer
 from storage.log.factory import LogFactory
-from storage.people import directory
+from storage.people import lists
 from storage.postgres.pool import Pool
 
 PEOPLE = "INSERT INTO recipients (email) SELECT 'p' || n || '@example.org' FROM generate_series(1, %s) n"
@@ -35,7 +35,7 @@ class Bench:
         self.application = Postledger(factory=LogFactory(pool=pool))
         self.committer = Committer(url, SystemClock())
         with pool.transaction() as cursor:
-            everybody = directory.create_list(cursor, "Everybody")
+            everybody = lists.create(cursor, {"name": "Everybody"})
             cursor.execute(PEOPLE, (people,))
             cursor.execute(SUBSCRIBE, (everybody,))
             text = content.keep(cursor, "Hello")

@@ -28,7 +28,7 @@ from storage import content, processors
 from storage.log import LogFactory
 from storage.log.append import Log
 from storage.log.committer import Committer, Fenced
-from storage.people import directory
+from storage.people import lists
 from storage.postgres.pool import Pool
 
 CAMPAIGN, SERVER = 1, 1
@@ -116,9 +116,9 @@ def campaign(pool: Pool) -> None:
     """Ten people are queued in a campaign that runs."""
     application = Postledger(factory=LogFactory(pool=pool))
     with pool.transaction() as cursor:
-        lists, text = [directory.create_list(cursor, "Everybody")], content.keep(cursor, "Hello")
+        everybody, text = lists.create(cursor, {"name": "Everybody"}), content.keep(cursor, "Hello")
     application.create_campaign(
-        number=CAMPAIGN, by="test", name="Spring", subject="News", text=text, lists=lists
+        number=CAMPAIGN, by="test", name="Spring", subject="News", text=text, lists=[everybody]
     )
     application.start(CAMPAIGN, by="test")
     audience = RecipientsQueued(

@@ -17,7 +17,7 @@ from processor.send_permissions import Gate
 from projections.following.runner import Runner
 from storage import content
 from storage.log.factory import LogFactory
-from storage.people import directory
+from storage.people import lists
 from storage.postgres.pool import Pool
 from storage.secrets import Secrets, new_key
 
@@ -46,7 +46,7 @@ class Scene:
 
     def add_campaign(self, number: int, text: str = "Hello") -> int:
         with self.pool.transaction() as cursor:
-            kept, everybody = content.keep(cursor, text), directory.find_or_create_list(cursor, "Everybody")
+            kept, everybody = content.keep(cursor, text), lists.create(cursor, {"name": f"List {number}"})
         return self.application.create_campaign(
             number=number, name=f"No {number}", subject="News", text=kept, lists=[everybody], by="test"
         )

@@ -8,7 +8,7 @@ import pytest
 from projections.all import PROJECTIONS
 from projections.following import schema
 from projections.following.check import check
-from projections.following.rebuild import RebuildUnderWay, beside, rebuild
+from projections.following.rebuild import CLOSE, RebuildUnderWay, beside, rebuild
 from projections.queue import queue
 from storage.postgres.pool import Pool
 from tests.projections.conftest import Writing
@@ -42,12 +42,29 @@ def test_a_row_that_was_removed_is_found(writing: Writing, history: History, poo
     assert (difference.table, difference.only_live, difference.only_rebuilt) == ("daily_usage", 0, 1)
 
 
-def test_a_check_is_right_when_the_projections_lag_the_log(
+@pytest.mark.parametrize("lag", [1, CLOSE + 1000])
+def test_a_check_is_right_however_far_the_projections_lag_the_log(
+    writing: Writing, history: History, pool: Pool, lag: int
+) -> None:
+    writing.fold(history)
+    campaign = next(iter(history.campaigns))
+    for _ in range(lag):
+        history.queue(campaign, [2])
+    writing.log.append([event.stored for event in history.events[-lag:]])
+    assert check(pool) == []
+    spoil(pool, "UPDATE queue SET attempts = 7 WHERE recipient = 5")
+    assert [difference.table for difference in check(pool)] == ["queue"]
+
+
+def test_a_check_is_right_when_one_projection_is_further_than_the_others(
     writing: Writing, history: History, pool: Pool
 ) -> None:
     writing.fold(history)
-    history.queue(next(iter(history.campaigns)), [2])
-    writing.log.append([history.events[-1].stored])
+    lag = CLOSE + 1000
+    for _ in range(lag):
+        history.queue(next(iter(history.campaigns)), [2])
+    writing.log.append([event.stored for event in history.events[-lag:]])
+    rebuild(pool, ["campaign_progress"])
     assert check(pool) == []
 
 

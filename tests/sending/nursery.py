@@ -15,7 +15,7 @@ FORKER = """
 import os, signal, sys
 from pathlib import Path
 from postledger.config import load
-from postledger.processing import run_processor
+from postledger.serving.processing import run_processor
 
 config = load({}, os.environ, Path.cwd())
 signal.signal(signal.SIGCHLD, signal.SIG_IGN)

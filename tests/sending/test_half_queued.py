@@ -12,7 +12,6 @@ from domain.errors import Refused
 from domain.streams import audience_stream
 from postledger.sink.sink import Sink
 from storage.log.append import Log
-from storage.people import directory
 from tests.sending.ledger import events
 from tests.sending.world import World, wait_until
 
@@ -101,7 +100,7 @@ def test_a_cancelled_one_is_cancelled_whole(world: World) -> None:
 
 def test_a_processor_killed_while_it_queues_leaves_the_rest_to_the_next(world: World) -> None:
     with world.pool.transaction() as cursor:
-        cursor.execute(PEOPLE, (MANY, directory.find_or_create_list(cursor, "Everybody")))
+        cursor.execute(PEOPLE, (MANY, world.directory.list("Everybody")))
     campaign = world.create_and_start()
     with world.processor(ends=False) as killed:
         wait_until(lambda: queued(world, campaign))

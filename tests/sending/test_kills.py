@@ -23,6 +23,8 @@ from tests.sending import ledger
 from tests.sending.nursery import Nursery
 from tests.sending.world import World, wait_until
 
+pytestmark = pytest.mark.starts_processes
+
 KILLS = 20
 SEED = 20
 CONNECTIONS = 4

@@ -11,7 +11,6 @@ import pytest
 
 from domain.errors import Refused
 from postledger.sink.sink import Received, Sink
-from storage.people import directory
 from tests.sending.ledger import events
 from tests.sending.world import MovingClock, World, wait_until
 
@@ -103,11 +102,10 @@ def test_who_is_blocklisted_unsubscribed_or_erased_meanwhile_is_not_mailed(world
     campaign = world.create_and_start()
     with world.sending():
         wait_until(lambda: len(sink.messages) >= 30)
-        with world.pool.transaction() as cursor:
-            for number in people[40:90]:
-                directory.blocklist(cursor, number)
-            directory.unsubscribe(cursor, people[-2])
-            directory.erase(cursor, people[-1])
+        everybody = world.directory.people
+        everybody.set_status(people[40:90], "blocklisted", by="test")
+        everybody.unsubscribe([people[-2]], None, by="test")
+        everybody.erase([people[-1]], by="test")
         stopped_at = time.time()
         world.wait_for(campaign)
     gone = {f"p{n}@example.org" for n in [*range(41, 91), 199, 200]}
@@ -127,9 +125,7 @@ def test_a_person_two_campaigns_wait_for_is_mailed_by_neither_once_blocklisted(
     first, second = world.create_and_start(), world.create_and_start()
     with world.sending():
         wait_until(lambda: len(of_campaign(sink, first)) >= 5 and len(of_campaign(sink, second)) >= 5)
-        with world.pool.transaction() as cursor:
-            for number in people:
-                directory.blocklist(cursor, number)
+        world.directory.people.set_status(people, "blocklisted", by="test")
         stopped_at = time.time()
         world.wait_for(first)
         world.wait_for(second)

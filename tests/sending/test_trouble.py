@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from postledger.sink.sink import Rule, Sink
-from storage.people import directory
 from storage.postgres.pool import Pool
 from tests.sending.ledger import Event, events
 from tests.sending.world import MovingClock, World, wait_until
@@ -37,11 +36,10 @@ def attempts_counted(world: World) -> list[int]:
 
 
 def add_person(world: World, email: str, **attributes: Any) -> int:
-    with world.pool.transaction() as cursor:
-        number = directory.add_recipient(cursor, email, "Somebody", attributes)
-        everybody = directory.find_or_create_list(cursor, "Everybody")
-        directory.subscribe(cursor, everybody, number, "confirmed")
-    return number
+    return world.directory.people.add(
+        email, "Somebody", attributes,
+        onto=[world.directory.list("Everybody")], subscription="confirmed", by="test",
+    )  # fmt: skip
 
 
 def send_everything(world: World, **options: Any) -> int:

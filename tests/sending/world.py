@@ -20,11 +20,12 @@ from processor.processor import Processor
 from projections.following.runner import Runner
 from projections.queue import queue
 from storage import content
+from storage.log.append import Log
 from storage.log.factory import LogFactory
 from storage.numbers import next_campaign, next_server
-from storage.people import directory
 from storage.postgres.pool import Pool
 from storage.secrets import Secrets, new_key
+from tests.directory import Directory
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 60.0
@@ -35,7 +36,7 @@ import os, sys
 from datetime import timedelta
 from pathlib import Path
 from postledger.config import load
-from postledger.processing import run_processor
+from postledger.serving.processing import run_processor
 seconds = float(sys.argv[1])
 sys.exit(run_processor(load({}, os.environ, Path.cwd()), patience=timedelta(seconds=seconds)))
 """
@@ -70,7 +71,11 @@ class World:
         self.clock = clock or SystemClock()
         self.key = new_key()
         self.pool = Pool(url, size=6)
-        self.application = Postledger(factory=LogFactory(pool=self.pool, clock=self.clock), clock=self.clock)
+        log = Log(self.pool, self.clock)
+        self.application = Postledger(
+            factory=LogFactory(pool=self.pool, log=log, clock=self.clock), clock=self.clock
+        )
+        self.directory = Directory(self.pool, log)
         self.runner = Runner(self.pool)
         self._people = 0
 
@@ -92,21 +97,16 @@ class World:
 
     def add_people(self, count: int, list_name: str = "Everybody") -> list[int]:
         """Their addresses are p1@example.org, p2@example.org, …"""
-        with self.pool.transaction() as cursor:
-            chosen = directory.find_or_create_list(cursor, list_name)
-            numbers = []
-            for _ in range(count):
-                self._people += 1
-                number = directory.add_recipient(cursor, f"p{self._people}@example.org", f"P {self._people}")
-                directory.subscribe(cursor, chosen, number, "confirmed")
-                numbers.append(number)
-        return numbers
+        new = range(self._people + 1, self._people + count + 1)
+        self._people += count
+        people = [(f"p{number}@example.org", f"P {number}") for number in new]
+        return self.directory.bring(people, list_name, "confirmed")
 
     def create(self, list_name: str = "Everybody", *, text: str = "Hello", **options: Any) -> int:
         with self.pool.transaction() as cursor:
             number = next_campaign(cursor)
             body = content.keep(cursor, text)
-            lists = [directory.find_or_create_list(cursor, list_name)]
+        lists = [self.directory.list(list_name)]
         given = {"name": f"Campaign {number}", "subject": "News", "text": body, "lists": lists, **options}
         return self.application.create_campaign(number=number, by="test", **given)
 

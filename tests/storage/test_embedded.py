@@ -18,11 +18,13 @@ import pytest
 
 from storage.postgres.embedded import EmbeddedServer, EmbeddedServerError
 
+pytestmark = pytest.mark.starts_processes
+
 ROOT = Path(__file__).parent.parent.parent
 STARTER = """
 import sys
 from pathlib import Path
-from storage.embedded import EmbeddedServer
+from storage.postgres.embedded import EmbeddedServer
 server = EmbeddedServer(Path(sys.argv[1]), fsync=False)
 server.start()
 print(server.url, server.joined, flush=True)

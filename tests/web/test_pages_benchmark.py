@@ -10,6 +10,8 @@ from flask import Flask
 from benchmarks import pages as benchmark
 from benchmarks.pages import pages
 
+pytestmark = pytest.mark.starts_processes
+
 
 def asked(app: Flask) -> list[str]:
     return [address for _, address in pages(app, 1000, str(uuid4()))]

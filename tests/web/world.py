@@ -17,8 +17,8 @@ from storage import content
 from storage.log.append import Log
 from storage.log.factory import LogFactory
 from storage.numbers import next_campaign, next_server
-from storage.people import directory
 from storage.postgres.pool import Pool
+from tests.directory import Directory
 
 KEY = b"a key of sixteen bytes or more"
 NOON = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
@@ -33,6 +33,7 @@ class World:
         self.log = Log(pool, clock)
         self.application = Postledger(factory=LogFactory(pool=pool, log=self.log, clock=clock), clock=clock)
         self.runner = Runner(pool)
+        self.directory = Directory(pool, self.log)
         self._reservations: dict[int, int] = {}
         self._versions: dict[tuple[int, int], int] = {}
 
@@ -48,18 +49,14 @@ class World:
         return self.application.add_server(given, number=number, by="test")
 
     def people(self, count: int, list_name: str = "Friends") -> list[int]:
-        with self.pool.transaction() as cursor:
-            friends = directory.find_or_create_list(cursor, list_name)
-            numbers = [directory.add_recipient(cursor, f"p{n}@example.org") for n in range(1, count + 1)]
-            for number in numbers:
-                directory.subscribe(cursor, friends, number)
-        return numbers
+        people = [(f"p{number}@example.org", "") for number in range(1, count + 1)]
+        return self.directory.bring(people, list_name, "unconfirmed")
 
     def campaign(self, name: str = "Spring letter", **others: Any) -> int:
         with self.pool.transaction() as cursor:
-            lists = [directory.find_or_create_list(cursor, "Friends")]
             text = content.keep(cursor, "Hello")
             number = next_campaign(cursor)
+        lists = [self.directory.list("Friends")]
         return self.application.create_campaign(
             number=number, by="test", name=name, subject="News", text=text, lists=lists, **others
         )

@@ -11,9 +11,8 @@ from typing import Any
 import pytest
 
 from domain.delivery.unsubscribe_token import read
-from mail.message.address import AddressError
 from mail.message.compose import CampaignContent, Composer, Recipient, Skeleton, check
-from mail.template.render import Limits, MessageError, TemplateError
+from mail.template.render import Limits, MessageError, SenderError, TemplateError
 
 KEY = b"a key of 32 bytes for the tests!"
 URL = "https://mail.example.com"
@@ -220,7 +219,7 @@ def test_only_an_address_that_has_no_ascii_form_needs_smtputf8() -> None:
     ],
 )
 def test_an_address_that_would_break_the_dialogue_makes_no_message(email: str) -> None:
-    with pytest.raises(AddressError) as caught:
+    with pytest.raises(MessageError) as caught:
         skeleton().message(JANE._replace(email=email), AT)
     assert "jane" not in str(caught.value)
 
@@ -240,7 +239,7 @@ def test_an_address_that_would_break_the_dialogue_makes_no_message(email: str) -
     ],
 )
 def test_a_server_without_one_proper_from_address_is_refused(from_email: str) -> None:
-    with pytest.raises(AddressError):
+    with pytest.raises(SenderError):
         skeleton(from_email)
 
 
@@ -248,7 +247,7 @@ def test_a_server_without_one_proper_from_address_is_refused(from_email: str) ->
     "url", ["", "mail.example.com", "ftp://x.example", "https://", "https://a.b/\r\nX: y"]
 )
 def test_an_unusable_public_url_is_refused(url: str) -> None:
-    with pytest.raises(ValueError, match="public URL"):
+    with pytest.raises(MessageError, match="public URL"):
         Composer(SPRING, url, KEY)
 
 
@@ -277,7 +276,7 @@ def test_a_check_reports_each_error_of_the_samples_once() -> None:
         "header X-Plan, line 1: there is no 'plan'",
         "text, line 1: there is no 'city'",
         "html, line 2: there is no 'city'",
-        "the address cannot be used in a message",
+        "the recipient's address cannot be used: the e-mail address must have exactly one @",
     ]
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from storage.people import directory
+from storage.people import lists
 from storage.people.audience_selection import next_ranges
 from storage.postgres.pool import Pool
 
@@ -48,8 +48,8 @@ def test_everybody_who_may_be_mailed_is_in_exactly_one_range(
     pool: Pool, people: list[tuple[int, str, str | None, str | None]], limit: int
 ) -> None:
     with pool.connection() as connection, connection.cursor() as cursor:
-        single = directory.create_list(cursor, f"single {next(_names)}", "single")
-        double = directory.create_list(cursor, f"double {next(_names)}", "double")
+        single = lists.create(cursor, {"name": f"single {next(_names)}", "optin": "single"})
+        double = lists.create(cursor, {"name": f"double {next(_names)}", "optin": "double"})
         number, expected = 0, []
         for step, status, on_single, on_double in people:
             number += step
@@ -67,7 +67,7 @@ def test_everybody_who_may_be_mailed_is_in_exactly_one_range(
 
 def test_chunks_hold_a_thousand_people_and_a_range_holds_those_in_a_row(pool: Pool) -> None:
     with pool.transaction() as cursor:
-        chosen = directory.create_list(cursor, "everybody")
+        chosen = lists.create(cursor, {"name": "everybody"})
         cursor.execute(
             "INSERT INTO recipients (number, email) SELECT n, 'reader' || n || '@example.com'"
             " FROM generate_series(1, 2500) n WHERE n <> 1500"
@@ -85,7 +85,7 @@ def test_a_long_stretch_of_people_who_may_not_be_mailed_is_not_taken_for_the_end
     pool: Pool, kind: str
 ) -> None:
     with pool.transaction() as cursor:
-        chosen = directory.create_list(cursor, "newsletter", "double")
+        chosen = lists.create(cursor, {"name": "newsletter", "optin": "double"})
         for number in range(1, 30):
             add(cursor, number, "enabled", {chosen: kind})
         add(cursor, 30, "enabled", {chosen: "confirmed"})

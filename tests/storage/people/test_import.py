@@ -11,7 +11,7 @@ from typing import Any
 import psycopg2
 import pytest
 
-from storage.people import directory
+from storage.people import directory, lists, people_writing
 from storage.people.audience_size import audience_size
 from storage.people.personal_data import DirectoryError
 from storage.people.recipients_import import MOST_REFUSALS_KEPT, Options, Summary, import_csv
@@ -29,7 +29,7 @@ def cursor(database_url: str) -> Iterator[Any]:
 
 @pytest.fixture
 def news(cursor: Any) -> int:
-    return directory.create_list(cursor, "news")
+    return lists.create(cursor, {"name": "news"})
 
 
 def bring(cursor: Any, text: str | bytes, list_number: int | None = None, **options: Any) -> Summary:
@@ -160,7 +160,7 @@ def test_a_repeated_import_uses_up_no_numbers(cursor: Any) -> None:
 
 
 def test_blocklisted_people_stay_blocklisted_and_are_not_subscribed(cursor: Any, news: int) -> None:
-    directory.blocklist_address(cursor, "never@example.com")
+    directory.add_recipient(cursor, "never@example.com", status="blocklisted")
     summary = bring(cursor, HEADER + "Never@example.com,N,\n", news, resubscribe=True, update=True)
     assert (summary.imported, summary.subscribed, summary.blocklisted) == (1, 0, 1)
     assert person(cursor, "never@example.com").status == "blocklisted"
@@ -170,7 +170,7 @@ def test_blocklisted_people_stay_blocklisted_and_are_not_subscribed(cursor: Any,
 def test_who_unsubscribed_stays_so_unless_resubscribing_is_asked_for(cursor: Any, news: int) -> None:
     text = HEADER + "a@example.com,,\n"
     bring(cursor, text, news)
-    directory.unsubscribe(cursor, person(cursor, "a@example.com").number)
+    people_writing.unsubscribe(cursor, [person(cursor, "a@example.com").number], None)
     summary = bring(cursor, text, news, subscription="confirmed")
     assert (summary.subscribed, summary.unsubscribed) == (0, 1)
     assert status_on_list(cursor, "a@example.com") == "unsubscribed"
@@ -192,7 +192,7 @@ def test_a_confirmed_import_confirms_and_an_unconfirmed_one_takes_nothing_back(
 def test_an_erased_person_who_comes_back_is_a_new_one(cursor: Any, news: int) -> None:
     bring(cursor, HEADER + "a@example.com,,\n", news)
     old = person(cursor, "a@example.com").number
-    directory.erase(cursor, old)
+    people_writing.erase(cursor, [old])
     assert bring(cursor, HEADER + "a@example.com,,\n", news).new == 1
     assert person(cursor, "a@example.com").number != old
 

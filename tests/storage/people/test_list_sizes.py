@@ -9,7 +9,7 @@ import psycopg2
 import pytest
 from psycopg2.extensions import connection
 
-from storage.people import directory, lists, people_search, people_writing
+from storage.people import lists, people_search, people_writing
 from storage.people.audience_size import about, audience_size, of_each_list, sample
 
 EVERYBODY = """
@@ -46,7 +46,8 @@ def people(admin: connection) -> list[int]:
 @pytest.fixture
 def two_lists(admin: connection) -> tuple[int, int]:
     with admin.cursor() as cursor:
-        return directory.create_list(cursor, "News"), directory.create_list(cursor, "Offers", "double")
+        news = lists.create(cursor, {"name": "News"})
+        return news, lists.create(cursor, {"name": "Offers", "optin": "double"})
 
 
 def check(cursor: Any) -> None:
@@ -71,7 +72,7 @@ def test_every_way_onto_a_list_and_off_it_is_counted(
             lambda: people_writing.subscribe(cursor, people, [news, offers], "unconfirmed"),
             lambda: people_writing.subscribe(cursor, people[:50], [offers], "confirmed", again=False),
             lambda: people_writing.unsubscribe(cursor, people[40:60], None),
-            lambda: directory.subscribe(cursor, news, people[45], "confirmed"),
+            lambda: people_writing.subscribe(cursor, [people[45]], [news], "confirmed"),
             lambda: people_writing.take_off(cursor, people[100:110], [news]),
             lambda: people_writing.set_status(cursor, people[:7], "blocklisted"),
             lambda: people_writing.set_status(cursor, people[7:9], "disabled"),
@@ -95,8 +96,8 @@ def test_writers_at_the_same_time_neither_wait_nor_lose_anything(
     for person, writer in zip(people[150:180], (quick, other) * 15, strict=True):
         with writer.cursor() as cursor:
             cursor.execute("SET LOCAL lock_timeout = '1s'")
-            directory.subscribe(cursor, news, person, "confirmed")
-            directory.unsubscribe(cursor, person - 145)
+            people_writing.subscribe(cursor, [person], [news], "confirmed")
+            people_writing.unsubscribe(cursor, [person - 145], None)
         writer.commit()
     with admin.cursor() as cursor:
         check(cursor)

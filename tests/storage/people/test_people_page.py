@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from psycopg2.extensions import connection
 
-from storage.people import directory, people_page, people_search, people_writing
+from storage.people import lists, people_page, people_search, people_writing
 from storage.people.people_page import Page
 from storage.people.people_search import Wanted
 from storage.subscriber_query.subscriber_query import condition
@@ -46,7 +46,7 @@ def cursor(admin: connection, request: pytest.FixtureRequest, monkeypatch: pytes
     monkeypatch.setattr(people_page, "LOOK_AT", 60)
     with admin.cursor() as opened:
         for name in ("News", "Offers"):
-            directory.create_list(opened, name)
+            lists.create(opened, {"name": name})
         opened.execute(
             "INSERT INTO recipients (email, name, attributes)"
             " SELECT 'p' || n || '@example.org', (ARRAY['Ann', 'Cleo'])[n %% 2 + 1] || ' ' || n,"

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from domain.errors import Refused
-from storage.people import directory
+from storage.people import directory, people_writing
 from storage.postgres.pool import Pool
 from storage.subscriber_query.query_tokens import LONGEST_QUERY, QueryError
 from storage.subscriber_query.subscriber_query import condition
@@ -26,7 +26,7 @@ def people(pool: Pool) -> Pool:
     with pool.transaction() as cursor:
         for email, name, attributes in PEOPLE:
             directory.add_recipient(cursor, email, name, attributes)
-        directory.blocklist(cursor, 2)
+        people_writing.set_status(cursor, [2], "blocklisted")
     return pool
 
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from storage.people import directory
+from storage.people import directory, people_writing
 from storage.postgres.pool import Pool
 from storage.subscriber_query.query_tokens import QueryError
 from storage.subscriber_query.subscriber_query import condition
@@ -211,7 +211,7 @@ def people(databases: Any) -> Iterator[Pool]:
         for person in PEOPLE:
             person["id"] = directory.add_recipient(cursor, person["email"], person["name"], person["attribs"])
             person["status"] = "enabled"
-        directory.blocklist(cursor, PEOPLE[1]["id"])
+        people_writing.set_status(cursor, [PEOPLE[1]["id"]], "blocklisted")
         PEOPLE[1]["status"] = "blocklisted"
     yield pool
     pool.close()

@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 from tests.web.pages.whole import whole_app
 from tests.web.world import NOON, World
 
-PAGE = Path(__file__).parents[2] / "docs" / "api.md"
+PAGE = Path(__file__).parents[3] / "docs" / "api.md"
 BLOCK = re.compile(r"^```(http|json)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 

@@ -18,7 +18,7 @@ from web.pages.dashboard.chart import THINNEST, Bucket, chart, round_up, stacked
 from web.pages.dashboard.model import CampaignReading, share, span
 from web.pages.dashboard.overview import overview
 
-CSS = Path(__file__).parents[2] / "web" / "static" / "app.css"
+CSS = Path(__file__).parents[3] / "web" / "static" / "app.css"
 
 
 def test_while_it_sends_the_headline_tells_pace_and_end() -> None:

@@ -8,7 +8,6 @@ import re
 from datetime import timedelta
 
 from domain.delivery.delivery import Cancelled, Requeued, Suppressed
-from storage.people import directory
 from storage.postgres.pool import Pool
 from tests.web.accounts.browsers import Browser
 from tests.web.pages.reading import seen
@@ -122,8 +121,7 @@ def test_the_story_outlives_the_person(person: Browser, world: World, pool: Pool
     server, campaign, people = world.server("alpha"), world.campaign(), world.people(1)
     world.queued(campaign, people)
     world.accepted(campaign, people[0], server)
-    with pool.transaction() as cursor:
-        directory.erase(cursor, people[0])
+    world.directory.people.erase([people[0]], by="test")
     text = story(person, campaign, people[0])
     assert "p1@example.org" not in text
     assert "an erased person, number 1" in text

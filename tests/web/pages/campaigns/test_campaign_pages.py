@@ -19,7 +19,6 @@ from postledger.session import Session
 from postledger.sink.sink import Sink
 from postledger.sink.sink_rules import Rule
 from storage import content
-from storage.people import directory
 from storage.postgres.pool import Pool
 from storage.secrets import Secrets, new_key
 from tests.web.accounts.browsers import Browser
@@ -77,8 +76,8 @@ def write(person: Browser, **changes: Any) -> Any:
 
 
 def many_people(world: World, count: int) -> None:
+    friends = world.directory.list("Friends")
     with world.pool.transaction() as cursor:
-        friends = directory.find_or_create_list(cursor, "Friends")
         cursor.execute(
             "WITH made AS (INSERT INTO recipients (email) SELECT 'r' || n || '@example.org'"
             " FROM generate_series(1, %s) n RETURNING number)"
@@ -330,8 +329,7 @@ def test_a_test_e_mail_that_does_not_go_out_says_why(
         )
         assert "'nonsense' is not an e-mail address" in send_test(person, "nonsense")
         assert "no subscriber is called 'nobody'" in send_test(person, "a@b.example", model="nobody")
-        with pool.transaction() as cursor:
-            directory.blocklist(cursor, people[0])
+        world.directory.people.set_status([people[0]], "blocklisted", by="test")
         assert "the address is blocklisted" in send_test(person, "p1@example.org")
         assert "no server has capacity left" in send_test(person, "a@b.example", server=str(off))
         assert sink.messages == []
@@ -404,8 +402,8 @@ def test_the_estimate_tells_the_days_before_the_start(person: Browser, world: Wo
 
 def test_recipients_of_several_large_lists_are_told_as_about_so_many(person: Browser, world: World) -> None:
     many_people(world, 30_000)
+    others = world.directory.list("Others")
     with world.pool.transaction() as cursor:
-        others = directory.find_or_create_list(cursor, "Others")
         cursor.execute(
             "INSERT INTO subscriptions (list, recipient, status)"
             " SELECT %s, number, 'confirmed' FROM recipients",
@@ -472,9 +470,7 @@ def test_what_would_fail_or_reach_nobody_is_not_started(
     answer = person.post("/campaigns/1/start", "/campaigns/1/start", when="now")
     assert answer.status_code == 400
     assert "The campaign cannot be started" in seen(answer.text)
-    with world.pool.transaction() as cursor:
-        nobody = directory.create_list(cursor, "Nobody")
-    write(person, lists=[str(nobody)])
+    write(person, lists=[str(world.directory.list("Nobody"))])
     answer = person.post("/campaigns/2/start", "/campaigns/2/start", when="now")
     assert answer.status_code == 400
     assert "Nobody on its lists can be mailed" in seen(answer.text)

@@ -7,7 +7,6 @@ from io import StringIO
 
 from flask.testing import FlaskClient
 
-from storage.people import directory
 from tests.web.pages.forms import send
 from tests.web.world import World
 
@@ -61,10 +60,11 @@ def test_deleting_a_list_asks_first_and_leaves_its_people(client: FlaskClient, w
 
 def test_the_export_holds_everybody_and_no_formula(client: FlaskClient, world: World) -> None:
     world.people(2)
-    with world.pool.transaction() as cursor:
-        number = directory.add_recipient(cursor, "+x@example.org", '=HYPERLINK("http://a")', {"a": 'b,"c'})
-        directory.subscribe(cursor, 1, number, "confirmed")
-        directory.add_recipient(cursor, "elsewhere@example.org")
+    world.directory.people.add(
+        "+x@example.org", '=HYPERLINK("http://a")', {"a": 'b,"c'},
+        onto=[1], subscription="confirmed", by="test",
+    )  # fmt: skip
+    world.directory.people.add("elsewhere@example.org", by="test")
     answer = client.get("/lists/1/export.csv")
     rows = list(csv.DictReader(StringIO(answer.text)))
     assert [row["email"] for row in rows] == ["p1@example.org", "p2@example.org", "'+x@example.org"]

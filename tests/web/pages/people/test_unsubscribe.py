@@ -54,8 +54,7 @@ def test_doing_it_twice_is_fine(client: FlaskClient, world: World, link: str) ->
 
 
 def test_only_the_lists_of_the_campaign_are_left(client: FlaskClient, world: World, link: str) -> None:
-    with world.pool.transaction() as cursor:
-        directory.subscribe(cursor, directory.create_list(cursor, "Family"), 1)
+    world.directory.people.subscribe([1], [world.directory.list("Family")], "unconfirmed", by="test")
     client.post(link, data=ONE_CLICK)
     assert statuses(world) == {"unsubscribed", "unconfirmed"}
 

@@ -9,7 +9,6 @@ import pytest
 from application import forecasts
 from application.forecasts import Audiences, situation
 from domain.forecast.bottleneck import Situation
-from storage.people import directory
 from tests.web.world import NOON, World
 
 
@@ -85,7 +84,8 @@ def test_people_are_counted_again_once_the_number_is_old(world: World) -> None:
     audiences = Audiences()
     with world.pool.transaction() as cursor:
         assert audiences.size(cursor, [1], NOON) == 3
-        directory.blocklist(cursor, directory.find_recipient(cursor, "p1@example.org").number)  # type: ignore[union-attr]
+    world.directory.people.blocklist_address("p1@example.org", by="test")
+    with world.pool.transaction() as cursor:
         assert audiences.size(cursor, [1], NOON + timedelta(seconds=1)) == 3
         assert audiences.size(cursor, [1], NOON + timedelta(minutes=10)) == 2
 
@@ -99,9 +99,9 @@ def test_several_large_lists_are_about_as_many_people_as_they_are(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     people = world.people(40)
+    others = world.directory.list("Others")
+    world.directory.people.subscribe(people[:10], [others], "unconfirmed", by="test")
     with world.pool.transaction() as cursor:
-        for number in people[:10]:
-            directory.subscribe(cursor, directory.find_or_create_list(cursor, "Others"), number)
         assert Audiences().audience(cursor, [1, 2], NOON) == (40, True)
         monkeypatch.setattr(forecasts, "COUNTED", 20)
         assert Audiences().audience(cursor, [1, 2], NOON) == (40, False)
