@@ -1,4 +1,4 @@
-"""Facts that go into the log in the transaction of what they tell."""
+"""Event recording: events that go into the log in the transaction of the change that they are about."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from storage.log.append import Log
 from storage.log.versions import versions
 
 
-class Told(NamedTuple):
+class EventToRecord(NamedTuple):
     stream: UUID
     kind: type[Fact]
     fields: Mapping[str, Any]
 
 
-def tell(cursor: Any, log: Log, facts: Sequence[Told], by: str) -> None:
+def record(cursor: Any, log: Log, events: Sequence[EventToRecord], by: str) -> None:
     """Best as the last step of the transaction: until its end nobody else can append. Raises Conflict when
-    somebody else told of the same at the same moment."""
-    if not facts:
+    somebody else recorded something in the same stream at the same moment."""
+    if not events:
         return
-    last = Counter(versions(cursor, list({one.stream for one in facts})))
+    last = Counter(versions(cursor, list({one.stream for one in events})))
     stored = []
-    for one in facts:
+    for one in events:
         last[one.stream] += 1
         fact = one.kind(originator_id=one.stream, originator_version=last[one.stream], by=by, **one.fields)
         stored.append(fact.stored())

@@ -2,6 +2,9 @@
 
 A reservation is an append at an expected version to the server's capacity stream, so the limits
 hold for any number of processors. What is reserved is spent within seconds or returned.
+
+Times are epoch seconds by the clock that counts for all. Since nobody knows it exactly, who asks what is
+free says the earliest that it can be, who spends or returns a unit the latest.
 """
 
 from __future__ import annotations
@@ -14,18 +17,15 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from application.reservation import Reservation
 from domain.calendar import Hours
-from domain.capacity.capacity import Capacity, Limits, Reserved, Returned, is_out_of_reach
+from domain.capacity.capacity import CLOCKS_DIFFER, Capacity, Limits, Reserved, Returned, is_out_of_reach
 from domain.streams import capacity_stream
 from storage.log.committer import Committer, Conflict
 from storage.postgres.pool import Pool
 
 VALID_SECONDS = 10.0
 """How long a reservation may be spent. A short rolling window shortens it: see `_valid_seconds`."""
-
-TRANSIT_SECONDS = 1.0
-"""What a MAIL FROM may take from the last check here to the server, which counts by its own clock: so long
-before a reservation's `until` no attempt starts any more, or a quarter of its time where that is less."""
 
 PAGE = 500
 
@@ -43,30 +43,6 @@ SINCE = """
 
 
 @dataclass
-class Reservation:
-    """`used` units were given to attempts; `ended` of these ended, `refused` of these before the dot."""
-
-    version: int
-    n: int
-    until: float
-    reserved_at: float
-    used: int = 0
-    ended: int = 0
-    refused: int = 0
-
-    @property
-    def usable_until(self) -> float:
-        return self.until - min(TRANSIT_SECONDS, (self.until - self.reserved_at) / 4)
-
-    def unspent(self, now: float) -> int:
-        """What can still be counted on: nothing in the last quarter of its time."""
-        return self.n - self.used if now < self.until - (self.until - self.reserved_at) / 4 else 0
-
-    def is_over(self, now: float) -> bool:
-        return self.ended == self.used and (self.used == self.n or now >= self.until)
-
-
-@dataclass
 class _Account:
     capacity: Capacity
     window: float
@@ -81,19 +57,24 @@ class Reservations:
         self._committer = committer
         self._actor = actor
         self._accounts: dict[int, _Account] = {}
+        self._read_at = 0.0
         self._lock = threading.Lock()
 
     def refresh(self, servers: Mapping[int, Limits], day: str, now: float) -> None:
-        """Reads what the capacity streams have that is not known here yet."""
+        """Reads what the capacity streams have that is not known here yet, and after the clock was set back
+        what was forgotten too early."""
+        was_set_back = now < self._read_at - CLOCKS_DIFFER
+        self._read_at = now
         with self._pool.transaction() as cursor:
             for server, limits in servers.items():
                 account = self._accounts.get(server)
                 if account is None:
                     capacity = _read_back(cursor, server, limits.window, day, now)
                     self._accounts[server] = _Account(capacity, limits.window)
-                elif account.window < limits.window:
-                    account.capacity = _read_back(cursor, server, limits.window, day, now)
-                    account.window = limits.window
+                elif account.window < limits.window or was_set_back:
+                    window = max(account.window, limits.window)
+                    account.capacity = _read_back(cursor, server, window, day, now)
+                    account.window = window
             self._read_on(cursor)
 
     def _read_on(self, cursor: Any) -> None:
@@ -115,12 +96,12 @@ class Reservations:
         """What the log leaves to reserve, plus what is reserved here and not yet spent. None: unlimited."""
         account = self._accounts[server]
         free = account.capacity.available(now, day, limits)
-        return None if free is None else free + self.unspent(server, now)
+        return None if free is None else free + self.unspent(server, limits, now)
 
-    def unspent(self, server: int, now: float) -> int:
+    def unspent(self, server: int, limits: Limits, now: float) -> int:
         with self._lock:
             account = self._accounts.get(server)
-            return sum(r.unspent(now) for r in account.open) if account else 0
+            return sum(r.unspent(now) for r in account.open if r.is_allowed(limits)) if account else 0
 
     def reserve(self, wanted: Mapping[int, int], limits: Mapping[int, Limits], calendar: Hours,
                 now: datetime) -> None:  # fmt: skip
@@ -148,7 +129,9 @@ class Reservations:
         def reserved(server: int) -> None:
             fact, account = facts[server], self._accounts[server]
             account.capacity.apply(fact.originator_version, fact)
-            account.open.append(Reservation(fact.originator_version, fact.n, fact.until, moment))
+            account.open.append(
+                Reservation(fact.originator_version, fact.n, fact.until, moment, limits[server])
+            )
 
         self._append(facts, reserved)
 
@@ -167,12 +150,12 @@ class Reservations:
         ]
         return min((change for change in changes if change is not None and change > moment), default=None)
 
-    def take(self, server: int, now: float) -> Reservation | None:
-        """One unit to start an attempt with before the reservation's `usable_until`."""
+    def take(self, server: int, limits: Limits, now: float) -> Reservation | None:
+        """One unit to start an attempt with while it `may_be_spent`."""
         with self._lock:
             account = self._accounts.get(server)
             for reservation in account.open if account else ():
-                if reservation.used < reservation.n and now < reservation.usable_until:
+                if reservation.used < reservation.n and reservation.may_be_spent(limits, now):
                     reservation.used += 1
                     return reservation
         return None
@@ -189,17 +172,18 @@ class Reservations:
             reservation.refused += refused
 
     def settle(self, limits: Mapping[int, Limits], now: float) -> None:
-        """Closes reservations that are spent or past their time, and returns what was not used."""
+        """Closes reservations that are spent, past their time or beyond a limit that was lowered, and returns
+        what was not used."""
         facts: dict[int, Returned] = {}
         for server, account in self._accounts.items():
-            over = self._first_over(account, server in limits and limits[server].sliding is not None, now)
+            over = self._first_over(account, limits.get(server), now)
             if over is not None:
                 facts[server] = Returned(
                     originator_id=capacity_stream(server),
                     originator_version=account.capacity.version + 1,
                     by=self._actor,
                     reservation=over.version,
-                    at=now,
+                    at=min(now, over.until),
                     unused=over.n - over.used,
                     refused=over.refused,
                 )
@@ -223,11 +207,14 @@ class Reservations:
                 self._read_on(cursor)
             self.settle({}, now)
 
-    def _first_over(self, account: _Account, is_rolling: bool, now: float) -> Reservation | None:
+    def _first_over(self, account: _Account, limits: Limits | None, now: float) -> Reservation | None:
         """Wholly used ones leave without an event, unless a rolling limit gains by knowing when."""
+        is_rolling = limits is not None and limits.sliding is not None
         with self._lock:
             for reservation in list(account.open):
-                if not reservation.is_over(now):
+                is_idle = reservation.ended == reservation.used
+                is_too_much = limits is not None and not reservation.is_allowed(limits)
+                if not (reservation.is_over(now) or (is_idle and is_too_much)):
                     continue
                 if is_rolling or reservation.used < reservation.n or reservation.refused:
                     return reservation

@@ -7,10 +7,12 @@ sending hours do not hold them up, since a person waits for them.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from uuid import uuid4
 
 from application.messages import Trial
-from application.reservations import Reservation, Reservations
+from application.reservation import Reservation
+from application.reservations import Reservations
 from domain.campaign.test_send import Tried
 from domain.capacity.capacity import Limits
 from domain.capacity.plan import Assignment, Candidate, Offer, plan
@@ -31,10 +33,12 @@ from storage.log.append import Conflict, Log
 from storage.log.committer import Committer
 from storage.people import directory
 from storage.secrets import SecretsError
+from storage.shared_clock import set_by_database
 
 CONNECT_SECONDS = 15.0
 DELIVER_SECONDS = 30.0
 NO_CAPACITY = "no server has capacity left for it"
+NO_TIME = "the database answers too slowly to know what time it is"
 _TRIES = 5
 
 
@@ -55,7 +59,7 @@ class Trials:
         try:
             reservations = Reservations(self._session.pool, committer, self._by)
             done = self._send(people, server, reservations)
-            reservations.close(self._session.clock.now().timestamp())
+            reservations.close(self._session.clock.latest())
         finally:
             committer.close()
         return [refused.get(address) or done[address] for address in addresses]
@@ -98,7 +102,7 @@ class Trials:
         self, addresses: list[str], server: int | None, reservations: Reservations
     ) -> tuple[dict[int, SmtpServer], list[Assignment]]:
         """Which server each goes through, chosen as for any e-mail, capacity reserved."""
-        now, policy = self._session.clock.now(), self._session.application.policy()
+        now, policy = self._now(), self._session.application.policy()
         with self._session.pool.transaction() as cursor:
             numbers = [number for number in servers.numbers(cursor) if server in (None, number)]
         found = {number: self._session.application.server(number) for number in numbers}
@@ -138,7 +142,8 @@ class Trials:
                 continue
             reservation = self._unit(server, reservations)
             if reservation is None:
-                done[address] = Trial(address, "not sent", NO_CAPACITY, server.settings.name)
+                reason = NO_CAPACITY if self._session.clock.is_trusted() else NO_TIME
+                done[address] = Trial(address, "not sent", reason, server.settings.name)
                 continue
             outcome = _delivered(connection, skeleton, person, message)
             reservations.ended(reservation, refused=not outcome.dot_sent)
@@ -148,16 +153,25 @@ class Trials:
         return done
 
     def _unit(self, server: SmtpServer, reservations: Reservations) -> Reservation | None:
-        """One to send with. What was reserved for all of them runs out where a server takes its time: then
-        another one is reserved."""
-        now = self._session.clock.now()
-        unit = reservations.take(server.number, now.timestamp())
+        """One to send with, by the limits of this moment. What was reserved for all of them runs out where a
+        server takes its time: then another one is reserved."""
+        now, clock = self._now(), self._session.clock
+        limits = self._session.application.server(server.number).limits()
+        unit = reservations.take(server.number, limits, clock.latest())
         if unit is None:
-            calendar, limits = self._session.application.policy().calendar, {server.number: server.limits()}
-            reservations.refresh(limits, calendar.local_date(now).isoformat(), now.timestamp())
-            reservations.reserve({server.number: 1}, limits, calendar, now)
-            unit = reservations.take(server.number, now.timestamp())
+            calendar = self._session.application.policy().calendar
+            reservations.refresh(
+                {server.number: limits}, calendar.local_date(now).isoformat(), now.timestamp()
+            )
+            reservations.reserve({server.number: 1}, {server.number: limits}, calendar, now)
+            unit = reservations.take(server.number, limits, clock.latest())
         return unit
+
+    def _now(self) -> datetime:
+        """The earliest that it can be, by the clock that counts for all, asked anew."""
+        with self._session.pool.transaction() as cursor:
+            set_by_database(self._session.clock, cursor)
+        return datetime.fromtimestamp(self._session.clock.earliest(), UTC)
 
     def _connect(self, server: SmtpServer) -> Connection:
         with self._session.pool.transaction() as cursor:

@@ -10,8 +10,9 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from application.accounts import Accounts
+from application.accounts.accounts import Accounts
 from application.decisions import Postledger
+from application.installation import Installation as Opened
 from benchmarks.installation import HTML, TEXT, Installation
 from domain.clock import VirtualClock
 from domain.streams import audience_stream
@@ -125,7 +126,7 @@ def build(made: Installation, *, deliveries: int, people: int) -> str:
     made.add_servers(SERVERS, 25, daily_limit=5000, sliding_window=True,
                      sliding_window_rate=2000, sliding_window_duration=3600)  # fmt: skip
     add_templates(made, application)
-    token = add_accounts(made, log, clock, now)
+    token = add_accounts(made, clock, now)
     size = deliveries // 2 // (CAMPAIGNS * 8 // 10 - 1)
     for window in range(CAMPAIGNS):
         clock.advance_to(now - (CAMPAIGNS - window) * WINDOW)
@@ -156,8 +157,8 @@ def add_templates(made: Installation, application: Postledger) -> None:
         application.create_template({"name": name, "body": body}, number=number, by="admin")
 
 
-def add_accounts(made: Installation, log: Log, clock: VirtualClock, now: datetime) -> str:
-    commands = Accounts(made.pool, log, clock)
+def add_accounts(made: Installation, clock: VirtualClock, now: datetime) -> str:
+    commands = Accounts(Opened.over(made.pool, clock))
     number = commands.add_user("admin", "admin", PASSWORD, by="cli")
     for one in range(1, 6):
         commands.add_user(f"operator{one}", "operator", PASSWORD, by="admin")

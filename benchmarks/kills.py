@@ -88,7 +88,9 @@ def _figure(made: Installation, sinks: list[Sink], e_mails: int) -> dict[str, An
 @contextmanager
 def _processor(made: Installation) -> Iterator[subprocess.Popen[bytes]]:
     command = [sys.executable, "-m", "postledger", "processor"]
-    process = subprocess.Popen(command, env={**os.environ, **made.environment, "POSTLEDGER_LOG_LEVEL": "error"})
+    process = subprocess.Popen(
+        command, env={**os.environ, **made.environment, "POSTLEDGER_LOG_LEVEL": "error"}
+    )
     try:
         yield process
     finally:

@@ -9,24 +9,23 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
-
-from eventsourcing.persistence import InfrastructureFactory
 
 from application.decisions import Postledger
+from application.installation import Installation
 from domain.clock import Clock, SystemClock
 from postledger.config import Config
 from projections.following import schema
 from projections.following.rebuild import rebuild
 from projections.following.runner import Runner
 from storage.accounts import accounts
-from storage.log import LogFactory
 from storage.migrate import Applied, migrate, pending
 from storage.postgres.embedded import EmbeddedServer
 from storage.postgres.pool import Pool
 from storage.secrets import Secrets, load_keys
+from storage.shared_clock import set_by_database
 
 log = logging.getLogger(__name__)
 
@@ -47,9 +46,18 @@ class Session:
         self.clock = clock
 
     @cached_property
+    def installation(self) -> Installation:
+        """Without secrets, so that no key file is made for who needs none; `equipped` has them."""
+        return Installation.over(self.pool, self.clock, public_url=self.config.public_url)
+
+    @cached_property
+    def equipped(self) -> Installation:
+        """Raises SecretsError."""
+        return replace(self.installation, secrets=self.secrets)
+
+    @property
     def application(self) -> Postledger:
-        factory: InfrastructureFactory[Any] = LogFactory(pool=self.pool, clock=self.clock)
-        return Postledger(factory=factory, clock=self.clock)
+        return self.installation.application
 
     @property
     def public_address(self) -> str:
@@ -61,9 +69,9 @@ class Session:
         """Makes the key file when no key is configured and there is none yet. Raises SecretsError."""
         return Secrets(load_keys(self.config.key, self.config.key_file, self.config.data_folder))
 
-    @cached_property
+    @property
     def runner(self) -> Runner:
-        return Runner(self.pool)
+        return self.installation.runner
 
     def catch_up(self) -> None:
         """Brings the projections up to the end of the log, whether or not a processor runs."""
@@ -127,4 +135,7 @@ def open_session(config: Config, *, connections: int = 4, clock: Clock | None = 
             prepare(url)
         pool = Pool(url, size=connections)
         stack.callback(pool.close)
-        yield Session(config, url, pool, clock or SystemClock())
+        clock = clock or SystemClock()
+        with pool.transaction() as cursor:
+            set_by_database(clock, cursor)
+        yield Session(config, url, pool, clock)

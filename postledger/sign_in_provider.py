@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from application.accounts.provider import Provider
 from postledger.config import Config, ConfigError
-from web.pages.accounts.provider import Provider
 
 
 def sign_in_provider(config: Config) -> Provider | None:

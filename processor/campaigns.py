@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from datetime import UTC, datetime
 
 from application.decisions import Postledger
 from domain.clock import Clock
@@ -36,8 +37,11 @@ class Campaigns:
         self._finish_drained()
 
     def _start_scheduled(self) -> None:
+        if not self._clock.is_trusted():
+            return
+        now = datetime.fromtimestamp(self._clock.earliest(), UTC)
         with self._pool.transaction() as cursor:
-            due = campaign_progress.scheduled_until(cursor, self._clock.now())
+            due = campaign_progress.scheduled_until(cursor, now)
         for number in due:
             try:
                 self._application.start_due(number, by=self._actor)

@@ -9,29 +9,41 @@ from collections.abc import Callable
 
 import psycopg2
 
+from domain.clock import Clock
 from storage.people import directory_news
 from storage.postgres.outage import OUTAGE
 from storage.postgres.pool import open_connection
+from storage.shared_clock import set_by_database
 
 log = logging.getLogger(__name__)
 
 LOG_CHANNEL = "postledger_log"
 
 RECONNECT_SECONDS = 1.0
+BEAT_SECONDS = 0.25
 
 
 class Listener:
-    """Calls `on_log()` and `on_directory(recipient or None)` from its own thread.
+    """Calls from its own thread `on_directory(recipient or None)`, and, while the database answers, every
+    BEAT_SECONDS and after each notification `on_beat(since)`: all news from before that epoch second has
+    come. When some of it is of the log, `on_log()` follows. Sets the clock by the database's each time.
 
-    After a lost connection both are called once, since notifications may have been missed.
+    After a lost connection all are called once, since notifications may have been missed.
     """
 
     def __init__(
-        self, url: str, on_log: Callable[[], None], on_directory: Callable[[int | None], None]
+        self,
+        url: str,
+        clock: Clock,
+        on_log: Callable[[], None],
+        on_directory: Callable[[int | None], None],
+        on_beat: Callable[[float], None],
     ) -> None:
         self._url = url
+        self._clock = clock
         self._on_log = on_log
         self._on_directory = on_directory
+        self._on_beat = on_beat
         self._is_stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="listen", daemon=True)
 
@@ -62,16 +74,27 @@ class Listener:
                 cursor.execute(f"LISTEN {LOG_CHANNEL}")
                 cursor.execute(f"LISTEN {directory_news.CHANNEL}")
             self._on_directory(None)
-            self._on_log()
+            is_log_news = True
             while not self._is_stopping.is_set():
-                if not select.select([connection], [], [], 0.5)[0]:
-                    continue
-                connection.poll()
-                self._hand_on(connection)
+                self._beat(connection, is_log_news)
+                is_log_news = False
+                select.select([connection], [], [], BEAT_SECONDS)
         finally:
             connection.close()
 
-    def _hand_on(self, connection: psycopg2.extensions.connection) -> None:
+    def _beat(self, connection: psycopg2.extensions.connection, is_log_news: bool) -> None:
+        with connection.cursor() as cursor:
+            since = self._clock.earliest()
+            jump = set_by_database(self._clock, cursor)
+        if jump:
+            log.warning("the database's clock was set by %+.3f s, or this machine stood still", jump)
+        is_log_news |= self._hand_on(connection)
+        self._on_beat(since)
+        if is_log_news:
+            self._on_log()
+
+    def _hand_on(self, connection: psycopg2.extensions.connection) -> bool:
+        """Whether any of the notifications is of the log; what is of the directory is told."""
         is_log_news = False
         while connection.notifies:
             notice = connection.notifies.pop(0)
@@ -79,5 +102,4 @@ class Listener:
                 is_log_news = True
             else:
                 self._on_directory(directory_news.recipient_of(notice.payload))
-        if is_log_news:
-            self._on_log()
+        return is_log_news

@@ -7,7 +7,7 @@ import math
 import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -42,6 +42,7 @@ from storage.log.factory import LogFactory
 from storage.postgres.outage import OUTAGE
 from storage.postgres.pool import Pool
 from storage.secrets import Secrets
+from storage.shared_clock import set_by_database
 
 log = logging.getLogger(__name__)
 
@@ -60,6 +61,7 @@ class Processor:
         self._pool = pool
         self._clock = clock
         with pool.transaction() as cursor:
+            set_by_database(clock, cursor)
             now = processors.database_time(cursor)
             self.number = processors.register(cursor, host_name(), os.getpid(), now)
         self._recorder = FlightRecorder(records, self.number, now)
@@ -86,10 +88,11 @@ class Processor:
         self._recovery = Recovery(
             pool, self._runner, self._committer, clock, self._heartbeat, self.number, records
         )
-        self._listener = Listener(url, self._on_log, self._on_directory)
+        self._listener = Listener(url, clock, self._on_log, self._on_directory, self._on_beat)
         self._schedule = Schedule()
         self._is_planning = False
         self._next_round_at = 0.0
+        self._trusts_the_clock = True
         self._has_news = False
         self._is_stopping = threading.Event()
         self._actor = actor
@@ -105,7 +108,6 @@ class Processor:
         poll = self._gate.view.policy.poll_interval
         self._schedule.every("send", poll, self._send)
         self._schedule.every("campaigns", 1.0, self._campaigns.run)
-        self._schedule.every("gate", 1.0, self._look_again)
         self._schedule.every("recovery", self._heartbeat.seconds, self._recover)
         log.info("processor %d sends", self.number)
 
@@ -165,7 +167,7 @@ class Processor:
         if self._is_fenced:
             return
         try:
-            self._reservations.close(self._clock.now().timestamp())
+            self._reservations.close(self._clock.latest())
         except Fenced:
             log.warning("processor %d was fenced as it stopped: others return what it reserved", self.number)
 
@@ -218,26 +220,43 @@ class Processor:
         return self._dispatcher.rooms(servers)
 
     def _seconds_to_next_round(self) -> float:
-        seconds, now = float(self._gate.view.policy.poll_interval), self._clock.now()
-        frees_at = self._reservations.next_change(self._gate.view.limits, self._gate.view.calendar, now)
+        seconds, view = float(self._gate.view.policy.poll_interval), self._gate.view
+        frees_at = self._reservations.next_change(view.limits, view.calendar, self._rounds.planned_at)
         if frees_at is not None:
-            seconds = max(IDLE_ROUND_SECONDS, min(seconds, frees_at - now.timestamp()))
-        self._next_round_at = now.timestamp() + seconds
+            seconds = max(IDLE_ROUND_SECONDS, min(seconds, frees_at - self._clock.earliest()))
+        self._next_round_at = self._clock.steady() + seconds
         return seconds
 
     def _seconds_to_next_due(self) -> float:
         """So that a retry goes out when it is due and not when the next round happens to come."""
-        now = self._clock.now()
-        due = self._rounds.next_due(now)
-        return math.inf if due is None else max(IDLE_ROUND_SECONDS, (due - now).total_seconds())
+        due = self._rounds.next_due()
+        if due is None:
+            return math.inf
+        return max(IDLE_ROUND_SECONDS, due.timestamp() - self._clock.earliest())
 
-    def _look_again(self) -> None:
+    def _on_beat(self, since: float) -> None:
+        """In the listener's thread, several times a second while the database answers."""
+        self._schedule.keep_pace()
+        self._tell_whether_the_clock_is_trusted()
+        self._look_again(since)
+        self._dispatcher.wake()
+
+    def _tell_whether_the_clock_is_trusted(self) -> None:
+        is_trusted = self._clock.is_trusted()
+        if is_trusted != self._trusts_the_clock:
+            self._trusts_the_clock = is_trusted
+            if is_trusted:
+                log.warning("the time is certain again: sending goes on")
+            else:
+                log.warning("nothing is sent: the database answers too slowly to know what time it is")
+
+    def _look_again(self, since: float | None = None) -> None:
         """Also when a round was to be by now, for a clock that was set or a machine that slept."""
-        before, now = self._gate.view.open_until, self._clock.now()
-        self._gate.refresh(now)
+        before = self._gate.view.open_until
+        self._gate.refresh(datetime.fromtimestamp(self._clock.earliest(), UTC), since)
         after = self._gate.view.open_until
         is_newly_open = any(until > before.get(server, 0.0) for server, until in after.items())
-        if is_newly_open or now.timestamp() >= self._next_round_at:
+        if is_newly_open or self._clock.steady() >= self._next_round_at:
             self._wake()
 
     def _on_commit(self, head: int) -> None:
@@ -252,7 +271,6 @@ class Processor:
     def _on_log(self) -> None:
         self._has_news = True
         self._follower.wake()
-        self._look_again()
         self._wake()
 
     def _wake(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -12,6 +13,7 @@ from apscheduler.events import EVENT_JOB_MAX_INSTANCES, JobSubmissionEvent
 from apscheduler.jobstores.base import JobLookupError
 from apscheduler.schedulers.background import BackgroundScheduler
 
+from domain.clock import SET_SECONDS, steady_seconds
 from storage.postgres.outage import OUTAGE
 
 log = logging.getLogger(__name__)
@@ -37,6 +39,7 @@ class Schedule:
         self._bringing_forward = threading.Lock()
         self._running = 0
         self._is_stopped = False
+        self._host_ahead = self._host_is_ahead_by()
 
     def every(self, name: str, seconds: float, action: Callable[[], None]) -> None:
         self._scheduler.add_job(
@@ -71,6 +74,19 @@ class Schedule:
             job = self._scheduler.get_job(name)
             if job is not None and job.next_run_time > at:
                 job.modify(next_run_time=at)
+
+    def keep_pace(self) -> None:
+        """To be called a few times a second: APScheduler goes by the host's clock, and when that was set
+        back, every job would wait until it shows again what it had shown."""
+        ahead = self._host_is_ahead_by()
+        if abs(ahead - self._host_ahead) >= SET_SECONDS:
+            log.warning("this host's clock was set by %+.3f s", ahead - self._host_ahead)
+            self._host_ahead = ahead
+            for job in self._scheduler.get_jobs():
+                self.now(job.id)
+
+    def _host_is_ahead_by(self) -> float:
+        return time.time() - steady_seconds()
 
     def _was_running(self, event: JobSubmissionEvent) -> None:
         self.next_in(event.job_id, RUNNING_SECONDS)

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from math import inf
 from uuid import UUID
 
 from application.decisions import Postledger
@@ -36,6 +37,9 @@ CHANGES = """
       AND topic NOT LIKE 'capacity.%%' AND topic NOT LIKE 'audience.%%'
 """
 
+CURRENT_SECONDS = 0.9
+"""How old the permissions may be that an attempt starts on: what forbids it is in force within a second."""
+
 MOST_CAMPAIGNS = 100
 MOST_STALE = 10_000
 """People to remember by number as no longer mailable; when there are more, everybody counts as such."""
@@ -44,13 +48,14 @@ MOST_STALE = 10_000
 @dataclass(frozen=True)
 class View:
     """`campaigns` may be sent; `open_until` says until which epoch second a server may be used, for
-    those that may be used now."""
+    those that may be used now. All that is in it was so at the epoch second `since`."""
 
     policy: SendingPolicy
     campaigns: frozenset[int] = frozenset()
     open_until: Mapping[int, float] = field(default_factory=dict)
     servers: Mapping[int, SmtpServer] = field(default_factory=dict)
     limits: Mapping[int, Limits] = field(default_factory=dict)
+    since: float = -inf
 
     @property
     def calendar(self) -> Calendar:
@@ -59,8 +64,16 @@ class View:
     def is_open(self, server: int, now: float) -> bool:
         return now < self.open_until.get(server, 0.0)
 
+    def is_current(self, now: float) -> bool:
+        """Not when it is old, nor when the clock was set back behind it."""
+        return self.since <= now < self.since + CURRENT_SECONDS
+
     def may_start(self, campaign: int, server: int, now: float) -> bool:
-        return campaign in self.campaigns and now < self.open_until.get(server, 0.0)
+        return (
+            campaign in self.campaigns
+            and now < self.open_until.get(server, 0.0)
+            and self.since <= now < self.since + CURRENT_SECONDS
+        )
 
 
 class Gate:
@@ -80,13 +93,17 @@ class Gate:
         self._all_stale = 0
         self.broken: dict[int, str] = {}
         self._resting: dict[int, datetime] = {}
+        self._since = -inf
         self._lock = threading.Lock()
         self._policy = application.policy()
         self.view = View(self._policy)
 
-    def refresh(self, now: datetime) -> None:
-        """Reads what changed since the last call; safe to call from several threads."""
+    def refresh(self, now: datetime, since: float | None = None) -> None:
+        """Reads what changed since the last call; safe to call from several threads. `since` is the epoch
+        second before which all news of the directory was heard; nothing may start before that is known."""
         with self._lock:
+            if since is not None:
+                self._since = since
             changed, position = self._changes()
             if any(kind_of(stream) is Kind.POLICY for stream in changed):
                 self._take_policy(self._application.policy())
@@ -257,4 +274,5 @@ class Gate:
             open_until=open_until,
             servers=dict(self._servers),
             limits={number: server.limits() for number, server in self._servers.items()},
+            since=self._since,
         )

@@ -53,7 +53,7 @@ RECENT = """
 TOPICS = frozenset({"delivery.deferred", "delivery.failed", "delivery.outcome_unknown"})
 
 
-class Refusal(NamedTuple):
+class CountedRefusal(NamedTuple):
     """`outcome` is what queue.STATUSES has at that place: 0 is to be tried again. `about` is
     whom the reply speaks of, empty when that is not known."""
 
@@ -73,7 +73,7 @@ def fold(cursor: Any, batch: Batch) -> None:
 PROJECTION = Projection(name="refusals", tables={"refusals": TABLE}, topics=TOPICS, fold=fold)
 
 
-def recent(cursor: Any, since: datetime, limit: int = 10) -> list[Refusal]:
+def recent(cursor: Any, since: datetime, limit: int = 10) -> list[CountedRefusal]:
     """The most frequent first; of hours that reach beyond `since`."""
     cursor.execute(RECENT, (since, since, limit))
-    return [Refusal(*row) for row in cursor.fetchall()]
+    return [CountedRefusal(*row) for row in cursor.fetchall()]

@@ -1,1 +1,1 @@
-"""What PostgreSQL keeps that is not derived from anything else."""
+"""What PostgreSQL keeps that is not derived from the log."""

@@ -6,12 +6,12 @@ import csv
 from collections.abc import Iterable
 from io import BytesIO, StringIO
 
-from application.lists import Lists
-from application.people import People
-from storage.log.append import Log
+from application.installation import Installation
+from application.people.imports import Imports
+from application.people.lists import Lists
+from application.people.people import People
 from storage.people import directory
 from storage.people.recipients_import import Options
-from storage.postgres.pool import Pool
 
 NUMBERS = """
     SELECT r.number FROM unnest(%s::text[]) WITH ORDINALITY AS asked (email, place)
@@ -22,10 +22,11 @@ NUMBERS = """
 class Directory:
     """`people` are the commands."""
 
-    def __init__(self, pool: Pool, log: Log) -> None:
-        self._pool = pool
-        self._lists = Lists(pool, log)
-        self.people = People(pool, log)
+    def __init__(self, installation: Installation) -> None:
+        self._pool = installation.pool
+        self._lists = Lists(installation)
+        self._imports = Imports(installation)
+        self.people = People(installation)
 
     def list(self, name: str) -> int:
         """Its number; a list of its own where there is none of that name."""
@@ -39,7 +40,7 @@ class Directory:
         rows = [("email", "name"), *people]
         csv.writer(file).writerows(rows)
         options = Options(lists=[self.list(onto)], subscription=subscription)
-        self.people.import_csv(BytesIO(file.getvalue().encode()), options, strict=True, by="test")
+        self._imports.at_once(BytesIO(file.getvalue().encode()), options, strict=True, by="test")
         with self._pool.transaction() as cursor:
             cursor.execute(NUMBERS, ([email for email, _ in rows[1:]],))
             return [number for (number,) in cursor.fetchall()]

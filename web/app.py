@@ -8,7 +8,8 @@ from typing import Any, cast
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from application.dashboard import Reader
+from application.accounts.provider import Provider
+from application.dashboard.query import DashboardQuery
 from application.decisions import Postledger
 from application.messages import Messages
 from domain.clock import Clock
@@ -19,11 +20,10 @@ from storage.secrets import Secrets
 from web import listmonk
 from web.api import campaigns, deliveries, docs, events, forecast_api, health, metrics, policy, queue, servers
 from web.http import access, compression, errors, guard
-from web.http.services import Services, reading
+from web.http.services import Services
 from web.http.settings import WebSettings
 from web.pages import navigation, notices, page
 from web.pages.accounts import own_account, provider_sign_in, sign_in, users
-from web.pages.accounts.provider import Provider
 from web.pages.campaigns import campaign as campaign_page
 from web.pages.campaigns import campaign_preview, campaign_start
 from web.pages.campaigns import campaigns as campaign_pages
@@ -36,7 +36,7 @@ from web.pages.people import imports as import_pages
 from web.pages.people import lists as list_pages
 from web.pages.people import subscriber as subscriber_page
 from web.pages.people import subscribers as subscriber_pages
-from web.pages.people import unsubscribe
+from web.pages.people import subscription, unsubscribe
 from web.pages.queue import deliveries as delivery_pages
 from web.pages.queue import queue as queue_pages
 from web.pages.servers import server_form
@@ -57,6 +57,7 @@ RESOURCES = (
     forecast_api,
     policy,
     unsubscribe,
+    subscription,
     sign_in,
     provider_sign_in,
     own_account,
@@ -135,10 +136,10 @@ def configured(app: Flask, settings: WebSettings) -> Flask:
 
 def composer(app: Flask) -> Callable[[], dict[str, str]]:
     """What makes the fragments of the live page, out of any request."""
-    reader, kept = Reader(), cast(Services, app.extensions["postledger"])
+    query = DashboardQuery(cast(Services, app.extensions["postledger"]))
 
     def compose() -> dict[str, str]:
-        with app.app_context(), reading() as cursor:
-            return dashboard.rendered(overview(reader.read(cursor, kept.clock.now())))
+        with app.app_context():
+            return dashboard.rendered(overview(query.read()))
 
     return compose

@@ -13,7 +13,7 @@ from gunicorn import glogging  # type: ignore[import-untyped]
 from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
 from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped]
 
-from web.http.binding import check_bind
+from domain.addresses.bind_address import check_bind
 
 GRACE = 10
 """Seconds that requests under way are given after SIGTERM."""

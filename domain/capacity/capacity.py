@@ -21,6 +21,13 @@ LONGEST_WINDOW = 86_400
 LONGEST_VALIDITY = 600
 """The longest time from a reservation to its `until`, in seconds."""
 
+AHEAD = 15.0
+"""Seconds. No reservation that is made now, by whoever, lasts longer from now on. One that does was made
+before the clock was set back."""
+
+CLOCKS_DIFFER = 1.0
+"""Seconds that what two processors take for the present may be apart: twice what a clock may be unsure by."""
+
 _MANY = 4096
 
 
@@ -57,6 +64,16 @@ class Limits:
     def window(self) -> float:
         return self.sliding[1] if self.sliding else 0.0
 
+    def allow(self, others: Limits) -> bool:
+        """Whether whatever `others` let through, these do too."""
+        if self.daily and not 0 < others.daily <= self.daily:
+            return False
+        if self.sliding is None:
+            return True
+        if others.sliding is None:
+            return False
+        return others.sliding[0] <= self.sliding[0] and others.sliding[1] >= self.sliding[1]
+
 
 @dataclass(slots=True)
 class _Open:
@@ -78,7 +95,7 @@ class Capacity:
     Events are applied in order of version; the first may be any, if what came before it is out of
     reach (`is_out_of_reach`), and a Returned of an unknown reservation changes nothing. `window` is
     the longest W in seconds that will be asked for: when a server gets a longer one, its stream has
-    to be folded anew.
+    to be folded anew. So has one whose clock was set back by more than a day.
     """
 
     def __init__(self, window: float) -> None:
@@ -87,6 +104,7 @@ class Capacity:
         self._open: dict[int, _Open] = {}
         self._closed: list[tuple[float, int]] = []
         self._used: dict[str, int] = {}
+        self._furthest = 0.0
 
     def apply(self, version: int, event: object) -> None:
         """Raises ValueError when an event was skipped: the sum would be wrong without a sign."""
@@ -95,6 +113,7 @@ class Capacity:
         self.version = version
         if isinstance(event, Reserved):
             self._open[version] = _Open(event.n, event.day, event.until)
+            self._furthest = max(self._furthest, event.until)
             self._used[event.day] = self._used.get(event.day, 0) + event.n
         elif isinstance(event, Returned):
             self._close(event)
@@ -128,6 +147,7 @@ class Capacity:
         before; `now` when it exceeds 0 already; None when it never will."""
         if limits.sliding is None:
             return now
+        self._leave_out_the_future(now)
         most, window = limits.sliding
         counted = self._counted(now, window)
         if counted < most:
@@ -167,6 +187,7 @@ class Capacity:
         if limits.window > self._window:
             raise ValueError(f"folded for windows of at most {self._window} s, asked for {limits.window} s")
         yesterday = (date.fromisoformat(day) - timedelta(1)).isoformat()
+        self._leave_out_the_future(now)
         while self._closed and self._closed[0][0] + self._window <= now:
             heapq.heappop(self._closed)
         if len(self._closed) > _MANY:
@@ -178,6 +199,17 @@ class Capacity:
                 for version, reservation in self._open.items()
                 if reservation.day >= yesterday or reservation.until + self._window > now
             }
+
+    def _leave_out_the_future(self, now: float) -> None:
+        """What was used, by a clock that was set back since, later than now was used by now; what is reserved
+        is not to be used for longer than any reservation."""
+        if self._furthest <= now + AHEAD:
+            return
+        self._furthest = now + AHEAD
+        for reservation in self._open.values():
+            reservation.until = min(reservation.until, now + AHEAD)
+        self._closed = [(min(last_use, now + CLOCKS_DIFFER), units) for last_use, units in self._closed]
+        heapq.heapify(self._closed)
 
     def _coalesce(self) -> None:
         """Counts uses that ended close together until the last of them: bounded memory for a little

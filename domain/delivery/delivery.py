@@ -158,6 +158,11 @@ _TRANSITIONS: dict[tuple[Status, type[Fact]], Status] = {
 }
 
 
+def may_follow(status: Status, fact: type[Fact]) -> bool:
+    """Whether such a fact can follow for a delivery in that state."""
+    return (status, fact) in _TRANSITIONS
+
+
 class Delivery:
     """What the facts of one delivery come to.
 
@@ -191,7 +196,7 @@ class Delivery:
 
     def may(self, fact: type[Fact]) -> bool:
         """Whether such a fact can follow now."""
-        return (self.status, fact) in _TRANSITIONS
+        return may_follow(self.status, fact)
 
     def apply(self, fact: Fact, recorded_at: float | None = None) -> None:
         """`recorded_at` in epoch seconds tells when the first failure was. Raises ValueError for a

@@ -17,8 +17,10 @@ from mail.go_template.go_functions import (
     Expression,
     Unreadable,
     applied,
-    missing_is_nothing,
     quoted,
+)
+from mail.go_template.go_functions import (
+    field as field_of,
 )
 
 
@@ -65,7 +67,7 @@ _TOKEN = re.compile(
 _CONSTANTS = {
     "true": Expression("true"),
     "false": Expression("false"),
-    "nil": Expression("none"),
+    "nil": Expression('""'),
 }
 
 SUBSCRIBER = {
@@ -172,7 +174,7 @@ class _Reader:
         after = self._peek()
         if after is not None and after.kind == "fields" and after.follows_at_once:
             self._next += 1
-            return missing_is_nothing(f"({value.jinja}){after.text}")
+            return below(f"({value.jinja})", after.text[1:].split("."))
         return value
 
     def _variable(self, text: str) -> Expression:
@@ -182,12 +184,12 @@ class _Reader:
         if name not in self._scope.variables:
             raise Unreadable(f"${name} has been given no value")
         variable = variable_name(name)
-        return missing_is_nothing(f"{variable}.{path}") if path else Expression(variable)
+        return below(variable, path.split(".") if path else [])
 
     def _field(self, dot: str | None, text: str) -> Expression:
         path = text[1:].split(".") if text != "." else []
         if dot is not None:
-            return missing_is_nothing(f"{dot}{text}") if path else Expression(dot)
+            return below(dot, path)
         if not path:
             return Expression(ROOT)
         return at_top(path)
@@ -203,12 +205,15 @@ class _Reader:
         return True
 
 
+def below(value: str, names: Sequence[str]) -> Expression:
+    return field_of(value, *map(quoted, names))
+
+
 def at_top(path: Sequence[str]) -> Expression:
     """`.Subscriber.Name` and its like."""
     thing, *rest = path
     if thing == "Tx" and rest[:1] == ["Data"]:
-        whole = ".".join(["tx.data", *rest[1:]])
-        return missing_is_nothing(whole) if rest[1:] else Expression(whole)
+        return below("tx.data", rest[1:])
     if thing == "Tx":
         raise Unreadable(".Tx has Data alone, in transactional messages")
     if thing not in ATTRIBUTES:
@@ -217,8 +222,7 @@ def at_top(path: Sequence[str]) -> Expression:
     if not rest:
         raise Unreadable(f"name a field of .{thing}, as in .{thing}.Name")
     if rest[0] == "Attribs":
-        whole = ".".join([ATTRIBUTES[thing], *rest[1:]])
-        return missing_is_nothing(whole) if rest[1:] else Expression(whole)
+        return below(ATTRIBUTES[thing], rest[1:])
     if len(rest) > 1 or rest[0] not in known:
         offered = ", ".join([*known, "Attribs"])
         raise Unreadable(f".{'.'.join(path)} is not offered; .{thing} has {offered}")

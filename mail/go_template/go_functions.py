@@ -35,8 +35,9 @@ def quoted(text: str) -> str:
     return f'"{escaped}"'
 
 
-def missing_is_nothing(path: str) -> Expression:
-    return Expression(f"({path} | or_nothing)")
+def field(value: str, *keys: str) -> Expression:
+    """`value` and the keys are in Jinja. Nothing where there is no such field."""
+    return Expression(f"({value} | go_field({', '.join(keys)}))" if keys else f"({value} | or_nothing)")
 
 
 Function = Callable[[str, list[Expression]], Expression]
@@ -79,8 +80,7 @@ def _equal(name: str, arguments: list[Expression]) -> Expression:
 
 def _index(name: str, arguments: list[Expression]) -> Expression:
     _at_least(2, name, arguments)
-    keys = "".join(f"[{one.jinja}]" for one in arguments[1:])
-    return missing_is_nothing(f"{arguments[0].jinja}{keys}")
+    return field(*(one.jinja for one in arguments))
 
 
 def _print(name: str, arguments: list[Expression]) -> Expression:
@@ -103,8 +103,7 @@ def _printf(name: str, arguments: list[Expression]) -> Expression:
         value.jinja if verb in "df" else f"({value.printed})"
         for verb, value in zip(verbs, values, strict=True)
     )
-    pattern = re.sub(r"%([-+0-9.]*)v", r"%\1s", layout.jinja)
-    return Expression(f"({pattern} | format({given}))", sure=True)
+    return Expression(f"({layout.jinja} | go_printf({given}))", sure=True)
 
 
 def _track_link(name: str, arguments: list[Expression]) -> Expression:
@@ -155,10 +154,10 @@ def _date(name: str, arguments: list[Expression]) -> Expression:
 FUNCTIONS: dict[str, Function] = {
     "eq": _equal,
     "ne": _pattern(2, "{0} != {1}"),
-    "lt": _pattern(2, "{0} < {1}"),
-    "le": _pattern(2, "{0} <= {1}"),
-    "gt": _pattern(2, "{0} > {1}"),
-    "ge": _pattern(2, "{0} >= {1}"),
+    "lt": _pattern(2, '{0} | go_compares("<", {1})'),
+    "le": _pattern(2, '{0} | go_compares("<=", {1})'),
+    "gt": _pattern(2, '{0} | go_compares(">", {1})'),
+    "ge": _pattern(2, '{0} | go_compares(">=", {1})'),
     "and": _joined("and", 1),
     "or": _joined("or", 1),
     "not": _pattern(1, "not {0}"),

@@ -8,10 +8,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
-from types import BuiltinMethodType
 from typing import Any
 
-from jinja2 import Undefined, pass_context, pass_environment
+from jinja2 import pass_context, pass_environment
 from jinja2.filters import FILTERS, do_round, do_sum
 from markupsafe import Markup
 
@@ -88,20 +87,6 @@ def formatted(context: Rendering, pattern: Any, *values: Any) -> Any:
     return pattern % values
 
 
-def _as_go(value: Any) -> Any:
-    """As Go prints it: true and false in lower case, a whole number without its point."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, float) and value.is_integer() and abs(value) < 1e21:
-        return str(int(value))
-    return value
-
-
-def _or_nothing(value: Any) -> Any:
-    """As Go has it. Where an attribute called `items` is missing Jinja finds the method of mappings."""
-    return "" if isinstance(value, (Undefined, BuiltinMethodType)) else value
-
-
 def _rounded(value: float, precision: int = 0, method: str = "common") -> float:
     if abs(precision) > 15:
         raise Refused("rounding has at most 15 digits")
@@ -123,12 +108,12 @@ _join: Callable[..., Any] = FILTERS["join"]
 _map: Callable[..., Any] = FILTERS["map"]
 
 
-def _charged(function: Callable[..., Any]) -> Callable[..., Any]:
+def charged(function: Callable[..., Any]) -> Callable[..., Any]:
     """The filter, paying for what it makes."""
     wants = getattr(getattr(function, "jinja_pass_arg", None), "name", None)
 
     @pass_context
-    def charged(context: Rendering, *args: Any, **kwargs: Any) -> Any:
+    def paying(context: Rendering, *args: Any, **kwargs: Any) -> Any:
         if wants == "context":
             args = (context, *args)
         elif wants == "eval_context":
@@ -139,7 +124,7 @@ def _charged(function: Callable[..., Any]) -> Callable[..., Any]:
         context.budget.spend(cost_of(result))
         return result
 
-    return charged
+    return paying
 
 
 _UNCHANGED = (
@@ -161,17 +146,15 @@ _UNCHANGED = (
     *("urlencode", "wordcount"),
 )
 OFFERED: Mapping[str, Callable[..., Any]] = {
-    **{name: _charged(FILTERS[name]) for name in _UNCHANGED},
-    "as_go": _charged(_as_go),
-    "format": _charged(formatted),
-    "join": _charged(_joined),
-    "or_nothing": _charged(_or_nothing),
-    "map": _charged(pass_context(_mapped)),
-    "replace": _charged(_replaced),
-    "round": _charged(_rounded),
-    "sum": _charged(pass_environment(_summed)),
+    **{name: charged(FILTERS[name]) for name in _UNCHANGED},
+    "format": charged(formatted),
+    "join": charged(_joined),
+    "map": charged(pass_context(_mapped)),
+    "replace": charged(_replaced),
+    "round": charged(_rounded),
+    "sum": charged(pass_environment(_summed)),
     COUNTED: _counted,
     CONCATENATED: _concatenated,
     PLAIN: _plain,
-    MADE: _charged(_made),
+    MADE: charged(_made),
 }

@@ -20,7 +20,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import Namespace
 from markupsafe import Markup, escape
 
-from mail.template import filters
+from mail.template import filters, go_values
 from mail.template.bounds import (
     LONGEST_RANGE,
     TOO_MUCH_TEXT,
@@ -70,7 +70,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
             cache_size=0,
         )
         self.printed = _printed_escaped if html else _printed
-        self.filters = dict(filters.OFFERED)
+        self.filters = {**filters.OFFERED, **go_values.OFFERED}
         self.globals = {"range": _bounded_range, "namespace": Namespace}
 
     def getattr(self, obj: Any, attribute: str) -> Any:

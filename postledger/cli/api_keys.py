@@ -6,11 +6,12 @@ from datetime import datetime, timedelta
 
 import click
 
+from application.accounts.accounts import Accounts
 from domain.accounts.accounts import ROLES, SCOPES
 from domain.errors import Missing
 from postledger.cli.context import ACTOR, Settings, pass_settings
 from postledger.cli.output import json_option, print_json, print_rows
-from postledger.cli.users import commands, say
+from postledger.cli.users import say
 from storage.accounts import api_keys
 from storage.accounts.api_keys import Key
 
@@ -43,7 +44,9 @@ def create(
         raise click.UsageError("either --role or --scope is needed")
     with settings.session() as session:
         expires = session.clock.now() + timedelta(days=days) if days else None
-        number, key = commands(session).create_key(name, scopes or ROLES[role or ""], expires, by=ACTOR)
+        number, key = Accounts(session.installation).create_key(
+            name, scopes or ROLES[role or ""], expires, by=ACTOR
+        )
     if as_json:
         print_json({"number": number, "name": name.strip().lower(), "key": key, "expires_at": expires})
     else:
@@ -81,7 +84,7 @@ def revoke(settings: Settings, /, name: str, as_json: bool) -> None:
             found = api_keys.key_named(cursor, name.strip().lower())
         if found is None:
             raise Missing(f"there is no key {name!r}")
-        commands(session).revoke_key(found.number, by=ACTOR)
+        Accounts(session.installation).revoke_key(found.number, by=ACTOR)
     say(as_json, f"the key {name} is revoked", {"name": name, "revoked": True})
 
 

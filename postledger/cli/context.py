@@ -26,7 +26,6 @@ from storage.content import TextTooLarge
 from storage.migrate import MigrationError
 from storage.postgres.embedded import EmbeddedServerError
 from storage.secrets import SecretsError
-from web.http.binding import BindRefused
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +33,6 @@ ACTOR = "cli"
 
 EXPECTED = (
     Refused, NotReadyError, SecretsError, EmbeddedServerError, MigrationError, RebuildUnderWay, TextTooLarge,
-    BindRefused,
 )  # fmt: skip
 
 

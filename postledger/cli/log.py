@@ -2,36 +2,22 @@
 
 from __future__ import annotations
 
-import select
+import json
 import sys
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import asdict
-from typing import Any
 
 import click
 
+from application.event_log import EventLog
 from postledger.cli.context import Settings, pass_settings
 from postledger.cli.output import json_option, print_json, print_rows, progress_to, shown, to_json
-from postledger.session import Session
 from projections.following import schema
 from projections.following.check import check as check_projections
 from projections.following.rebuild import rebuild as rebuild_projections
+from storage.log.feed import Recorded
 from storage.log.verify import verify as verify_log
-
-CHANNEL = "postledger_log"
-PAGE = 1000
-
-_LAST = """
-    SELECT position, recorded_at, stream_id::text, version, topic, state FROM event_log
-    WHERE (%(topic)s::text IS NULL OR starts_with(topic, %(topic)s))
-    ORDER BY position DESC LIMIT %(limit)s
-"""
-_AFTER = """
-    SELECT position, recorded_at, stream_id::text, version, topic, state FROM event_log
-    WHERE position > %(after)s AND (%(topic)s::text IS NULL OR starts_with(topic, %(topic)s))
-    ORDER BY position LIMIT %(limit)s
-"""
-_FIELDS = ("position", "recorded_at", "stream", "version", "topic", "state")
 
 
 @click.group("log")
@@ -48,46 +34,27 @@ def log() -> None:
 def tail(settings: Settings, /, count: int, topic: str | None, follow: bool, as_json: bool) -> None:
     """The last events; with --json one object a line."""
     with settings.session() as session:
-        with session.pool.transaction() as cursor:
-            head = schema.log_head(cursor)
-            cursor.execute(_LAST, {"topic": topic, "limit": count})
-            rows = cursor.fetchall()[::-1]
-        _print_events(rows, as_json)
+        event_log = EventLog(session.installation)
+        events = event_log.newest(count, topic or "")
+        head = events[-1].position if events else event_log.head()
+        _print_events(events, as_json)
         if follow:
-            _follow(session, head if not rows else max(head, rows[-1][0]), topic, as_json)
+            with suppress(KeyboardInterrupt):
+                _print_events(event_log.follow(head, topic or ""), as_json)
 
 
-def _follow(session: Session, after: int, topic: str | None, as_json: bool) -> None:
-    listener = session.pool.open()
-    try:
-        listener.autocommit = True
-        with listener.cursor() as cursor:
-            cursor.execute(f"LISTEN {CHANNEL}")
-            while True:
-                cursor.execute(_AFTER, {"after": after, "topic": topic, "limit": PAGE})
-                rows = cursor.fetchall()
-                _print_events(rows, as_json)
-                if rows:
-                    after = rows[-1][0]
-                    continue
-                select.select([listener], [], [], 60)
-                listener.poll()
-                listener.notifies.clear()
-    except KeyboardInterrupt:
-        return
-    finally:
-        listener.close()
-
-
-def _print_events(rows: Iterable[tuple[Any, ...]], as_json: bool) -> None:
-    for row in rows:
-        event = dict(zip(_FIELDS, row, strict=True))
+def _print_events(events: Iterable[Recorded], as_json: bool) -> None:
+    for event in events:
+        state = json.loads(event.state)
         if as_json:
-            print_json(event)
+            print_json(
+                {"position": event.position, "recorded_at": event.recorded_at, "stream": event.stream,
+                 "version": event.version, "topic": event.topic, "state": state}
+            )  # fmt: skip
         else:
-            when, state = shown(event["recorded_at"]), to_json(event["state"])
-            click.echo(f"{event['position']:>9}  {when}  {event['topic']}  {state}")
-    sys.stdout.flush()
+            when = shown(event.recorded_at)
+            click.echo(f"{event.position:>9}  {when}  {event.topic}  {to_json(state)}")
+        sys.stdout.flush()
 
 
 @log.command()

@@ -2,33 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any
+import json
 
 import click
 
-from domain.delivery.delivery import Cancelled, Requeued, Status
-from domain.fact import Fact
-from domain.streams import delivery_stream
+from application.queue.deliveries import Deliveries, DescribedDelivery
+from application.queue.queue import Queue, SteppedInto
+from domain.delivery.delivery import Status
+from domain.delivery.stepping_in import possible_in
 from postledger.cli.context import ACTOR, Settings, pass_settings
 from postledger.cli.lookup import campaign_number, recipient, server_number
 from postledger.cli.lookup import delivery as named_delivery
 from postledger.cli.output import choice, json_option, print_fields, print_json, print_rows
 from postledger.session import Session
 from projections.queue import queue as projection
-from projections.queue.items import Item, Wanted, item, items
+from projections.queue.items import Wanted
 from projections.queue.queue import STATUSES
-from storage.log.append import Conflict, Log
-from web.api.queue_items import described
 
-PAGE = 1000
-RETRIED = (Status.FAILED, Status.UNKNOWN, Status.SUPPRESSED, Status.CANCELLED)
+MOST_EVENTS = 10_000
 
 status_choice = choice(STATUSES)
-
-_STORY = """
-    SELECT position, recorded_at, topic, state FROM event_log WHERE stream_id = %s ORDER BY version
-"""
+retried_choice = choice(status for status in Status if status in possible_in("retry"))
 
 
 @click.group("queue")
@@ -69,18 +63,17 @@ def items_(
     with settings.session() as session:
         wanted = _wanted(session, campaign, statuses, server, who)
         session.catch_up()
-        with session.pool.transaction() as cursor:
-            found, total = items(cursor, wanted, (page - 1) * per_page, per_page)
-            rows = described(cursor, found, session.clock.now())
+        found, total = Deliveries(session.installation).page(wanted, (page - 1) * per_page, per_page)
     if as_json:
-        print_json({"results": rows, "total": total, "page": page, "per_page": per_page})
+        results = [one.fields() for one in found]
+        print_json({"results": results, "total": total, "page": page, "per_page": per_page})
         return
     print_rows(
         ["e-mail", "campaign", "to", "status", "attempts", "waits for / error"],
         [
-            (f"{row['campaignId']}/{row['id'] & 0xFFFFFFFF}", row["campaignName"], row["subscriberEmail"],
-             row["status"], row["attempts"], row["waitingFor"] or row["errorMessage"])
-            for row in rows
+            (f"{one.item.campaign}/{one.item.recipient}", one.campaign.name, one.item.email, one.status,
+             one.item.attempts, one.waiting or one.item.error)
+            for one in found
         ],
         title=f"{total} e-mails, page {page}",
     )  # fmt: skip
@@ -106,37 +99,38 @@ def _wanted(
 def why(settings: Settings, /, email: str, as_json: bool) -> None:
     """What one e-mail waits for. E-MAIL is CAMPAIGN/RECIPIENT, or its number in the API."""
     with settings.session() as session:
-        one = _current(session, *named_delivery(session, email))
-        with session.pool.transaction() as cursor:
-            (row,) = described(cursor, [one], session.clock.now())
+        one = _delivery(session, email)
     if as_json:
-        print_json(row)
+        print_json(one.fields())
         return
-    if row["waitingFor"]:
-        click.echo(f"{row['status']}: {row['waitingFor']}")
-    else:
-        click.echo(f"{row['status']}" + (f": {row['errorMessage']}" if row["errorMessage"] else ""))
+    because = one.waiting or one.item.error
+    click.echo(f"{one.status}: {because}" if because else str(one.status))
 
 
 @queue.command()
 @click.argument("emails", metavar="E-MAIL", nargs=-1)
 @click.option("--campaign", help="All of this campaign that have one of the --status.")
 @click.option(
-    "--status", "statuses", multiple=True, type=choice(RETRIED), default=[Status.FAILED.value],
+    "--status", "statuses", multiple=True, type=retried_choice, default=[Status.FAILED.value],
     show_default=True, help="With --campaign; may be repeated.",
 )  # fmt: skip
 @json_option
 @pass_settings
 def retry(
-    settings: Settings,
-    /,
-    emails: tuple[str, ...],
-    campaign: str | None,
-    statuses: tuple[str, ...],
+    settings: Settings, /, emails: tuple[str, ...], campaign: str | None, statuses: tuple[str, ...],
     as_json: bool,
-) -> None:
+) -> None:  # fmt: skip
     """Put e-mails back into the queue. One of unknown outcome may then arrive twice."""
-    _step_in(settings, emails, campaign, statuses, as_json, "queued again", _requeued)
+    if bool(emails) == bool(campaign):
+        raise click.UsageError("name e-mails, or give --campaign")
+    with settings.session() as session:
+        commands = Queue(session.installation)
+        if campaign:
+            done = commands.retry_campaign(campaign_number(session, campaign), statuses, by=ACTOR)
+        else:
+            done = commands.step_into("retry", _numbers(session, emails), by=ACTOR)
+        session.catch_up()
+    _print_done("queued again", done, as_json)
 
 
 @queue.command()
@@ -145,99 +139,30 @@ def retry(
 @pass_settings
 def cancel(settings: Settings, /, emails: tuple[str, ...], as_json: bool) -> None:
     """Take e-mails that wait out of the queue. For a whole campaign: `postledger campaign cancel`."""
-    _step_in(settings, emails, None, (), as_json, "cancelled", _cancelled)
-
-
-def _requeued(one: Item) -> Fact:
-    _only(one, RETRIED, "tried again")
-    return Requeued(**_origin(one), by=ACTOR, reason="asked for")
-
-
-def _cancelled(one: Item) -> Fact:
-    _only(one, (Status.QUEUED,), "cancelled")
-    return Cancelled(**_origin(one), by=ACTOR, reason="asked for")
-
-
-def _only(one: Item, allowed: tuple[Status, ...], done: str) -> None:
-    if STATUSES[one.status] not in allowed:
-        raise click.ClickException(
-            f"{one.campaign}/{one.recipient} is {STATUSES[one.status]}; only what is {', '.join(allowed)}"
-            f" can be {done}"
-        )
-
-
-def _origin(one: Item) -> dict[str, Any]:
-    stream = delivery_stream(one.campaign, one.recipient)
-    return {"originator_id": stream, "originator_version": one.version + 1}
-
-
-def _step_in(
-    settings: Settings,
-    emails: tuple[str, ...],
-    campaign: str | None,
-    statuses: tuple[str, ...],
-    as_json: bool,
-    done: str,
-    fact_for: Callable[[Item], Fact],
-) -> None:
-    if bool(emails) == bool(campaign):
-        raise click.UsageError("name e-mails, or give --campaign")
     with settings.session() as session:
-        log = Log(session.pool, session.clock)
-        if campaign:
-            number = campaign_number(session, campaign)
-            found = _all(session, Wanted(number, [STATUSES.index(status) for status in statuses]))
-        else:
-            found = [_current(session, *named_delivery(session, email)) for email in emails]
-        if fact_for is _requeued:
-            _refuse_cancelled(session, {one.campaign for one in found})
-        facts = [fact_for(one) for one in found]
-        changed = sum(_appended(log, facts[start : start + PAGE]) for start in range(0, len(facts), PAGE))
+        done = Queue(session.installation).step_into("cancel", _numbers(session, emails), by=ACTOR)
         session.catch_up()
+    _print_done("cancelled", done, as_json)
+
+
+def _numbers(session: Session, emails: tuple[str, ...]) -> list[int]:
+    session.catch_up()
+    named = [named_delivery(session, email) for email in emails]
+    return [campaign << 32 | number for campaign, number in named]
+
+
+def _delivery(session: Session, email: str) -> DescribedDelivery:
+    (number,) = _numbers(session, (email,))
+    return Deliveries(session.installation).one(number)
+
+
+def _print_done(what: str, done: SteppedInto, as_json: bool) -> None:
     if as_json:
-        print_json({"changed": changed, "outrun": len(facts) - changed})
+        print_json({"changed": done.changed, "outrun": done.left})
         return
-    click.echo(f"{done}: {changed}")
-    if changed < len(facts):
-        click.echo(f"{len(facts) - changed} changed at this very moment and were left alone", err=True)
-
-
-def _appended(log: Log, facts: list[Fact]) -> int:
-    """How many; one that changed meanwhile keeps back itself alone."""
-    try:
-        log.append([fact.stored() for fact in facts])
-    except Conflict:
-        if len(facts) == 1:
-            return 0
-        middle = len(facts) // 2
-        return _appended(log, facts[:middle]) + _appended(log, facts[middle:])
-    return len(facts)
-
-
-def _refuse_cancelled(session: Session, campaigns: Iterable[int]) -> None:
-    for number in campaigns:
-        if session.application.campaign(number).state == "cancelled":
-            raise click.ClickException(f"campaign {number} is cancelled, so nothing of it would be sent")
-
-
-def _all(session: Session, wanted: Wanted) -> list[Item]:
-    session.catch_up()
-    found: list[Item] = []
-    with session.pool.transaction() as cursor:
-        while True:
-            page, total = items(cursor, wanted, len(found), PAGE)
-            found += page
-            if not page or len(found) >= total:
-                return found
-
-
-def _current(session: Session, campaign: int, recipient_number: int) -> Item:
-    session.catch_up()
-    with session.pool.transaction() as cursor:
-        one = item(cursor, campaign, recipient_number) if max(campaign, recipient_number) < 2**31 else None
-    if one is None:
-        raise click.ClickException("there is no such e-mail in the queue")
-    return one
+    click.echo(f"{what}: {done.changed}")
+    if done.left:
+        click.echo(f"{done.left} changed at this very moment and were left alone", err=True)
 
 
 @click.group("delivery")
@@ -252,25 +177,22 @@ def delivery() -> None:
 def show_delivery(settings: Settings, /, email: str, as_json: bool) -> None:
     """All that happened to one e-mail, from the log. E-MAIL is CAMPAIGN/RECIPIENT, or its API number."""
     with settings.session() as session:
-        campaign, number = named_delivery(session, email)
-        one = _current(session, campaign, number)
-        with session.pool.transaction() as cursor:
-            cursor.execute(_STORY, (str(delivery_stream(campaign, number)),))
-            events = [
-                {"position": position, "at": at, "topic": topic, **state}
-                for position, at, topic, state in cursor.fetchall()
-            ]
-            (row,) = described(cursor, [one], session.clock.now())
+        one = _delivery(session, email)
+        history = Deliveries(session.installation).history(one, MOST_EVENTS)
+    events = [
+        {"position": event.position, "at": event.recorded_at, "topic": event.topic, **json.loads(event.state)}
+        for event in history
+    ]
     if as_json:
-        print_json({**row, "events": events})
+        print_json({**one.fields(), "events": events})
         return
-    click.echo(f"campaign {campaign} to recipient {number}: {row['status']}"
-               + (f", {row['waitingFor']}" if row["waitingFor"] else ""))  # fmt: skip
+    click.echo(f"campaign {one.item.campaign} to recipient {one.item.recipient}: {one.status}"
+               + (f", {one.waiting}" if one.waiting else ""))  # fmt: skip
     own = ("position", "at", "topic", "by")
     print_rows(
         ["position", "when", "what", "by", "details"],
         [
-            (None, one.queued_at, "queued", None, None),
+            (None, one.item.queued_at, "queued", None, None),
             *(
                 (event["position"], event["at"], event["topic"], event.get("by"),
                  {name: value for name, value in event.items() if name not in own})

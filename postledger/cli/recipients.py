@@ -7,14 +7,12 @@ from typing import BinaryIO
 
 import click
 
-from application.lists import Lists
-from application.people import People
+from application.people.imports import Imports
+from application.people.lists import Lists
+from application.people.people import People
 from postledger.cli.context import ACTOR, Settings, pass_settings
 from postledger.cli.lookup import list_named, recipient
 from postledger.cli.output import json_option, print_fields, print_json, print_rows, progress
-from postledger.session import Session
-from storage import transactional
-from storage.log.append import Log
 from storage.people import directory
 from storage.people.recipients_import import Options, Summary, refresh_statistics
 
@@ -49,7 +47,7 @@ def import_(
     with settings.session() as session:
         with progress("Importing", _size(file), hidden=as_json) as advance:
             options = Options(subscription=status, update=update, resubscribe=resubscribe)
-            summary = people(session).import_csv(
+            summary = Imports(session.installation).at_once(
                 file, options, advance, into=list_name, strict=strict, by=ACTOR
             )
         if summary.imported >= MANY and not (strict and summary.refused):
@@ -57,14 +55,6 @@ def import_(
     _print_summary(summary, list_name, as_json)
     if strict and summary.refused:
         raise click.ClickException(f"{summary.refused} rows are not acceptable; nothing was imported")
-
-
-def people(session: Session) -> People:
-    return People(session.pool, Log(session.pool, session.clock))
-
-
-def lists_of(session: Session) -> Lists:
-    return Lists(session.pool, Log(session.pool, session.clock))
 
 
 def _size(file: BinaryIO) -> int | None:
@@ -132,10 +122,7 @@ def blocklist(settings: Settings, who: tuple[str, ...]) -> None:
     """Never mail these people again, in running campaigns too. An unknown address is kept for the future."""
     with settings.session() as session:
         for one in who:
-            if "@" in one:
-                people(session).blocklist_address(one, by=ACTOR)
-            else:
-                people(session).set_status([_number(session, one)], "blocklisted", by=ACTOR)
+            People(session.installation).blocklist(one, by=ACTOR)
     click.echo(f"blocklisted: {len(who)}")
 
 
@@ -157,18 +144,10 @@ def disable(settings: Settings, who: str) -> None:
 
 def _set_status(settings: Settings, who: str, status: str) -> None:
     with settings.session() as session:
-        number = _number(session, who)
-        people(session).change(number, {"status": status}, by=ACTOR)
+        people = People(session.installation)
+        number = people.named(who).number
+        people.change(number, {"status": status}, by=ACTOR)
     click.echo(f"recipient {number} is {status}")
-
-
-def _number(session: Session, who: str) -> int:
-    """Raises ClickException for nobody, and for who is erased."""
-    with session.pool.transaction() as cursor:
-        found = recipient(cursor, who)
-    if found.status == "erased":
-        raise click.ClickException(f"recipient {found.number} is erased")
-    return found.number
 
 
 @recipients.command()
@@ -180,10 +159,11 @@ def _number(session: Session, who: str) -> int:
 def unsubscribe(settings: Settings, who: str, list_names: tuple[str, ...]) -> None:
     """End a person's subscriptions; running campaigns skip them from now on."""
     with settings.session() as session:
-        number = _number(session, who)
+        people = People(session.installation)
+        number = people.named(who).number
         with session.pool.transaction() as cursor:
             lists = [list_named(cursor, name).number for name in list_names] or None
-        ended = people(session).unsubscribe([number], lists, by=ACTOR)
+        ended = people.unsubscribe([number], lists, by=ACTOR)
     click.echo(f"recipient {number} left {ended} lists")
 
 
@@ -195,22 +175,12 @@ def erase(settings: Settings, who: str, yes: bool) -> None:
     """Erase a person's address, name, attributes and lists for good, and what single messages said to them;
     also to an address that nobody has. Counts and the log stay as they are."""
     with settings.session() as session:
-        only_written_to = _only_written_to(session, who)
-        meant = who if only_written_to else f"recipient {_number(session, who)}"
+        people = People(session.installation)
+        meant = who if people.is_only_written_to(who) else f"recipient {people.named(who).number}"
         if not yes:
             click.confirm(f"Erase {meant}? This cannot be undone.", abort=True)
-        if only_written_to:
-            # The log knows people by number alone.
-            people(session).blocklist_address(who, by=ACTOR)
-        number = _number(session, who)
-        people(session).erase([number], by=ACTOR)
+        number = people.erase_named(who, by=ACTOR)
     click.echo(f"recipient {number} is erased")
-
-
-def _only_written_to(session: Session, who: str) -> bool:
-    """Whether it is an address that nobody has, to which transactional messages were sent."""
-    with session.pool.transaction() as cursor:
-        return directory.find_recipient(cursor, who) is None and transactional.is_known(cursor, who)
 
 
 @click.group("lists", invoke_without_command=True)
@@ -239,7 +209,7 @@ def lists(context: click.Context, as_json: bool) -> None:
 def create_list(settings: Settings, name: str, optin: str, as_json: bool) -> None:
     """A new list. With double opt-in only confirmed subscribers are mailed."""
     with settings.session() as session:
-        number = lists_of(session).create({"name": name, "optin": optin}, by=ACTOR)
+        number = Lists(session.installation).create({"name": name, "optin": optin}, by=ACTOR)
     if as_json:
         print_json({"number": number, "name": name, "optin": optin})
     else:

@@ -52,10 +52,10 @@ def simulate(
     Prints what goes out on each local day, and how often limits and windows were violated, counted by code
     that does not know the planner. Exit code 1 when they were.
     """
-    from postledger.tools.simulate import Options
+    from postledger.tools.simulate import SimulationOptions
     from postledger.tools.simulate import simulate as run
 
-    options = Options(
+    options = SimulationOptions(
         recipients=recipients, servers=servers, daily_limit=daily_limit, timezone=timezone,
         start=instant(start or datetime.now(ZoneInfo(timezone)), timezone), window=window,
         weekdays=tuple(weekdays), sliding=(sliding_rate, sliding_duration) if sliding_rate else None,

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from application.accounts import Accounts
+from application.accounts.accounts import Accounts
 from domain.accounts.accounts import ROLES
 from domain.errors import Missing
 from postledger.cli.context import ACTOR, Settings, pass_settings
@@ -17,7 +17,6 @@ from postledger.cli.values import first_line
 from postledger.session import Session
 from storage.accounts import accounts
 from storage.accounts.accounts import User
-from storage.log.append import Log
 
 PASSWORD_VARIABLE = "POSTLEDGER_PASSWORD"  # noqa: S105
 
@@ -26,10 +25,6 @@ password_option = click.option(
     help=f"The first line; - for standard input. Default: {PASSWORD_VARIABLE}, or asked for.",
 )
 role_choice = click.Choice(list(ROLES))
-
-
-def commands(session: Session) -> Accounts:
-    return Accounts(session.pool, Log(session.pool, session.clock), session.clock, session.secrets)
 
 
 @click.group("user")
@@ -47,7 +42,7 @@ def create(settings: Settings, /, name: str, role: str, password_file: str | Non
     """Add a user. The first one must be an admin; from then on everybody has to sign in."""
     password = read_new_password(password_file)
     with settings.session() as session:
-        number = commands(session).add_user(name, role, password, by=ACTOR)
+        number = Accounts(session.installation).add_user(name, role, password, by=ACTOR)
     name = name.strip().lower()
     say(as_json, f"{name} can sign in as {role}", {"number": number, "name": name, "role": role})
 
@@ -80,7 +75,7 @@ def list_(settings: Settings, /, as_json: bool) -> None:
 def change_role(settings: Settings, /, name: str, new_role: str, as_json: bool) -> None:
     """Give a user another role; signs the user out."""
     with settings.session() as session:
-        commands(session).change_role(user_named(session, name).number, new_role, by=ACTOR)
+        Accounts(session.installation).change_role(user_named(session, name).number, new_role, by=ACTOR)
     say(as_json, f"{name} is {new_role} now", {"name": name, "role": new_role})
 
 
@@ -93,7 +88,7 @@ def change_password(settings: Settings, /, name: str, password_file: str | None,
     """Set a user's password; signs the user out everywhere."""
     with settings.session() as session:
         number = user_named(session, name).number
-        commands(session).change_password(number, read_new_password(password_file), by=ACTOR)
+        Accounts(session.installation).change_password(number, read_new_password(password_file), by=ACTOR)
     say(as_json, f"the password of {name} is changed", {"name": name, "changed": ["password"]})
 
 
@@ -104,7 +99,7 @@ def change_password(settings: Settings, /, name: str, password_file: str | None,
 def disable(settings: Settings, /, name: str, as_json: bool) -> None:
     """Let a user sign in no more; signs the user out everywhere. Keys stay valid; revoke those apart."""
     with settings.session() as session:
-        commands(session).disable_user(user_named(session, name).number, by=ACTOR)
+        Accounts(session.installation).disable_user(user_named(session, name).number, by=ACTOR)
     say(as_json, f"{name} is disabled", {"name": name, "disabled": True})
 
 
@@ -115,7 +110,7 @@ def disable(settings: Settings, /, name: str, as_json: bool) -> None:
 def enable(settings: Settings, /, name: str, as_json: bool) -> None:
     """Let a disabled user sign in again."""
     with settings.session() as session:
-        commands(session).enable_user(user_named(session, name).number, by=ACTOR)
+        Accounts(session.installation).enable_user(user_named(session, name).number, by=ACTOR)
     say(as_json, f"{name} can sign in again", {"name": name, "disabled": False})
 
 
@@ -126,7 +121,7 @@ def enable(settings: Settings, /, name: str, as_json: bool) -> None:
 def remove_second_factor(settings: Settings, /, name: str, as_json: bool) -> None:
     """Let a user who lost the device sign in with the password alone."""
     with settings.session() as session:
-        commands(session).remove_second_factor(user_named(session, name).number, by=ACTOR)
+        Accounts(session.installation).remove_second_factor(user_named(session, name).number, by=ACTOR)
     say(as_json, f"{name} signs in without a code now", {"name": name, "second_factor": False})
 
 
@@ -145,7 +140,7 @@ def change_email(settings: Settings, /, name: str, file: str | None, remove: boo
         raise click.UsageError("--file and --remove exclude each other")
     with settings.session() as session:
         number = user_named(session, name).number
-        commands(session).set_email(number, None if remove else read_email(file), by=ACTOR)
+        Accounts(session.installation).set_email(number, None if remove else read_email(file), by=ACTOR)
     done = "is signed in by no provider now" if remove else "can sign in through the provider now"
     say(as_json, f"{name} {done}", {"name": name, "email": not remove})
 

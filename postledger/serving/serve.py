@@ -7,13 +7,13 @@ from contextlib import ExitStack
 from dataclasses import fields
 from pathlib import Path
 
+from domain.addresses.bind_address import check_bind
 from postledger.config import Config
 from postledger.logs import set_up_logs
 from postledger.serving.children import Children
 from postledger.serving.kept_database import KeptDatabase
 from postledger.serving.stopping import on_stop
 from postledger.session import has_admin, prepare
-from web.http.binding import check_bind
 
 STOP_SECONDS = 75.0
 """A processor takes up to a minute to end what it has begun."""

@@ -22,7 +22,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from postledger.sink.sink_dialogue import Dialogue
+from postledger.sink.sink_dialogue import SinkDialogue
 from postledger.sink.sink_keeper import Received
 from postledger.sink.sink_rules import Behaviour, Occasions, Rule
 
@@ -60,7 +60,7 @@ class Sink:
         """How many have been opened so far."""
         self._remembers_messages = remembers_messages
         self._folder = _Folder(keep) if keep is not None else None
-        self._open: set[Dialogue] = set()
+        self._open: set[SinkDialogue] = set()
         self._ready = threading.Event()
         self._failed: OSError | None = None
         self._thread = threading.Thread(target=self._run, name="sink", daemon=True)
@@ -98,12 +98,12 @@ class Sink:
         """By delivery: how many copies too many arrived. Empty when none."""
         return duplicates_among(self.messages)
 
-    def opened(self, dialogue: Dialogue) -> int:
+    def opened(self, dialogue: SinkDialogue) -> int:
         self._open.add(dialogue)
         self.connections += 1
         return self.connections
 
-    def closed(self, dialogue: Dialogue) -> None:
+    def closed(self, dialogue: SinkDialogue) -> None:
         self._open.discard(dialogue)
 
     def attempted(self, at: float, mail_from: str) -> None:
@@ -134,7 +134,7 @@ class Sink:
         context = self.behaviour.context if self.behaviour.tls == "TLS" else None
         try:
             server = await self._loop.create_server(
-                lambda: Dialogue(self), self.host, self.port, backlog=BACKLOG, ssl=context
+                lambda: SinkDialogue(self), self.host, self.port, backlog=BACKLOG, ssl=context
             )
         except OSError as error:
             self._failed = error

@@ -27,7 +27,7 @@ _RCPT = re.compile(rb"(?i)RCPT TO:<([^>]+)>(.*)").fullmatch
 _MESSAGE_ID = re.compile(rb"(?im)^message-id:\s*(<[^>\r\n]+>)").search
 
 
-class Dialogue(asyncio.Protocol):
+class SinkDialogue(asyncio.Protocol):
     def __init__(self, keeper: Keeper) -> None:
         self._keeper = keeper
         self._behaviour = keeper.behaviour

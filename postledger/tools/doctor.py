@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import psycopg2
 
+from application.accounts.provider import ProviderAway
 from domain.clock import SystemClock
 from mail.smtp.probe import probe
 from postledger.config import Config, ConfigError, without_password
@@ -25,7 +26,6 @@ from storage.migrate import MigrationError, pending
 from storage.postgres.embedded import EmbeddedServerError
 from storage.postgres.pool import SERVICE_ROLE, Pool
 from storage.secrets import KEY_FILE_NAME, Secrets, SecretsError, holds_password, load_keys
-from web.pages.accounts.provider import ProviderAway
 
 OLDEST_POSTGRESQL = 140000
 CLOCK_WARNS, CLOCK_FAILS = 2.0, 30.0  # seconds apart

@@ -8,7 +8,7 @@ planner (`postledger/tools/violations.py`).
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -21,13 +21,14 @@ from psycopg2.extensions import make_dsn
 
 from application.decisions import Postledger
 from application.reservations import Reservations
+from domain.capacity.capacity import Limits
 from domain.clock import VirtualClock
 from domain.delivery.delivery import About, Accepted, AttemptStarted
 from domain.delivery.reply import Verdict
 from domain.fact import Fact
 from domain.streams import delivery_stream
 from postledger.session import prepare
-from postledger.tools.violations import Day, days_of, limit_violations, window_violations
+from postledger.tools.violations import DayOfSending, days_of, limit_violations, window_violations
 from processor.campaigns import Campaigns
 from processor.dispatch.attempt import refused
 from processor.planner.planned_deliveries import InHand
@@ -60,7 +61,7 @@ STEP = timedelta(seconds=60)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options:
+class SimulationOptions:
     """`speed` is what one server takes a minute; `failure_rate` the share of attempts that fail for a
     while; `sliding` is (N, seconds); `start` an aware datetime."""
 
@@ -80,14 +81,14 @@ class Options:
 
 @dataclass
 class Result:
-    days: list[Day]
+    days: list[DayOfSending]
     limit_violations: int
     window_violations: int
     counts: dict[str, int]
     events: int
 
 
-def simulate(server_url: str, options: Options) -> Result:
+def simulate(server_url: str, options: SimulationOptions) -> Result:
     """In a scratch database on that PostgreSQL server, which is dropped in the end."""
     with _scratch_database(server_url) as url:
         return Simulation(url, options).run()
@@ -109,7 +110,7 @@ def _scratch_database(server_url: str) -> Iterator[str]:
 
 
 class Simulation:
-    def __init__(self, url: str, options: Options) -> None:
+    def __init__(self, url: str, options: SimulationOptions) -> None:
         prepare(url)
         self._options = options
         self._chance = random.Random(options.seed)  # noqa: S311
@@ -167,16 +168,16 @@ class Simulation:
                 return
             gate.refresh(self._clock.now())
             sends = rounds.plan({server: Room(self._options.speed) for server in gate.view.servers})
-            self._attempt(sends, reservations)
+            self._attempt(sends, reservations, gate.view.limits)
             self._runner.catch_up()
             self._in_hand.forget(self._runner.position)
             self._advance(bool(sends), gate, reservations)
 
-    def _attempt(self, sends: list[Send], reservations: Reservations) -> None:
+    def _attempt(self, sends: list[Send], reservations: Reservations, limits: Mapping[int, Limits]) -> None:
         now = self._clock.now().timestamp()
         facts: list[Fact] = []
         for send in sends:
-            reservation = reservations.take(send.server, now)
+            reservation = reservations.take(send.server, limits[send.server], now)
             assert reservation is not None, "a round hands out what it reserved"
             stream = delivery_stream(send.campaign, send.recipient)
             facts.append(_started(send, stream, reservation.version))
@@ -236,7 +237,7 @@ class Simulation:
             )
 
 
-def _settings(number: int, options: Options) -> dict[str, Any]:
+def _settings(number: int, options: SimulationOptions) -> dict[str, Any]:
     settings: dict[str, Any] = {
         "name": f"server-{number:02}",
         "host": "127.0.0.1",

@@ -21,14 +21,14 @@ SENT_BY_DAY = """
 """
 
 
-class Day(NamedTuple):
+class DayOfSending(NamedTuple):
     date: str
     sent: int
 
 
-def days_of(cursor: Any, timezone: str) -> list[Day]:
+def days_of(cursor: Any, timezone: str) -> list[DayOfSending]:
     cursor.execute(SENT_BY_DAY, (timezone,))
-    return [Day(*row) for row in cursor.fetchall()]
+    return [DayOfSending(*row) for row in cursor.fetchall()]
 
 
 def limit_violations(cursor: Any, timezone: str, daily_limit: int, sliding: tuple[int, int] | None) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from uuid import UUID
 
-from application.reservations import Reservation
+from application.reservation import Reservation
 from domain.delivery.delivery import (
     BY_POLICY,
     About,
@@ -32,8 +32,9 @@ EVENTS_A_RESENDING = 3
 
 @dataclass(eq=False, slots=True)
 class Attempt:
-    """`deadline` is the epoch second by which the server has to answer the present stage; `id_domain` the
-    Message-ID's domain where this attempt has to say it; `slot` its place in the flight record."""
+    """`deadline` is the second, by the steady clock, by which the server has to answer the present stage;
+    `id_domain` the Message-ID's domain where this attempt has to say it; `slot` its place in the flight
+    record."""
 
     send: Send
     stream: bytes

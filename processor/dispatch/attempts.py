@@ -67,8 +67,7 @@ class Attempts:
     def begin(self, send: Send, connection: Connection,
               on_committed: Callable[[Exception | None], None]) -> Attempt | None:  # fmt: skip
         """Hands AttemptStarted to the committer. None when the send may not or cannot start now."""
-        now = self._clock.seconds()
-        view = self._gate.view
+        now, view = self._clock.latest(), self._gate.view
         may_start = not self.are_over and view.may_start(send.campaign, send.server, now)
         if not may_start or self._gate.is_stale(send.person_number, send.read_at):
             self.in_hand.release(send.key)
@@ -81,7 +80,9 @@ class Attempts:
         except MessageError as error:
             self._not_through_here(send, str(error))
             return None
-        reservation = self._reservations.take(send.server, now) if skeleton else None
+        reservation = (
+            self._reservations.take(send.server, view.limits[send.server], now) if skeleton else None
+        )
         if skeleton is None or reservation is None:
             self.in_hand.release(send.key)
             return None
@@ -124,13 +125,21 @@ class Attempts:
                 self._recorder.release(attempt.slot)
         on_committed(error)
 
-    def may_go(self, attempt: Attempt, now: float) -> bool:
+    def is_open(self, server: int) -> bool:
+        return self._gate.view.is_open(server, self._clock.latest())
+
+    def must_wait(self) -> bool:
+        """Whether it is not known at the moment what may be sent: it will be read anew in a moment, when the
+        database can be asked."""
+        return not self.are_over and not self._gate.view.is_current(self._clock.latest())
+
+    def may_go(self, attempt: Attempt) -> bool:
         """The last look before MAIL FROM, after the commit."""
-        send = attempt.send
+        send, view, now = attempt.send, self._gate.view, self._clock.latest()
         return (
             not self.are_over
-            and now < attempt.reservation.usable_until
-            and self._gate.view.may_start(send.campaign, send.server, now)
+            and view.may_start(send.campaign, send.server, now)
+            and attempt.reservation.may_be_spent(view.limits[send.server], now)
             and not self._gate.is_stale(send.person_number, send.read_at)
         )
 
@@ -142,14 +151,14 @@ class Attempts:
         """The operating system has not taken them."""
         self._recorder.dot_kept(attempt.slot)
 
-    def not_offered(self, attempt: Attempt, now: float) -> None:
+    def not_offered(self, attempt: Attempt) -> None:
         self._reservations.ended(attempt.reservation, refused=True)
-        fact = facts.put_back(attempt, "not offered: sending was stopped meanwhile", now, self._actor)
-        self._record([fact.entry()], attempt.send, attempt.slot)
+        reason, now = "not offered: sending was stopped meanwhile", self._clock.seconds()
+        self._record([facts.put_back(attempt, reason, now, self._actor).entry()], attempt.send, attempt.slot)
 
-    def end(self, attempt: Attempt, lane: Lane, *, is_first: bool, now: float) -> bool:
+    def end(self, attempt: Attempt, lane: Lane, *, is_first: bool) -> bool:
         """Records how the attempt ended. True when the connection can carry another one."""
-        outcome = attempt.transaction.outcome
+        outcome, now = attempt.transaction.outcome, self._clock.seconds()
         assert outcome is not None
         self._reservations.ended(attempt.reservation, refused=not outcome.dot_sent)
         if outcome.accepted:

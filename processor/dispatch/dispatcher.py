@@ -51,9 +51,11 @@ class Dispatcher:
         self._selector.register(self._inbox, selectors.EVENT_READ, None)
         self.wake = self._inbox.wake
         self._call = self._inbox.put
-        self._now = clock.seconds
+        self._now = clock.steady
         self._openers = Openers(gate, self._call, self._opened, self._not_opened)
         self._freed: dict[Lane, None] = {}
+        self._held: list[Line] = []
+        self._holds = False
         self._is_stopping = False
         self._thread = threading.Thread(target=self._run, name="dispatch", daemon=True)
         self.crashed: BaseException | None = None
@@ -120,6 +122,8 @@ class Dispatcher:
                         self._attempts.hear()
                     else:
                         self._on_socket(key.data, events)
+                if self._holds:
+                    self._go_on()
                 self._pump_freed()
                 if self._now() >= next_tick:
                     self._tick()
@@ -135,7 +139,7 @@ class Dispatcher:
                     self._drop(line)
 
     def _is_drained(self) -> bool:
-        return not self._attempts.pending and not self._inbox and not any(
+        return not self._attempts.pending and not self._inbox and not self._held and not any(
             line.attempt for lane in self._lanes.values() for line in lane.lines
         )  # fmt: skip
 
@@ -171,8 +175,11 @@ class Dispatcher:
 
     def _pump(self, lane: Lane) -> None:
         """Gives waiting sends to idle lines, and opens lines while there are more sends than lines."""
-        if self._is_stopping or not self._gate.view.is_open(lane.server, self._now()):
+        if self._is_stopping or not self._attempts.is_open(lane.server):
             self._release(lane)
+            return
+        if lane.waiting and self._attempts.must_wait():
+            self._holds = True
             return
         while lane.waiting and lane.idle:
             self._begin(lane.idle.pop(), lane.waiting.popleft())
@@ -238,18 +245,32 @@ class Dispatcher:
         attempt = line.attempt
         if attempt is None:
             return
-        now = self._now()
-        if error is None and line.is_open and self._attempts.may_go(attempt, now):
-            self._offer(line, attempt, now)
-            return
+        if error is None and line.is_open:
+            if self._attempts.may_go(attempt):
+                self._offer(line, attempt)
+                return
+            if self._attempts.must_wait():
+                self._held.append(line)
+                self._holds = True
+                return
         if error is None:
-            self._attempts.not_offered(attempt, now)
+            self._attempts.not_offered(attempt)
         line.attempt = None
         self._rest(line)
 
-    def _offer(self, line: Line, attempt: Attempt, now: float) -> None:
+    def _go_on(self) -> None:
+        """With what was to wait until it is known anew what may be sent."""
+        if self._attempts.must_wait():
+            return
+        held, self._held, self._holds = self._held, [], False
+        for line in held:
+            self._committed(line, None)
+        for lane in self._lanes.values():
+            self._pump(lane)
+
+    def _offer(self, line: Line, attempt: Attempt) -> None:
         line.connection.queue(attempt.transaction.start())
-        attempt.deadline = now + attempt.transaction.deadline
+        attempt.deadline = self._now() + attempt.transaction.deadline
         if attempt.transaction.outcome is not None:
             self._finish(line, attempt)
         else:
@@ -321,7 +342,7 @@ class Dispatcher:
     def _finish(self, line: Line, attempt: Attempt) -> None:
         line.attempt = None
         is_first, line.has_served = not line.has_served, True
-        if self._attempts.end(attempt, line.lane, is_first=is_first, now=self._now()):
+        if self._attempts.end(attempt, line.lane, is_first=is_first):
             self._rest(line)
         else:
             self._drop(line)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -64,16 +64,21 @@ class Rounds:
         self._restart_at = 0.0
         self.share = (0, 1)
         """(rank, of): this processor plans the recipients whose number modulo `of` is `rank`."""
+        self.planned_at = clock.now()
+        """What time the last round took it to be: what comes later, it did not see."""
 
     def plan(self, rooms: Mapping[int, Room]) -> list[Send]:
-        """Chooses a server for as many due deliveries as the lanes take, and reserves the capacity."""
-        now = self._clock.now()
+        """Chooses a server for as many due deliveries as the lanes take, and reserves the capacity. Nothing
+        while nobody knows what time it is."""
+        if not self._clock.is_trusted():
+            return []
+        now = self.planned_at = datetime.fromtimestamp(self._clock.earliest(), UTC)
         view = self._gate.view
         rooms = {server: room for server, room in rooms.items() if view.is_open(server, now.timestamp())}
         limits = {server: view.limits[server] for server in rooms}
         self._reservations.refresh(limits, view.calendar.local_date(now).isoformat(), now.timestamp())
         # By a clock read after the attempts that it finds ended: they count until then.
-        self._reservations.settle(limits, self._clock.now().timestamp())
+        self._reservations.settle(limits, self._clock.latest())
         offers = self._offers(rooms, view, now)
         total = min(sum(offer.slots for offer in offers), view.policy.batch)
         if not total:
@@ -87,10 +92,10 @@ class Rounds:
         self._reserve(assignments, rooms, view, now)
         return self._sends(assignments)
 
-    def next_due(self, now: datetime) -> datetime | None:
-        """When there is more to send than now, if nothing else changes."""
+    def next_due(self) -> datetime | None:
+        """When there is more to send than in the last round, if nothing else changes."""
         with self._pool.transaction() as cursor:
-            return queue.next_due_after(cursor, now)
+            return queue.next_due_after(cursor, self.planned_at)
 
     def _offers(self, rooms: Mapping[int, Room], view: View, now: datetime) -> list[Offer]:
         moment, day = now.timestamp(), view.calendar.local_date(now).isoformat()
@@ -108,9 +113,9 @@ class Rounds:
         return offers
 
     def _search(self, total: int, servers: set[int], now: datetime) -> list[_Found]:
-        if now.timestamp() >= self._restart_at:
+        if self._clock.steady() >= self._restart_at:
             self._after.clear()
-            self._restart_at = now.timestamp() + CURSOR_LIFE
+            self._restart_at = self._clock.steady() + CURSOR_LIFE
         for campaign in self._in_hand.campaigns_released():
             self._after.pop(campaign, None)
         with self._pool.transaction() as cursor:
@@ -172,7 +177,9 @@ class Rounds:
         for assignment in assignments:
             counts[assignment.server] = counts.get(assignment.server, 0) + 1
         wanted = {
-            server: count + rooms[server].waiting - self._reservations.unspent(server, now.timestamp())
+            server: count
+            + rooms[server].waiting
+            - self._reservations.unspent(server, view.limits[server], now.timestamp())
             for server, count in counts.items()
         }
         wanted = {server: units for server, units in wanted.items() if units > 0}

@@ -33,11 +33,10 @@ class Heartbeat:
     def seconds(self) -> float:
         return self.patience.total_seconds() / BEATS
 
-    @property
-    def may_judge(self) -> bool:
+    def may_judge(self, now: datetime) -> bool:
         """Whether the silence of others is theirs: while the database was away, or this machine asleep,
-        nobody was heard."""
-        if self._last is None or self._steady_since is None:
+        nobody was heard; after the database's clock was set, everybody seems to have been silent for long."""
+        if self._last is None or self._steady_since is None or now - self._last > self.patience / 2:
             return False
         return self._last - self._steady_since >= self.patience
 

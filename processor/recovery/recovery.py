@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -109,9 +110,10 @@ class Recovery:
             return [one for one in fenced if one.number != self.processor]
 
     def _silent(self, cursor: Any) -> Sequence[int]:
-        if not self.heartbeat.may_judge:
+        now = processors.database_time(cursor)
+        if not self.heartbeat.may_judge(now):
             return []
-        return processors.silent(cursor, processors.database_time(cursor), self.heartbeat.patience)
+        return processors.silent(cursor, now, self.heartbeat.patience)
 
     def _gone_from_here(self, cursor: Any) -> Sequence[int]:
         """Unfenced processors of this host whose process does not exist any more: no need to wait."""
@@ -151,8 +153,9 @@ class Recovery:
         return refused
 
     def _return(self, reservation: rolling_usage.LeftOpen, refused: int) -> None:
-        stream = capacity_stream(reservation.server)
-        for _ in range(TRIES):
+        """Not while nobody knows what time it is: the next look will find it, too."""
+        stream, now = capacity_stream(reservation.server), self.clock.latest()
+        for _ in range(TRIES if now < inf else 0):
             with self.pool.transaction() as cursor:
                 cursor.execute(STATE_OF, {"stream": str(stream), "reservation": reservation.reservation})
                 version, is_returned = cursor.fetchone() or (0, False)
@@ -161,7 +164,7 @@ class Recovery:
                 originator_version=version + 1,
                 by=f"processor:{self.processor}",
                 reservation=reservation.reservation,
-                at=self.clock.now().timestamp(),
+                at=now,
                 unused=reservation.n - reservation.used,
                 refused=refused,
             )

@@ -23,6 +23,8 @@ READ = (
     ORDER BY position LIMIT %(limit)s
 """
 )
+NEWEST = COLUMNS + "WHERE starts_with(topic, %s) ORDER BY position DESC LIMIT %s"
+FOLLOWING = COLUMNS + "WHERE position > %s AND starts_with(topic, %s) ORDER BY position LIMIT %s"
 OF_STREAM = COLUMNS + "WHERE stream_id = %s ORDER BY version LIMIT %s"
 
 
@@ -74,6 +76,18 @@ def read(
     events = recorded(cursor.fetchall())
     is_full = len(events) == limit
     return Page(events, events[-1].position if is_full else max(after, upto), head)
+
+
+def newest(cursor: Any, topic: str, limit: int) -> list[Recorded]:
+    """Newest first, those whose topics begin with `topic`."""
+    cursor.execute(NEWEST, (topic, limit))
+    return recorded(cursor.fetchall())
+
+
+def following(cursor: Any, after: int, topic: str, limit: int) -> list[Recorded]:
+    """After a position, those whose topics begin with `topic`."""
+    cursor.execute(FOLLOWING, (after, topic, limit))
+    return recorded(cursor.fetchall())
 
 
 def of_stream(cursor: Any, stream: UUID, most: int) -> list[Recorded]:

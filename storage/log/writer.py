@@ -24,7 +24,7 @@ from domain.clock import Clock
 from storage.log.chain import chained, microseconds, moment_of
 from storage.log.entries import DamagedLog, Entry, Fenced
 
-LARGEST_STEP_BACK = 300_000_000
+LARGEST_STEP_BACK = 5_000_000
 """Microseconds. `recorded_at` does not decrease from one event to the next, unless the clock is further
 behind the log than this: then the log was written under a wrong clock, and the present one is taken."""
 
@@ -80,7 +80,7 @@ _LOCK = """
     WITH writer AS (
         SELECT FROM processors WHERE number = %(processor)s AND NOT fenced FOR SHARE
     )
-    SELECT position, hash, recorded_at
+    SELECT position, hash, recorded_at, extract(epoch FROM clock_timestamp())::float8
     FROM log_head
     WHERE %(processor)s::integer IS NULL OR EXISTS (SELECT FROM writer)
     FOR UPDATE OF log_head
@@ -195,7 +195,7 @@ class Writer:
     def _append(self, opened: connection, batch: Batch) -> Sealed:
         with opened.cursor() as cur:
             if batch.sealed is None:
-                if self._head is None or self._has_rivals:
+                if self._head is None or self._has_rivals or not self._clock.is_trusted():
                     return self._append_locked(cur, batch)
                 batch.sealed = self._seal(self._head, batch)
             place, may_write = self._send(cur, batch.sealed)
@@ -240,11 +240,13 @@ class Writer:
             cur.execute("ROLLBACK")
 
     def _lock(self, cur: cursor, statement: str) -> Head:
+        asked = self._clock.steady()
         cur.execute(statement, {"processor": self._processor})
         row = cur.fetchone()
         if row is None:
             raise Fenced(f"processor {self._processor} was fenced")
-        position, hash_, recorded_at = row
+        position, hash_, recorded_at, now = row
+        self._clock.heard(now, asked)
         return Head(position, bytes(hash_), microseconds(recorded_at), None)
 
     def _settled(self, sealed: Sealed, place: str | None) -> Sealed:

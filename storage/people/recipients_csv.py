@@ -26,7 +26,7 @@ class Person(NamedTuple):
     needs_smtputf8: bool
 
 
-class Refusal(NamedTuple):
+class RowRefusal(NamedTuple):
     line: int
     reason: str
 
@@ -40,16 +40,16 @@ Record = tuple[int, list[str] | str]  # the line it begins on; its fields, or wh
 
 def people(
     file: IO[bytes], progress: Callable[[int], None], delimiter: str = ",", *, others: bool = False
-) -> Iterator[Person | Refusal]:
+) -> Iterator[Person | RowRefusal]:
     """`others` lets columns pass that mean nothing to us. Raises DirectoryError for an unusable header."""
     records = _records(_Lines(file, progress), delimiter)
     return _people(records, _order_of_columns(next(records, None), others))
 
 
-def _people(records: Iterator[Record], order: list[str]) -> Iterator[Person | Refusal]:
+def _people(records: Iterator[Record], order: list[str]) -> Iterator[Person | RowRefusal]:
     for line, fields in records:
         if isinstance(fields, str):
-            yield Refusal(line, fields)
+            yield RowRefusal(line, fields)
         elif fields:
             yield _person(line, fields, order)
 
@@ -66,18 +66,18 @@ def _order_of_columns(header: Record | None, others: bool) -> list[str]:
     return columns
 
 
-def _person(line: int, fields: list[str], order: list[str]) -> Person | Refusal:
+def _person(line: int, fields: list[str], order: list[str]) -> Person | RowRefusal:
     if len(fields) > len(order):
-        return Refusal(line, f"{len(fields)} fields where the header has {len(order)}")
+        return RowRefusal(line, f"{len(fields)} fields where the header has {len(order)}")
     values = dict(zip(order, fields, strict=False))
     try:
         email = checked_email(values["email"].strip() if fields else "")
         name = checked_name(values.get("name", "").strip())
         attributes = _attributes(values.get("attributes", "").strip())
     except DirectoryError as error:
-        return Refusal(line, str(error))
+        return RowRefusal(line, str(error))
     except KeyError:
-        return Refusal(line, "the e-mail address is empty")
+        return RowRefusal(line, "the e-mail address is empty")
     return Person(line, email, name, attributes, needs_smtputf8(email))
 
 

@@ -14,7 +14,7 @@ import psycopg2
 
 from storage.people.directory_news import announce_everybody
 from storage.people.personal_data import DirectoryError
-from storage.people.recipients_csv import Person, Refusal, people
+from storage.people.recipients_csv import Person, RowRefusal, people
 from storage.postgres.pool import open_connection
 
 MOST_REFUSALS_KEPT = 100
@@ -41,7 +41,7 @@ class Summary:
     blocklisted: int = 0
     unsubscribed: int = 0
     need_smtputf8: int = 0
-    refusals: list[Refusal] = field(default_factory=list)
+    refusals: list[RowRefusal] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:
         return {**asdict(self), "refusals": [refusal._asdict() for refusal in self.refusals]}
@@ -83,7 +83,7 @@ def import_csv(
     return summary
 
 
-def _counted(rows: Iterator[Person | Refusal], summary: Summary) -> Iterator[Person]:
+def _counted(rows: Iterator[Person | RowRefusal], summary: Summary) -> Iterator[Person]:
     for row in rows:
         summary.rows += 1
         if isinstance(row, Person):

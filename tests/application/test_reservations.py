@@ -18,7 +18,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from application import reservations as module
-from application.reservations import Reservation, Reservations
+from application.reservation import Reservation
+from application.reservations import Reservations
 from domain.calendar import Calendar
 from domain.capacity.capacity import Limits
 from domain.streams import capacity_stream
@@ -45,11 +46,13 @@ class Desk:
     def __init__(self, pool: Pool, name: str, committer: Committer | None = None) -> None:
         self.committer = committer or Committer(pool)
         self.reservations = Reservations(pool, self.committer, name)
+        self._limits: dict[int, Limits] = {}
 
     def look(
         self, limits: Limits, now: datetime = NOON, server: int = SERVER, calendar: Calendar = UTC_DAYS
     ) -> int | None:
         """What is available after a look at the log."""
+        self._limits[server] = limits
         day = calendar.local_date(now).isoformat()
         self.reservations.refresh({server: limits}, day, now.timestamp())
         return self.reservations.available(server, limits, day, now.timestamp())
@@ -61,12 +64,16 @@ class Desk:
         self.reservations.reserve({server: units}, {server: limits}, calendar, now)
 
     def take(self, now: datetime = NOON, server: int = SERVER) -> Reservation:
-        taken = self.reservations.take(server, now.timestamp())
+        taken = self.take_one(now, server)
         assert taken is not None
         return taken
 
+    def take_one(self, now: datetime = NOON, server: int = SERVER) -> Reservation | None:
+        """By the limits that it looked with last."""
+        return self.reservations.take(server, self._limits[server], now.timestamp())
+
     def take_all(self, now: datetime = NOON, server: int = SERVER) -> list[Reservation]:
-        return list(iter(lambda: self.reservations.take(server, now.timestamp()), None))
+        return list(iter(lambda: self.take_one(now, server), None))
 
     def use(self, units: int, now: datetime = NOON, *, refused: bool = False) -> None:
         """Attempts that begin and end at once."""
@@ -213,11 +220,11 @@ def test_nothing_starts_so_late_that_the_server_may_count_it_later(desks: tuple[
     one.look(long)
     one.reserve(5, long)
     assert one.take(after(8.9))
-    assert one.reservations.take(SERVER, after(9).timestamp()) is None
+    assert one.take_one(after(9)) is None
     one.look(short, server=2)
     one.reserve(5, short, server=2)
     assert one.take(after(0.7), server=2)
-    assert one.reservations.take(2, after(0.75).timestamp()) is None
+    assert one.take_one(after(0.75), 2) is None
 
 
 def test_a_reservation_ends_with_the_day_and_the_next_day_has_its_whole_limit(
@@ -230,7 +237,7 @@ def test_a_reservation_ends_with_the_day_and_the_next_day_has_its_whole_limit(
     one.reserve(10, limits, before_midnight, calendar=BERLIN)
     assert one.take(before_midnight)
     midnight = before_midnight + timedelta(seconds=2)
-    assert one.reservations.take(SERVER, midnight.timestamp()) is None
+    assert one.take_one(midnight) is None
     assert other.look(limits, before_midnight, calendar=BERLIN) == 0
     assert other.look(limits, midnight, calendar=BERLIN) == 10
 
@@ -354,7 +361,7 @@ def test_no_stretch_of_the_window_ever_has_too_many_attempts(
             desk.reserve(chance.randint(1, rate), limits, after(now), server=server)
         now += chance.choice([0.0, 0.1, 0.24, 0.7])
         while chance.random() < 0.9:
-            taken = desk.reservations.take(server, after(now).timestamp())
+            taken = desk.take_one(after(now), server)
             if taken is None:
                 break
             times.append(now + chance.choice([0.0, 0.2]))

@@ -12,7 +12,7 @@ from urllib.request import urlopen
 
 import pytest
 
-from application import imports as running
+from application.people import imports as running
 from domain.streams import campaign_stream, server_stream
 from postledger.sink.sink import Sink
 from storage.postgres.pool import Pool

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from email.message import EmailMessage
@@ -18,6 +19,7 @@ from domain.delivery.unsubscribe_token import token
 from postledger.config import load
 from postledger.session import Session
 from postledger.sink.sink import Sink
+from postledger.sink.sink_rules import Rule
 from projections import campaign_progress
 from projections.following.check import check
 from projections.queue import queue
@@ -198,9 +200,27 @@ def test_who_is_blocklisted_after_an_external_message_was_queued_is_not_mailed(
 ) -> None:
     body = {"subscriber_emails": ["new@example.com"], "template_id": order, "subscriber_mode": "external"}
     listmonk.post("/api/tx", body)
-    world.directory.people.blocklist_address("New@example.com", by="test")
+    world.directory.people.blocklist("New@example.com", by="test")
     assert arrived(world, sink, 0) == []
     assert world.counts() == {"suppressed": 1}
+
+
+def test_addresses_that_nobody_has_are_not_mailed_once_blocklisted_though_their_messages_are_planned(
+    world: World, listmonk: Listmonk, order: int
+) -> None:
+    emails = [f"n{number}@example.com" for number in range(8)]
+    body = {"subscriber_emails": emails, "template_id": order, "subscriber_mode": "external"}
+    with Sink(rules=(Rule("dot", delay=2.0, times=4),)) as slow:
+        world.add_server("alpha", slow, max_conns=1)
+        listmonk.post("/api/tx", body)
+        with world.sending():
+            wait_until(lambda: slow.messages)
+            for email in emails:
+                world.directory.people.blocklist_address(email, by="test")
+            stopped_at = time.time()
+            wait_until(lambda: not in_motion(world))
+        assert all(received.mail_at < stopped_at + 1.0 for received in slow.messages)
+    assert world.counts() == {"sent": len(slow.messages), "suppressed": 8 - len(slow.messages)}
 
 
 def test_erasing_a_person_takes_what_was_to_be_said_along(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from application.reservations import Reservation
+from application.reservation import Reservation
 from domain.delivery.delivery import Accepted, AttemptStarted
 from domain.delivery.reply import sanitise
 from domain.streams import delivery_stream, delivery_stream_bytes

@@ -30,6 +30,7 @@ from storage.log.append import Log
 from storage.log.committer import Committer, Fenced
 from storage.people import lists
 from storage.postgres.pool import Pool
+from storage.shared_clock import set_by_database
 
 CAMPAIGN, SERVER = 1, 1
 PATIENCE = timedelta(seconds=30)
@@ -39,6 +40,13 @@ RETURNS = """
     FROM events WHERE stream_id = %s AND topic = 'capacity.returned' ORDER BY position
 """
 AGE = "UPDATE processors SET seen_at = seen_at - %s WHERE number = %s"
+
+
+def shared_clock(pool: Pool) -> SystemClock:
+    clock = SystemClock()
+    with pool.transaction() as cursor:
+        set_by_database(clock, cursor)
+    return clock
 
 
 class Member:
@@ -52,7 +60,7 @@ class Member:
         self.committer = Committer(pool, processor=self.number)
         self.heartbeat = Heartbeat(pool, self.number, PATIENCE)
         self.recovery = Recovery(
-            pool, Runner(pool), self.committer, SystemClock(), self.heartbeat, self.number
+            pool, Runner(pool), self.committer, shared_clock(pool), self.heartbeat, self.number
         )
 
     @property
@@ -195,7 +203,7 @@ def test_two_that_recover_at_a_time_return_a_reservation_once(members: Members, 
             return one.committer.append(events)
 
     Recovery(
-        pool, Runner(pool), Overtaken(), SystemClock(), one.heartbeat, one.number,  # type: ignore[arg-type]
+        pool, Runner(pool), Overtaken(), shared_clock(pool), one.heartbeat, one.number,  # type: ignore[arg-type]
     ).run(SendingPolicy())  # fmt: skip
     assert returns(pool) == [(1, 5)]
 
@@ -215,7 +223,7 @@ def test_others_may_use_the_server_while_a_reservation_is_returned(members: Memb
             return one.committer.append(events)
 
     Recovery(
-        pool, Runner(pool), Overtaken(), SystemClock(), one.heartbeat, one.number,  # type: ignore[arg-type]
+        pool, Runner(pool), Overtaken(), shared_clock(pool), one.heartbeat, one.number,  # type: ignore[arg-type]
     ).run(SendingPolicy())  # fmt: skip
     assert returns(pool) == [(1, 5)]
 

@@ -52,7 +52,7 @@ class Scene:
         )
 
     def look(self) -> None:
-        self.gate.refresh(self.clock.now())
+        self.gate.refresh(self.clock.now(), self.clock.seconds())
 
     def may_start(self, server: int = 1) -> bool:
         return self.gate.view.may_start(1, server, self.clock.now().timestamp())
@@ -97,11 +97,32 @@ def test_a_server_added_disabled_or_suspended_counts_at_the_next_look(scene: Sce
 
 def test_a_window_that_closes_between_two_looks_is_closed(scene: Scene) -> None:
     scene.application.change_policy({"windows": "08:00-20:00"}, by="test")
+    closes = NOON + timedelta(hours=8)
+    scene.clock.advance_to(closes - timedelta(seconds=0.5))
     scene.look()
-    scene.clock.advance_to(NOON + timedelta(hours=7, minutes=59))
+    scene.clock.advance_to(closes - timedelta(seconds=0.1))
     assert scene.may_start()
-    scene.clock.advance_to(NOON + timedelta(hours=8))
+    scene.clock.advance_to(closes)
     assert not scene.may_start()
+
+
+def test_permissions_that_are_nearly_a_second_old_permit_nothing(scene: Scene) -> None:
+    scene.clock.advance_to(NOON + timedelta(seconds=0.8))
+    assert scene.may_start()
+    scene.clock.advance_to(NOON + timedelta(seconds=1))
+    assert not scene.may_start()
+    scene.look()
+    assert scene.may_start()
+
+
+def test_permissions_are_as_old_as_the_last_news_of_the_directory(scene: Scene) -> None:
+    scene.clock.advance_to(NOON + timedelta(seconds=1))
+    scene.gate.refresh(scene.clock.now())
+    assert not scene.may_start()
+
+
+def test_permissions_read_before_the_clock_was_set_back_permit_nothing(scene: Scene) -> None:
+    assert not scene.gate.view.may_start(1, 1, (NOON - timedelta(seconds=1)).timestamp())
 
 
 def test_a_server_rests_at_once_and_by_the_log_as_soon_as_that_says_so(scene: Scene) -> None:

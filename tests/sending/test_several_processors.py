@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from application.queue.deliveries import described
 from postledger.sink.sink import Sink
 from projections.queue.items import Wanted, items
 from tests.sending import ledger
 from tests.sending.world import World, wait_until
-from web.api.queue_items import described
 
 PROCESSORS = 4
 
@@ -115,5 +115,5 @@ def reasons(world: World, campaign: int) -> set[str]:
     """Why those wait that wait, without until when."""
     with world.pool.transaction() as cursor:
         waiting, _ = items(cursor, Wanted(campaign=campaign, statuses=(0,)), 0, 1000)
-        rows = described(cursor, waiting, world.clock.now())
-    return {row["waitingFor"].partition(" before ")[0] for row in rows}
+        deliveries = described(cursor, waiting, world.clock.now())
+    return {str(one.waiting).partition(" before ")[0] for one in deliveries}

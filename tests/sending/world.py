@@ -13,15 +13,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
-from application.decisions import Postledger
+from application.installation import Installation
 from domain.clock import Clock, SystemClock
 from postledger.sink.sink import Sink
 from processor.processor import Processor
-from projections.following.runner import Runner
 from projections.queue import queue
 from storage import content
-from storage.log.append import Log
-from storage.log.factory import LogFactory
 from storage.numbers import next_campaign, next_server
 from storage.postgres.pool import Pool
 from storage.secrets import Secrets, new_key
@@ -57,6 +54,14 @@ class MovingClock:
     def seconds(self) -> float:
         return self.now().timestamp()
 
+    earliest = latest = steady = seconds
+
+    def is_trusted(self) -> bool:
+        return True
+
+    def heard(self, _theirs: float, _asked: float) -> float:
+        return 0.0
+
     def advance_to(self, instant: datetime) -> None:
         assert instant >= self.now(), "a clock does not go back"
         self._offset = instant - datetime.now(UTC)
@@ -71,12 +76,10 @@ class World:
         self.clock = clock or SystemClock()
         self.key = new_key()
         self.pool = Pool(url, size=6)
-        log = Log(self.pool, self.clock)
-        self.application = Postledger(
-            factory=LogFactory(pool=self.pool, log=log, clock=self.clock), clock=self.clock
-        )
-        self.directory = Directory(self.pool, log)
-        self.runner = Runner(self.pool)
+        self.installation = Installation.over(self.pool, self.clock)
+        self.application = self.installation.application
+        self.directory = Directory(self.installation)
+        self.runner = self.installation.runner
         self._people = 0
 
     def close(self) -> None:

@@ -84,7 +84,7 @@ def test_people_are_counted_again_once_the_number_is_old(world: World) -> None:
     audiences = Audiences()
     with world.pool.transaction() as cursor:
         assert audiences.size(cursor, [1], NOON) == 3
-    world.directory.people.blocklist_address("p1@example.org", by="test")
+    world.directory.people.blocklist("p1@example.org", by="test")
     with world.pool.transaction() as cursor:
         assert audiences.size(cursor, [1], NOON + timedelta(seconds=1)) == 3
         assert audiences.size(cursor, [1], NOON + timedelta(minutes=10)) == 2

@@ -10,14 +10,14 @@ from flask import Blueprint, Flask
 from flask.testing import FlaskClient
 from werkzeug.routing import Rule
 
-from application.accounts import Accounts
+from application.accounts.accounts import Accounts
 from domain.accounts.accounts import ROLES, SCOPES
 from domain.clock import VirtualClock
 from domain.streams import campaign_stream
 from tests.web.accounts.browsers import Browser, add_people, browser_of
 from tests.web.world import World
 from web.http.access import Permission, needs
-from web.pages.accounts.users import commands
+from web.http.services import services
 
 UNSAFE = ("POST", "PUT", "PATCH", "DELETE")
 REFUSED = (401, 403)
@@ -32,7 +32,7 @@ def only_asks(rule: Rule) -> bool:
 def accounts(app: Flask, world: World) -> Accounts:
     """One user of each role, named for it."""
     with app.app_context():
-        made = commands()
+        made = Accounts(services())
     add_people(made)
     return made
 
@@ -169,7 +169,7 @@ def test_without_accounts_all_is_allowed_on_this_machine(app: Flask, client: Fla
 def test_the_first_user_shuts_the_door(app: Flask, client: FlaskClient, world: World) -> None:
     assert client.get("/api/queue/stats").status_code == 200
     with app.app_context():
-        add_people(commands())
+        add_people(Accounts(services()))
     assert client.get("/api/queue/stats").status_code == 403
     assert client.get("/users", headers={"Accept": "text/html"}).location == "/sign-in?next=/users"
 

@@ -8,9 +8,9 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from domain.addresses.bind_address import BindRefused, check_bind
 from domain.delivery import unsubscribe_token
 from tests.web.world import KEY, World
-from web.http.binding import BindRefused, check_bind
 from web.http.guard import CONTENT_SECURITY_POLICY
 
 OTHERS = ["/nowhere", "/api/nowhere", "/static/app.css", "/static/../app.py"]

@@ -5,17 +5,14 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from application.decisions import Postledger
+from application.installation import Installation
 from domain.campaign.audience import RecipientsQueued
 from domain.capacity.capacity import Reserved
 from domain.clock import VirtualClock
 from domain.delivery.delivery import Accepted, AttemptStarted, Deferred, Failed, OutcomeUnknown
 from domain.fact import Fact
 from domain.streams import audience_stream, capacity_stream, delivery_stream
-from projections.following.runner import Runner
 from storage import content
-from storage.log.append import Log
-from storage.log.factory import LogFactory
 from storage.numbers import next_campaign, next_server
 from storage.postgres.pool import Pool
 from tests.directory import Directory
@@ -30,10 +27,11 @@ class World:
     def __init__(self, pool: Pool, clock: VirtualClock) -> None:
         self.pool = pool
         self.clock = clock
-        self.log = Log(pool, clock)
-        self.application = Postledger(factory=LogFactory(pool=pool, log=self.log, clock=clock), clock=clock)
-        self.runner = Runner(pool)
-        self.directory = Directory(pool, self.log)
+        self.installation = Installation.over(pool, clock)
+        self.log = self.installation.log
+        self.application = self.installation.application
+        self.runner = self.installation.runner
+        self.directory = Directory(self.installation)
         self._reservations: dict[int, int] = {}
         self._versions: dict[tuple[int, int], int] = {}
 
@@ -49,8 +47,12 @@ class World:
         return self.application.add_server(given, number=number, by="test")
 
     def people(self, count: int, list_name: str = "Friends") -> list[int]:
-        people = [(f"p{number}@example.org", "") for number in range(1, count + 1)]
-        return self.directory.bring(people, list_name, "unconfirmed")
+        """p1@example.org, p2@…. An import numbers people by address: p10 would come before p2."""
+        numbers: list[int] = []
+        for first in (1, 10, 100):
+            those = [(f"p{number}@example.org", "") for number in range(first, min(count + 1, 10 * first))]
+            numbers += self.directory.bring(those, list_name, "unconfirmed") if those else []
+        return numbers
 
     def campaign(self, name: str = "Spring letter", **others: Any) -> int:
         with self.pool.transaction() as cursor:

@@ -8,13 +8,13 @@ from typing import Annotated, Literal, NoReturn
 from flask import Blueprint
 
 from application import campaigns as campaign_commands
-from web.api.campaign_answers import CampaignAnswer, versioned
 from web.http.access import actor
 from web.http.contract import endpoint
 from web.http.errors import Refusal
 from web.http.services import services
 from web.http.shapes import Body, Instant, Line
 from web.http.versions import Versioned
+from web.shapes.campaigns import CampaignAnswer, versioned
 
 blueprint = Blueprint("campaigns", __name__)
 

@@ -8,23 +8,21 @@ from typing import Annotated, Any
 from flask import Blueprint
 from pydantic import Field
 
-from application.queue import current
-from domain.streams import delivery_stream
-from projections.queue.deliveries import deliveries
-from storage.log import feed
+from application.queue.deliveries import Deliveries
 from web.api.cloud_events import CloudEvent, cloud_event, source
-from web.api.queue_items import ItemFilter, QueueItem, described
+from web.api.queue_items import QueueItem
 from web.http.contract import endpoint
 from web.http.errors import Refusal
 from web.http.services import reading, services
 from web.http.shapes import Answer, Digits
+from web.shapes.deliveries import DeliveryFilter
 
 blueprint = Blueprint("deliveries", __name__)
 
 MOST_EVENTS = 1000
 
 
-class DeliveryQuery(ItemFilter):
+class DeliveryQuery(DeliveryFilter):
     limit: Annotated[int, Digits(1, 500)] = 100
     cursor: Annotated[
         str,
@@ -39,7 +37,7 @@ class DeliveryList(Answer):
     next: str | None
 
 
-class Delivery(QueueItem):
+class DeliveryAnswer(QueueItem):
     """`events` are all that happened to it, in order; that it was queued is in its campaign's audience."""
 
     events: list[CloudEvent]
@@ -53,23 +51,23 @@ def listed(query: DeliveryQuery) -> dict[str, Any]:
     meanwhile.
     """
     with reading() as cursor:
-        found = deliveries(cursor, query.wanted(cursor), read_cursor(query.cursor), query.limit + 1)
-        page = found[: query.limit]
-        items = described(cursor, page, services().clock.now())
-    last = page[-1] if len(found) > query.limit else None
+        wanted = query.wanted(cursor)
+    found = Deliveries(services()).after(wanted, read_cursor(query.cursor), query.limit + 1)
+    page = found[: query.limit]
+    last = page[-1].item if len(found) > query.limit else None
+    items = [one.fields() for one in page]
     return {"items": items, "next": None if last is None else write_cursor(last.campaign, last.recipient)}
 
 
 @endpoint(
-    blueprint, "GET", "/api/deliveries/<int:number>", needs="read", answer=Delivery, errors=(404,)
+    blueprint, "GET", "/api/deliveries/<int:number>", needs="read", answer=DeliveryAnswer, errors=(404,)
 )  # fmt: skip
 def one(number: int) -> dict[str, Any]:
     """The story of one delivery: how it stands, and every event that made it so"""
-    found, _ = current(number)
-    with reading() as cursor:
-        item = described(cursor, [found], services().clock.now())[0]
-        events = feed.of_stream(cursor, delivery_stream(found.campaign, found.recipient), MOST_EVENTS)
-    return {**item, "events": [cloud_event(event, source()) for event in events]}
+    deliveries = Deliveries(services())
+    found = deliveries.one(number)
+    events = deliveries.history(found, MOST_EVENTS)
+    return {**found.fields(), "events": [cloud_event(event, source()) for event in events]}
 
 
 def write_cursor(campaign: int, recipient: int) -> str:

@@ -31,7 +31,7 @@ PROBLEMS = {
 
 
 @dataclass(frozen=True)
-class Row:
+class DocsRow:
     name: str
     kind: str
     required: bool
@@ -46,9 +46,9 @@ class Operation:
     summary: str
     paragraphs: list[str]
     needs: str
-    parameters: list[Row]
-    body: list[Row]
-    answer: list[Row]
+    parameters: list[DocsRow]
+    body: list[DocsRow]
+    answer: list[DocsRow]
     answer_kind: str
     statuses: list[tuple[str, str]]
 
@@ -110,7 +110,7 @@ def told(found: dict[str, Any], path: str, method: str, operation: dict[str, Any
         paragraphs=[part for part in operation["description"].split("\n\n") if part],
         needs=operation["x-needs"],
         parameters=[
-            Row(one["name"], kind_of(found, one["schema"]), one["required"], note_of(one["schema"], one))
+            DocsRow(one["name"], kind_of(found, one["schema"]), one["required"], note_of(one["schema"], one))
             for one in operation.get("parameters", [])
         ],
         body=list(rows(found, content_of(operation.get("requestBody", {})))),
@@ -135,13 +135,17 @@ def resolved(found: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
     return model
 
 
-def rows(found: dict[str, Any], schema: dict[str, Any], prefix: str = "", depth: int = 0) -> Iterable[Row]:
+def rows(
+    found: dict[str, Any], schema: dict[str, Any], prefix: str = "", depth: int = 0
+) -> Iterable[DocsRow]:
     """The fields of an object, or of the objects in a list, and of the objects within."""
     schema = resolved(found, schema)
     if schema.get("type") == "array":
         yield from rows(found, schema.get("items", {}), prefix, depth)
     for name, one in schema.get("properties", {}).items():
-        yield Row(prefix + name, kind_of(found, one), name in schema.get("required", ()), note_of(one, one))
+        yield DocsRow(
+            prefix + name, kind_of(found, one), name in schema.get("required", ()), note_of(one, one)
+        )
         if depth < 3:
             yield from rows(found, inner(one), f"{prefix}{name}.", depth + 1)
 

@@ -57,12 +57,12 @@ def install(app: Flask) -> None:
 @needs("read")
 def metrics() -> Response:
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(Figures())
+    registry.register(QueueMetrics())
     lines = generate_latest(registry) + generate_latest(current_app.extensions["postledger.metrics"])
     return Response(lines, content_type=CONTENT_TYPE_PLAIN_0_0_4)
 
 
-class Figures:
+class QueueMetrics:
     """A collector in the sense of prometheus_client: reads everything in one transaction."""
 
     def collect(self) -> Iterable[Metric]:

@@ -8,19 +8,20 @@ from flask import Blueprint
 from pydantic import ConfigDict
 from pydantic.alias_generators import to_camel
 
-from application.queue import Action, cancel_one, retry_one, send_now_one, step_into_all
+from application.queue.deliveries import Deliveries
+from application.queue.queue import Queue
+from domain.delivery.stepping_in import Action
 from projections import availability
 from projections.availability import Availability
 from projections.queue import queue
-from projections.queue.items import items
-from web.api.queue_items import ItemFilter, Matching, QueueItem, described
+from web.api.queue_items import Matching, QueueItem
 from web.http.access import actor
 from web.http.answers import instant, listing
 from web.http.contract import endpoint
-from web.http.errors import Refusal
-from web.http.services import reading, services, wait_until_shown
+from web.http.services import reading, services
 from web.http.shapes import Answer, Body, Paged, Told, page_of
 from web.http.versions import Versioned
+from web.shapes.deliveries import DeliveryFilter
 
 blueprint = Blueprint("queue", __name__)
 
@@ -50,7 +51,7 @@ class QueueServer(Answer):
     unavailable_reason: str | None
 
 
-class ItemQuery(ItemFilter, Paged):
+class ItemQuery(DeliveryFilter, Paged):
     pass
 
 
@@ -97,9 +98,9 @@ def listed(query: ItemQuery) -> dict[str, Any]:
     """
     page, per_page = query.window()
     with reading() as cursor:
-        found, total = items(cursor, query.wanted(cursor), (page - 1) * per_page, per_page)
-        results = described(cursor, found, services().clock.now())
-    return listing(results, total, page, per_page)
+        wanted = query.wanted(cursor)
+    found, total = Deliveries(services()).page(wanted, (page - 1) * per_page, per_page)
+    return listing([one.fields() for one in found], total, page, per_page)
 
 
 @endpoint(
@@ -107,7 +108,7 @@ def listed(query: ItemQuery) -> dict[str, Any]:
 )
 def cancel(number: int) -> dict[str, Any]:
     """Cancel an e-mail that waits."""
-    return cancel_one(number, by=actor())
+    return Queue(services()).step_in("cancel", number, by=actor()).fields()
 
 
 @endpoint(
@@ -119,7 +120,7 @@ def retry(number: int) -> dict[str, Any]:
     One that is unknown may then arrive twice, and one that is suppressed is suppressed again unless the
     person may be mailed by now.
     """
-    return retry_one(number, by=actor())
+    return Queue(services()).step_in("retry", number, by=actor()).fields()
 
 
 @endpoint(
@@ -130,7 +131,7 @@ def send_now(number: int) -> dict[str, Any]:
 
     409 when it waits for something else: its campaign, the sending calendar, a server.
     """
-    return send_now_one(number, by=actor())
+    return Queue(services()).step_in("send_now", number, by=actor()).fields()
 
 
 class Done(Answer):
@@ -166,15 +167,14 @@ def send_all(body: Matching) -> dict[str, int]:
     Limits, calendar and pauses hold as ever. Refused while the whole queue is paused, since nothing would
     be sent. At most 5,000 by one request; ask again while some are `left`.
     """
-    if services().application.policy().queue_paused:
-        raise Refusal(409, "The queue is paused, so nothing would be sent. Resume it first.")
+    Queue(services()).check_open()
     return step_into("send_now", body)
 
 
 def step_into(action: Action, body: Matching) -> dict[str, int]:
     with reading() as cursor:
         wanted = body.wanted(cursor)
-    done = step_into_all(action, wanted, by=actor(), reason=body.reason)
+    done = Queue(services()).step_into_all(action, wanted, by=actor(), reason=body.reason)
     return {"changed": done.changed, "left": done.left}
 
 
@@ -202,7 +202,10 @@ def pause(body: Pause) -> Versioned:
     Nothing is begun in any campaign while it is paused. The same as `queue_paused` in the sending policy,
     whose version the ETag tells.
     """
-    application = services().application
-    wait_until_shown(application.change_policy({"queue_paused": body.paused}, by=actor()))
-    policy = application.policy()
+    queue_commands = Queue(services())
+    if body.paused:
+        queue_commands.pause(by=actor())
+    else:
+        queue_commands.resume(by=actor())
+    policy = services().application.policy()
     return Versioned({"paused": policy.queue_paused}, policy.version)

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
 from flask import request
 
-
-def instant(at: datetime | None) -> str | None:
-    """RFC 3339 in UTC, with milliseconds."""
-    return None if at is None else at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+from domain.clock import instant
 
 
 def listing(results: list[dict[str, Any]], total: int, page: int, per_page: int) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from flask import Flask, Response, jsonify, render_template, request
 from psycopg2 import InterfaceError, OperationalError
 from werkzeug.exceptions import HTTPException
 
+from application.accounts.sign_in import TooManyAttempts
 from application.installation import Behind, Unequipped
 from domain import errors as domain
 from storage.log.append import Unavailable
@@ -61,7 +62,7 @@ def install(app: Flask) -> None:
             for name, value in error.get_headers()
             if name.lower() not in ("content-type", "content-length")
         }
-        return told(error.code or 500, SAYINGS.get(error.code or 500) or str(error.description), kept)
+        return told(error.code or 500, MESSAGES.get(error.code or 500) or str(error.description), kept)
 
     @app.errorhandler(domain.Refused)
     def against_the_rules(error: domain.Refused) -> Response:
@@ -70,6 +71,10 @@ def install(app: Flask) -> None:
         if error.version is None or status not in (409, 412):
             return told(status, error.message, more=more)
         return told(status, error.message, {"ETag": f'"{error.version}"'}, {**more, "version": error.version})
+
+    @app.errorhandler(TooManyAttempts)
+    def too_many(error: TooManyAttempts) -> Response:
+        return told(429, error.message, retry_after(error))
 
     @app.errorhandler(Behind)
     def behind(_: Behind) -> Response:
@@ -104,7 +109,11 @@ def status_of(error: domain.Refused) -> int:
     return 400 if error.fields and error.field != "status" else 409
 
 
-SAYINGS = {
+def retry_after(error: TooManyAttempts) -> dict[str, str]:
+    return {"Retry-After": str(error.seconds)}
+
+
+MESSAGES = {
     404: "There is nothing here.",
     405: "This address does not take that method.",
     413: "The request body is too large.",

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from flask import Flask, Response, request
 
-from web.http.binding import address_of
+from domain.addresses.bind_address import address_of
 from web.http.cookies import is_secure
 from web.http.errors import Refusal
 from web.http.identity import accounts_exist

@@ -15,8 +15,8 @@ from application.installation import Installation
 from web.http.settings import WebSettings
 
 if TYPE_CHECKING:
+    from application.accounts.provider import Provider
     from application.messages import Messages
-    from web.pages.accounts.provider import Provider
 
 
 @dataclass(frozen=True, kw_only=True)

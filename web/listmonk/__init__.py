@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from web.listmonk import dashboard, health, settings, transactional
 from web.listmonk.campaigns import campaign_messages, campaigns, templates
-from web.listmonk.people import imports, lists, many_subscribers, subscribers, subscription
+from web.listmonk.people import imports, lists, many_subscribers, subscribers
 
 RESOURCES = (
     health,
@@ -19,7 +19,6 @@ RESOURCES = (
     campaigns,
     campaign_messages,
     settings,
-    subscription,
     dashboard,
     transactional,
 )

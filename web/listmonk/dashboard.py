@@ -16,13 +16,13 @@ from web.http.shapes import Answer
 blueprint = Blueprint("listmonk_dashboard", __name__)
 
 
-class People(Answer):
+class SubscriberTotals(Answer):
     total: int
     blocklisted: int
     orphans: int
 
 
-class Lists(Answer):
+class ListTotals(Answer):
     total: int
     private: int
     public: int
@@ -30,7 +30,7 @@ class Lists(Answer):
     optin_double: int
 
 
-class Campaigns(Answer):
+class CampaignTotals(Answer):
     total: int
     by_status: dict[str, int]
 
@@ -38,9 +38,9 @@ class Campaigns(Answer):
 class Counts(Answer):
     """`orphans` are on no list; `messages` were accepted by relays."""
 
-    subscribers: People
-    lists: Lists
-    campaigns: Campaigns
+    subscribers: SubscriberTotals
+    lists: ListTotals
+    campaigns: CampaignTotals
     messages: int
 
 

@@ -45,7 +45,7 @@ def clamped(value: Any) -> Any:
 DEFAULT_PER_PAGE = 20
 
 
-class Window(NamedTuple):
+class PageWindow(NamedTuple):
     """`per_page` is 0 where everything was asked for, as listmonk tells it."""
 
     page: int
@@ -54,7 +54,7 @@ class Window(NamedTuple):
     offset: int
 
 
-class Paged(Query):
+class ListmonkPaged(Query):
     """More than a thousand a page count as a thousand; `all` asks for the first ten thousand at once. An
     order that is not known counts as none."""
 
@@ -65,11 +65,11 @@ class Paged(Query):
     order_by: Annotated[str, Line(40)] = ""
     order: Annotated[str, Line(40)] = ""
 
-    def window(self) -> Window:
+    def window(self) -> PageWindow:
         if self.per_page == "all":
-            return Window(1, 0, ALL, 0)
+            return PageWindow(1, 0, ALL, 0)
         page = max(self.page, 1)
-        return Window(page, self.per_page, self.per_page, (page - 1) * self.per_page)
+        return PageWindow(page, self.per_page, self.per_page, (page - 1) * self.per_page)
 
     def ordered(self, known: Mapping[str, Any] | Sequence[str], default: str) -> tuple[str, bool]:
         """(what to order by, whether ascending)."""
@@ -77,7 +77,7 @@ class Paged(Query):
 
 
 def listing(
-    results: list[dict[str, Any]], total: int, window: Window, *, query: str = "", search: str = ""
+    results: list[dict[str, Any]], total: int, window: PageWindow, *, query: str = "", search: str = ""
 ) -> dict[str, Any]:
     return {
         "results": results,

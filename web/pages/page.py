@@ -7,7 +7,7 @@ from pathlib import Path
 
 from flask import Flask, Response, request, url_for
 
-STATIC = Path(__file__).parent / "static"
+STATIC = Path(__file__).parents[1] / "static"
 YEAR = 31_536_000
 
 

@@ -6,7 +6,7 @@ from datetime import date
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
 from mail.go_template.go_templates import GoTemplateError, translated
@@ -50,6 +50,12 @@ def rendered(source: str, *, html: bool = False) -> str:
         ("{{ .Campaign.FromEmail }} {{ .Campaign.Attribs.place }}", "N <n@example.com> Oslo"),
         ("{{ §.likes_tea }} {{ §.projects }}", "true 3"),
         ("[{{ §.missing }}{{ §.none }}]", "[]"),
+        ("[{{ §.missing.city }}{{ §.none.city }}{{ §.city.name.first }}{{ §.orders.id }}]", "[]"),
+        ('[{{ index § "missing" "city" }}{{ index §.languages 7 }}{{ (index §.orders 7).id.x }}]', "[]"),
+        ('[{{ upper §.none }}{{ printf "%5s|%d|%.1f|%v" §.missing §.missing §.none §.none }}]', "[     |||]"),
+        ("{{ if gt §.missing 2 }}more{{ else if lt §.city 2 }}less{{ else }}no{{ end }}", "no"),
+        ("{{ if eq §.missing nil }}none{{ end }}{{ if eq §.none nil }}none{{ end }}", "nonenone"),
+        ("{{ range §.missing.list }}x{{ else }}none{{ end }}{{ with §.none.list }}x{{ end }}", "none"),
         ("{{ UnsubscribeURL }} {{UnsubscribeURL .}}", "https://example.com/u/1 https://example.com/u/1"),
         ('{{ TrackLink "https://a.example/?x=1" }}', "https://a.example/?x=1"),
         ('{{ TrackLink "https://a.example" . }}{{ TrackView }}{{ TrackView . }}', "https://a.example"),
@@ -197,6 +203,65 @@ def test_any_source_is_translated_or_refused_and_keeps_its_lines(source: str) ->
         assert made.count("\n") == source.count("\n")
         return
     assert 1 <= line <= source.count("\n") + 1
+
+
+MISSING = st.sampled_from(
+    [".Subscriber.Attribs.z", ".Subscriber.Attribs.a.b.c", ".Campaign.Attribs.items.b", ".Tx.Data.a.b.c",
+     "nil", '(index .Subscriber.Attribs "a" "b" "c")', "(index .Subscriber.Attribs.a.b 3).c", '"text"']
+)  # fmt: skip
+TEXTS = {
+    1: "upper|lower|title|trim|first|last|html|urlquery|Safe|TrackLink|print|printf `%v`|printf `%-5d`",
+    2: 'default|coalesce|and|or|index|join|print|printf "%5.1f-%s"',
+    3: 'replace|coalesce|index|print|printf "%d%s%+.2f"|ternary',
+}
+ANSWERS = {1: "len|not|empty", 2: "eq|ne|lt|le|gt|ge|contains", 3: "eq"}
+PLACES = [
+    "{{ § }}",
+    "{{ if § }}a{{ else }}b{{ end }}",
+    "{{ with $x := § }}{{ $x.y.z }}{{ .y }}{{ end }}",
+    "{{ range § }}{{ .y.z }}{{ . }}{{ end }}",
+    "{{ range $i, $x := § }}{{ $i }}{{ $x.y }}{{ end }}",
+    "{{ $x := § }}{{ $x.y | upper }}",
+]
+LITTLE: list[dict[str, Any]] = [
+    {},
+    {"a": None},
+    {"a": {"b": None}},
+    {"a": {"b": []}},
+    {"a": [None]},
+    {"a": ""},
+]
+
+
+def calls(functions: dict[int, str], operands: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    def of(count: int) -> st.SearchStrategy[str]:
+        parts = st.tuples(st.sampled_from(functions[count].split("|")), *[operands] * count)
+        return parts.map(lambda words: f"({' '.join(words)})")
+
+    return st.sampled_from(sorted(functions)).flatmap(of)
+
+
+SOME_TEXT = st.recursive(MISSING, lambda inner: calls(TEXTS, inner), max_leaves=5)
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    SOME_TEXT.map(lambda text: (text, PLACES))
+    | calls(ANSWERS, SOME_TEXT).map(lambda answer: (answer, PLACES[:2])),
+    st.data(),
+)
+def test_no_message_fails_for_what_somebody_does_not_have(
+    value_and_places: tuple[str, list[str]], data: st.DataObject
+) -> None:
+    value, places = value_and_places
+    source = data.draw(st.sampled_from(places)).replace("§", value)
+    has = data.draw(st.sampled_from(LITTLE))
+    names = {**NAMES, "subscriber": {"attributes": has}, "campaign": {"attributes": has}, "tx": {"data": has}}
+    try:
+        template = Template("html", source, html=True, names=frozenset(names))
+    except TemplateError:
+        reject()  # when it is written, not when it is sent
+    template.render(names)
 
 
 @given(st.text(alphabet=st.characters(exclude_characters="{}@"), max_size=60))

@@ -102,7 +102,7 @@ def test_an_append_within_a_transaction_shares_its_fate(pool: Pool) -> None:
 
 def test_recorded_at_is_the_clocks_time_and_never_earlier_than_the_event_before(pool: Pool) -> None:
     Log(pool, VirtualClock(NOON)).append([event(1), event(2)])
-    Log(pool, VirtualClock(NOON - timedelta(minutes=4))).append([event(3)])
+    Log(pool, VirtualClock(NOON - timedelta(seconds=4))).append([event(3)])
     Log(pool, VirtualClock(NOON + timedelta(seconds=1))).append([event(4)])
 
     assert times_of(pool) == [NOON, NOON, NOON, NOON + timedelta(seconds=1)]

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.addresses.email_address import wrong_with
-from storage.people.recipients_csv import Person, Refusal, people
+from storage.people.recipients_csv import Person, RowRefusal, people
 
 HEADER = b"email,name,attributes\n"
 
@@ -24,7 +24,7 @@ values = st.recursive(
 person = st.tuples(printable, st.dictionaries(printable, values, max_size=4), st.sampled_from([None, 1]))
 
 
-def read(data: bytes) -> list[Person | Refusal]:
+def read(data: bytes) -> list[Person | RowRefusal]:
     return list(people(BytesIO(data), lambda _bytes: None))
 
 

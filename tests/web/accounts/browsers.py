@@ -9,7 +9,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from application.accounts import Accounts
+from application.accounts.accounts import Accounts
 
 PASSWORD = "four words of a song"
 

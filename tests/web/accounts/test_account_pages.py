@@ -10,13 +10,13 @@ import pytest
 import segno
 from flask import Flask
 
-from application.accounts import Accounts
+from application.accounts.accounts import Accounts
 from domain.accounts.one_time_password import STEP, address, code_at
 from domain.clock import VirtualClock
 from tests.web.accounts.browsers import PASSWORD, Browser, add_people, browser_of
 from tests.web.world import World
+from web.http.services import services
 from web.pages.accounts.user_agents import browser_words
-from web.pages.accounts.users import commands
 
 OTHER = "quite another song"
 OPERATOR = 2
@@ -25,7 +25,7 @@ OPERATOR = 2
 @pytest.fixture(autouse=True)
 def accounts(app: Flask, world: World) -> Accounts:
     with app.app_context():
-        made = commands()
+        made = Accounts(services())
     add_people(made)
     return made
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 from flask import Flask
 
+from application.accounts.accounts import Accounts
+from application.accounts.provider import Provider
 from domain.clock import VirtualClock
 from storage.postgres.pool import Pool
 from storage.secrets import Secrets, new_key
@@ -17,9 +19,8 @@ from tests.web.accounts.identity_provider import CLIENT, SECRET, IdentityProvide
 from tests.web.serving import serving
 from tests.web.world import KEY, World
 from web.app import create_app
+from web.http.services import services
 from web.http.settings import WebSettings
-from web.pages.accounts.provider import Provider
-from web.pages.accounts.users import commands
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -53,8 +54,8 @@ def app(pool: Pool, world: World, clock: VirtualClock, there: IdentityProvider, 
         ),
     )
     with made.app_context():
-        add_people(commands())
-        commands().set_email(OPERATOR, "olga@example.com", by="test")
+        add_people(Accounts(services()))
+        Accounts(services()).set_email(OPERATOR, "olga@example.com", by="test")
     yield made
     made.extensions["postledger.broadcast"].close()
 

@@ -13,7 +13,8 @@ from flask import Flask
 from joserfc.jwk import OctKey, RSAKey
 from werkzeug.test import TestResponse
 
-from application.accounts import Accounts
+from application.accounts.accounts import Accounts
+from application.accounts.provider import Provider
 from domain.accounts.one_time_password import STEP, code_at, new_secret
 from domain.clock import VirtualClock
 from storage.postgres.pool import Pool
@@ -22,9 +23,8 @@ from tests.web.accounts.browsers import add_people, token_in
 from tests.web.accounts.identity_provider import CLIENT, SECRET, IdentityProvider, identity_provider
 from tests.web.world import KEY, World
 from web.app import create_app
+from web.http.services import services
 from web.http.settings import WebSettings
-from web.pages.accounts.provider import Provider
-from web.pages.accounts.users import commands
 
 HERE = "https://post.example.com"
 OPERATOR, AUDITOR = 2, 3
@@ -57,7 +57,7 @@ def app(pool: Pool, world: World, clock: VirtualClock, there: IdentityProvider) 
 @pytest.fixture(autouse=True)
 def accounts(app: Flask, world: World) -> Accounts:
     with app.app_context():
-        made = commands()
+        made = Accounts(services())
     add_people(made)
     made.set_email(OPERATOR, "olga@example.com", by="test")
     return made

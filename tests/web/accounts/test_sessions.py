@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from application.accounts import Accounts
+from application.accounts.accounts import Accounts
 from domain.clock import VirtualClock
 from storage.accounts import sessions
 from tests.web.accounts.browsers import (
@@ -22,7 +22,7 @@ from tests.web.accounts.browsers import (
 )
 from tests.web.world import World
 from web.http.access import token_from
-from web.pages.accounts.users import commands
+from web.http.services import services
 
 OTHER = "quite another song"
 OPERATOR = 2
@@ -31,7 +31,7 @@ OPERATOR = 2
 @pytest.fixture(autouse=True)
 def accounts(app: Flask, world: World) -> Accounts:
     with app.app_context():
-        made = commands()
+        made = Accounts(services())
     add_people(made)
     return made
 

@@ -11,7 +11,7 @@ from flask import Flask
 from hypothesis import given
 from hypothesis import strategies as st
 
-from application.accounts import Accounts
+from application.accounts.accounts import Accounts
 from domain.accounts.one_time_password import STEP, code_at, new_secret
 from domain.clock import VirtualClock
 from storage.accounts import accounts as stored
@@ -27,8 +27,8 @@ from tests.web.accounts.browsers import (
     token_in,
 )
 from tests.web.world import World
-from web.pages.accounts.credentials import own_path
-from web.pages.accounts.users import commands
+from web.http.services import services
+from web.pages.accounts.sign_in import own_path
 
 OTHER = "quite another song"
 ADMIN, OPERATOR, AUDITOR = 1, 2, 3
@@ -37,7 +37,7 @@ ADMIN, OPERATOR, AUDITOR = 1, 2, 3
 @pytest.fixture(autouse=True)
 def accounts(app: Flask, world: World) -> Accounts:
     with app.app_context():
-        made = commands()
+        made = Accounts(services())
     add_people(made)
     return made
 

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 import pytest
 from flask import Flask
 
+from application.accounts.accounts import Accounts
 from tests.browser.axe import violations
 from tests.web.accounts.browsers import PASSWORD, add_people
 from tests.web.world import World
-from web.pages.accounts.users import commands
+from web.http.services import services
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -22,7 +23,7 @@ OTHER = "quite another song"
 @pytest.fixture
 def people(app: Flask, world: World) -> None:
     with app.app_context():
-        add_people(commands())
+        add_people(Accounts(services()))
 
 
 def sign_in(page: Page, name: str, password: str = PASSWORD) -> None:
@@ -36,7 +37,7 @@ def test_from_no_accounts_to_the_first_sign_in(page: Page, app: Flask, world: Wo
     page.get_by_role("link", name="Add the first admin").click()
     assert "postledger user create NAME --role admin" in str(page.locator("pre").text_content())
     with app.app_context():
-        commands().add_user("ada", "admin", PASSWORD, by="cli")
+        Accounts(services()).add_user("ada", "admin", PASSWORD, by="cli")
     page.reload()
     assert page.get_by_role("heading", level=1).text_content() == "Sign in"
     assert page.evaluate("document.activeElement.name") == "name"
@@ -102,7 +103,7 @@ def test_a_live_page_goes_to_the_sign_in_page_when_the_session_ends(
     sign_in(page, "operator")
     page.wait_for_selector('#link[data-state="live"]')
     with app.app_context():
-        commands().change_password(2, OTHER, by="cli")
+        Accounts(services()).change_password(2, OTHER, by="cli")
     world.server("alpha")
     world.shown()
     page.get_by_role("heading", name="Sign in").wait_for(timeout=30_000)
@@ -118,10 +119,10 @@ def test_the_pages_are_for_everybody_and_fit(
     page.goto("/sign-in")
     assert_good(page)
     with app.app_context():
-        commands().disable_user(3, by="test")
+        Accounts(services()).disable_user(3, by="test")
         for name in ("n8n", "old"):
-            commands().create_key(name, ["read", "send"], by="user:admin")
-        commands().revoke_key(2, by="user:admin")
+            Accounts(services()).create_key(name, ["read", "send"], by="user:admin")
+        Accounts(services()).revoke_key(2, by="user:admin")
     sign_in(page, "admin")
     page.wait_for_selector("#link")
     for path in (

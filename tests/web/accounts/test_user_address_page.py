@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from flask import Flask
 
+from application.accounts.accounts import Accounts
 from tests.web.accounts.browsers import Browser, add_people, browser_of, is_signed_in
 from tests.web.world import World
-from web.pages.accounts.users import commands
+from web.http.services import services
 
 OPERATOR, AUDITOR = 2, 3
 PAGE = f"/users/{OPERATOR}"
@@ -19,7 +20,7 @@ PAGE = f"/users/{OPERATOR}"
 @pytest.fixture(autouse=True)
 def people(app: Flask, world: World) -> None:
     with app.app_context():
-        add_people(commands())
+        add_people(Accounts(services()))
 
 
 @pytest.fixture

@@ -14,11 +14,12 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from application.accounts.accounts import Accounts
 from domain.streams import campaign_stream, delivery_stream
 from storage.log import feed
 from tests.web.accounts.browsers import add_people
 from tests.web.world import World
-from web.pages.accounts.users import commands
+from web.http.services import services
 
 
 @pytest.fixture
@@ -193,7 +194,7 @@ def test_a_stream_ends_with_the_key_that_it_began_under(
 ) -> None:
     monkeypatch.setattr("web.api.events.CHECK_EVERY", 0.0)
     with app.app_context():
-        accounts = commands()
+        accounts = Accounts(services())
         add_people(accounts)
         number, key = accounts.create_key("program", ["read"], by="test")
     url = urlsplit(address)

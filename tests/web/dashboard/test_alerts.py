@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 from domain.delivery.waiting import Waiting
 from projections.availability import Availability
 from storage import processors
-from tests.web.dashboard.dashboard_figures import readings, server
+from tests.web.dashboard.dashboard_models import model, server
 from tests.web.pages.reading import seen
 from tests.web.world import NOON, World
 from web.pages.dashboard.overview import overview
@@ -21,7 +21,7 @@ SUSPENDED = Waiting("suspended", "suspended: 421 later", NOON + timedelta(hours=
 def texts(
     counts: dict[str, int], *servers: Availability, paused: bool = False, running: int = 1
 ) -> list[str]:
-    shown = overview(readings(counts, *servers, processors=running))
+    shown = overview(model(counts, *servers, processors=running))
     return [alert.text for alert in shown.alerts]
 
 
@@ -50,7 +50,7 @@ def test_few_failures_and_servers_without_a_limit_give_no_alarm() -> None:
 
 
 def test_a_suspended_server_tells_why_and_comes_before_what_can_wait() -> None:
-    shown = overview(readings({"unknown": 2}, server(closed=SUSPENDED), queue_paused=True))
+    shown = overview(model({"unknown": 2}, server(closed=SUSPENDED), queue_paused=True))
     assert [(alert.tone, alert.path) for alert in shown.alerts] == [
         ("bad", "/servers/1"), ("warn", "/queue"), ("warn", "/queue?status=unknown"),
     ]  # fmt: skip

@@ -6,24 +6,23 @@ from datetime import timedelta
 
 import pytest
 
-from application.dashboard import Reader
-from application.finishes import KEPT, Finishes
+from application.dashboard.finishes import KEPT, Finishes
+from application.dashboard.model import DashboardModel
+from application.dashboard.query import DashboardQuery
 from projections import refusals
 from tests.web.world import NOON, World
-from web.pages.dashboard.model import Readings
 
 
-def read(world: World) -> Readings:
+def read(world: World) -> DashboardModel:
     world.shown()
-    with world.pool.transaction() as cursor:
-        return Reader().read(cursor, world.clock.now())
+    return DashboardQuery(world.installation).read()
 
 
 def test_nothing_can_be_read_of_an_empty_house(world: World) -> None:
     shown = read(world)
-    assert (shown.oldest, shown.next_at, list(shown.campaigns), shown.people) == (None, None, [], 0)
-    assert len(shown.chart.bars) == 90
-    assert shown.chart.ticks[-1] == NOON
+    assert (shown.oldest, shown.next_at, list(shown.campaigns), shown.has_people) == (None, None, [], False)
+    assert len(shown.throughput) == 90
+    assert shown.throughput[-1].at == NOON
 
 
 def test_refusals_that_differ_in_numbers_are_counted_together(world: World) -> None:
@@ -33,7 +32,7 @@ def test_refusals_that_differ_in_numbers_are_counted_together(world: World) -> N
     world.failed(campaign, people[1], server, "550 5.1.1 No such user, id 77c0")
     world.failed(campaign, people[2], server, "552 5.2.2 Mailbox full")
     world.deferred(campaign, people[3], server, NOON + timedelta(minutes=1))
-    said = [(one.count, one.reply, one.what) for one in read(world).refusals]
+    said = [(one.count, one.reply, one.what) for one in read(world).rejections]
     assert said[0] == (2, "550 5.1.1 No such user, id …", "failed, about the recipient · alpha")
     assert sorted(said[1:]) == [
         (1, "450 4.2.1 Try later", "tried again, about the recipient · alpha"),
@@ -46,7 +45,7 @@ def test_any_reply_can_be_counted(world: World, reply: str) -> None:
     server, campaign, people = world.server("alpha"), world.campaign(), world.people(1)
     world.queued(campaign, people)
     world.failed(campaign, people[0], server, reply)
-    (one,) = read(world).refusals
+    (one,) = read(world).rejections
     assert one.count == 1
     assert len(one.reply) <= 300
 
@@ -56,7 +55,7 @@ def test_yesterdays_refusals_are_left_out(world: World) -> None:
     world.queued(campaign, people)
     world.failed(campaign, people[0], server)
     world.clock.advance_to(NOON + timedelta(hours=25))
-    assert read(world).refusals == []
+    assert read(world).rejections == []
     with world.pool.transaction() as cursor:
         assert len(refusals.recent(cursor, NOON)) == 1
 
@@ -86,11 +85,13 @@ def test_the_chart_counts_each_answer_once(world: World) -> None:
         world.accepted(campaign, person, server)
     world.failed(campaign, people[3], server)
     shown = read(world)
-    assert (shown.chart.accepted, shown.chart.failed, shown.rate) == (3, 1, 3)
-    assert [len(bar.pieces) for bar in shown.chart.bars[-5:]] == [1, 0, 1, 0, 2]
+    assert shown.rate == 3
+    counts = [(one.accepted, one.failed) for one in shown.throughput]
+    assert counts[-5:] == [(1, 0), (0, 0), (1, 0), (0, 0), (1, 1)]
+    assert sum(accepted for accepted, _ in counts) == 3
     world.clock.advance_to(NOON + timedelta(minutes=20))
     shown = read(world)
-    assert (shown.chart.accepted, shown.rate) == (0, 0)
+    assert (sum(one.accepted for one in shown.throughput), shown.rate) == (0, 0)
 
 
 def test_campaigns_under_way_come_before_those_that_are_over(world: World) -> None:

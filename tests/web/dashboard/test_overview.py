@@ -1,4 +1,4 @@
-"""What the dashboard says, for given figures."""
+"""What the dashboard says, for a given model."""
 
 from __future__ import annotations
 
@@ -10,71 +10,73 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from application.dashboard import Pace
+from application.dashboard.model import CampaignStanding, share
+from application.dashboard.paces import Paces
+from application.dashboard.throughput import Interval
 from domain.delivery.waiting import NEXT_IN_LINE, Waiting
-from tests.web.dashboard.dashboard_figures import readings, server
+from tests.web.dashboard.dashboard_models import model, server
 from tests.web.world import NOON
-from web.pages.dashboard.chart import THINNEST, Bucket, chart, round_up, stacked
-from web.pages.dashboard.model import CampaignReading, share, span
+from web.pages.dashboard.chart import THINNEST, chart, round_up, stacked
 from web.pages.dashboard.overview import overview
+from web.pages.words import span
 
 CSS = Path(__file__).parents[3] / "web" / "static" / "app.css"
 
 
 def test_while_it_sends_the_headline_tells_pace_and_end() -> None:
-    shown = overview(readings({"queued": 600, "sending": 3}, server(), rate=60)).headline
+    shown = overview(model({"queued": 600, "sending": 3}, server(), rate=60)).headline
     assert shown.text == "Sending 60 e-mails a minute"
     assert shown.finish == NOON + timedelta(minutes=10)
 
 
 def test_no_end_is_promised_that_todays_capacity_does_not_allow() -> None:
-    assert overview(readings({"queued": 600}, server(used=500), rate=60)).headline.finish is None
-    assert overview(readings({"queued": 600}, server(limit=0), rate=60)).headline.finish is not None
+    assert overview(model({"queued": 600}, server(used=500), rate=60)).headline.finish is None
+    assert overview(model({"queued": 600}, server(limit=0), rate=60)).headline.finish is not None
 
 
 def test_no_end_is_promised_while_no_server_takes_any() -> None:
     full = server(closed=Waiting("daily_limit", "daily limit reached", NOON + timedelta(hours=12)))
-    assert overview(readings({"queued": 5}, full, rate=60)).headline.finish is None
+    assert overview(model({"queued": 5}, full, rate=60)).headline.finish is None
 
 
 def test_while_it_waits_the_headline_tells_why_and_until_when() -> None:
     until = NOON + timedelta(hours=8)
     shown = overview(
-        readings({"queued": 5}, oldest=Waiting("calendar", "outside the sending window", until))
+        model({"queued": 5}, oldest=Waiting("calendar", "outside the sending window", until))
     ).headline
     assert shown.text == "5 e-mails wait: outside the sending window"
     assert (shown.until_text, shown.until) == ("That lasts until", until)
 
 
 def test_when_nothing_waits_the_headline_says_so() -> None:
-    assert overview(readings({"sent": 7})).headline.text == "Nothing waits to be sent"
-    assert "about to go out" in overview(readings({"queued": 5}, oldest=NEXT_IN_LINE)).headline.text
+    assert overview(model({"sent": 7})).headline.text == "Nothing waits to be sent"
+    assert "about to go out" in overview(model({"queued": 5}, oldest=NEXT_IN_LINE)).headline.text
 
 
 def test_what_is_left_today_leaves_out_servers_without_a_limit() -> None:
-    today = overview(readings({}, server(used=900), server(limit=0, used=70))).capacity
+    today = overview(model({}, server(used=900), server(limit=0, used=70))).capacity
     assert (today.left_text, today.used, today.limit, today.unlimited) == ("100", 900, 1000, 1)
-    assert overview(readings({}, server(limit=0))).capacity.left_text == "no limit"
+    assert overview(model({}, server(limit=0))).capacity.left_text == "no limit"
 
 
 def test_a_campaign_that_runs_tells_its_pace_and_end() -> None:
-    reading = CampaignReading(
+    reading = CampaignStanding(
         number=1, name="Spring letter", state="running", counts={"queued": 50, "sent": 150}, rate=25
     )
-    (row,) = overview(readings({"queued": 50}, server(), campaigns=[reading])).campaigns
+    (row,) = overview(model({"queued": 50}, server(), campaigns=[reading])).campaigns
     assert (row.done_percent, row.rate, row.finish) == (75, 25, NOON + timedelta(minutes=2))
 
 
 def test_the_steps_vanish_once_a_campaign_was_started() -> None:
-    draft = CampaignReading(number=1, name="x", state="draft", counts={})
-    assert [step.done for step in overview(readings({}, server(), campaigns=[draft])).steps] == [
+    draft = CampaignStanding(number=1, name="x", state="draft", counts={})
+    assert [step.done for step in overview(model({}, server(), campaigns=[draft])).steps] == [
         True, True, True, False,
     ]  # fmt: skip
-    assert overview(readings({"queued": 1}, server(), campaigns=[draft])).steps == []
+    assert overview(model({"queued": 1}, server(), campaigns=[draft])).steps == []
 
 
 def test_pace_needs_a_while_and_forgets() -> None:
-    pace = Pace()
+    pace = Paces()
     assert pace.rate(1, NOON, 0) == 0
     assert pace.rate(1, NOON + timedelta(seconds=10), 20) == 120
     assert pace.rate(1, NOON + timedelta(seconds=75), 20) == 0
@@ -113,7 +115,7 @@ def test_the_scale_holds_the_peak_and_halves_evenly(peak: int) -> None:
 
 
 def test_bars_of_the_chart_stand_on_the_floor() -> None:
-    drawn = chart([Bucket(NOON, 3, 1, 0), Bucket(NOON, 0, 0, 0)], "minute")
+    drawn = chart([Interval(NOON, 3, 1, 0), Interval(NOON, 0, 0, 0)], "minute")
     first, second = drawn.bars
     assert first.pieces[0].y + first.pieces[0].height == 100
     assert first.pieces[1].y == 0

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 import pytest
 from flask import Flask
 
+from application.accounts.accounts import Accounts
 from tests.web.accounts.browsers import PASSWORD, add_people
 from tests.web.pages.whole import whole_app
 from tests.web.world import World
-from web.pages.accounts.users import commands
+from web.http.services import services
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -71,7 +72,7 @@ def auditor(page: Page, app: Flask, world: World) -> Page:
     world.queued(campaign, people)
     world.shown()
     with app.app_context():
-        add_people(commands())
+        add_people(Accounts(services()))
     page.goto("/")
     page.get_by_label("Name").fill("auditor")
     page.get_by_label("Password").fill(PASSWORD)

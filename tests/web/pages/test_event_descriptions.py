@@ -18,7 +18,7 @@ from domain.streams import (
 )
 from domain.topics import EVENT_CLASSES
 from tests.domain.test_events import sample
-from web.pages.log.event_descriptions import SAYINGS, saying
+from web.pages.log.event_descriptions import DESCRIPTIONS, describe
 from web.pages.log.subjects import subject
 
 
@@ -32,14 +32,14 @@ def test_every_event_says_something_of_its_own(kind: type) -> None:
             state[instant] = "2026-03-04T12:00:00+00:00"
     if topic == "server.added":
         state["settings"] = {"name": "alpha"}
-    said = saying(topic, state, {3: "alpha"})
-    assert topic in SAYINGS
+    said = describe(topic, state, {3: "alpha"})
+    assert topic in DESCRIPTIONS
     assert said.text
     assert "…" not in said.text
 
 
 def test_an_event_of_a_later_version_is_told_by_its_topic() -> None:
-    assert saying("campaign.sung_aloud", {"by": "x"}, {}).text == "Campaign: sung aloud"
+    assert describe("campaign.sung_aloud", {"by": "x"}, {}).text == "Campaign: sung aloud"
 
 
 def test_each_stream_leads_somewhere() -> None:

@@ -7,8 +7,8 @@ from datetime import timedelta
 import pytest
 from flask import Flask
 
-from application import queue as queue_commands
-from application.queue import append
+from application.queue import queue as queue_commands
+from application.queue.queue import Queue
 from domain.streams import server_stream
 from projections.queue.items import Wanted, items
 from storage.postgres.pool import Pool
@@ -159,13 +159,12 @@ def test_all_that_wait_for_another_try_are_sent_now(person: Browser, pool: Pool,
 
 
 def test_of_many_the_one_that_changed_meanwhile_is_left_alone(
-    app: Flask, world: World, pool: Pool, campaign: int
+    world: World, pool: Pool, campaign: int
 ) -> None:
     with pool.transaction() as cursor:
         waiting, _ = items(cursor, Wanted(campaign, [0]), 0, 10)
     world.accepted(campaign, waiting[1].recipient, 1)
-    with app.app_context():
-        assert append("cancel", waiting, "test", "asked for") == len(waiting) - 1
+    assert Queue(world.installation).append("cancel", waiting, by="test") == len(waiting) - 1
     assert len(told(pool, "delivery.cancelled")) == len(waiting) - 1
 
 

@@ -19,11 +19,11 @@ from projections import servers
 from projections.templates import default_template, template
 from storage import content
 from storage.people import lists
-from web.api.campaign_answers import AUTOMATIC, ContentType
 from web.http.services import reading, services
 from web.http.shapes import Instant
 from web.listmonk.people.lists import Tags, normalised
 from web.listmonk.shapes import Lenient, Number
+from web.shapes.campaigns import AUTOMATIC, ContentType
 
 Header = Annotated[dict[str, str], Field(max_length=50)]
 

@@ -9,9 +9,9 @@ from flask import Blueprint, current_app
 from pydantic import Field
 
 from application import campaigns as campaign_commands
+from application.dashboard.paces import Paces
 from domain.campaign.campaign import Campaign, State
 from projections import campaign_progress
-from web.api.campaign_answers import CampaignAnswer, StateName, described, progress, versioned
 from web.http.access import actor
 from web.http.answers import instant
 from web.http.contract import endpoint
@@ -26,15 +26,15 @@ from web.listmonk.campaigns.campaign_bodies import (
     check_texts,
     fields_of,
 )
-from web.listmonk.shapes import Paged, ids_argument, listing
-from web.pages.campaigns.view import Paces
+from web.listmonk.shapes import ListmonkPaged, ids_argument, listing
+from web.shapes.campaigns import CampaignAnswer, StateName, described, progress, versioned
 
 blueprint = Blueprint("listmonk_campaigns", __name__)
 
 LARGEST_BODY = 5_000_000
 
 
-class CampaignQuery(Paged):
+class CampaignQuery(ListmonkPaged):
     status: list[StateName] = Field(default_factory=list)
     query: Annotated[str, Line(200)] | None = None
     tag: list[Annotated[str, Line(100)]] = Field(default_factory=list)
@@ -187,7 +187,7 @@ def running_stats() -> list[dict[str, Any]]:
                 "sent": sent,
                 "started_at": instant(campaign.started_at),
                 "updated_at": instant(campaign.changed_at),
-                "rate": paces().rate(campaign.campaign, now, sent),
+                "rate": round(paces().rate(campaign.campaign, now, sent)),
                 "net_rate": round(sent / minutes),
             }
         )

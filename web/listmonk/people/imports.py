@@ -11,7 +11,7 @@ from flask import Blueprint, current_app, request
 from pydantic import Field, ValidationError
 from werkzeug.datastructures import FileStorage
 
-from application import imports as running
+from application.people.imports import Imports
 from storage.people import imports, lists
 from storage.people.imports import Import
 from storage.people.recipients_import import Options
@@ -20,7 +20,6 @@ from web.http.contract import endpoint, refusal
 from web.http.errors import Refusal
 from web.http.services import reading, services
 from web.http.shapes import Answer
-from web.listmonk.people.subscribers import commands
 from web.listmonk.shapes import Lenient, Numbers, refuse_field
 
 blueprint = Blueprint("listmonk_imports", __name__)
@@ -91,7 +90,7 @@ def begin() -> dict[str, Any]:
         raise refuse_field("file", "a file is needed")
     with csv_of(file) as stream:
         count = lines_in(stream)
-        number = running.begin(services().pool, commands(), stream, file.filename, options, by=actor())
+        number = Imports(services()).begin(stream, file.filename, options, by=actor())
     rows()[number] = max(0, count - 1)
     return status()
 
@@ -121,8 +120,7 @@ def stop() -> dict[str, Any]:
     """
     last = latest()
     if last is not None and last.state == "running":
-        with services().pool.transaction() as cursor:
-            imports.want_stopped(cursor, last.number)
+        Imports(services()).stop(last.number)
     elif last is not None:
         current_app.extensions["postledger.import_dismissed"] = last.number
     return status()

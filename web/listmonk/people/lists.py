@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from flask import Blueprint, request
 from pydantic import Field
 
-from application.lists import Lists
+from application.people.lists import Lists
 from storage.people import lists
 from storage.people.lists import ListRow
 from web.http.access import actor
@@ -19,8 +19,8 @@ from web.http.shapes import Answer, Line, Told, page_of
 from web.listmonk.shapes import (
     LARGEST_ID,
     Lenient,
-    Paged,
-    Window,
+    ListmonkPaged,
+    PageWindow,
     body_or_form,
     found_or_404,
     ids_argument,
@@ -57,7 +57,7 @@ def normalised(tags: list[str]) -> list[str]:
     return list(dict.fromkeys("-".join(tag.split()) for tag in tags if tag.strip()))
 
 
-class ListQuery(Paged):
+class ListQuery(ListmonkPaged):
     query: Annotated[str, Line(200)] | None = None
     type: Type | None = None
     optin: Optin | None = None
@@ -93,7 +93,7 @@ def listed(query: ListQuery) -> dict[str, Any]:
     `query` looks into their names; `tag` may be repeated, and all have to be there. With `minimal` nothing is
     counted, and all are given at once.
     """
-    window = query.window() if not query.minimal else Window(1, 0, 10_000, 0)
+    window = query.window() if not query.minimal else PageWindow(1, 0, 10_000, 0)
     wanted = lists.Wanted(query.query, query.type, query.optin, query.status, query.tag)
     order_by, ascending = query.ordered(lists.ORDERS, "created_at")
     with reading() as cursor:
@@ -124,7 +124,7 @@ def create() -> dict[str, Any]:
 
     Private, with single opt-in, unless it is said otherwise.
     """
-    return one(commands().create(body_or_form(ListBody).values(), by=actor()))
+    return one(Lists(services()).create(body_or_form(ListBody).values(), by=actor()))
 
 
 @endpoint(
@@ -144,7 +144,7 @@ def change(number: int) -> dict[str, Any]:
     body = body_or_form(ListBody)
     if number > LARGEST_ID:
         found_or_404(None, "list", number)
-    commands().change(number, body.values(), by=actor())
+    Lists(services()).change(number, body.values(), by=actor())
     return one(number)
 
 
@@ -154,7 +154,7 @@ def delete(number: int) -> bool:
 
     With its subscriptions; people and campaigns stay. Also true when there is no such list.
     """
-    commands().delete([number] if number <= LARGEST_ID else [], by=actor())
+    Lists(services()).delete([number] if number <= LARGEST_ID else [], by=actor())
     return True
 
 
@@ -171,7 +171,7 @@ def delete_many() -> bool:
     if not numbers:
         with reading() as cursor:
             numbers = [row.number for row in lists.found(cursor, lists.Wanted(search=query))]
-    commands().delete(numbers, by=actor())
+    Lists(services()).delete(numbers, by=actor())
     return True
 
 
@@ -190,7 +190,3 @@ def described(row: ListRow, counts: dict[str, int]) -> dict[str, Any]:
         "subscriber_count": sum(counts.values()),
         "subscriber_statuses": counts,
     }
-
-
-def commands() -> Lists:
-    return Lists(services().pool, services().log)

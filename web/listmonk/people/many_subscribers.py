@@ -6,12 +6,13 @@ from collections.abc import Iterator, Sequence
 
 from flask import Blueprint
 
+from application.people.people import People
 from storage.people import people_search
 from storage.people.people_search import Wanted
 from web.http.access import actor
 from web.http.contract import endpoint
 from web.http.errors import Refusal
-from web.http.services import reading
+from web.http.services import reading, services
 from web.listmonk.people.subscriber_shapes import (
     Chosen,
     Membership,
@@ -20,7 +21,6 @@ from web.listmonk.people.subscriber_shapes import (
     MembershipOfSelection,
     Selection,
 )
-from web.listmonk.people.subscribers import commands
 from web.listmonk.shapes import LARGEST_ID
 
 blueprint = Blueprint("listmonk_many_subscribers", __name__)
@@ -74,7 +74,7 @@ def lists_of_selection(body: MembershipOfSelection) -> bool:
 @endpoint(blueprint, "PUT", "/api/subscribers/blocklist", needs="write", body=Chosen, answer=bool)
 def blocklist(body: Chosen) -> bool:
     """Blocklist several subscribers"""
-    commands().set_status(body.ids, "blocklisted", by=actor())
+    People(services()).set_status(body.ids, "blocklisted", by=actor())
     return True
 
 
@@ -83,7 +83,7 @@ def blocklist_selection(body: Selection) -> bool:
     """Blocklist all whom a query finds"""
     check(body)
     for numbers in chosen(body.wanted()):
-        commands().set_status(numbers, "blocklisted", by=actor())
+        People(services()).set_status(numbers, "blocklisted", by=actor())
     return True
 
 
@@ -95,7 +95,7 @@ def erase_selection(body: Selection) -> bool:
     """
     check(body)
     for numbers in chosen(body.wanted()):
-        commands().erase(numbers, by=actor())
+        People(services()).erase(numbers, by=actor())
     return True
 
 
@@ -104,11 +104,11 @@ def move(numbers: Sequence[int], body: Membership, *, again: bool) -> None:
     match body.action:
         case "add":
             status = body.status or "unconfirmed"
-            commands().subscribe(numbers, body.target_list_ids, status, again=again, by=actor())
+            People(services()).subscribe(numbers, body.target_list_ids, status, again=again, by=actor())
         case "remove":
-            commands().take_off(numbers, body.target_list_ids, by=actor())
+            People(services()).take_off(numbers, body.target_list_ids, by=actor())
         case "unsubscribe":
-            commands().unsubscribe(numbers, body.target_list_ids, by=actor())
+            People(services()).unsubscribe(numbers, body.target_list_ids, by=actor())
 
 
 def chosen(wanted: Wanted) -> Iterator[list[int]]:

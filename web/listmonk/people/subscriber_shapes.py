@@ -14,7 +14,7 @@ from storage.people.personal_data import LONGEST_NAME
 from storage.subscriber_query.subscriber_query import condition
 from web.http.answers import instant
 from web.http.shapes import Answer, Line, Told
-from web.listmonk.shapes import Lenient, Number, Numbers, Paged
+from web.listmonk.shapes import Lenient, ListmonkPaged, Number, Numbers
 
 Status = Literal["enabled", "disabled", "blocklisted"]
 Subscription = Literal["unconfirmed", "confirmed", "unsubscribed"]
@@ -64,7 +64,7 @@ class SubscriberChange(Lenient):
         return "confirmed" if self.preconfirm_subscriptions else "unconfirmed"
 
 
-class SubscriberQuery(Paged):
+class SubscriberQuery(ListmonkPaged):
     """Of the lists, any counts. `subscription_status` means nothing without them."""
 
     search: Search | None = None

@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import Blueprint, Response
 
-from application.people import People
+from application.people.people import People
 from storage.people import directory, people_search
 from storage.people.directory import Recipient
 from storage.people.people_search import ORDERS
@@ -67,7 +67,7 @@ def create(body: NewSubscriber) -> dict[str, Any]:
 
     409 when somebody has the address. No e-mail asks for a confirmation.
     """
-    number = commands().add(
+    number = People(services()).add(
         body.email,
         body.name or name_from(body.email),
         body.attribs,
@@ -90,7 +90,7 @@ def change(number: int, body: SubscriberChange) -> dict[str, Any]:
     Other fields that are left out stay as they are.
     """
     check(number)
-    commands().change(
+    People(services()).change(
         number, body.changes(), onto=body.lists or [], subscription=body.subscription, by=actor()
     )
     return one(number)
@@ -111,7 +111,7 @@ def change_some(number: int, body: SubscriberChange) -> dict[str, Any]:
         before = person(cursor, number)
     if "attributes" in changes:
         changes["attributes"] = {**before.attributes, **changes["attributes"]}
-    commands().change(number, changes, onto=body.lists, subscription=body.subscription, by=actor())
+    People(services()).change(number, changes, onto=body.lists, subscription=body.subscription, by=actor())
     return one(number)
 
 
@@ -126,7 +126,7 @@ def blocklist(number: int) -> bool:
     check(number)
     with reading() as cursor:
         person(cursor, number)
-    commands().set_status([number], "blocklisted", by=actor())
+    People(services()).set_status([number], "blocklisted", by=actor())
     return True
 
 
@@ -137,7 +137,7 @@ def erase(number: int) -> bool:
     Their address, name, attributes and subscriptions, for good. What was sent stays in the figures and the
     log, under the number. Also true when there is no such subscriber.
     """
-    commands().erase([number] if number <= LARGEST_ID else [], by=actor())
+    People(services()).erase([number] if number <= LARGEST_ID else [], by=actor())
     return True
 
 
@@ -147,7 +147,7 @@ def erase_many() -> bool:
 
     Also true when there is nobody of that number.
     """
-    commands().erase(ids_argument(needed_of="subscribers"), by=actor())
+    People(services()).erase(ids_argument(needed_of="subscribers"), by=actor())
     return True
 
 
@@ -208,7 +208,3 @@ def check(number: int) -> None:
 def name_from(email: str) -> str:
     """As listmonk names who gives no name: from the part before the @."""
     return " ".join(word.capitalize() for word in email.split("@")[0].replace(".", " ").split())
-
-
-def commands() -> People:
-    return People(services().pool, services().log)

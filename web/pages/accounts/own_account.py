@@ -7,18 +7,17 @@ from flask import Blueprint, make_response, redirect, render_template, request, 
 from markupsafe import Markup
 from werkzeug.wrappers import Response
 
+from application.accounts.accounts import Accounts
 from domain.accounts import one_time_password
 from domain.accounts.accounts import SHORTEST_PASSWORD
 from domain.errors import Refused
 from storage.accounts import accounts, sessions
 from storage.accounts.accounts import User
-from web.http import cookies
 from web.http.access import actor, identity, needs
 from web.http.errors import Refusal
 from web.http.services import reading, services
-from web.pages.accounts.credentials import begin_session, check_own_password
+from web.pages.accounts.sign_in import entered, here
 from web.pages.accounts.user_agents import browser_words
-from web.pages.accounts.users import commands
 from web.pages.notices import say
 
 blueprint = Blueprint("own_account", __name__)
@@ -38,8 +37,8 @@ def change_password() -> Response:
     try:
         if new != request.form.get("again", ""):
             raise Refused("this is not the same as above", "again")
-        check_own_password(user, request.form.get("current", ""))
-        commands().change_password(user.number, new, by=actor())
+        here().check_own_password(user, request.form.get("current", ""))
+        Accounts(services()).change_password(user.number, new, by=actor())
     except Refused as refused:
         return shown(
             {{"password": "new"}.get(name, name): text for name, text in refused.fields.items()}, 400
@@ -71,8 +70,10 @@ def second_factor() -> Response:
 def set_second_factor() -> Response:
     user, secret = me(), request.form.get("secret", "")
     try:
-        check_own_password(user, request.form.get("current", ""))
-        commands().set_second_factor(user.number, secret, request.form.get("code", "")[:20], by=actor())
+        here().check_own_password(user, request.form.get("current", ""))
+        Accounts(services()).set_second_factor(
+            user.number, secret, request.form.get("code", "")[:20], by=actor()
+        )
     except Refused as refused:
         if not one_time_password.is_secret(secret) or not refused.fields:
             raise
@@ -86,10 +87,10 @@ def set_second_factor() -> Response:
 def remove_second_factor() -> Response:
     user = me()
     try:
-        check_own_password(user, request.form.get("current", ""))
+        here().check_own_password(user, request.form.get("current", ""))
     except Refused as refused:
         return shown({"current_for_removal": refused.message}, 400)
-    commands().remove_second_factor(user.number, by=actor())
+    Accounts(services()).remove_second_factor(user.number, by=actor())
     say("Signing in takes no code any more.", "warn")
     return redirect(url_for("own_account.page"), 303)
 
@@ -104,9 +105,7 @@ def me() -> User:
 
 
 def signed_in_anew(user: User) -> Response:
-    response = redirect(url_for("own_account.page"), 303)
-    cookies.set_session(response, begin_session(user))
-    return response
+    return entered(user, url_for("own_account.page"))
 
 
 def shown(errors: dict[str, str], status: int = 200) -> Response:

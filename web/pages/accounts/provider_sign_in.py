@@ -10,18 +10,17 @@ import secrets
 from flask import Blueprint, make_response, redirect, render_template, request
 from werkzeug.wrappers import Response
 
+from application.accounts.accounts import Accounts
+from application.accounts.provider import Provider, ProviderAway, ProviderPerson, ProviderRefused, word
+from application.accounts.sign_in import TooManyAttempts
 from domain.errors import Missing
 from storage.accounts import accounts, provider_visits
-from storage.accounts.accounts import User
 from storage.accounts.provider_visits import Visit
 from web.http import cookies
 from web.http.access import CSRF_FIELD, actor, hidden_token, needs, signed_in, token_from
-from web.http.errors import Refusal
+from web.http.errors import Refusal, retry_after
 from web.http.services import services
-from web.pages.accounts.credentials import begin_session, forgive, has_code, limit, limit_address, own_path
-from web.pages.accounts.provider import Person, Provider, ProviderAway, ProviderRefused, word
-from web.pages.accounts.sign_in import form
-from web.pages.accounts.users import commands
+from web.pages.accounts.sign_in import entered, form, here, own_path
 
 blueprint = Blueprint("provider_sign_in", __name__)
 
@@ -46,13 +45,12 @@ def there() -> Response:
         return form(wanted, fault=f"To sign in this way, open {public}/sign-in.", status=400)
     now, nonce, verifier = services().clock.now(), secrets.token_urlsafe(32), secrets.token_urlsafe(48)
     try:
-        with services().pool.transaction() as cursor:
-            limit_address(cursor, now)
+        here().limit_address()
         with services().pool.transaction() as cursor:
             state = provider_visits.begin(cursor, browser, Visit(nonce, verifier, wanted, None), now)
         address = kept.address(back_to(), state=state, nonce=nonce, verifier=verifier)
-    except Refusal as refusal:
-        return form(wanted, fault=refusal.message, status=refusal.status, headers=refusal.headers)
+    except TooManyAttempts as error:
+        return form(wanted, fault=error.message, status=429, headers=retry_after(error))
     except ProviderAway as error:
         return away(wanted, error)
     response = redirect(address, 303)
@@ -85,9 +83,9 @@ def back() -> Response:
     return known(kept, person, visit.wanted, browser)
 
 
-def known(kept: Provider, person: Person, wanted: str, browser: str) -> Response:
+def known(kept: Provider, person: ProviderPerson, wanted: str, browser: str) -> Response:
     """Nobody is added here: who may sign in, and as what, is for an admin to say."""
-    user = commands().user_at_provider(kept.issuer, person.subject, person.email)
+    user = Accounts(services()).user_at_provider(kept.issuer, person.subject, person.email)
     if user is None or user.disabled:
         who = user.name if user else "nobody"
         log.warning("sign-in through the provider as %s from %s failed", who, request.remote_addr)
@@ -117,24 +115,16 @@ def code() -> Response:
     if visit is None or user is None or user.disabled or not is_own:
         return refused("/", "This sign-in is out of date. Begin again.")
     try:
-        with services().pool.transaction() as cursor:
-            limit(cursor, user.name, now)
-    except Refusal as refusal:
-        return code_form(token, browser, refusal.message, refusal.status, refusal.headers)
-    if not has_code(user, request.form.get("code", "")[:20], now):
-        log.warning("sign-in as %s from %s failed", user.name, request.remote_addr)
+        is_right = here().has_code(user, request.form.get("code", "")[:20])
+    except TooManyAttempts as error:
+        return code_form(token, browser, error.message, 429, retry_after(error))
+    if not is_right:
         return code_form(token, browser, "This is not the code of this moment.", 403)
     with services().pool.transaction() as cursor:
         if provider_visits.take(cursor, token, browser, now) is None:
             raise Missing("this sign-in is over")
-        forgive(cursor, user.name)
+        here().forgive(cursor, user.name)
     return entered(user, visit.wanted)
-
-
-def entered(user: User, wanted: str) -> Response:
-    response = redirect(own_path(wanted), 303)
-    cookies.set_session(response, begin_session(user))
-    return response
 
 
 def code_form(

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import hmac
 import secrets
+from urllib.parse import urlsplit
 
 from flask import Blueprint, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
+from application.accounts.sign_in import SignIn, TooManyAttempts
 from storage.accounts import sessions
+from storage.accounts.accounts import User
 from web.http import cookies
 from web.http.access import CSRF_FIELD, actor, hidden_token, needs, signed_in, token_from
-from web.http.errors import Refusal
+from web.http.errors import retry_after
 from web.http.services import services
-from web.pages.accounts.credentials import authenticated, begin_session, own_path
 
 blueprint = Blueprint("sign_in", __name__)
 
@@ -39,13 +41,23 @@ def enter() -> Response:
     if visit is None or not hmac.compare_digest(token, token_from(visit.encode()).encode()):
         return form(wanted, name, "The form was out of date. Please try once more.", 403)
     try:
-        user = authenticated(name, request.form.get("password", ""), request.form.get("code", ""))
-    except Refusal as refusal:
-        return form(wanted, name, refusal.message, refusal.status, refusal.headers)
+        user = here().authenticated(name, request.form.get("password", ""), request.form.get("code", ""))
+    except TooManyAttempts as error:
+        return form(wanted, name, error.message, 429, retry_after(error))
     if user is None:
         return form(wanted, name, "The name, the password or the code is not right.", 403)
-    response = redirect(wanted, 303)
-    cookies.set_session(response, begin_session(user))
+    return entered(user, wanted)
+
+
+def here() -> SignIn:
+    return SignIn(services(), request.remote_addr)
+
+
+def entered(user: User, wanted: str) -> Response:
+    """In a session of its own, which takes the place of the one that the browser had."""
+    token = here().begin_session(user, browser=request.user_agent.string, instead_of=cookies.session_token())
+    response = redirect(own_path(wanted), 303)
+    cookies.set_session(response, token)
     return response
 
 
@@ -81,3 +93,15 @@ def leave() -> Response:
     cookies.end_session(response)
     response.headers["Clear-Site-Data"] = '"cache"'
     return response
+
+
+def own_path(text: str | None) -> str:
+    """Where to go next: a path of ours, whatever was asked for; no other site, nor what browsers take for
+    one (`//host`, `/\\host`)."""
+    if not text or not text.startswith("/") or text.startswith(("//", "/\\")) or not text.isprintable():
+        return "/"
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        return "/"
+    return "/" if parts.scheme or parts.netloc or "\\" in text or len(text) > 2000 else text

@@ -8,7 +8,7 @@ from typing import Any
 from flask import Blueprint, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from application.accounts import Accounts
+from application.accounts.accounts import Accounts
 from domain.accounts.accounts import ROLES, SCOPES, SHORTEST_PASSWORD
 from domain.errors import Missing, Refused
 from storage.accounts import accounts, api_keys, identities, sessions
@@ -25,11 +25,6 @@ ROLE_WORDS = (
     ("admin", "Admin: everything, users and keys too"),
 )
 EXPIRIES = (("30", "In 30 days"), ("90", "In 90 days"), ("365", "In a year"), ("", "Never"))
-
-
-def commands() -> Accounts:
-    kept = services()
-    return Accounts(kept.pool, kept.log, kept.clock, kept.secrets)
 
 
 @blueprint.get("/users")
@@ -56,7 +51,9 @@ def new_user() -> Response:
 def add_user() -> Response:
     given = {"name": request.form.get("name", ""), "role": request.form.get("role", "")}
     try:
-        commands().add_user(given["name"], given["role"], request.form.get("password", ""), by=actor())
+        Accounts(services()).add_user(
+            given["name"], given["role"], request.form.get("password", ""), by=actor()
+        )
     except Refused as refused:
         return user_form(given, faults(refused), 400)
     say(f"{given['name'].strip().lower()} can sign in now.")
@@ -74,7 +71,7 @@ def one(number: int) -> Response:
 def change_role(number: int) -> Response:
     return changed(
         number,
-        lambda: commands().change_role(number, request.form.get("role", ""), by=actor()),
+        lambda: Accounts(services()).change_role(number, request.form.get("role", ""), by=actor()),
         "The role is changed; the user has to sign in again.",
     )
 
@@ -84,7 +81,7 @@ def change_role(number: int) -> Response:
 def change_password(number: int) -> Response:
     return changed(
         number,
-        lambda: commands().change_password(number, request.form.get("password", ""), by=actor()),
+        lambda: Accounts(services()).change_password(number, request.form.get("password", ""), by=actor()),
         "The password is changed; all sessions of the user are ended.",
     )
 
@@ -96,7 +93,7 @@ def change_email(number: int) -> Response:
     email = request.form.get("email", "").strip()
     return changed(
         number,
-        lambda: commands().set_email(number, email or None, by=actor()),
+        lambda: Accounts(services()).set_email(number, email or None, by=actor()),
         "The user can come through the sign-in provider now, and has to sign in again."
         if email
         else "The user is signed in by no provider now, and has to sign in again.",
@@ -108,7 +105,7 @@ def change_email(number: int) -> Response:
 def disable(number: int) -> Response:
     return changed(
         number,
-        lambda: commands().disable_user(number, by=actor()),
+        lambda: Accounts(services()).disable_user(number, by=actor()),
         "The user is disabled and signed out everywhere.",
     )
 
@@ -116,7 +113,9 @@ def disable(number: int) -> Response:
 @blueprint.post("/users/<int:number>/enable")
 @needs("administer")
 def enable(number: int) -> Response:
-    return changed(number, lambda: commands().enable_user(number, by=actor()), "The user can sign in again.")
+    return changed(
+        number, lambda: Accounts(services()).enable_user(number, by=actor()), "The user can sign in again."
+    )
 
 
 @blueprint.post("/users/<int:number>/second-factor/remove")
@@ -124,7 +123,7 @@ def enable(number: int) -> Response:
 def remove_second_factor(number: int) -> Response:
     return changed(
         number,
-        lambda: commands().remove_second_factor(number, by=actor()),
+        lambda: Accounts(services()).remove_second_factor(number, by=actor()),
         "The user signs in without a code now.",
     )
 
@@ -145,7 +144,9 @@ def create_key() -> Response:
         "expires": request.form.get("expires", ""),
     }
     try:
-        _, key = commands().create_key(given["name"], given["scopes"], expiry(given["expires"]), by=actor())
+        _, key = Accounts(services()).create_key(
+            given["name"], given["scopes"], expiry(given["expires"]), by=actor()
+        )
     except Refused as refused:
         return key_form(given, faults(refused), 400)
     return make_response(
@@ -166,7 +167,7 @@ def ask_to_revoke(number: int) -> str:
 @blueprint.post("/keys/<int:number>/revoke")
 @needs("administer")
 def revoke_key(number: int) -> Response:
-    commands().revoke_key(number, by=actor())
+    Accounts(services()).revoke_key(number, by=actor())
     say("The key is revoked; whoever uses it is refused from now on.")
     return redirect(url_for("users.listed"), 303)
 

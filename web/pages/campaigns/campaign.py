@@ -8,13 +8,14 @@ from flask import Blueprint, current_app, make_response, redirect, render_templa
 from werkzeug.wrappers import Response
 
 from application import campaigns as campaign_commands
+from application.dashboard.paces import Paces
 from domain.errors import Missing, Refused
 from projections import campaign_history, campaign_progress, servers
 from web.http.access import actor, needs
 from web.http.errors import Refusal
 from web.http.services import reading, services
 from web.pages.campaigns.campaign_form import AUTOMATIC, PRIORITIES, let_frames_in
-from web.pages.campaigns.view import EDITABLE, CampaignView, Paces, campaign_view, happening
+from web.pages.campaigns.view import EDITABLE, CampaignView, campaign_view, happening
 from web.pages.forms import faults
 from web.pages.notices import say
 

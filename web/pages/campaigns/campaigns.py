@@ -10,6 +10,7 @@ from pydantic import Field
 from werkzeug.wrappers import Response
 
 from application import campaigns as campaign_commands
+from application.dashboard.model import share
 from domain.campaign.campaign import Campaign
 from domain.errors import Refused
 from projections import campaign_progress
@@ -22,10 +23,10 @@ from web.pages.campaigns import campaign_form
 from web.pages.campaigns.campaign_form import LARGEST_BODY, choices, faults_of, fields_of, given
 from web.pages.campaigns.view import EDITABLE
 from web.pages.dashboard.chart import Segment, stacked
-from web.pages.dashboard.model import LABELS, share
 from web.pages.dashboard.rows import CAMPAIGN_TONES, DONE
 from web.pages.forms import link_with
 from web.pages.notices import say
+from web.pages.words import LABELS
 
 blueprint = Blueprint("campaign_pages", __name__)
 

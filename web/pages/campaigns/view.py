@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from threading import Lock
 from typing import Any
 
-from application.dashboard import OUTCOMES, Pace
+from application.dashboard.model import share
+from application.dashboard.paces import Paces
+from application.dashboard.query import OUTCOMES
 from application.forecasts import Audiences, situation
 from domain.campaign.estimate import Estimated
 from domain.delivery.delivery import Status
@@ -20,8 +21,8 @@ from projections.queue.queue import STATUSES
 from storage.people import directory
 from web.pages.campaigns.forecast_view import ForecastView, forecast_view, lateness
 from web.pages.dashboard.chart import Segment, stacked
-from web.pages.dashboard.model import LABELS, share
 from web.pages.dashboard.rows import CAMPAIGN_TONES, DONE
+from web.pages.words import LABELS
 
 FUNNEL = (
     (Status.QUEUED, "Waiting"),
@@ -106,19 +107,6 @@ class CampaignView:
     forecast: ForecastView | None
 
 
-class Paces:
-    """How fast campaigns have moved of late, from what this process was asked to show of them."""
-
-    def __init__(self) -> None:
-        self._pace = Pace()
-        self._lock = Lock()
-
-    def rate(self, campaign: int, now: datetime, sent: int) -> int:
-        """E-mails a minute; 0 as long as too little was seen."""
-        with self._lock:
-            return round(self._pace.rate(campaign, now, sent))
-
-
 def campaign_view(
     cursor: Any, campaign: Progress, now: datetime, paces: Paces, audiences: Audiences
 ) -> CampaignView:
@@ -143,7 +131,7 @@ def campaign_view(
         spoken=", ".join(f"{step.count:,} {step.label.lower()}" for step in steps if step.count) or "nothing",
         segments=stacked([(status, campaign.counts[status]) for status in LABELS], total),
         steps=steps,
-        rate=paces.rate(campaign.campaign, now, campaign.counts["sent"])
+        rate=round(paces.rate(campaign.campaign, now, campaign.counts["sent"]))
         if campaign.state == "running"
         else 0,
         lists=[lists.get(number, f"list {number}") for number in campaign.lists],

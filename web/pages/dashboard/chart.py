@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from application.dashboard.throughput import Interval
+
 THINNEST = 0.4
 """Per cent of a bar's width: what is there at all can be seen."""
 
@@ -31,16 +33,6 @@ def stacked(parts: Iterable[tuple[str, int]], whole: int) -> list[Segment]:
         segments.append(Segment(tone, round(x, 3), round(share / excess, 3)))
         x += share / excess
     return segments
-
-
-@dataclass(frozen=True)
-class Bucket:
-    """What became of attempts between `at` and the next bucket's `at`."""
-
-    at: datetime
-    accepted: int = 0
-    deferred: int = 0
-    failed: int = 0
 
 
 @dataclass(frozen=True)
@@ -90,31 +82,35 @@ class Chart:
         )
 
 
-def chart(buckets: Sequence[Bucket], step: str) -> Chart:
-    top = round_up(max((b.accepted + b.deferred + b.failed for b in buckets), default=0))
-    third = max(1, len(buckets) // 3)
+def chart(intervals: Sequence[Interval], step: str) -> Chart:
+    top = round_up(max((one.accepted + one.deferred + one.failed for one in intervals), default=0))
+    third = max(1, len(intervals) // 3)
     return Chart(
-        bars=[bar(slot, bucket, top) for slot, bucket in enumerate(buckets)],
+        bars=[bar(slot, interval, top) for slot, interval in enumerate(intervals)],
         top=top,
         step=step,
-        ticks=[*[bucket.at for bucket in buckets[::third]][:3], *[b.at for b in buckets[-1:]]],
-        accepted=sum(bucket.accepted for bucket in buckets),
-        deferred=sum(bucket.deferred for bucket in buckets),
-        failed=sum(bucket.failed for bucket in buckets),
+        ticks=[*[interval.at for interval in intervals[::third]][:3], *[one.at for one in intervals[-1:]]],
+        accepted=sum(interval.accepted for interval in intervals),
+        deferred=sum(interval.deferred for interval in intervals),
+        failed=sum(interval.failed for interval in intervals),
     )
 
 
-def bar(slot: int, bucket: Bucket, top: int) -> Bar:
+def bar(slot: int, interval: Interval, top: int) -> Bar:
     pieces, y = [], 100.0
-    for tone, count in (("sent", bucket.accepted), ("deferred", bucket.deferred), ("failed", bucket.failed)):
+    for tone, count in (
+        ("sent", interval.accepted),
+        ("deferred", interval.deferred),
+        ("failed", interval.failed),
+    ):
         height = 100 * count / top
         y -= height
         if count:
             pieces.append(Piece(tone, round(y, 2), round(height, 2)))
-    said = f"{bucket.accepted:,} accepted"
-    said += f", {bucket.deferred:,} to be tried again" if bucket.deferred else ""
-    said += f", {bucket.failed:,} failed" if bucket.failed else ""
-    return Bar(bucket.at, slot, said, pieces)
+    said = f"{interval.accepted:,} accepted"
+    said += f", {interval.deferred:,} to be tried again" if interval.deferred else ""
+    said += f", {interval.failed:,} failed" if interval.failed else ""
+    return Bar(interval.at, slot, said, pieces)
 
 
 def round_up(peak: int) -> int:

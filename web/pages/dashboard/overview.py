@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from application.alerts import Alert, alerts
+from application.dashboard.alerts import Alert, alerts
+from application.dashboard.model import DashboardModel, OldestQueued, Rejections, Today, finish, share
+from application.dashboard.throughput import INTERVAL
 from domain.delivery.delivery import Status
-from web.pages.dashboard.chart import Chart, Segment, stacked
-from web.pages.dashboard.model import LABELS, Oldest, Readings, Refusals, Tile, Today, finish, share, together
-from web.pages.dashboard.rows import CampaignRow, ServerRow, campaign_row, server_row
-from web.pages.servers.server_charts import Picture
+from web.pages.dashboard.chart import Chart, Segment, chart, stacked
+from web.pages.dashboard.rows import CampaignRow, ServerRow, Tile, campaign_row, server_row
+from web.pages.servers.server_charts import Picture, last_days
+from web.pages.words import LABELS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +26,7 @@ class Headline:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Step:
+class FirstStep:
     """`page` is where to do it, `command` does the same."""
 
     title: str
@@ -48,12 +50,13 @@ class Overview:
     usage: Picture
     alerts: list[Alert]
     capacity: Today
-    oldest: Oldest | None
+    capacity_segments: list[Segment]
+    oldest: OldestQueued | None
     campaigns: list[CampaignRow]
     more_campaigns: int
     servers: list[ServerRow]
-    errors: Sequence[Refusals]
-    steps: list[Step] = field(default_factory=list)
+    errors: Sequence[Rejections]
+    steps: list[FirstStep] = field(default_factory=list)
 
 
 COMMANDS = {
@@ -66,55 +69,56 @@ COMMANDS = {
 }
 
 
-def overview(readings: Readings) -> Overview:
-    counts, total = readings.counts, sum(readings.counts.values())
-    today, next_at = together(readings.capacity.servers), readings.next_at
+def overview(model: DashboardModel) -> Overview:
+    counts, total = model.counts, sum(model.counts.values())
+    today, next_at = model.today, model.next_at
+    usage = last_days(model.usage)
     tiles = [
         Tile(status, label, counts.get(status, 0), share(counts.get(status, 0), total))
         for status, label in LABELS.items()
     ]
     return Overview(
-        now=readings.capacity.now,
-        timezone=readings.capacity.timezone,
-        headline=headline(readings, today),
+        now=model.capacity.now,
+        timezone=model.capacity.timezone,
+        headline=headline(model),
         total=total,
         tiles=tiles,
         segments=stacked([(tile.status, tile.count) for tile in tiles], total),
         spoken_counts=", ".join(f"{tile.count:,} {tile.label.lower()}" for tile in tiles if tile.count)
         or "no e-mails",
-        next_at=next_at if next_at and next_at > readings.capacity.now else None,
-        chart=readings.chart,
-        pace=pace(readings),
-        usage=readings.usage,
-        alerts=alerts(readings, today),
+        next_at=next_at if next_at and next_at > model.capacity.now else None,
+        chart=chart(model.throughput, f"{INTERVAL.seconds} seconds"),
+        pace=pace(model, usage),
+        usage=usage,
+        alerts=alerts(model),
         capacity=today,
-        oldest=readings.oldest,
-        campaigns=[campaign_row(campaign, readings, today) for campaign in readings.campaigns],
-        more_campaigns=readings.campaigns_in_all
-        if readings.campaigns_in_all > len(readings.campaigns)
-        else 0,
-        servers=[server_row(server) for server in readings.capacity.servers],
-        errors=readings.refusals,
-        steps=steps(readings),
+        capacity_segments=stacked([("used", today.used)], today.limit),
+        oldest=model.oldest,
+        campaigns=[campaign_row(campaign, model) for campaign in model.campaigns],
+        more_campaigns=model.campaigns_in_all if model.campaigns_in_all > len(model.campaigns) else 0,
+        servers=[server_row(server) for server in model.capacity.servers],
+        errors=model.rejections,
+        steps=steps(model),
     )
 
 
-def headline(readings: Readings, today: Today) -> Headline:
-    waiting = readings.counts.get(Status.QUEUED, 0)
-    sending = readings.counts.get(Status.SENDING, 0)
+def headline(model: DashboardModel) -> Headline:
+    waiting = model.counts.get(Status.QUEUED, 0)
+    sending = model.counts.get(Status.SENDING, 0)
+    today = model.today
     servers = f"{today.open:,} of {today.servers:,} servers"
-    if readings.rate and (waiting or sending):
+    if model.rate and (waiting or sending):
         return Headline(
-            text=f"Sending {round(readings.rate):,} e-mails a minute",
+            text=f"Sending {round(model.rate):,} e-mails a minute",
             detail=f"{waiting:,} wait; {servers} take more now.",
-            finish=finish(readings.capacity.now, waiting, readings.rate, today) if today.open else None,
+            finish=finish(model.capacity.now, waiting, model.rate, today) if today.open else None,
         )
     if not waiting and not sending:
-        sent = readings.counts.get(Status.SENT, 0)
+        sent = model.counts.get(Status.SENT, 0)
         return Headline(
             text="Nothing waits to be sent", detail=f"{sent:,} e-mails were accepted so far." if sent else ""
         )
-    oldest = readings.oldest.waiting if readings.oldest else None
+    oldest = model.oldest.waiting if model.oldest else None
     if oldest is None or oldest.code == "next_in_line":
         return Headline(
             text=f"{waiting + sending:,} e-mails are about to go out", detail=f"{servers} are open."
@@ -128,34 +132,34 @@ def headline(readings: Readings, today: Today) -> Headline:
     )
 
 
-def pace(readings: Readings) -> str:
+def pace(model: DashboardModel, usage: Picture) -> str:
     """Now and today."""
-    today = readings.usage.chart.bars[-1].said
-    return f"Now {round(readings.rate):,} a minute; today {today}"
+    today = usage.chart.bars[-1].said
+    return f"Now {round(model.rate):,} a minute; today {today}"
 
 
-def steps(readings: Readings) -> list[Step]:
+def steps(model: DashboardModel) -> list[FirstStep]:
     """What to do first; nothing once a campaign was started."""
-    if sum(readings.counts.values()) or any(c.state != "draft" for c in readings.campaigns):
+    if sum(model.counts.values()) or any(c.state != "draft" for c in model.campaigns):
         return []
     return [
-        Step(
+        FirstStep(
             title="Add an SMTP server",
             page="/servers/new",
             command=COMMANDS["server"],
-            done=bool(readings.capacity.servers),
+            done=bool(model.capacity.servers),
         ),
-        Step(
+        FirstStep(
             title="Import people",
             page="/subscribers/import",
             command=COMMANDS["recipients"],
-            done=readings.people > 0,
+            done=model.has_people,
         ),
-        Step(
+        FirstStep(
             title="Write a campaign",
             page="/campaigns/new",
             command=COMMANDS["campaign"],
-            done=bool(readings.campaigns),
+            done=bool(model.campaigns),
         ),
-        Step(title="Start it", page="/campaigns", command=COMMANDS["start"], done=False),
+        FirstStep(title="Start it", page="/campaigns", command=COMMANDS["start"], done=False),
     ]

@@ -5,14 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from application.dashboard.model import CampaignStanding, DashboardModel, finish, share
 from domain.delivery.delivery import Status
 from domain.delivery.waiting import Waiting
 from projections.availability import Availability
 from web.pages.dashboard.chart import Segment, stacked
-from web.pages.dashboard.model import LABELS, CampaignReading, Readings, Tile, Today, finish, share, span
+from web.pages.words import LABELS, span
 
 DONE = frozenset(Status) - {Status.QUEUED, Status.SENDING}
 CAMPAIGN_TONES = {"running": "good", "paused": "warn", "scheduled": "note", "cancelled": "bad"}
+
+
+@dataclass(frozen=True)
+class Tile:
+    status: str
+    label: str
+    count: int
+    share: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +60,7 @@ class ServerRow:
     outcome: str
 
 
-def campaign_row(campaign: CampaignReading, readings: Readings, today: Today) -> CampaignRow:
+def campaign_row(campaign: CampaignStanding, model: DashboardModel) -> CampaignRow:
     counts, total = campaign.counts, sum(campaign.counts.values())
     done = sum(counts.get(status, 0) for status in DONE)
     waiting, running = counts.get(Status.QUEUED, 0), campaign.state == "running"
@@ -73,7 +82,7 @@ def campaign_row(campaign: CampaignReading, readings: Readings, today: Today) ->
         segments=stacked([(status, counts.get(status, 0)) for status in LABELS], total),
         tiles=tiles,
         rate=round(campaign.rate) if running else 0,
-        finish=(campaign.finish or finish(readings.capacity.now, waiting, campaign.rate, today))
+        finish=(campaign.finish or finish(model.capacity.now, waiting, campaign.rate, model.today))
         if running
         else None,
         send_at=campaign.send_at if campaign.state == "scheduled" else None,

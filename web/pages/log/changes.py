@@ -8,26 +8,28 @@ from uuid import UUID
 
 from projections.servers import servers as all_servers
 from storage.people import lists
-from web.pages.log.event_descriptions import Saying, saying
-from web.pages.log.events import Event, newest_of_stream
+from web.pages.log.event_descriptions import EventDescription, describe
+from web.pages.log.events import LoggedEvent, newest_of_stream
 
 MOST = 100
 
 
 @dataclass(frozen=True, kw_only=True)
-class Change:
-    event: Event
-    saying: Saying
+class RecordedChange:
+    event: LoggedEvent
+    description: EventDescription
 
 
-def changes_of(cursor: Any, stream: UUID) -> list[Change]:
+def changes_of(cursor: Any, stream: UUID) -> list[RecordedChange]:
     """Newest first, at most a hundred. Lists are named as they are called now."""
     events = newest_of_stream(cursor, stream, MOST)
     servers = {one.server: one.name for one in all_servers(cursor)}
     numbers = {number for event in events for number in event.state.get("lists", [])}
     names = lists.names(cursor, sorted(numbers)) if numbers else {}
     return [
-        Change(event=event, saying=saying(event.topic, with_names(event.state, names), servers))
+        RecordedChange(
+            event=event, description=describe(event.topic, with_names(event.state, names), servers)
+        )
         for event in events
     ]
 

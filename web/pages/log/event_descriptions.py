@@ -13,7 +13,7 @@ Names = Mapping[int, str]
 
 
 @dataclass(frozen=True)
-class Saying:
+class EventDescription:
     """`at` ends the sentence with an instant, `joint` before it; `quote` is somebody's own words: a
     server's reply, a person's reason."""
 
@@ -24,10 +24,10 @@ class Saying:
     quote: str = ""
 
 
-def saying(topic: str, state: State, servers: Names) -> Saying:
-    say = SAYINGS.get(topic)
+def describe(topic: str, state: State, servers: Names) -> EventDescription:
+    say = DESCRIPTIONS.get(topic)
     if say is None:
-        return Saying(topic.replace(".", ": ").replace("_", " ").capitalize())
+        return EventDescription(topic.replace(".", ": ").replace("_", " ").capitalize())
     return say(state, servers)
 
 
@@ -49,19 +49,21 @@ def reason_in(state: State) -> str:
     return str(state.get("reason") or "")
 
 
-def attempt_started(state: State, servers: Names) -> Saying:
+def attempt_started(state: State, servers: Names) -> EventDescription:
     left = state.get("remaining")
     chosen = "" if left is None else f", which had {left:,} left"
-    return Saying(f"An attempt began through {server_in(state, servers)}{chosen}", "note")
+    return EventDescription(f"An attempt began through {server_in(state, servers)}{chosen}", "note")
 
 
-def accepted(state: State, servers: Names) -> Saying:
-    return Saying(f"{server_in(state, servers)} accepted it", "good", quote=str(state.get("reply", "")))
+def accepted(state: State, servers: Names) -> EventDescription:
+    return EventDescription(
+        f"{server_in(state, servers)} accepted it", "good", quote=str(state.get("reply", ""))
+    )
 
 
-def deferred(state: State, servers: Names) -> Saying:
+def deferred(state: State, servers: Names) -> EventDescription:
     about = ABOUT.get(str(state.get("about")), "")
-    return Saying(
+    return EventDescription(
         f"Not now{about}, says {server_in(state, servers)}",
         "warn",
         at=instant_in(state, "again"),
@@ -70,10 +72,10 @@ def deferred(state: State, servers: Names) -> Saying:
     )
 
 
-def failed(state: State, servers: Names) -> Saying:
+def failed(state: State, servers: Names) -> EventDescription:
     about = ABOUT.get(str(state.get("about")), "")
     who = "" if state.get("server") is None else f", says {server_in(state, servers)}"
-    return Saying(f"Failed{about}{who}", "bad", quote=str(state.get("reply", "")))
+    return EventDescription(f"Failed{about}{who}", "bad", quote=str(state.get("reply", "")))
 
 
 ABOUT = {
@@ -85,46 +87,46 @@ ABOUT = {
 }
 
 
-def requeued(state: State, _servers: Names) -> Saying:
+def requeued(state: State, _servers: Names) -> EventDescription:
     again = instant_in(state, "again")
     joint = "; to be tried at" if again else ""
-    return Saying("Put back in the queue", "note", at=again, joint=joint, quote=reason_in(state))
+    return EventDescription("Put back in the queue", "note", at=again, joint=joint, quote=reason_in(state))
 
 
-def suppressed(state: State, _servers: Names) -> Saying:
+def suppressed(state: State, _servers: Names) -> EventDescription:
     reason = {
         "blocklisted": "the person is blocklisted",
         "disabled": "the person is disabled",
         "unsubscribed": "the person has unsubscribed",
         "erased": "the person's data were erased",
     }.get(reason_in(state), reason_in(state))
-    return Saying(f"Not sent: {reason}", "note")
+    return EventDescription(f"Not sent: {reason}", "note")
 
 
-def queued(state: State, _servers: Names) -> Saying:
+def queued(state: State, _servers: Names) -> EventDescription:
     count = int(state.get("count", 0))
-    return Saying(f"{count:,} {'person' if count == 1 else 'people'} put in the queue")
+    return EventDescription(f"{count:,} {'person' if count == 1 else 'people'} put in the queue")
 
 
-def capacity_reserved(state: State, _servers: Names) -> Saying:
-    return Saying(f"Reserved room for {state.get('n', 0):,} on {state.get('day', '')}")
+def capacity_reserved(state: State, _servers: Names) -> EventDescription:
+    return EventDescription(f"Reserved room for {state.get('n', 0):,} on {state.get('day', '')}")
 
 
-def capacity_returned(state: State, _servers: Names) -> Saying:
+def capacity_returned(state: State, _servers: Names) -> EventDescription:
     unused, refused = int(state.get("unused") or 0), int(state.get("refused") or 0)
-    return Saying(f"Gave back room: {unused:,} unused, {refused:,} refused before the data")
+    return EventDescription(f"Gave back room: {unused:,} unused, {refused:,} refused before the data")
 
 
-def changed(what: str) -> Callable[[State, Names], Saying]:
-    def say(state: State, _servers: Names) -> Saying:
+def changed(what: str) -> Callable[[State, Names], EventDescription]:
+    def say(state: State, _servers: Names) -> EventDescription:
         parts = [f"{name.replace('_', ' ')} → {shown(value)}" for name, value in state["changes"].items()]
-        return Saying(f"{what}: {', '.join(parts)}")
+        return EventDescription(f"{what}: {', '.join(parts)}")
 
     return say
 
 
-def edited(state: State, _servers: Names) -> Saying:
-    return Saying(f"Edited: {', '.join(sorted(state['changes']))}")
+def edited(state: State, _servers: Names) -> EventDescription:
+    return EventDescription(f"Edited: {', '.join(sorted(state['changes']))}")
 
 
 def shown(value: Any) -> str:
@@ -141,12 +143,12 @@ def shown(value: Any) -> str:
             return str(value)[:200]
 
 
-def on_lists(text: str, tone: str = "") -> Callable[[State, Names], Saying]:
+def on_lists(text: str, tone: str = "") -> Callable[[State, Names], EventDescription]:
     """Lists are named where who asks has put their names in the place of their numbers."""
 
-    def say(state: State, _servers: Names) -> Saying:
+    def say(state: State, _servers: Names) -> EventDescription:
         named = [f"list {one}" if isinstance(one, int) else str(one) for one in state.get("lists", [])]
-        return Saying(
+        return EventDescription(
             text.format(lists=", ".join(named), **{"status": "enabled", **without_lists(state)}), tone
         )
 
@@ -157,31 +159,35 @@ def without_lists(state: State) -> State:
     return {name: value for name, value in state.items() if name != "lists"}
 
 
-def person_added(state: State, servers: Names) -> Saying:
+def person_added(state: State, servers: Names) -> EventDescription:
     status = state.get("status", "enabled")
     where = on_lists(" to {lists}")(state, servers).text if state.get("lists") else ""
-    return Saying(f"Added{where}{'' if status == 'enabled' else f', {status}'}", "good")
+    return EventDescription(f"Added{where}{'' if status == 'enabled' else f', {status}'}", "good")
 
 
-def imported(state: State, _servers: Names) -> Saying:
+def imported(state: State, _servers: Names) -> EventDescription:
     count = int(state.get("imported", 0))
-    return Saying(
+    return EventDescription(
         f"{count:,} {'person' if count == 1 else 'people'} imported: {state.get('new', 0):,} new, "
         f"{state.get('updated', 0):,} updated, {state.get('refused', 0):,} rows refused"
     )
 
 
-def list_deleted(state: State, _servers: Names) -> Saying:
+def list_deleted(state: State, _servers: Names) -> EventDescription:
     count = int(state.get("subscribers", 0))
-    return Saying(f"List deleted with {count:,} {'subscription' if count == 1 else 'subscriptions'}", "bad")
+    return EventDescription(
+        f"List deleted with {count:,} {'subscription' if count == 1 else 'subscriptions'}", "bad"
+    )
 
 
-def plain(text: str, tone: str = "") -> Callable[[State, Names], Saying]:
-    return lambda state, _servers: Saying(text, tone, quote=reason_in(state))
+def plain(text: str, tone: str = "") -> Callable[[State, Names], EventDescription]:
+    return lambda state, _servers: EventDescription(text, tone, quote=reason_in(state))
 
 
-def filled(text: str) -> Callable[[State, Names], Saying]:
-    return lambda state, _servers: Saying(text.format_map(Blank({k: shown(v) for k, v in state.items()})))
+def filled(text: str) -> Callable[[State, Names], EventDescription]:
+    return lambda state, _servers: EventDescription(
+        text.format_map(Blank({k: shown(v) for k, v in state.items()}))
+    )
 
 
 class Blank(dict[str, str]):
@@ -189,7 +195,7 @@ class Blank(dict[str, str]):
         return "…"
 
 
-SAYINGS: dict[str, Callable[[State, Names], Saying]] = {
+DESCRIPTIONS: dict[str, Callable[[State, Names], EventDescription]] = {
     "delivery.attempt_started": attempt_started,
     "delivery.accepted": accepted,
     "delivery.deferred": deferred,
@@ -201,7 +207,7 @@ SAYINGS: dict[str, Callable[[State, Names], Saying]] = {
     "audience.recipients_queued": queued,
     "campaign.created": filled("Campaign created: {name}"),
     "campaign.edited": edited,
-    "campaign.scheduled": lambda state, _: Saying(
+    "campaign.scheduled": lambda state, _: EventDescription(
         "Campaign to start", "note", at=instant_in(state, "send_at"), joint=" at"
     ),
     "campaign.unscheduled": plain("Campaign not to start by itself any more"),
@@ -211,14 +217,14 @@ SAYINGS: dict[str, Callable[[State, Names], Saying]] = {
     "campaign.resumed": plain("Campaign resumed", "good"),
     "campaign.cancelled": plain("Campaign cancelled", "bad"),
     "campaign.finished": plain("Campaign finished", "good"),
-    "campaign.priority_changed": lambda state, _: Saying(
+    "campaign.priority_changed": lambda state, _: EventDescription(
         f"Priority set to {state['priority']}", quote=reason_in(state)
     ),
-    "server.added": lambda state, _: Saying(f"Server added: {state['settings']['name']}", "good"),
+    "server.added": lambda state, _: EventDescription(f"Server added: {state['settings']['name']}", "good"),
     "server.changed": changed("Server changed"),
     "server.enabled": plain("Server enabled", "good"),
     "server.disabled": plain("Server disabled"),
-    "server.suspended": lambda state, _: Saying(
+    "server.suspended": lambda state, _: EventDescription(
         "Server suspended",
         "warn",
         at=instant_in(state, "until"),
@@ -226,14 +232,14 @@ SAYINGS: dict[str, Callable[[State, Names], Saying]] = {
         quote=reason_in(state),
     ),
     "server.resumed": plain("Server resumed", "good"),
-    "server.password_changed": lambda state, _: Saying(
+    "server.password_changed": lambda state, _: EventDescription(
         "Password removed" if state.get("removed") else "Password set"
     ),
     "capacity.reserved": capacity_reserved,
     "capacity.returned": capacity_returned,
     "policy.changed": changed("Settings changed"),
     "person.added": person_added,
-    "person.changed": lambda state, _: Saying(f"Changed: {', '.join(state['fields'])}"),
+    "person.changed": lambda state, _: EventDescription(f"Changed: {', '.join(state['fields'])}"),
     "person.enabled": plain("Enabled", "good"),
     "person.disabled": plain("Disabled", "warn"),
     "person.blocklisted": plain("Blocklisted", "bad"),
@@ -250,7 +256,7 @@ SAYINGS: dict[str, Callable[[State, Names], Saying]] = {
     "template.made_default": plain("Made the default template", "good"),
     "template.deleted": plain("Template deleted", "bad"),
     "campaign.estimated": filled("Estimated for {recipients} recipients: {days} days of sending"),
-    "campaign.tried": lambda state, servers: Saying(
+    "campaign.tried": lambda state, servers: EventDescription(
         f"A test e-mail through {server_in(state, servers)}: {state.get('outcome')}",
         "good" if state.get("outcome") == "accepted" else "warn",
         quote=str(state.get("reply", "")),

@@ -23,7 +23,7 @@ OF_STREAM = (
 
 
 @dataclass(frozen=True)
-class Event:
+class LoggedEvent:
     """`text` is the state as it stands in the log."""
 
     position: int
@@ -58,14 +58,14 @@ class Event:
         return json.dumps(event, indent=2, ensure_ascii=False)
 
 
-def events_of(rows: Iterable[tuple[Any, ...]]) -> list[Event]:
+def events_of(rows: Iterable[tuple[Any, ...]]) -> list[LoggedEvent]:
     return [
-        Event(position, at.astimezone(UTC), UUID(str(stream)), version, topic, text, digest)
+        LoggedEvent(position, at.astimezone(UTC), UUID(str(stream)), version, topic, text, digest)
         for position, at, stream, version, topic, text, digest in rows
     ]
 
 
-def newest_of_stream(cursor: Any, stream: UUID, limit: int) -> list[Event]:
+def newest_of_stream(cursor: Any, stream: UUID, limit: int) -> list[LoggedEvent]:
     """Newest first."""
     cursor.execute(OF_STREAM, {"stream": str(stream), "limit": limit})
     return events_of(cursor.fetchall())

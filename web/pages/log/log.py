@@ -20,8 +20,8 @@ from projections.servers import servers as all_servers
 from web.http.access import needs
 from web.http.services import reading
 from web.pages.forms import link_with
-from web.pages.log.event_descriptions import Names, Saying, saying
-from web.pages.log.events import COLUMNS, Event, events_of
+from web.pages.log.event_descriptions import EventDescription, Names, describe
+from web.pages.log.events import COLUMNS, LoggedEvent, events_of
 from web.pages.log.subjects import Subject, subject
 
 blueprint = Blueprint("log_pages", __name__)
@@ -72,14 +72,14 @@ MATCHING = (
 )
 
 
-class Head(NamedTuple):
+class LogHead(NamedTuple):
     position: int
     hash: str
     recorded_at: datetime
 
 
 @dataclass(frozen=True)
-class Filter:
+class LogFilter:
     """`topic` and `by` are what they begin with; `first` and `before` are positions."""
 
     topic: str = ""
@@ -96,18 +96,18 @@ class Filter:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Line:
-    event: Event
-    saying: Saying
+class LogLine:
+    event: LoggedEvent
+    description: EventDescription
     subject: Subject
 
 
 @dataclass(frozen=True, kw_only=True)
-class Found:
+class FoundEvents:
     """`older` is the position before which the next page begins, None when there is nothing more. `looked`
     is how many events were looked at when the walk was ended before the page was full."""
 
-    events: Sequence[Event]
+    events: Sequence[LoggedEvent]
     older: int | None = None
     looked: int = 0
 
@@ -120,7 +120,7 @@ def listed() -> str:
         zone = ZoneInfo(availability.policy_of(cursor).timezone)
         head = head_of(cursor)
         asked = read_filter(cursor, head, zone, errors)
-        found = Found(events=[]) if errors else find(cursor, asked, head)
+        found = FoundEvents(events=[]) if errors else find(cursor, asked, head)
         names = {one.server: one.name for one in all_servers(cursor)}
     return render_template(
         "log/log.html",
@@ -141,13 +141,13 @@ def listed() -> str:
 FILTERS = ("topic", "campaign", "stream", "by", "since", "until")
 
 
-def head_of(cursor: Any) -> Head:
+def head_of(cursor: Any) -> LogHead:
     cursor.execute(HEAD)
     position, digest, at = cursor.fetchone()
-    return Head(position, digest, at.astimezone(UTC))
+    return LogHead(position, digest, at.astimezone(UTC))
 
 
-def read_filter(cursor: Any, head: Head, zone: ZoneInfo, errors: dict[str, str]) -> Filter:
+def read_filter(cursor: Any, head: LogHead, zone: ZoneInfo, errors: dict[str, str]) -> LogFilter:
     """Puts what is wrong into `errors`, by field."""
     given = {name: printable(request.args.get(name, "")) for name in (*FILTERS, "before")}
     before = positive(given, "before", LARGEST_POSITION, errors) or LARGEST_POSITION
@@ -155,7 +155,7 @@ def read_filter(cursor: Any, head: Head, zone: ZoneInfo, errors: dict[str, str])
     since = moment(given, "since", zone, errors)
     if until is not None:
         before = min(before, first_since(cursor, head, until))
-    return Filter(
+    return LogFilter(
         topic=given["topic"],
         campaign=positive(given, "campaign", 0xFFFFFFFF, errors),
         stream=stream(given, errors),
@@ -203,7 +203,7 @@ def stream(given: dict[str, str], errors: dict[str, str]) -> UUID | None:
         return None
 
 
-def first_since(cursor: Any, head: Head, at: datetime) -> int:
+def first_since(cursor: Any, head: LogHead, at: datetime) -> int:
     """The first position that was recorded at that time or later; times do not decrease along the log."""
     low, high = 1, head.position + 1
     while low < high:
@@ -216,7 +216,7 @@ def first_since(cursor: Any, head: Head, at: datetime) -> int:
     return low
 
 
-def find(cursor: Any, asked: Filter, head: Head) -> Found:
+def find(cursor: Any, asked: LogFilter, head: LogHead) -> FoundEvents:
     values = {
         "topic": asked.topic,
         "by": asked.by,
@@ -233,7 +233,7 @@ def find(cursor: Any, asked: Filter, head: Head) -> Found:
     cursor.execute(MATCHING, {**values, "before": before, "least": least, "low": low, "high": high})
     found = page_of(events_of(cursor.fetchall()))
     if found.older is None and least > asked.first:
-        return Found(events=found.events, older=least, looked=before - least)
+        return FoundEvents(events=found.events, older=least, looked=before - least)
     return found
 
 
@@ -244,10 +244,10 @@ def mark_of(by: str) -> bytes:
     return f'"by":"{by}'.encode() if by and is_plain else b""
 
 
-def page_of(found: list[Event]) -> Found:
+def page_of(found: list[LoggedEvent]) -> FoundEvents:
     if len(found) <= PER_PAGE:
-        return Found(events=found)
-    return Found(events=found[:PER_PAGE], older=found[PER_PAGE - 1].position)
+        return FoundEvents(events=found)
+    return FoundEvents(events=found[:PER_PAGE], older=found[PER_PAGE - 1].position)
 
 
 def streams_of(campaign: int | None) -> tuple[str | None, str | None]:
@@ -257,8 +257,10 @@ def streams_of(campaign: int | None) -> tuple[str | None, str | None]:
     return str(UUID(int=campaign << 96)), str(UUID(int=((campaign + 1) << 96) - 1))
 
 
-def lines(found: Sequence[Event], names: Names) -> list[Line]:
+def lines(found: Sequence[LoggedEvent], names: Names) -> list[LogLine]:
     return [
-        Line(event=one, saying=saying(one.topic, one.state, names), subject=subject(one.stream, names))
+        LogLine(
+            event=one, description=describe(one.topic, one.state, names), subject=subject(one.stream, names)
+        )
         for one in found
     ]

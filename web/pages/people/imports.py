@@ -8,19 +8,17 @@ from flask import Blueprint, make_response, redirect, render_template, request, 
 from werkzeug.utils import secure_filename
 from werkzeug.wrappers import Response
 
-from application import imports as running
-from domain.errors import Missing, Refused
-from storage.people import directory, imports, lists
-from storage.people.imports import Import
+from application.people.imports import Imports
+from application.people.lists import Lists
+from domain.errors import Refused
+from storage.people import directory, lists
+from storage.people.imports import newest as newest_imports
 from storage.people.recipients_import import Options
 from web.http.access import actor, needs
 from web.http.services import reading, services
-from web.http.shapes import LARGEST_NUMBER
 from web.pages.forms import faults
 from web.pages.notices import say
 from web.pages.people.lists import about_name
-from web.pages.people.lists import commands as list_commands
-from web.pages.people.subscriber import commands
 
 blueprint = Blueprint("import_pages", __name__)
 
@@ -52,10 +50,11 @@ def begin() -> Response:
     if errors or file is None:
         return form(values, errors, 400)
     try:
-        check_alone()
+        imports = Imports(services())
+        imports.check_alone()
         options = options_of(values)
         name = secure_filename(file.filename or "") or "file.csv"
-        number = running.begin(services().pool, commands(), file.stream, name, options, by=actor())
+        number = imports.begin(file.stream, name, options, by=actor())
     except Refused as refused:
         return form(values, faults(refused), 400)
     return redirect(url_for("import_pages.one", number=number), 303)
@@ -76,15 +75,14 @@ def live(number: int) -> str:
 @blueprint.post("/subscribers/imports/<int:number>/stop")
 @needs("write")
 def stop(number: int) -> Response:
-    with services().pool.transaction() as cursor:
-        imports.want_stopped(cursor, found(cursor, number).number)
+    Imports(services()).stop(number)
     say("The import is told to stop. Nothing of it is kept, unless it was nearly through.", "warn")
     return redirect(url_for("import_pages.one", number=number), 303)
 
 
 def shown(template: str, number: int) -> str:
+    imported = Imports(services()).one(number)
     with reading() as cursor:
-        imported = found(cursor, number)
         names = lists.names(cursor, imported.lists)
     return render_template(
         template,
@@ -92,14 +90,6 @@ def shown(template: str, number: int) -> str:
         lists=[(one, names.get(one, f"list {one}")) for one in imported.lists],
         share=min(100, 100 * imported.done // imported.size) if imported.size else 0,
     )
-
-
-def found(cursor: Any, number: int) -> Import:
-    """Raises Missing."""
-    imported = imports.one(cursor, number) if number <= LARGEST_NUMBER else None
-    if imported is None:
-        raise Missing(f"there is no import {number}")
-    return imported
 
 
 def empty() -> dict[str, Any]:
@@ -125,13 +115,6 @@ def wrong_with(values: dict[str, Any]) -> dict[str, str]:
     return errors
 
 
-def check_alone() -> None:
-    """Before a list is made for an import that would be refused. Raises Refused."""
-    with reading() as cursor:
-        if (other := imports.running(cursor)) is not None:
-            raise Refused(f"import {other} is still running; one goes at a time")
-
-
 def options_of(values: dict[str, Any]) -> Options:
     """Makes the list that is named. Raises Refused."""
     is_blocklist = values["status"] == BLOCKLIST
@@ -149,7 +132,7 @@ def options_of(values: dict[str, Any]) -> Options:
 def chosen_list(values: dict[str, Any]) -> int:
     if not values["list"]:
         try:
-            return list_commands().create({"name": values["new_list"]}, by=actor())
+            return Lists(services()).create({"name": values["new_list"]}, by=actor())
         except Refused as refused:
             message = next(iter(about_name(refused).values()))
             raise Refused(message, "new_list") from None
@@ -162,7 +145,7 @@ def chosen_list(values: dict[str, Any]) -> int:
 def form(values: dict[str, Any], errors: dict[str, str], status: int = 200) -> Response:
     with reading() as cursor:
         names = directory.list_names(cursor)
-        newest = imports.newest(cursor, NEWEST)
+        newest = newest_imports(cursor, NEWEST)
     page = render_template(
         "people/import_form.html",
         values=values,

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from flask import Blueprint, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from application.lists import Lists
+from application.people.lists import Lists
 from domain.errors import Missing, Refused
 from domain.streams import list_stream
 from storage.people import lists
@@ -84,7 +84,7 @@ def new() -> Response:
 def create() -> Response:
     values = given()
     try:
-        number = commands().create(fields_of(values), by=actor())
+        number = Lists(services()).create(fields_of(values), by=actor())
     except Refused as refused:
         return form(values, about_name(refused), status=400)
     say(f"The list “{values['name'].strip()}” is there. Bring in its people next.")
@@ -117,7 +117,7 @@ def edit(number: int) -> Response:
 def change(number: int) -> Response:
     values = given()
     try:
-        commands().change(number, fields_of(values), by=actor())
+        Lists(services()).change(number, fields_of(values), by=actor())
     except Missing:
         raise
     except Refused as refused:
@@ -141,7 +141,7 @@ def ask_to_delete(number: int) -> str:
 def delete(number: int) -> Response:
     with reading() as cursor:
         row = found(cursor, number)
-    commands().delete([number], by=actor())
+    Lists(services()).delete([number], by=actor())
     say(f"The list “{row.name}” is deleted. Its people are still there.")
     return redirect(url_for("list_pages.listed"), 303)
 
@@ -164,10 +164,6 @@ def as_file(list_number: int | None, name: str) -> Response:
     response = Response(exported(services().pool, list_number), mimetype="text/csv")
     response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     return response
-
-
-def commands() -> Lists:
-    return Lists(services().pool, services().log)
 
 
 def found(cursor: Any, number: int) -> ListRow:

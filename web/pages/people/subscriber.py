@@ -9,7 +9,8 @@ from typing import Any
 from flask import Blueprint, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from application.people import People
+from application.people.people import People
+from application.queue.deliveries import Deliveries
 from domain.errors import Missing, Refused
 from domain.streams import person_stream
 from projections.queue.items import Wanted, items
@@ -53,7 +54,7 @@ def create() -> Response:
     try:
         fields = fields_of(values)
         check_lists(values["lists"])
-        number = commands().add(**fields, by=actor())
+        number = People(services()).add(**fields, by=actor())
         put_on(number, values["lists"])
     except Refused as refused:
         return form(values, about_address(refused), status=400)
@@ -69,7 +70,9 @@ def one(number: int) -> str:
     with reading() as cursor:
         person = found(cursor, number)
         names = {server.server: server.name for server in all_servers(cursor)}
-        sent, total = items(cursor, Wanted(recipients=[number]), (query.page - 1) * PER_PAGE, PER_PAGE)
+        sent, total = Deliveries(services()).page(
+            Wanted(recipients=[number]), (query.page - 1) * PER_PAGE, PER_PAGE
+        )
         return render_template(
             "people/subscriber.html",
             person=person,
@@ -77,7 +80,7 @@ def one(number: int) -> str:
             if person.attributes
             else "",
             subscriptions=people_search.subscriptions(cursor, [number])[number],
-            deliveries=queue_rows(cursor, sent, names, services().clock.now()),
+            deliveries=queue_rows(sent, names),
             total=total,
             page=query.page,
             pages=-(-total // PER_PAGE),
@@ -105,14 +108,14 @@ def change(number: int) -> Response:
     try:
         fields = fields_of(values)
         check_lists(values["lists"])
-        commands().change(number, fields, by=actor())
+        People(services()).change(number, fields, by=actor())
     except Missing:
         raise
     except Refused as refused:
         return form(values, about_address(refused), person, status=400)
     put_on(number, {one: status for one, status in values["lists"].items() if before.get(one) != status})
     if gone := sorted(before.keys() - values["lists"].keys()):
-        commands().take_off([number], gone, by=actor())
+        People(services()).take_off([number], gone, by=actor())
     say("The changes are kept.")
     return redirect(url_for("subscriber_page.one", number=number), 303)
 
@@ -122,7 +125,7 @@ def change(number: int) -> Response:
 def set_status(number: int, step: str) -> Response:
     with reading() as cursor:
         there(cursor, number)
-    commands().set_status([number], STEPS[step], by=actor())
+    People(services()).set_status([number], STEPS[step], by=actor())
     say(SAID[STEPS[step]])
     return redirect(url_for("subscriber_page.one", number=number), 303)
 
@@ -142,7 +145,7 @@ def ask(number: int, step: str) -> str:
 def unsubscribe(number: int) -> Response:
     with reading() as cursor:
         there(cursor, number)
-    ended = commands().unsubscribe([number], None, by=actor())
+    ended = People(services()).unsubscribe([number], None, by=actor())
     say(f"Unsubscribed from {ended} {'list' if ended == 1 else 'lists'}.")
     return redirect(url_for("subscriber_page.one", number=number), 303)
 
@@ -152,13 +155,9 @@ def unsubscribe(number: int) -> Response:
 def erase(number: int) -> Response:
     with reading() as cursor:
         there(cursor, number)
-    commands().erase([number], by=actor())
+    People(services()).erase([number], by=actor())
     say(f"Subscriber {number} is erased. What was sent to that number stays in the counts and in the log.")
     return redirect(url_for("subscriber_page.one", number=number), 303)
-
-
-def commands() -> People:
-    return People(services().pool, services().log)
 
 
 def found(cursor: Any, number: int) -> Recipient:
@@ -179,7 +178,7 @@ def there(cursor: Any, number: int) -> Recipient:
 
 def put_on(number: int, wanted: Mapping[int, str]) -> None:
     for status, those in by_status(wanted).items():
-        commands().subscribe([number], those, status, by=actor())
+        People(services()).subscribe([number], those, status, by=actor())
 
 
 def check_lists(wanted: Mapping[int, str]) -> None:

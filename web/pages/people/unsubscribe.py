@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, make_response, render_template, request
 
-from application.people import People
+from application.people.people import People
 from domain.delivery import unsubscribe_token
 from web.http.access import needs
 from web.http.errors import Refusal
@@ -33,12 +33,8 @@ def unsubscribe(token: str) -> Response:
     if request.form.get("List-Unsubscribe") != "One-Click":
         raise Refusal(400, "The body must be List-Unsubscribe=One-Click.")
     lists = lists_of(campaign)
-    people().unsubscribe([recipient], lists, campaign=campaign, by=RECIPIENT)
+    People(services()).unsubscribe([recipient], lists, campaign=campaign, by=RECIPIENT)
     return shown(done=True)
-
-
-def people() -> People:
-    return People(services().pool, services().log)
 
 
 def delivery_of(token: str) -> tuple[int, int]:

@@ -9,21 +9,19 @@ from uuid import UUID
 from flask import Blueprint, redirect, render_template
 from werkzeug.wrappers import Response
 
-from application.queue import current
+from application.queue.deliveries import Deliveries
 from domain.delivery.delivery import Status
 from domain.policy import SendingPolicy
-from domain.streams import audience_stream, campaign_stream, delivery_stream
+from domain.streams import audience_stream, campaign_stream
 from projections import availability
 from projections.queue.items import Item
-from projections.queue.queue import STATUSES
 from projections.servers import servers as all_servers
-from web.api.queue_items import waiting_for
 from web.http.access import needs
 from web.http.services import reading, services
-from web.pages.dashboard.model import LABELS
-from web.pages.log.event_descriptions import Names, Saying, saying
-from web.pages.log.events import COLUMNS, Event, events_of, newest_of_stream
+from web.pages.log.event_descriptions import EventDescription, Names, describe
+from web.pages.log.events import COLUMNS, LoggedEvent, events_of, newest_of_stream
 from web.pages.queue.queue import TONES, possible
+from web.pages.words import LABELS
 
 blueprint = Blueprint("delivery_pages", __name__)
 
@@ -50,11 +48,11 @@ OF_CAMPAIGN = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class Chapter:
+class HistoryEntry:
     """`aside`: it happened to the whole campaign."""
 
-    event: Event
-    saying: Saying
+    event: LoggedEvent
+    description: EventDescription
     aside: bool = False
     attempt: int = 0
 
@@ -68,34 +66,32 @@ def moved(number: int) -> Response:
 @blueprint.get("/queue/<int:number>")
 @needs("read")
 def story(number: int) -> str:
-    one, campaign = current(number)
-    now = services().clock.now()
+    found = Deliveries(services()).one(number)
+    one, status = found.item, found.status
     with reading() as cursor:
         names = {server.server: server.name for server in all_servers(cursor)}
-        own = newest_of_stream(cursor, delivery_stream(one.campaign, one.recipient), MOST_EVENTS)
-        chapters = told(own, around(cursor, one), names)
-        waiting = waiting_for(one, campaign, availability.capacity(cursor, now))
+        own = newest_of_stream(cursor, found.stream, MOST_EVENTS)
+        entries = told(own, around(cursor, one), names)
         policy = availability.policy_of(cursor)
-    status = STATUSES[one.status]
     return render_template(
         "queue/delivery.html",
         number=number,
         item=one,
-        campaign=campaign,
+        campaign=found.campaign,
         status=status,
-        label=LABELS[status],  # type: ignore[index]
+        label=LABELS[status],
         tone=TONES.get(status, ""),
         server=(one.server, names.get(one.server, f"server {one.server}")) if one.server else None,
-        chapters=chapters,
-        stream=delivery_stream(one.campaign, one.recipient),
-        waiting=waiting,
-        outlook=outlook(Status(status), one, policy),
-        actions=possible(one, campaign, now),
+        entries=entries,
+        stream=found.stream,
+        waiting=found.waiting,
+        outlook=outlook(status, one, policy),
+        actions=possible(found),
         retry_attempts=policy.retry_attempts,
     )
 
 
-def around(cursor: Any, one: Item) -> list[Event]:
+def around(cursor: Any, one: Item) -> list[LoggedEvent]:
     """How it came into the queue, and what happened to its campaign since."""
     about = {"at": one.queued_at, "since": one.queued_at, "recipient": one.recipient}
     cursor.execute(QUEUED_BY, {**about, "stream": str(audience_stream(one.campaign))})
@@ -104,26 +100,26 @@ def around(cursor: Any, one: Item) -> list[Event]:
     return found + events_of(cursor.fetchall())
 
 
-def told(own: list[Event], others: list[Event], names: Names) -> list[Chapter]:
+def told(own: list[LoggedEvent], others: list[LoggedEvent], names: Names) -> list[HistoryEntry]:
     """In the order in which it happened."""
-    chapters, attempt = [], 0
+    entries, attempt = [], 0
     streams: set[UUID] = {event.stream for event in own}
     for event in sorted([*own, *others], key=lambda event: event.position):
         is_own = event.stream in streams
         if event.topic == "delivery.attempt_started":
             attempt += 1
-        said = saying(event.topic, event.state, names)
+        said = describe(event.topic, event.state, names)
         if event.topic == "audience.recipients_queued":
-            said = Saying("Put in the queue")
-        chapters.append(
-            Chapter(
+            said = EventDescription("Put in the queue")
+        entries.append(
+            HistoryEntry(
                 event=event,
-                saying=said,
+                description=said,
                 aside=not is_own and event.topic.startswith("campaign."),
                 attempt=attempt if event.topic == "delivery.attempt_started" else 0,
             )
         )
-    return chapters
+    return entries
 
 
 def outlook(status: Status, one: Item, policy: SendingPolicy) -> str:

@@ -2,43 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from flask import Blueprint, abort, redirect, render_template, request
 from werkzeug.wrappers import Response
 
-from application.queue import (
-    MOST_AT_ONCE,
-    Action,
-    cancel_one,
-    hindrance,
-    how_many,
-    matching,
-    retry_one,
-    send_now_one,
-    step_into_all,
-)
-from domain.delivery.waiting import Waiting
+from application.queue.deliveries import Deliveries, DescribedDelivery, progress_of
+from application.queue.queue import MOST_AT_ONCE, Queue
+from domain.delivery.stepping_in import Action
+from domain.errors import Missing, Refused
 from domain.streams import server_stream
 from projections import availability, campaign_progress
-from projections.campaign_progress import Progress
 from projections.queue import queue
-from projections.queue.items import Item, Wanted, items
+from projections.queue.items import Wanted
 from projections.queue.queue import STATUSES
 from projections.servers import servers as all_servers
-from web.api.queue_items import ItemFilter, progress_of, waiting_for
 from web.http.access import actor, needs
 from web.http.contract import read_query
-from web.http.errors import Refusal
-from web.http.services import reading, services, wait_until_shown
+from web.http.services import reading, services
 from web.http.shapes import Paged
 from web.pages.dashboard.chart import Segment, stacked
-from web.pages.dashboard.model import LABELS
 from web.pages.forms import back_to, link_with
 from web.pages.notices import say
+from web.pages.words import LABELS
+from web.shapes.deliveries import DeliveryFilter
 
 blueprint = Blueprint("queue_pages", __name__)
 
@@ -48,7 +37,6 @@ TONES = {"sending": "note", "sent": "good", "failed": "bad", "unknown": "warn", 
 ACTIONS: dict[str, Action] = {"cancel": "cancel", "retry": "retry", "send-now": "send_now"}
 """By their names in addresses."""
 
-ONE = {"cancel": cancel_one, "retry": retry_one, "send_now": send_now_one}
 TITLES = {"cancel": "Cancel", "retry": "Try again", "send_now": "Send now"}
 SAID_OF_ONE = {
     "cancel": "The e-mail is cancelled. It can be put back with Try again.",
@@ -63,19 +51,15 @@ OFFERED = {
 }
 
 
-class QueueQuery(ItemFilter, Paged):
+class QueueQuery(DeliveryFilter, Paged):
     pass
 
 
 @dataclass(frozen=True, kw_only=True)
-class Row:
-    number: int
-    item: Item
-    campaign: Progress
-    status: str
+class DeliveryRow:
+    delivery: DescribedDelivery
     label: str
     tone: str
-    waiting: Waiting | None
     server: str
     actions: Sequence[tuple[str, str]]
 
@@ -85,19 +69,17 @@ class Row:
 def listed() -> str:
     query = read_query(QueueQuery)
     assert isinstance(query, QueueQuery)
-    now = services().clock.now()
     with reading() as cursor:
         wanted = query.wanted(cursor)
-        found, total = items(cursor, wanted, (query.page - 1) * PER_PAGE, PER_PAGE)
         names = {one.server: one.name for one in all_servers(cursor)}
-        shown = rows(cursor, found, names, now)
         counts = counts_of(cursor, query)
         paused = availability.policy_of(cursor).queue_paused
         campaigns = choices(cursor, query.campaign_id)
+    found, total = Deliveries(services()).page(wanted, (query.page - 1) * PER_PAGE, PER_PAGE)
     return render_template(
         "queue/queue.html",
         query=query,
-        rows=shown,
+        rows=rows(found, names),
         total=total,
         pages=-(-total // PER_PAGE),
         tabs=tabs(query, counts),
@@ -113,37 +95,23 @@ def listed() -> str:
     )
 
 
-def rows(cursor: Any, found: Sequence[Item], names: dict[int, str], now: datetime) -> list[Row]:
-    campaigns = {number: progress_of(cursor, number) for number in {one.campaign for one in found}}
-    capacity = availability.capacity(cursor, now) if any(one.status == 0 for one in found) else None
+def rows(found: Sequence[DescribedDelivery], names: Mapping[int, str]) -> list[DeliveryRow]:
     return [
-        row(one, campaigns[one.campaign], waiting_for(one, campaigns[one.campaign], capacity), names, now)
+        DeliveryRow(
+            delivery=one,
+            label=LABELS[one.status],
+            tone=TONES.get(one.status, ""),
+            server=names.get(one.item.server, f"server {one.item.server}") if one.item.server else "",
+            actions=possible(one),
+        )
         for one in found
     ]
 
 
-def row(one: Item, campaign: Progress, waiting: Waiting | None, names: dict[int, str], now: datetime) -> Row:
-    status = STATUSES[one.status]
-    return Row(
-        number=(one.campaign << 32) | one.recipient,
-        item=one,
-        campaign=campaign,
-        status=status,
-        label=LABELS[status],  # type: ignore[index]
-        tone=TONES.get(status, ""),
-        waiting=waiting,
-        server=names.get(one.server, f"server {one.server}") if one.server else "",
-        actions=possible(one, campaign, now),
-    )
-
-
-def possible(one: Item, campaign: Progress, now: datetime) -> list[tuple[str, str]]:
+def possible(one: DescribedDelivery) -> list[tuple[str, str]]:
     """(part of the address, title) of what can be done with an e-mail."""
-    return [
-        (name, TITLES[action])
-        for name, action in ACTIONS.items()
-        if not hindrance(action, one, campaign.state, now)
-    ]
+    commands = Queue(services())
+    return [(name, TITLES[action]) for name, action in ACTIONS.items() if not commands.hindrance(action, one)]
 
 
 def counts_of(cursor: Any, query: QueueQuery) -> dict[str, int]:
@@ -197,8 +165,11 @@ def choices(cursor: Any, chosen: int | None) -> list[tuple[int, str]]:
 
 def offers(wanted: Wanted) -> list[tuple[str, str]]:
     """(part of the address, title) of what can be done with all that match."""
+    commands = Queue(services())
     return [
-        (name, OFFERED[action]) for name, action in ACTIONS.items() if matching(action, wanted) is not None
+        (name, OFFERED[action])
+        for name, action in ACTIONS.items()
+        if commands.matching(action, wanted) is not None
     ]
 
 
@@ -208,11 +179,11 @@ def step_in(number: int, action: str) -> Response:
     chosen = chosen_action(action)
     back = back_to("/queue")
     try:
-        ONE[chosen](number, by=actor())
-    except Refusal as refusal:
-        if refusal.status != 409:
-            raise
-        say(refusal.message, "warn")
+        Queue(services()).step_in(chosen, number, by=actor())
+    except Missing:
+        raise
+    except Refused as refused:
+        say(refused.message, "warn")
     else:
         say(SAID_OF_ONE[chosen])
     return redirect(back, 303)
@@ -233,7 +204,7 @@ def ask(action: str) -> str:
         action=action,
         title=OFFERED[chosen],
         chosen=chosen,
-        count=how_many(chosen, wanted),
+        count=Queue(services()).how_many(chosen, wanted),
         about=about,
         most=MOST_AT_ONCE,
         link=link_with,
@@ -248,7 +219,7 @@ def step_in_all(action: str) -> Response:
     assert isinstance(query, QueueQuery)
     with reading() as cursor:
         wanted = query.wanted(cursor)
-    done = step_into_all(chosen, wanted, by=actor())
+    done = Queue(services()).step_into_all(chosen, wanted, by=actor())
     e_mails = "1 e-mail is" if done.changed == 1 else f"{done.changed:,} e-mails are"
     if done.left:
         say(f"{e_mails} {SAID_OF_ALL[chosen]}; {done.left:,} are left. Go on with the next ones.", "warn")
@@ -278,16 +249,14 @@ def filters_said(cursor: Any, query: QueueQuery) -> list[tuple[str, str]]:
 @blueprint.post("/queue/pause")
 @needs("send")
 def pause() -> Response:
-    return set_paused(True, "The queue is paused. What is under way is finished; nothing else is begun.")
+    Queue(services()).pause(by=actor())
+    say("The queue is paused. What is under way is finished; nothing else is begun.")
+    return redirect(back_to("/queue"), 303)
 
 
 @blueprint.post("/queue/resume")
 @needs("send")
 def resume() -> Response:
-    return set_paused(False, "The queue goes on.")
-
-
-def set_paused(is_paused: bool, said: str) -> Response:
-    wait_until_shown(services().application.change_policy({"queue_paused": is_paused}, by=actor()))
-    say(said)
+    Queue(services()).resume(by=actor())
+    say("The queue goes on.")
     return redirect(back_to("/queue"), 303)

@@ -11,6 +11,8 @@ from zoneinfo import ZoneInfo
 from flask import Blueprint, make_response, redirect, render_template, request
 from werkzeug.wrappers import Response
 
+from application.dashboard import throughput
+from application.dashboard.model import share
 from application.servers import Probed, disable_server, enable_server, resume_server, suspend_server
 from domain.errors import Missing, Refused
 from domain.server.settings import ServerSettings
@@ -23,10 +25,9 @@ from projections.servers import servers as all_servers
 from storage.secrets import with_password
 from web.http.access import actor, needs
 from web.http.services import reading, services
-from web.pages.dashboard.model import share
 from web.pages.dashboard.rows import ServerRow, server_row
 from web.pages.forms import back_to, duration, faults
-from web.pages.log.event_descriptions import saying
+from web.pages.log.event_descriptions import describe
 from web.pages.log.events import newest_of_stream
 from web.pages.notices import say
 from web.pages.servers import server_charts
@@ -72,7 +73,7 @@ def opened() -> int | None:
 def blocks(cursor: Any, now: datetime, number: int | None = None) -> list[Block]:
     """Of all servers, or of one."""
     settings = {one.server: one for one in all_servers(cursor)}
-    health, hours = server_health.health(cursor), server_charts.hourly(cursor, now)
+    health, hours = server_health.health(cursor), throughput.hourly(cursor, now)
     kept = with_password(cursor)
     return [
         block(
@@ -96,7 +97,7 @@ def block(
     kept: bool,
     now: datetime,
 ) -> Block:
-    picture = server_charts.by_hour(answers, now)
+    picture = server_charts.last_hours(throughput.last_hours(answers, now))
     bad, good = picture.chart.failed + picture.chart.deferred, picture.chart.accepted
     return Block(
         server=server,
@@ -153,7 +154,8 @@ def page_of(number: int, probed: Probed | None) -> str:
         if found is None:
             raise Missing(f"there is no server {number}")
         today = availability.policy_of(cursor).calendar.local_date(now)
-        days, usages = server_charts.by_day(cursor, number, today)
+        intervals, usages = throughput.days_of_server(cursor, number, today)
+        days = server_charts.last_days(intervals)
         history = newest_of_stream(cursor, server_stream(number), HISTORY)
     names = {number: found.server.name}
     return render_template(
@@ -161,7 +163,7 @@ def page_of(number: int, probed: Probed | None) -> str:
         block=found,
         days=days,
         usages=usages,
-        history=[(event, saying(event.topic, event.state, names)) for event in history],
+        history=[(event, describe(event.topic, event.state, names)) for event in history],
         stream=server_stream(number),
         probed=probed,
     )

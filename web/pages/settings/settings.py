@@ -19,7 +19,7 @@ from domain.streams import policy_stream
 from web.http.access import actor, needs
 from web.http.services import reading, services, wait_until_shown
 from web.pages.forms import duration, faults, seconds, whole
-from web.pages.log.event_descriptions import saying
+from web.pages.log.event_descriptions import describe
 from web.pages.log.events import newest_of_stream
 from web.pages.notices import say
 from web.pages.settings.week import NAMES, clock, now_at, week
@@ -142,7 +142,7 @@ def page(
         timezones=sorted(available_timezones()),
         strategies=STRATEGIES,
         public_url=services().settings.public_url,
-        history=[(event, saying(event.topic, event.state, {})) for event in history],
+        history=[(event, describe(event.topic, event.state, {})) for event in history],
         stream=policy_stream(),
     )
     return make_response(rendered, status)

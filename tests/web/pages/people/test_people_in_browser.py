@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 from flask import Flask
 
-from application.lists import Lists
-from application.people import People
+from application.people.lists import Lists
+from application.people.people import People
 from storage import content
 from storage.people import imports
 from storage.postgres.pool import Pool
@@ -124,7 +124,7 @@ REPORT = {
 
 @pytest.fixture
 def busy(world: World, pool: Pool) -> None:
-    lists, people = Lists(pool, world.log), People(pool, world.log)
+    lists, people = Lists(world.installation), People(world.installation)
     lists.create(
         {"name": "Friends", "description": "Met at the fair\nin spring", "tags": ["a", "b"]}, by="user:ada"
     )

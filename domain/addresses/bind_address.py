@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
+from domain.errors import Refused
 
-class BindRefused(ValueError):
+
+class BindRefused(Refused):
     """The host is reachable from other machines, and there is no admin who could sign in."""
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from application.event_recording import Told, tell
+from application.event_recording import EventToRecord, record
+from application.installation import Installation
 from domain.errors import Missing, Outrun
 from domain.people.people import ListChanged, ListCreated, ListDeleted
 from domain.streams import list_stream
-from storage.log.append import Conflict, Log
+from storage.log.append import Conflict
 from storage.people import lists
-from storage.postgres.pool import Pool
 
 _TRIES = 3
 
@@ -19,15 +19,15 @@ Result = TypeVar("Result")
 
 
 class Lists:
-    def __init__(self, pool: Pool, log: Log) -> None:
-        self._pool = pool
-        self._log = log
+    def __init__(self, installation: Installation) -> None:
+        self._pool = installation.pool
+        self._log = installation.log
 
     def create(self, values: Mapping[str, Any], *, by: str) -> int:
         """`values` are name and any of type, optin, status, tags, description. Returns the number. Raises
         Refused with a message for each field that is wrong, DirectoryError when the name is taken."""
 
-        def change(cursor: Any) -> tuple[int, list[Told]]:
+        def change(cursor: Any) -> tuple[int, list[EventToRecord]]:
             number = lists.create(cursor, values)
             return number, [created(cursor, number)]
 
@@ -36,42 +36,46 @@ class Lists:
     def change(self, number: int, values: Mapping[str, Any], *, by: str) -> None:
         """Raises Missing, Refused, DirectoryError."""
 
-        def change(cursor: Any) -> tuple[None, list[Told]]:
+        def change(cursor: Any) -> tuple[None, list[EventToRecord]]:
             changes = lists.change(cursor, number, values)
             if changes is None:
                 raise Missing(f"there is no list {number}")
-            return None, [Told(list_stream(number), ListChanged, {"changes": changes})] if changes else []
+            return None, [
+                EventToRecord(list_stream(number), ListChanged, {"changes": changes})
+            ] if changes else []
 
         self._commit(change, by)
 
     def delete(self, numbers: Sequence[int], *, by: str) -> int:
         """With their subscriptions; campaigns keep their names. How many there were."""
 
-        def change(cursor: Any) -> tuple[int, list[Told]]:
-            facts = []
+        def change(cursor: Any) -> tuple[int, list[EventToRecord]]:
+            events = []
             for number in sorted(set(numbers)):
                 subscribers = lists.delete(cursor, number)
                 if subscribers is not None:
-                    facts.append(Told(list_stream(number), ListDeleted, {"subscribers": subscribers}))
-            return len(facts), facts
+                    events.append(
+                        EventToRecord(list_stream(number), ListDeleted, {"subscribers": subscribers})
+                    )
+            return len(events), events
 
         return self._commit(change, by)
 
-    def _commit(self, change: Callable[[Any], tuple[Result, list[Told]]], by: str) -> Result:
+    def _commit(self, change: Callable[[Any], tuple[Result, list[EventToRecord]]], by: str) -> Result:
         for _ in range(_TRIES):
             try:
                 with self._pool.transaction() as cursor:
-                    result, facts = change(cursor)
-                    tell(cursor, self._log, facts, by)
+                    result, events = change(cursor)
+                    record(cursor, self._log, events, by)
                 return result
             except Conflict:
                 continue
         raise Outrun("others are changing the same list right now; please try again")
 
 
-def created(cursor: Any, number: int) -> Told:
+def created(cursor: Any, number: int) -> EventToRecord:
     """What is told of a list that was just made."""
     made = lists.one(cursor, number)
     assert made is not None
     told = {"name": made.name, "type": made.type, "optin": made.optin}
-    return Told(list_stream(number), ListCreated, told)
+    return EventToRecord(list_stream(number), ListCreated, told)

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
+from application.installation import Installation
 from domain.accounts import one_time_password
 from domain.accounts.accounts import (
     KeyCreated,
@@ -28,15 +29,12 @@ from domain.accounts.accounts import (
     checked_scopes,
 )
 from domain.addresses.email_address import wrong_with
-from domain.clock import Clock
 from domain.errors import Missing, Refused
 from domain.fact import Fact
 from domain.streams import key_stream, user_stream
 from storage.accounts import accounts, api_keys, identities, sessions
 from storage.accounts.accounts import User
-from storage.log.append import Log
-from storage.postgres.pool import Pool
-from storage.secrets import Secrets, second_factor_owner
+from storage.secrets import second_factor_owner
 
 LARGEST_NUMBER = 2**31 - 1
 
@@ -44,11 +42,11 @@ LARGEST_NUMBER = 2**31 - 1
 class Accounts:
     """Every command names who gives it (`by`) and raises Refused when the rules do not allow it."""
 
-    def __init__(self, pool: Pool, log: Log, clock: Clock, secrets: Secrets | None = None) -> None:
-        self._pool = pool
-        self._log = log
-        self._clock = clock
-        self._secrets = secrets
+    def __init__(self, installation: Installation) -> None:
+        self._pool = installation.pool
+        self._log = installation.log
+        self._clock = installation.clock
+        self._secrets = installation.secrets
 
     # Users
 
@@ -63,7 +61,7 @@ class Accounts:
             number = accounts.add(cursor, name, role, hashed, self._clock.now())
             if number is None:
                 raise Refused(f"name: there is a user {name} already", "name")
-            self._tell(cursor, UserAdded, user_stream(number), 1, by, name=name, role=role)
+            self._record(cursor, UserAdded, user_stream(number), 1, by, name=name, role=role)
         return number
 
     def change_role(self, number: int, role: str, *, by: str) -> None:
@@ -75,7 +73,7 @@ class Accounts:
             self._keep_an_admin(cursor, user)
             accounts.set_role(cursor, number, role)
             sessions.end_all(cursor, number)
-            self._tell_user(cursor, UserRoleChanged, user, by, role=role)
+            self._record_for(cursor, UserRoleChanged, user, by, role=role)
 
     def change_password(self, number: int, password: str, *, by: str) -> None:
         """Ends the user's sessions."""
@@ -85,7 +83,7 @@ class Accounts:
         with self._changing(number) as (cursor, user):
             accounts.set_password(cursor, number, hashed, self._clock.now())
             sessions.end_all(cursor, number)
-            self._tell_user(cursor, UserPasswordChanged, user, by)
+            self._record_for(cursor, UserPasswordChanged, user, by)
 
     def disable_user(self, number: int, *, by: str) -> None:
         """Ends the user's sessions."""
@@ -95,13 +93,13 @@ class Accounts:
             self._keep_an_admin(cursor, user)
             accounts.set_disabled(cursor, number, True)
             sessions.end_all(cursor, number)
-            self._tell_user(cursor, UserDisabled, user, by)
+            self._record_for(cursor, UserDisabled, user, by)
 
     def enable_user(self, number: int, *, by: str) -> None:
         with self._changing(number) as (cursor, user):
             if user.disabled:
                 accounts.set_disabled(cursor, number, False)
-                self._tell_user(cursor, UserEnabled, user, by)
+                self._record_for(cursor, UserEnabled, user, by)
 
     def set_second_factor(self, number: int, secret: str, code: str, *, by: str) -> None:
         """`code` shows that the person's device has the secret. Ends the user's sessions."""
@@ -116,13 +114,13 @@ class Accounts:
         with self._changing(number) as (cursor, user):
             accounts.set_second_factor(cursor, number, sealed, step)
             sessions.end_all(cursor, number)
-            self._tell_user(cursor, UserSecondFactorSet, user, by)
+            self._record_for(cursor, UserSecondFactorSet, user, by)
 
     def remove_second_factor(self, number: int, *, by: str) -> None:
         with self._changing(number) as (cursor, user):
             if user.has_second_factor:
                 accounts.set_second_factor(cursor, number, None, 0)
-                self._tell_user(cursor, UserSecondFactorRemoved, user, by)
+                self._record_for(cursor, UserSecondFactorRemoved, user, by)
 
     # Users at a sign-in provider
 
@@ -140,7 +138,7 @@ class Accounts:
                 raise Refused("email: another user has this address", "email")
             identities.set_email(cursor, number, email)
             sessions.end_all(cursor, number)
-            self._tell_user(cursor, UserEmailChanged, user, by, removed=email is None)
+            self._record_for(cursor, UserEmailChanged, user, by, removed=email is None)
 
     def user_at_provider(self, issuer: str, subject: str, email: str | None) -> User | None:
         """Who it is: by the link, or the first time by the verified address, which makes the link."""
@@ -156,7 +154,7 @@ class Accounts:
             if not user.disabled:
                 identities.link(cursor, issuer, subject, number, self._clock.now())
                 accounts.count_event(cursor, number)
-                self._tell_user(cursor, UserLinked, user, f"user:{user.name}", issuer=issuer)
+                self._record_for(cursor, UserLinked, user, f"user:{user.name}", issuer=issuer)
         return user
 
     # Keys
@@ -164,7 +162,7 @@ class Accounts:
     def create_key(
         self, name: str, scopes: Sequence[str], expires: datetime | None = None, *, by: str
     ) -> tuple[int, str]:
-        """(number, key). The key is told here and never again."""
+        """(number, key). The key is shown here and never again."""
         name, chosen = checked_name(name), checked_scopes(scopes)
         now = self._clock.now()
         checked_expiry(expires, now)
@@ -173,7 +171,7 @@ class Accounts:
             if created is None:
                 raise Refused(f"name: there is, or was, a key {name} already", "name")
             number, key = created
-            self._tell(
+            self._record(
                 cursor, KeyCreated, key_stream(number), 1, by,
                 name=name, scopes=chosen, expires=expires.timestamp() if expires else None,
             )  # fmt: skip
@@ -185,7 +183,7 @@ class Accounts:
             key = api_keys.revoke(cursor, number, self._clock.now()) if known else None
             if key is None:
                 raise Missing(f"there is no key {number} to revoke")
-            self._tell(cursor, KeyRevoked, key_stream(number), key.version + 1, by)
+            self._record(cursor, KeyRevoked, key_stream(number), key.version + 1, by)
 
     # How a command is carried out
 
@@ -200,12 +198,14 @@ class Accounts:
         if is_one and not accounts.has_admin(cursor, but=user.number):
             raise Refused(f"{user.name} is the only admin who can sign in; make another one first")
 
-    def _tell_user(self, cursor: Any, fact: type[Fact], user: User, by: str, **fields: Any) -> None:
-        self._tell(cursor, fact, user_stream(user.number), user.version + 1, by, **fields)
+    def _record_for(self, cursor: Any, fact: type[Fact], user: User, by: str, **fields: Any) -> None:
+        self._record(cursor, fact, user_stream(user.number), user.version + 1, by, **fields)
 
-    def _tell(self, cursor: Any, fact: type[Fact], stream: Any, version: int, by: str, **fields: Any) -> None:
-        told = fact(originator_id=stream, originator_version=version, by=by, **fields)
-        self._log.append_within(cursor, [told.stored()])
+    def _record(
+        self, cursor: Any, fact: type[Fact], stream: Any, version: int, by: str, **fields: Any
+    ) -> None:
+        event = fact(originator_id=stream, originator_version=version, by=by, **fields)
+        self._log.append_within(cursor, [event.stored()])
 
 
 def _user(cursor: Any, number: int) -> User:

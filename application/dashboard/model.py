@@ -1,31 +1,19 @@
-"""What the dashboard is made from, and how figures are said."""
+"""What the dashboard is made from, of one moment."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 
-from domain.delivery.delivery import Status
+from application.dashboard.throughput import Interval
 from domain.delivery.waiting import Waiting
 from projections.availability import Availability, Capacity
-from web.pages.dashboard.chart import Chart, Segment, stacked
-from web.pages.servers.server_charts import Picture
-
-LABELS = {
-    Status.SENT: "Sent",
-    Status.SENDING: "Sending",
-    Status.QUEUED: "Waiting",
-    Status.FAILED: "Failed",
-    Status.UNKNOWN: "Unknown",
-    Status.SUPPRESSED: "Suppressed",
-    Status.CANCELLED: "Cancelled",
-}
-SPANS = ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
 
 
 @dataclass(frozen=True, kw_only=True)
-class CampaignReading:
+class CampaignStanding:
     """A campaign as its projection has it; `rate` is in e-mails a minute, of late, `finish` what the
     forecast says."""
 
@@ -41,14 +29,14 @@ class CampaignReading:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Oldest:
+class OldestQueued:
     campaign: str
     since: datetime
     waiting: Waiting
 
 
 @dataclass(frozen=True, kw_only=True)
-class Refusals:
+class Rejections:
     """Replies of one wording. `what` says whom they speak of and from which server they came."""
 
     count: int
@@ -62,30 +50,26 @@ class Refusals:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Readings:
-    """Everything that the dashboard is made from, of one moment. `rate` is in e-mails a minute;
-    `processors` are those that live."""
+class DashboardModel:
+    """`throughput` is of the last minutes, `usage` of the last days. `rate` is in e-mails a minute;
+    `processors` are those that live; `has_people` tells whether there is anybody to mail."""
 
     capacity: Capacity
     counts: Mapping[str, int]
-    chart: Chart
-    usage: Picture
-    people: int
+    throughput: Sequence[Interval]
+    usage: Sequence[Interval]
+    has_people: bool
     processors: int = 1
     rate: float = 0.0
     next_at: datetime | None = None
-    oldest: Oldest | None = None
-    campaigns: Sequence[CampaignReading] = ()
+    oldest: OldestQueued | None = None
+    campaigns: Sequence[CampaignStanding] = ()
     campaigns_in_all: int = 0
-    refusals: Sequence[Refusals] = ()
+    rejections: Sequence[Rejections] = ()
 
-
-@dataclass(frozen=True)
-class Tile:
-    status: str
-    label: str
-    count: int
-    share: str = ""
+    @cached_property
+    def today(self) -> Today:
+        return together(self.capacity.servers)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,7 +82,6 @@ class Today:
     limit: int
     used: int
     left: int
-    segments: list[Segment]
 
     @property
     def left_text(self) -> str:
@@ -123,7 +106,6 @@ def together(servers: Sequence[Availability]) -> Today:
         limit=limit,
         used=used if limited else sum(server.daily_used for server in usable),
         left=sum(server.daily_remaining or 0 for server in limited),
-        segments=stacked([("used", used)], limit),
     )
 
 
@@ -144,13 +126,3 @@ def share(part: int, whole: int) -> str:
     if part < whole and percent > 99.9:
         return "> 99.9 %"
     return f"{percent:.1f} %" if percent < 99.95 and percent % 1 >= 0.05 else f"{percent:.0f} %"
-
-
-def span(seconds: int) -> str:
-    """60 → a minute, 90 → 90 seconds, 7200 → 2 hours."""
-    for length, unit in SPANS:
-        if seconds and seconds % length == 0:
-            many = seconds // length
-            article = "an" if unit == "hour" else "a"
-            return f"{article} {unit}" if many == 1 else f"{many} {unit}s"
-    return ""

@@ -1,16 +1,13 @@
-"""Figures for the dashboard, as the projections would have them."""
+"""Models for the dashboard, as the projections would have them."""
 
 from __future__ import annotations
 
-from datetime import timedelta
-
+from application.dashboard.model import CampaignStanding, DashboardModel, OldestQueued
+from application.dashboard.throughput import Interval, last_days
 from domain.delivery.waiting import Waiting
 from projections.availability import Availability, Capacity
 from projections.daily_usage import Outcomes
 from tests.web.world import NOON
-from web.pages.dashboard.chart import Bucket, chart
-from web.pages.dashboard.model import CampaignReading, Oldest, Readings
-from web.pages.servers.server_charts import thirty_days
 
 
 def server(
@@ -22,25 +19,25 @@ def server(
     )  # fmt: skip
 
 
-def readings(
+def model(
     counts: dict[str, int],
     *servers: Availability,
     rate: float = 0,
     oldest: Waiting | None = None,
-    campaigns: list[CampaignReading] | None = None,
+    campaigns: list[CampaignStanding] | None = None,
     queue_paused: bool = False,
     processors: int = 1,
-) -> Readings:
-    return Readings(
+) -> DashboardModel:
+    return DashboardModel(
         capacity=Capacity(
             now=NOON, timezone="UTC", opens=NOON, servers=list(servers), queue_paused=queue_paused
         ),
         counts=counts,
-        chart=chart([Bucket(NOON)], "minute"),
-        usage=thirty_days({NOON.date(): Outcomes(NOON.date(), 7, 0, 2)}, NOON.date() - timedelta(days=29)),
+        throughput=[Interval(NOON)],
+        usage=last_days({NOON.date(): Outcomes(NOON.date(), 7, 0, 2)}, NOON.date()),
         processors=processors,
-        people=1,
+        has_people=True,
         rate=rate,
-        oldest=Oldest(campaign="Spring letter", since=NOON, waiting=oldest) if oldest else None,
+        oldest=OldestQueued(campaign="Spring letter", since=NOON, waiting=oldest) if oldest else None,
         campaigns=campaigns or [],
     )

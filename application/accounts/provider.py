@@ -47,7 +47,7 @@ class Endpoints(NamedTuple):
     client_auth: str
 
 
-class Person(NamedTuple):
+class ProviderPerson(NamedTuple):
     """`email` is None when the provider names none, or does not say that it is verified."""
 
     subject: str
@@ -99,7 +99,7 @@ class Provider:
             )
         return str(address)
 
-    def person(self, code: str, back: str, *, nonce: str, verifier: str, now: datetime) -> Person:
+    def person(self, code: str, back: str, *, nonce: str, verifier: str, now: datetime) -> ProviderPerson:
         """Who came back with `code`. Raises ProviderAway, ProviderRefused."""
         ends = self.endpoints()
         with self._session(redirect_uri=back, token_endpoint_auth_method=ends.client_auth) as session:
@@ -112,7 +112,7 @@ class Provider:
                 told = self._userinfo(session, ends.userinfo, str(access), claims)
         email = told.get("email")
         is_verified = isinstance(email, str) and told.get("email_verified") is True
-        return Person(str(claims["sub"]), email.lower() if is_verified and email else None)
+        return ProviderPerson(str(claims["sub"]), email.lower() if is_verified and email else None)
 
     def _tokens(self, session: Any, ends: Endpoints, code: str, verifier: str) -> Mapping[str, Any]:
         try:

@@ -1,4 +1,4 @@
-"""The unsubscribe links of listmonk: by the UUIDs of a campaign and a subscriber."""
+"""Unsubscribing by the links of listmonk, which have the UUIDs of a campaign and a subscriber."""
 
 from __future__ import annotations
 
@@ -6,15 +6,16 @@ from uuid import UUID
 
 from flask import Blueprint, Response
 
+from application.people.people import People
 from domain.errors import Missing
 from domain.streams import Kind, campaign_of, kind_of
 from storage.people import directory
 from web.http.access import needs
 from web.http.errors import Refusal
 from web.http.services import reading, services
-from web.pages.people.unsubscribe import RECIPIENT, people, shown
+from web.pages.people.unsubscribe import RECIPIENT, shown
 
-blueprint = Blueprint("listmonk_subscription", __name__)
+blueprint = Blueprint("subscription", __name__)
 
 NOT_OURS = "This link is not complete, or no longer valid."
 
@@ -35,7 +36,7 @@ def ask(campaign: str, subscriber: str) -> Response:
 def unsubscribe(campaign: str, subscriber: str) -> Response:
     """Takes RFC 8058's one-click body, listmonk's form, and none at all. Doing it again answers the same."""
     number, recipient, lists = known(campaign, subscriber)
-    people().unsubscribe([recipient], lists, campaign=number, by=RECIPIENT)
+    People(services()).unsubscribe([recipient], lists, campaign=number, by=RECIPIENT)
     return shown(done=True)
 
 

@@ -1,14 +1,14 @@
-"""What somebody should look at, from the figures of the dashboard: the worst first."""
+"""What somebody should look at, from the dashboard's model: the worst first."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from application.dashboard.model import DashboardModel, share
 from domain.delivery.delivery import Status
 from domain.delivery.waiting import Waiting
 from projections.availability import Availability
-from web.pages.dashboard.model import Readings, Today, share
 
 NEARLY = 0.9
 """Of a day's limit."""
@@ -30,22 +30,22 @@ class Alert:
     waiting: Waiting | None = None
 
 
-def alerts(readings: Readings, today: Today) -> list[Alert]:
+def alerts(model: DashboardModel) -> list[Alert]:
     found = [
-        *of_the_queue(readings),
-        *of_all_servers(readings, today),
-        *nearly_full(readings.capacity.servers),
-        *(alert for server in readings.capacity.servers for alert in of_server(server)),
+        *of_the_queue(model),
+        *of_all_servers(model),
+        *nearly_full(model.capacity.servers),
+        *(alert for server in model.capacity.servers for alert in of_server(server)),
     ]
     return sorted(found, key=lambda alert: alert.tone != "bad")
 
 
-def of_the_queue(readings: Readings) -> Iterator[Alert]:
-    if readings.counts.get(Status.QUEUED, 0) and not readings.processors:
+def of_the_queue(model: DashboardModel) -> Iterator[Alert]:
+    if model.counts.get(Status.QUEUED, 0) and not model.processors:
         yield Alert(tone="bad", text="No processor runs, so nothing is sent", path="/queue?status=queued")
-    if readings.capacity.queue_paused:
+    if model.capacity.queue_paused:
         yield Alert(tone="warn", text="The whole queue is paused", path="/queue")
-    if unknown := readings.counts.get(Status.UNKNOWN, 0):
+    if unknown := model.counts.get(Status.UNKNOWN, 0):
         what = "e-mail" if unknown == 1 else "e-mails"
         yield Alert(
             tone="warn",
@@ -54,8 +54,8 @@ def of_the_queue(readings: Readings) -> Iterator[Alert]:
         )
 
 
-def of_all_servers(readings: Readings, today: Today) -> Iterator[Alert]:
-    waiting = readings.counts.get(Status.QUEUED, 0)
+def of_all_servers(model: DashboardModel) -> Iterator[Alert]:
+    waiting, today = model.counts.get(Status.QUEUED, 0), model.today
     if not waiting or not today.limit or today.unlimited:
         return
     if waiting > today.left:

@@ -1,5 +1,5 @@
 """What can be done with people, for pages, API and command line alike: the directory is changed and the
-facts of it are appended in one transaction. Every command names who gives it (`by`).
+events of it are appended in one transaction. Every command names who gives it (`by`).
 
 Commands on many people work in steps of a thousand, so that nobody has to wait for long; each step is whole,
 and asking for it all again changes no more.
@@ -8,14 +8,12 @@ and asking for it all again changes no more.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
-from typing import IO, Any, TypeVar
+from typing import Any, TypeVar
 
-from application.event_recording import Told, tell
-from application.lists import created
+from application.event_recording import EventToRecord, record
+from application.installation import Installation
 from domain.errors import Missing, Outrun, Refused
 from domain.people.people import (
-    PeopleImported,
     PersonAdded,
     PersonBlocklisted,
     PersonChanged,
@@ -27,15 +25,14 @@ from domain.people.people import (
     PersonUnsubscribed,
 )
 from domain.streams import person_stream
-from storage.log.append import Conflict, Log
+from storage import transactional
+from storage.log.append import Conflict
 from storage.people import directory, lists, people_writing
+from storage.people.directory import Recipient
 from storage.people.people_writing import STATUSES, SUBSCRIPTIONS
 from storage.people.personal_data import DirectoryError
-from storage.people.recipients_import import Options, Summary, import_csv
-from storage.postgres.pool import Pool
 
 STEP = 1000
-EVERYBODY = 0
 FIELDS = ("email", "name", "attributes")
 
 _TRIES = 3
@@ -45,9 +42,9 @@ Result = TypeVar("Result")
 
 
 class People:
-    def __init__(self, pool: Pool, log: Log) -> None:
-        self._pool = pool
-        self._log = log
+    def __init__(self, installation: Installation) -> None:
+        self._pool = installation.pool
+        self._log = installation.log
 
     def add(
         self,
@@ -65,11 +62,13 @@ class People:
         _check_status(status)
         _check_subscription(subscription)
 
-        def change(cursor: Any) -> tuple[int, list[Told]]:
-            _check_lists(cursor, onto)
+        def change(cursor: Any) -> tuple[int, list[EventToRecord]]:
+            check_lists(cursor, onto)
             number = directory.add_recipient(cursor, email, name, dict(attributes or {}), status)
             people_writing.subscribe(cursor, [number], onto, subscription)
-            fact = Told(person_stream(number), PersonAdded, {"status": status, "lists": sorted(set(onto))})
+            fact = EventToRecord(
+                person_stream(number), PersonAdded, {"status": status, "lists": sorted(set(onto))}
+            )
             return number, [fact]
 
         return self._commit(change, by)
@@ -88,16 +87,16 @@ class People:
         _check_status(changes.get("status", "enabled"))
         _check_subscription(subscription)
 
-        def change(cursor: Any) -> tuple[None, list[Told]]:
+        def change(cursor: Any) -> tuple[None, list[EventToRecord]]:
             person = people_writing.locked(cursor, [number]).get(number)
             if person is None:
                 raise Missing(f"there is no subscriber {number}")
-            facts = _rewritten(cursor, person, changes)
+            events = _rewritten(cursor, person, changes)
             if "status" in changes and people_writing.set_status(cursor, [number], changes["status"]):
-                facts.append(Told(person_stream(number), _STATUS_FACTS[changes["status"]], {}))
+                events.append(EventToRecord(person_stream(number), _STATUS_FACTS[changes["status"]], {}))
             if onto is not None:
-                facts += _moved(cursor, number, onto, subscription)
-            return None, facts
+                events += _moved(cursor, number, onto, subscription)
+            return None, events
 
         self._commit(change, by)
 
@@ -105,20 +104,32 @@ class People:
         """To enabled, disabled or blocklisted. How many that changed."""
         _check_status(status)
 
-        def change(cursor: Any, step: Sequence[int]) -> list[Told]:
+        def change(cursor: Any, step: Sequence[int]) -> list[EventToRecord]:
             changed = people_writing.set_status(cursor, step, status)
-            return [Told(person_stream(number), _STATUS_FACTS[status], {}) for number in changed]
+            return [EventToRecord(person_stream(number), _STATUS_FACTS[status], {}) for number in changed]
 
         return self._step_by_step(numbers, change, by)
 
-    def blocklist_address(self, email: str, *, by: str) -> int:
-        """An unknown one is entered, so that no import can mail it later. Returns the number."""
+    def named(self, who: str) -> Recipient:
+        """By number, UUID or address. Raises Missing for nobody, and for who was erased."""
         with self._pool.transaction() as cursor:
-            known = directory.find_recipient(cursor, email)
-        if known is None:
-            return self.add(email, status="blocklisted", by=by)
-        self.set_status([known.number], "blocklisted", by=by)
-        return known.number
+            found = directory.find_recipient(cursor, who)
+        if found is None:
+            raise Missing("nobody has that number, UUID or address")
+        if found.status == "erased":
+            raise Missing(f"recipient {found.number} is erased")
+        return found
+
+    def blocklist(self, who: str, *, by: str) -> int:
+        """By number, UUID or address. An address that nobody has is entered, so that no import can mail it
+        later. Returns the number. Raises Missing, DirectoryError."""
+        with self._pool.transaction() as cursor:
+            is_known = "@" not in who or directory.find_recipient(cursor, who) is not None
+        if not is_known:
+            return self.add(who, status="blocklisted", by=by)
+        number = self.named(who).number
+        self.set_status([number], "blocklisted", by=by)
+        return number
 
     def subscribe(
         self, numbers: Sequence[int], onto: Sequence[int], status: str, *, again: bool = True, by: str
@@ -128,8 +139,8 @@ class People:
         there."""
         _check_subscription(status)
 
-        def change(cursor: Any, step: Sequence[int]) -> list[Told]:
-            _check_lists(cursor, onto)
+        def change(cursor: Any, step: Sequence[int]) -> list[EventToRecord]:
+            check_lists(cursor, onto)
             changed = people_writing.subscribe(cursor, step, onto, status, again=again)
             return [_subscribed(number, those, status) for number, those in changed.items()]
 
@@ -141,12 +152,14 @@ class People:
         """From the lists, None for all. How many subscriptions ended."""
         ended = 0
 
-        def change(cursor: Any, step: Sequence[int]) -> list[Told]:
+        def change(cursor: Any, step: Sequence[int]) -> list[EventToRecord]:
             nonlocal ended
             changed = people_writing.unsubscribe(cursor, step, from_)
             ended += sum(map(len, changed.values()))
             return [
-                Told(person_stream(number), PersonUnsubscribed, {"lists": those, "campaign": campaign})
+                EventToRecord(
+                    person_stream(number), PersonUnsubscribed, {"lists": those, "campaign": campaign}
+                )
                 for number, those in changed.items()
             ]
 
@@ -156,7 +169,7 @@ class People:
     def take_off(self, numbers: Sequence[int], from_: Sequence[int], *, by: str) -> int:
         """As if they had never been on the lists. How many people that changed."""
 
-        def change(cursor: Any, step: Sequence[int]) -> list[Told]:
+        def change(cursor: Any, step: Sequence[int]) -> list[EventToRecord]:
             changed = people_writing.take_off(cursor, step, from_)
             return [_taken_off(number, those) for number, those in changed.items()]
 
@@ -165,76 +178,52 @@ class People:
     def erase(self, numbers: Sequence[int], *, by: str) -> int:
         """Their data, for good; their numbers stay. How many there were."""
 
-        def change(cursor: Any, step: Sequence[int]) -> list[Told]:
-            return [Told(person_stream(n), PersonErased, {}) for n in people_writing.erase(cursor, step)]
+        def change(cursor: Any, step: Sequence[int]) -> list[EventToRecord]:
+            return [
+                EventToRecord(person_stream(n), PersonErased, {}) for n in people_writing.erase(cursor, step)
+            ]
 
         return self._step_by_step(numbers, change, by)
 
-    def import_csv(
-        self,
-        file: IO[bytes],
-        options: Options,
-        progress: Callable[[int], None] = lambda _bytes: None,
-        *,
-        into: str | None = None,
-        strict: bool = False,
-        by: str,
-    ) -> Summary:
-        """All of the file or nothing; with `strict` nothing when any row is refused. `into` names one more
-        list, which is made if it is new. Raises DirectoryError, and whatever `progress` raises, which ends
-        it."""
-        facts: list[Told] = []
+    def is_only_written_to(self, address: str) -> bool:
+        """Whether it is an address that nobody has, to which transactional messages were sent."""
         with self._pool.transaction() as cursor:
-            if into is not None:
-                number, facts = _list_of_name(cursor, into)
-                options = replace(options, lists=[*options.lists, number])
-            _check_lists(cursor, options.lists)
-            summary = import_csv(cursor, file, options, progress)
-            if strict and summary.refused:
-                cursor.connection.rollback()
-                return summary
-            # Others who import wait for this transaction, so that the stream has no other writer.
-            status = "blocklisted" if options.blocklist else options.subscription
-            counts = {name: getattr(summary, name) for name in _COUNTS}
-            fact = {"lists": sorted(set(options.lists)), "status": status, **counts}
-            facts.append(Told(person_stream(EVERYBODY), PeopleImported, fact))
-            tell(cursor, self._log, facts, by)
-        return summary
+            is_somebodys = directory.find_recipient(cursor, address) is not None
+            return not is_somebodys and transactional.is_known(cursor, address)
+
+    def erase_named(self, who: str, *, by: str) -> int:
+        """As `erase`, of one; also what messages said to an address that nobody has. Returns the number."""
+        if self.is_only_written_to(who):
+            self.blocklist(who, by=by)  # the log knows people by number alone
+        number = self.named(who).number
+        self.erase([number], by=by)
+        return number
 
     def _step_by_step(
-        self, numbers: Sequence[int], change: Callable[[Any, Sequence[int]], list[Told]], by: str
+        self, numbers: Sequence[int], change: Callable[[Any, Sequence[int]], list[EventToRecord]], by: str
     ) -> int:
-        """How many facts there were to tell."""
+        """How many events there were to tell."""
         return sum(self._step(step, change, by) for step in steps(numbers))
 
-    def _step(self, step: Sequence[int], change: Callable[[Any, Sequence[int]], list[Told]], by: str) -> int:
-        def changed(cursor: Any) -> tuple[int, list[Told]]:
-            facts = change(cursor, list(people_writing.locked(cursor, step)))
-            return len(facts), facts
+    def _step(
+        self, step: Sequence[int], change: Callable[[Any, Sequence[int]], list[EventToRecord]], by: str
+    ) -> int:
+        def changed(cursor: Any) -> tuple[int, list[EventToRecord]]:
+            events = change(cursor, list(people_writing.locked(cursor, step)))
+            return len(events), events
 
         return self._commit(changed, by)
 
-    def _commit(self, change: Callable[[Any], tuple[Result, list[Told]]], by: str) -> Result:
+    def _commit(self, change: Callable[[Any], tuple[Result, list[EventToRecord]]], by: str) -> Result:
         for _ in range(_TRIES):
             try:
                 with self._pool.transaction() as cursor:
-                    result, facts = change(cursor)
-                    tell(cursor, self._log, facts, by)
+                    result, events = change(cursor)
+                    record(cursor, self._log, events, by)
                 return result
             except Conflict:
                 continue
         raise Outrun("others are changing the same people right now; please try again")
-
-
-_COUNTS = ("rows", "imported", "new", "updated", "subscribed", "refused")
-
-
-def _list_of_name(cursor: Any, name: str) -> tuple[int, list[Told]]:
-    found = directory.find_list(cursor, name)
-    if found is not None:
-        return found.number, []
-    number = lists.create(cursor, {"name": name})
-    return number, [created(cursor, number)]
 
 
 def steps(numbers: Sequence[int]) -> Iterator[list[int]]:
@@ -244,18 +233,18 @@ def steps(numbers: Sequence[int]) -> Iterator[list[int]]:
         yield ordered[start : start + STEP]
 
 
-def _rewritten(cursor: Any, person: directory.Recipient, changes: Mapping[str, Any]) -> list[Told]:
+def _rewritten(cursor: Any, person: Recipient, changes: Mapping[str, Any]) -> list[EventToRecord]:
     before = {name: getattr(person, name) for name in FIELDS}
     after = {**before, **{name: changes[name] for name in FIELDS if name in changes}}
     differing = [name for name in FIELDS if after[name] != before[name]]
     if not differing:
         return []
     people_writing.write(cursor, person, after)
-    return [Told(person_stream(person.number), PersonChanged, {"fields": differing})]
+    return [EventToRecord(person_stream(person.number), PersonChanged, {"fields": differing})]
 
 
-def _moved(cursor: Any, number: int, onto: Sequence[int], subscription: str) -> list[Told]:
-    _check_lists(cursor, onto)
+def _moved(cursor: Any, number: int, onto: Sequence[int], subscription: str) -> list[EventToRecord]:
+    check_lists(cursor, onto)
     left = people_writing.take_off(cursor, [number], onto, others=True)
     joined = people_writing.subscribe(cursor, [number], onto, subscription, again=False)
     return [_taken_off(number, those) for those in left.values()] + [
@@ -263,14 +252,14 @@ def _moved(cursor: Any, number: int, onto: Sequence[int], subscription: str) -> 
     ]
 
 
-def _subscribed(number: int, those: list[int], status: str) -> Told:
+def _subscribed(number: int, those: list[int], status: str) -> EventToRecord:
     if status == "unsubscribed":
-        return Told(person_stream(number), PersonUnsubscribed, {"lists": those})
-    return Told(person_stream(number), PersonSubscribed, {"lists": those, "status": status})
+        return EventToRecord(person_stream(number), PersonUnsubscribed, {"lists": those})
+    return EventToRecord(person_stream(number), PersonSubscribed, {"lists": those, "status": status})
 
 
-def _taken_off(number: int, those: list[int]) -> Told:
-    return Told(person_stream(number), PersonTakenOff, {"lists": those})
+def _taken_off(number: int, those: list[int]) -> EventToRecord:
+    return EventToRecord(person_stream(number), PersonTakenOff, {"lists": those})
 
 
 def _check_status(status: object) -> None:
@@ -283,7 +272,7 @@ def _check_subscription(status: object) -> None:
         raise DirectoryError(f"the status of a subscription is one of {', '.join(SUBSCRIPTIONS)}")
 
 
-def _check_lists(cursor: Any, numbers: Sequence[int]) -> None:
+def check_lists(cursor: Any, numbers: Sequence[int]) -> None:
     unknown = lists.missing(cursor, numbers)
     if unknown:
         raise Refused(f"lists: there is no list {', '.join(map(str, unknown))}", "lists")

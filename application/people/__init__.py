@@ -1,0 +1,1 @@
+"""People and their lists: what can be asked and done."""

@@ -1,0 +1,44 @@
+"""Stepping in by hand: what can be done with a delivery, which fact does it, and why it cannot be done."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from domain.delivery.delivery import Cancelled, Requeued, Status, may_follow
+
+Action = Literal["cancel", "retry", "send_now"]
+
+FACTS: dict[Action, type[Cancelled] | type[Requeued]] = {
+    "cancel": Cancelled,
+    "retry": Requeued,
+    "send_now": Requeued,
+}
+ONLY: dict[Action, str] = {
+    "cancel": "Only a queued e-mail can be cancelled",
+    "retry": "Only a failed, cancelled, suppressed or unknown e-mail can be tried again",
+    "send_now": "Only an e-mail that waits can be sent now",
+}
+
+
+def possible_in(action: Action) -> frozenset[Status]:
+    """The states in which it can be done. To put back what is queued is to send it now, and no retry."""
+    found = frozenset(status for status in Status if may_follow(status, FACTS[action]))
+    match action:
+        case "retry":
+            return found - {Status.QUEUED}
+        case "send_now":
+            return found & {Status.QUEUED}
+        case "cancel":
+            return found
+
+
+def hindrance(action: Action, status: Status, campaign_state: str, due: datetime, now: datetime) -> str:
+    """Why it cannot be done with a delivery; empty when it can. `due` is when it may be attempted next."""
+    if status not in possible_in(action):
+        return f"{ONLY[action]}; this one is {status}."
+    if action != "cancel" and campaign_state == "cancelled":
+        return "Its campaign is cancelled, so it would not be sent."
+    if action == "send_now" and due <= now:
+        return "It does not wait for another try: it goes as soon as there is room for it."
+    return ""

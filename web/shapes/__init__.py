@@ -1,0 +1,1 @@
+"""Shapes that pages, API and listmonk's API share, above them all."""
