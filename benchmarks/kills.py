@@ -1,7 +1,7 @@
 """What kills leave unknown: processors are killed again and again while they send into sinks that count.
 
-The baseline is what a kill leaves without an outcome in the log, all of which would be unknown if nothing else
-were known. Each life ends with SIGKILL at a moment that the sinks tell, in the middle of the dialogues.
+The baseline is what the kills left without an outcome in the log, which would all be unknown if nothing but the
+log were known. Each life ends with SIGKILL in full swing, at a moment that has to do with nothing.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ CONNECTIONS = (9, 9, 9, 9, 9, 8)
 SEED = 65
 REACH = 0.2
 PATIENCE = 300.0
+SWING = 0.05
+"""Seconds within which the moment of a kill lies."""
 
 # An attempt that is ended by another processor than its own was left without an outcome.
 LEFT_OPEN = """
@@ -51,12 +53,13 @@ def run(e_mails: int = E_MAILS, kills: int = KILLS) -> dict[str, Any]:
 
 
 def _kill(made: Installation, sinks: list[Sink], e_mails: int, kills: int) -> None:
-    """Each life sends about as many as the others, so that there is something left for the last one."""
+    """Each life sends no more than its share, so that there is something left for the last one."""
     chance, share = random.Random(SEED), e_mails // (kills + 1)
     for _ in range(kills):
-        wanted = _seen(sinks) + chance.randint(share // 2, share)
+        wanted = _seen(sinks) + share // 2
         with _processor(made) as process:
             _wait(lambda wanted=wanted: _seen(sinks) >= wanted)  # type: ignore[misc]
+            time.sleep(chance.random() * SWING)
             process.kill()
 
 
@@ -107,4 +110,4 @@ def _wait(condition: Callable[[], bool]) -> None:
     while not condition():
         if time.monotonic() > deadline:
             raise TimeoutError("nothing more is sent")
-        time.sleep(0.001)
+        time.sleep(0.01)
