@@ -1,7 +1,7 @@
 """What kills leave unknown: processors are killed again and again while they send into sinks that count.
 
-The baseline is what the kills left without an outcome in the log, which would all be unknown if nothing but the
-log were known. Each life ends with SIGKILL in full swing, at a moment that has to do with nothing.
+The baseline is what the kills left without an outcome in the log, which would all be unknown if nothing but
+the log were known. Each life ends with SIGKILL in full swing, at a moment that has to do with nothing.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ from processor.planner.planning_rounds import Rounds
 from processor.planner.send import Room
 from processor.queueing import Queueing
 from processor.recovery.flight_recorder import FlightRecorder
-from processor.recovery.heartbeat import PATIENCE, Heartbeat
+from processor.recovery.heartbeat import Heartbeat
 from processor.recovery.recovery import Recovery, host_name
 from processor.schedule import Schedule
 from processor.send_permissions import Gate
@@ -57,7 +57,8 @@ class Processor:
     log once others have taken it for dead, which they do after `patience`."""
 
     def __init__(self, url: str, pool: Pool, secrets: Secrets, clock: Clock, public_url: str,
-                 *, patience: timedelta = PATIENCE, records: Path | None = None) -> None:  # fmt: skip
+                 *, patience: timedelta = processors.PATIENCE,
+                 records: Path | None = None) -> None:  # fmt: skip
         self._pool = pool
         self._clock = clock
         with pool.transaction() as cursor:
@@ -243,12 +244,15 @@ class Processor:
 
     def _tell_whether_the_clock_is_trusted(self) -> None:
         is_trusted = self._clock.is_trusted()
-        if is_trusted != self._trusts_the_clock:
-            self._trusts_the_clock = is_trusted
-            if is_trusted:
-                log.warning("the time is certain again: sending goes on")
-            else:
-                log.warning("nothing is sent: the database answers too slowly to know what time it is")
+        if is_trusted == self._trusts_the_clock:
+            return
+        with self._pool.transaction() as cursor:
+            processors.trust_clock(cursor, self.number, is_trusted)
+        self._trusts_the_clock = is_trusted
+        if is_trusted:
+            log.warning("the time is certain again: sending goes on")
+        else:
+            log.warning("nothing is sent: the database answers too slowly to know what time it is")
 
     def _look_again(self, since: float | None = None) -> None:
         """Also when a round was to be by now, for a clock that was set or a machine that slept."""

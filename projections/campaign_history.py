@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from domain.campaign.estimate import Estimated
+from domain.delivery.delivery import Status
 from domain.streams import campaign_stream, estimate_stream, trial_stream
 
 HISTORY = """
@@ -53,10 +53,10 @@ def last_estimate(cursor: Any, campaign: int) -> Estimated | None:
     return Estimated(originator_id=stream, originator_version=version, **state)
 
 
-def by_server(cursor: Any, campaign: int) -> dict[int, Sequence[int]]:
-    """Server -> numbers of deliveries by queue.STATUSES, by the last server that was tried."""
+def by_server(cursor: Any, campaign: int) -> dict[int, dict[Status, int]]:
+    """Numbers of deliveries by state, all states present, for each server that was the last one tried."""
     cursor.execute(SPLIT, (campaign,))
-    found: dict[int, list[int]] = {}
+    found: dict[int, dict[Status, int]] = {}
     for server, status, n in cursor.fetchall():
-        found.setdefault(server, [0] * 7)[status] = int(n)
-    return dict(found)
+        found.setdefault(server, dict.fromkeys(Status, 0))[Status.of(status)] = int(n)
+    return found

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from domain.server.availability import Suspension
 from projections.following.batch import Batch, Event
 from projections.following.projection import Projection
 
@@ -109,8 +110,12 @@ class Server:
     changed_at: datetime
     changed_by: str
 
+    @property
+    def suspension(self) -> Suspension | None:
+        return Suspension(self.suspended_reason or "", self.suspended_until) if self.suspended else None
+
     def is_suspended(self, now: datetime) -> bool:
-        return self.suspended and (self.suspended_until is None or now < self.suspended_until)
+        return self.suspension is not None and self.suspension.holds(now)
 
 
 def servers(cursor: Any) -> list[Server]:

@@ -10,6 +10,9 @@ from typing import NamedTuple
 
 from psycopg2.extensions import cursor
 
+PATIENCE = timedelta(seconds=30)
+"""A processor that has not been seen for so long is taken for dead."""
+
 
 class Dead(NamedTuple):
     """A processor that is fenced while something of it is open."""
@@ -46,6 +49,22 @@ def alive(cur: cursor, now: datetime, patience: timedelta) -> list[int]:
     """Those that were seen within `patience`, ascending."""
     cur.execute(
         "SELECT number FROM processors WHERE NOT fenced AND seen_at >= %s ORDER BY number", (now - patience,)
+    )
+    return _numbers(cur)
+
+
+def trust_clock(cur: cursor, number: int, is_trusted: bool) -> None:
+    """Says whether the processor knows well enough what time it is: it starts nothing while it does not."""
+    _keep_locks_briefly(cur)
+    cur.execute("UPDATE processors SET trusts_clock = %s WHERE number = %s", (is_trusted, number))
+
+
+def doubting(cur: cursor, now: datetime, patience: timedelta) -> list[int]:
+    """Those of the living that do not know what time it is, ascending."""
+    cur.execute(
+        "SELECT number FROM processors WHERE NOT fenced AND seen_at >= %s AND NOT trusts_clock"
+        " ORDER BY number",
+        (now - patience,),
     )
     return _numbers(cur)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from application.dashboard.model import DashboardModel, share
 from domain.delivery.delivery import Status
-from domain.delivery.waiting import Waiting
+from domain.server.availability import Closed
 from projections.availability import Availability
 
 NEARLY = 0.9
@@ -27,7 +27,7 @@ class Alert:
     tone: str
     text: str
     path: str
-    waiting: Waiting | None = None
+    waiting: Closed | None = None
 
 
 def alerts(model: DashboardModel) -> list[Alert]:

@@ -11,12 +11,12 @@ from time import monotonic
 
 from application.installation import Installation
 from application.queue.deliveries import Deliveries, DescribedDelivery, progress_of
+from domain.delivery.delivery import Status
 from domain.delivery.stepping_in import FACTS, Action, hindrance, possible_in
 from domain.errors import Outrun, Refused
 from domain.fact import Fact
 from domain.streams import delivery_stream
 from projections.queue.items import Item, Wanted, items
-from projections.queue.queue import STATUSES
 from storage.log.append import Conflict
 
 REASON = "asked for"
@@ -69,7 +69,7 @@ class Queue:
 
     def matching(self, action: Action, wanted: Wanted) -> Wanted | None:
         """Of what is wanted, that with which this can be done; None when there can be nothing."""
-        possible = {STATUSES.index(status) for status in possible_in(action)}
+        possible = {status.number for status in possible_in(action)}
         chosen = possible & set(wanted.statuses) if wanted.statuses else possible
         if not chosen:
             return None
@@ -106,7 +106,7 @@ class Queue:
         with self._installation.reading() as cursor:
             if progress_of(cursor, campaign).state == "cancelled":
                 raise Refused(f"campaign {campaign} is cancelled, so nothing of it would be sent")
-        wanted = Wanted(campaign, [STATUSES.index(status) for status in statuses])
+        wanted = Wanted(campaign, [Status(status).number for status in statuses])
         changed, step = 0, SteppedInto(1, 1)
         while step.changed and step.left:
             step = self.step_into_all("retry", wanted, by=by)

@@ -15,7 +15,7 @@ from itertools import pairwise
 
 from domain.campaign.priority import Priority
 from domain.forecast.interval import Stretch, by_turns, split
-from domain.forecast.sender import Gate, Sender, open_for_the_day, open_gates
+from domain.forecast.sender import ForecastServer, Sender, forecast_servers, open_for_the_day
 from domain.forecast.throughput import Bound
 from domain.policy import SendingPolicy
 
@@ -106,7 +106,7 @@ class _Course:
     ) -> None:
         self._policy = policy
         self._now = now
-        self._gates = open_gates(senders, policy)
+        self._servers = forecast_servers(senders, policy)
         self._waiting = [
             _Waiting(
                 one,
@@ -134,8 +134,8 @@ class _Course:
                 capacity = self._run_day(at, midnight)
                 idle = 0 if capacity else idle + 1
             at = midnight
-            for gate in self._gates:
-                gate.flow.begin_day()
+            for server in self._servers:
+                server.flow.begin_day()
         left = self._left()
         return Forecast(
             recipients=recipients,
@@ -145,7 +145,7 @@ class _Course:
             left=left,
             bounds=self._bounds,
             others=self._others,
-            is_speed_assumed=any(gate.sender.rate is None for gate in self._gates),
+            is_speed_assumed=any(server.sender.rate is None for server in self._servers),
         )
 
     def _left(self) -> int:
@@ -153,14 +153,14 @@ class _Course:
 
     def _changes_after(self, at: datetime) -> bool:
         moment = at.timestamp()
-        return any(gate.usable_from > moment for gate in self._gates) or any(
+        return any(server.usable_from > moment for server in self._servers) or any(
             one.starts > moment and one.left for one in self._waiting
         )
 
     def _run_day(self, at: datetime, midnight: datetime) -> int:
         """What the servers could take on that day, until the campaign was through."""
-        open_for_the_day(self._gates, at, midnight)
-        edges = sorted({edge for gate in self._gates for pair in gate.stretches for edge in pair})
+        open_for_the_day(self._servers, at, midnight)
+        edges = sorted({edge for server in self._servers for pair in server.intervals for edge in pair})
         if not edges:
             return 0
         starts = {one.starts for one in self._waiting if edges[0] < one.starts < edges[-1]}
@@ -172,15 +172,15 @@ class _Course:
         cuts = sorted({*edges, *starts})
         for start, end in pairwise(cuts):
             if self._left():
-                gates = [gate for gate in self._gates if gate.is_open(start)]
-                if gates:
-                    self._run_stretch(day, gates, start, end)
+                servers = [server for server in self._servers if server.is_open(start)]
+                if servers:
+                    self._run_stretch(day, servers, start, end)
         if day.total or day.others:
             self._days.append(day)
         return day.capacity
 
-    def _run_stretch(self, day: Day, gates: list[Gate], start: float, end: float) -> None:
-        stretch = Stretch({gate.sender.server: gate.flow for gate in gates}, start, end)
+    def _run_stretch(self, day: Day, servers: list[ForecastServer], start: float, end: float) -> None:
+        stretch = Stretch({server.sender.server: server.flow for server in servers}, start, end)
         day.capacity += sum(room.units for room in stretch.rooms.values())
         active = [one for one in self._waiting if one.left and one.starts <= start]
         if not active:
@@ -189,8 +189,8 @@ class _Course:
             peers = [one for one in active if one.demand.priority == priority.value]
             if peers:
                 self._serve(day, stretch, peers)
-        for gate in gates:
-            gate.flow.take(start, stretch.taken[gate.sender.server])
+        for server in servers:
+            server.flow.take(start, stretch.taken[server.sender.server])
         if self._left():
             for room in stretch.rooms.values():
                 self._bounds[room.bound] += room.units

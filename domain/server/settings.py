@@ -12,7 +12,7 @@ from typing import Any, Self
 from domain import fields
 from domain.addresses.host_name import is_host
 from domain.addresses.mailbox import Mailbox, parse_mailbox
-from domain.calendar import EVERY_DAY, Calendar, parse_windows
+from domain.calendar import parse_windows
 from domain.capacity.capacity import LONGEST_WINDOW, Limits
 
 AUTOMATIC = "automatic"
@@ -86,10 +86,6 @@ class ServerSettings:
     def limits(self) -> Limits:
         sliding = (self.sliding_window_rate, float(self.sliding_window_duration))
         return Limits(self.daily_limit, sliding if self.sliding_window else None)
-
-    def hours(self, timezone: str) -> Calendar:
-        """When the server may be used, by its own window alone."""
-        return Calendar(timezone, parse_windows(self.window or "", "window"), EVERY_DAY)
 
 
 FIELDS = frozenset(field.name for field in fields_of(ServerSettings))

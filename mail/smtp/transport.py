@@ -27,6 +27,9 @@ READ_AT_ONCE = 16_384
 
 TLS_RECORD = 16_384
 
+MOST_UNASKED = 200
+"""Characters to quote of what a server says without having been asked."""
+
 
 def connect(
     settings: SmtpSettings | Mapping[str, Any],
@@ -162,8 +165,14 @@ class Connection:
             return False
         unasked = self.receive()
         if unasked:
-            self.closed_because = "the server spoke unasked"
+            self.spoke_unasked(unasked)
         return unasked is None
+
+    def spoke_unasked(self, data: bytes) -> str:
+        """Why a connection on which `data` came in without a command before it cannot be used."""
+        first = data.partition(b"\n")[0].decode("utf-8", "replace").strip()[:MOST_UNASKED]
+        self.closed_because = self.closed_because or f"the server spoke unasked: {first}"
+        return self.closed_because
 
     def transaction(self, mail_from: str, rcpt_to: str, message: bytes) -> Transaction:
         return Transaction(mail_from, rcpt_to, message, self.extensions)

@@ -13,7 +13,7 @@ from postledger.logs import set_up_logs
 from postledger.serving.stopping import on_stop
 from postledger.session import NotReadyError, open_session, outdated_projections
 from processor.processor import Processor
-from processor.recovery.heartbeat import PATIENCE
+from storage.processors import PATIENCE
 
 CONNECTIONS = 10
 
@@ -60,9 +60,14 @@ def run_processor(config: Config, *, patience: timedelta = PATIENCE) -> int:
                 "run `postledger migrate` first"
             )
         processor = Processor(
-            session.url, session.pool, session.secrets, session.clock, config.public_url,
-            patience=patience, records=record_folder(config.data_folder),
-        )  # fmt: skip
+            session.url,
+            session.pool,
+            session.secrets.loaded(),
+            session.clock,
+            config.public_url,
+            patience=patience,
+            records=record_folder(config.data_folder),
+        )
         on_stop(processor.ask_to_stop)
         processor.start()
         collect_rarely()

@@ -14,11 +14,12 @@ from collections.abc import Iterable, Mapping
 from functools import partial
 
 from domain.clock import Clock
+from domain.delivery.reply import Stage
 from mail.smtp.envelope import FINAL_DOT
 from mail.smtp.settings import SmtpSettings
 from mail.smtp.transaction import State
 from mail.smtp.transport import Connection
-from mail.smtp.transport_errors import TransportError
+from mail.smtp.transport_errors import ConnectError, TransportError
 from processor.dispatch.attempt import Attempt
 from processor.dispatch.attempts import Attempts
 from processor.dispatch.connection_pool import Lane, Line, Wanted
@@ -32,6 +33,9 @@ log = logging.getLogger(__name__)
 
 FACTS_AT_ONCE = 32
 """So many go to the committer before the loop has gone round, that it need not wait while much is done."""
+
+SOON_SECONDS = 1.0
+"""A connection that a server closes after it has been idle for longer was not needed any more."""
 
 
 class Dispatcher:
@@ -116,12 +120,7 @@ class Dispatcher:
         try:
             next_tick = self._now() + 1
             while not (self._is_stopping and self._is_drained()):
-                for key, events in self._selector.select(max(0.0, min(1.0, next_tick - self._now()))):
-                    if key.data is None:
-                        self._inbox.empty()
-                        self._attempts.hear()
-                    else:
-                        self._on_socket(key.data, events)
+                self._turn(max(0.0, min(1.0, next_tick - self._now())))
                 if self._holds:
                     self._go_on()
                 self._pump_freed()
@@ -138,6 +137,19 @@ class Dispatcher:
                 for line in list(lane.lines):
                     self._drop(line)
 
+    def _turn(self, patience: float) -> None:
+        """What the servers say comes first: an attempt that was committed meanwhile is not offered on a
+        connection that they have closed."""
+        is_called = False
+        for key, events in self._selector.select(patience):
+            if key.data is None:
+                is_called = True
+            else:
+                self._on_socket(key.data, events)
+        if is_called:
+            self._inbox.empty()
+            self._attempts.hear()
+
     def _is_drained(self) -> bool:
         return not self._attempts.pending and not self._inbox and not self._held and not any(
             line.attempt for lane in self._lanes.values() for line in lane.lines
@@ -153,8 +165,10 @@ class Dispatcher:
     def _cut_off(self) -> None:
         for lane in self._lanes.values():
             for line in list(lane.lines):
-                if line.attempt is not None:
+                if line.attempt is not None and line.attempt.deadline:
                     self._lost(line, "the processor was stopped before the server answered")
+                else:
+                    self._drop(line)
 
     def _open_lanes(self, wanted: dict[int, Wanted]) -> None:
         for server, settings in wanted.items():
@@ -182,8 +196,10 @@ class Dispatcher:
             self._holds = True
             return
         while lane.waiting and lane.idle:
-            self._begin(lane.idle.pop(), lane.waiting.popleft())
-            self._attempts.flush(at_least=FACTS_AT_ONCE)
+            line = lane.idle.pop()
+            if self._is_there(line):
+                self._begin(line, lane.waiting.popleft())
+                self._attempts.flush(at_least=FACTS_AT_ONCE)
         if lane.waiting and len(lane.lines) < lane.max_conns:
             for _ in range(lane.connections_wanted()):
                 lane.opening += 1
@@ -209,12 +225,13 @@ class Dispatcher:
         lane.waiting.clear()
 
     def _opened(self, lane: Lane, connection: Connection, settings: SmtpSettings) -> None:
+        if self._is_stopping or not connection.is_quiet():
+            connection.close()
+            self._not_opened(lane, ConnectError(Stage.EHLO, connection.closed_because))
+            return
         lane.opening -= 1
         smtp = lane.smtp if settings == lane.smtp else settings
         line = Line(lane, connection, smtp, idle_since=self._now())
-        if self._is_stopping:
-            connection.close()
-            return
         lane.lines.add(line)
         lane.idle.append(line)
         self._selector.register(connection, selectors.EVENT_READ, line)
@@ -222,6 +239,8 @@ class Dispatcher:
 
     def _not_opened(self, lane: Lane, error: Exception) -> None:
         lane.opening -= 1
+        if self._is_stopping:
+            return
         if not isinstance(error, TransportError):
             # The database was away, say: nothing is known of the server, whose sends are planned anew.
             self._release(lane)
@@ -245,18 +264,27 @@ class Dispatcher:
         attempt = line.attempt
         if attempt is None:
             return
-        if error is None and line.is_open:
-            if self._attempts.may_go(attempt):
+        if error is None:
+            is_there = line.is_open and self._is_there(line)
+            obstacle = self._attempts.obstacle(attempt) if is_there else line.connection.closed_because
+            if not obstacle:
                 self._offer(line, attempt)
                 return
-            if self._attempts.must_wait():
+            if is_there and self._attempts.must_wait():
                 self._held.append(line)
                 self._holds = True
                 return
-        if error is None:
-            self._attempts.not_offered(attempt)
+            self._attempts.not_offered(attempt, obstacle)
         line.attempt = None
         self._rest(line)
+
+    def _is_there(self, line: Line) -> bool:
+        """Whether the server has not closed the connection. Asked for before anything is written where there
+        is reason to doubt it: one that it leaves open tells so through the selector, soon enough."""
+        if (line.served and not line.lane.has_hung_up) or line.connection.is_quiet():
+            return True
+        self._lost(line, line.connection.closed_because)
+        return False
 
     def _go_on(self) -> None:
         """With what was to wait until it is known anew what may be sent."""
@@ -298,7 +326,7 @@ class Dispatcher:
         elif not data:
             self._lost(line, line.connection.closed_because)
         elif line.attempt is None or not line.attempt.deadline:
-            self._drop(line)
+            self._lost(line, line.connection.spoke_unasked(data))
         else:
             self._answered(line, line.attempt, data)
 
@@ -332,17 +360,20 @@ class Dispatcher:
 
     def _lost(self, line: Line, reason: str) -> None:
         """The connection is gone or given up, maybe in the middle of an attempt."""
-        attempt = line.attempt
+        attempt, lane = line.attempt, line.lane
         if attempt is not None and attempt.deadline:
             attempt.transaction.lost(reason, line.connection.unsent)
             self._finish(line, attempt)
-        else:
-            self._drop(line)
+            return
+        self._drop(line)
+        self._freed[lane] = None
+        if self._now() < line.idle_since + SOON_SECONDS:
+            self._attempts.hung_up(lane, line.served, reason)
 
     def _finish(self, line: Line, attempt: Attempt) -> None:
         line.attempt = None
-        is_first, line.has_served = not line.has_served, True
-        if self._attempts.end(attempt, line.lane, is_first=is_first):
+        served, line.served = line.served, line.served + 1
+        if self._attempts.end(attempt, line.lane, served=served):
             self._rest(line)
         else:
             self._drop(line)
@@ -370,5 +401,9 @@ class Dispatcher:
                     self._lost(line, "the server did not answer in time")
                 elif line.attempt is None and now - line.idle_since > lane.idle_timeout:
                     self._drop(line)
-            if lane.waiting or lane.room():
+            if lane.falls_behind() and not self._holds:
+                lane.slow_down()
+                self._release(lane)
+                self._hungry.set()
+            elif lane.waiting or lane.room():
                 self._pump(lane)

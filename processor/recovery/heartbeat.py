@@ -10,9 +10,6 @@ from datetime import datetime, timedelta
 from storage import processors
 from storage.postgres.pool import Pool
 
-PATIENCE = timedelta(seconds=30)
-"""A processor that has not been seen for so long is taken for dead."""
-
 BEATS = 6
 """How often a processor says that it lives while others would have patience."""
 

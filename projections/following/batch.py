@@ -8,11 +8,15 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from domain.campaign.audience import LARGEST_CHUNK
+from domain.delivery.delivery import STATUS_AFTER, Status
+
+NUMBERS = {status.value: status.number for status in Status}
+"""Of the states of deliveries, for SQL that names them, as in `status = %(queued)s`."""
 
 # Emptied at the start too: a rebuild ends with several batches in one transaction.
-# `number` is the recipient of a delivery, the server of a server or capacity stream. `status` is what a
-# delivery's event leads to (see queue.STATUSES). Delivery events have no `state` here, all
-# others have nothing but it: there are few of them.
+# `number` is the recipient of a delivery, the server of a server or capacity stream. `status` is the number
+# of the state that an event of a delivery leads to. Those have no `state` here, all others have nothing
+# but it: there are few of them.
 TABLE = """
     CREATE TEMPORARY TABLE IF NOT EXISTS batch (
         position    bigint      NOT NULL,
@@ -44,10 +48,11 @@ DECODE = r"""
                + get_byte(name, 15),
            version, status,
            CASE WHEN status IS NOT NULL THEN (fields->>'server')::integer END,
-           CASE WHEN status = 1 THEN (fields->>'reservation')::integer END,
-           CASE WHEN status = 0 THEN (fields->>'again')::float8 END,
-           CASE WHEN status = 0 OR status = 3 THEN fields->>'about' END,
-           CASE WHEN status = 0 OR status > 2 THEN coalesce(fields->>'reply', fields->>'reason') END,
+           CASE WHEN status = %(sending)s THEN (fields->>'reservation')::integer END,
+           CASE WHEN status = %(queued)s THEN (fields->>'again')::float8 END,
+           CASE WHEN status IN (%(queued)s, %(failed)s) THEN fields->>'about' END,
+           CASE WHEN status NOT IN (%(sending)s, %(sent)s)
+                THEN coalesce(fields->>'reply', fields->>'reason') END,
            CASE WHEN status IS NULL THEN fields END
     FROM (
         SELECT e.position, e.stream_id, e.recorded_at, e.topic, e.version, known.status,
@@ -59,17 +64,6 @@ DECODE = r"""
         OFFSET 0
     ) AS decoded
 """
-
-STATUS_AFTER = {
-    "delivery.deferred": 0,
-    "delivery.requeued": 0,
-    "delivery.attempt_started": 1,
-    "delivery.accepted": 2,
-    "delivery.failed": 3,
-    "delivery.cancelled": 4,
-    "delivery.outcome_unknown": 5,
-    "delivery.suppressed": 6,
-}
 
 CUT = """
     SELECT position FROM (
@@ -123,9 +117,10 @@ def decode(cursor: Any, topics: Iterable[str], after: int, upto: int, largest_au
         DECODE,
         {
             "topics": known,
-            "statuses": [STATUS_AFTER.get(topic) for topic in known],
+            "statuses": [_number_after(topic) for topic in known],
             "after": after,
             "upto": upto,
+            **NUMBERS,
         },
     )
     cursor.execute("SELECT topic, count(*) FROM batch GROUP BY topic")
@@ -135,6 +130,11 @@ def decode(cursor: Any, topics: Iterable[str], after: int, upto: int, largest_au
         cursor.execute("SELECT DISTINCT topic FROM batch")
         counts = {topic: 1 for (topic,) in cursor.fetchall()}
     return Batch(after, upto, frozenset(counts))
+
+
+def _number_after(topic: str) -> int | None:
+    status = STATUS_AFTER.get(topic)
+    return None if status is None else status.number
 
 
 def _cut(cursor: Any, largest_audience: int) -> int | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from projections.following.batch import NUMBERS
 from projections.queue.items import CANCELLED, COLUMNS, QUEUED, Item, Wanted
 
 CAMPAIGNS = """
@@ -42,6 +43,7 @@ def deliveries(cursor: Any, wanted: Wanted, after: tuple[int, int], limit: int) 
         if not statuses:
             continue
         about = {
+            **NUMBERS,
             "campaign": number,
             "after": recipient if number == campaign else 0,
             "statuses": statuses,

@@ -52,6 +52,18 @@ def test_every_trouble_comes_with_a_remedy(cli: Cli) -> None:
     assert "Check host and port" in text
 
 
+def test_a_processor_that_does_not_know_the_time_is_a_failure(cli: Cli, database_url: str) -> None:
+    assert diagnosis(cli, 0)["clock"][0] == "ok"
+    change(
+        database_url,
+        "INSERT INTO processors (host, pid, started_at, seen_at, trusts_clock)"
+        " VALUES ('there', 7, clock_timestamp(), clock_timestamp(), false)",
+    )
+    state, finding, remedy = diagnosis(cli, 1)["clock"]
+    assert (state, finding) == ("fail", "processors that do not know the time: 1")
+    assert "closer together" in remedy
+
+
 def test_an_unreachable_database_ends_the_examination(cli_on: Callable[[str], Cli]) -> None:
     found = diagnosis(cli_on("postgresql://me:hunter2@127.0.0.1:1/d"), 1)
     assert found["database"][0] == "fail"

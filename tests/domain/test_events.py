@@ -40,7 +40,7 @@ capacity.returned at by refused reservation unused
 delivery.accepted by reply server
 delivery.attempt_started by id_domain remaining reservation server
 delivery.cancelled by reason
-delivery.deferred about again by reply server
+delivery.deferred about again by provoked reply server
 delivery.failed about by reply server
 delivery.outcome_unknown by reason server
 delivery.requeued again by reason

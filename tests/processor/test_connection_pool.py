@@ -6,7 +6,12 @@ from typing import Any, cast
 
 from mail.smtp.settings import SmtpSettings
 from mail.smtp.transport import Connection
-from processor.dispatch.connection_pool import CAP_SECONDS, CONNECTIONS_AT_FIRST, Lane, Line
+from processor.dispatch.connection_pool import (
+    CAP_SECONDS,
+    CONNECTIONS_AT_FIRST,
+    Lane,
+    Line,
+)
 from processor.planner.send import Send
 
 HERE = SmtpSettings("127.0.0.1", 25)

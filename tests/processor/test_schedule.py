@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -75,3 +76,17 @@ def test_stopping_waits_for_what_runs_even_when_that_asks_for_its_next_run() -> 
     stopping.join(PATIENCE)
     assert not stopping.is_alive()
     assert ended == [True]
+
+
+def test_a_host_clock_that_is_set_back_puts_no_job_off(
+    schedule: Schedule, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran = threading.Semaphore(0)
+    schedule.every("job", LONG, ran.release)
+    assert ran.acquire(timeout=PATIENCE)
+    schedule.keep_pace()
+    assert not ran.acquire(timeout=0.2)
+    real = time.time
+    monkeypatch.setattr(time, "time", lambda: real() - 3600)
+    schedule.keep_pace()
+    assert ran.acquire(timeout=PATIENCE)

@@ -107,8 +107,9 @@ def ended_by_others(found: list[Event]) -> Counter[str]:
     for event in found:
         if event.topic == "delivery.attempt_started":
             starters[event.stream] = event.version, event.state["by"]
-        elif event.stream in starters and starters[event.stream][0] == event.version - 1:
-            if starters[event.stream][1] != event.state["by"]:
+        elif event.stream in starters:
+            version, starter = starters[event.stream]
+            if event.version == version + 1 and event.state["by"] != starter:
                 ended[event.topic] += 1
     return ended
 

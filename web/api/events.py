@@ -171,8 +171,8 @@ def stream(query: Feed) -> Response:
     after = resumed_at(query)
     if not here.enter():
         raise Refusal(503, "Too many are waiting for events; ask without waiting.", {"Retry-After": "30"})
-    told = messages(query, after, services().pool, source(), here.closing, lasting())
-    response = Response(told, mimetype=STREAM)
+    body = messages(query, after, services().pool, source(), here.closing, lasting())
+    response = Response(body, mimetype=STREAM)
     response.headers["X-Accel-Buffering"] = "no"
     response.call_on_close(here.leave)
     return response
@@ -201,8 +201,8 @@ def messages(
             checked_at = monotonic()
         page = query.read(pool, after, PAGE)
         for event in page.events:
-            told = json.dumps(cloud_event(event, from_where), ensure_ascii=False)
-            yield f"id: {event.position}\ndata: {told}\n\n"
+            data = json.dumps(cloud_event(event, from_where), ensure_ascii=False)
+            yield f"id: {event.position}\ndata: {data}\n\n"
         if page.events:
             spoke_at = monotonic()
         elif monotonic() - spoke_at >= HEARTBEAT:

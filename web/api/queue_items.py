@@ -9,16 +9,13 @@ from pydantic import ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from application.queue.deliveries import wanted
+from domain.server.availability import Reason
 from projections.queue.items import Wanted
 from web.http.errors import Refusal
 from web.http.shapes import Answer, Body, Line, Told, Whole
 from web.shapes.deliveries import StatusName
 
-WaitingCode = Literal[
-    "next_in_line", "retry", "campaign_paused", "campaign_scheduled", "campaign_draft", "calendar",
-    "queue_paused", "no_capacity", "no_server", "disabled", "suspended", "window_closed", "daily_limit",
-    "rolling_limit",
-]  # fmt: skip
+WaitingCode = Reason
 
 
 class Matching(Body):

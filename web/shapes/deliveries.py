@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 from uuid import UUID
 
 from pydantic import Field
 
 from application.queue.deliveries import wanted
+from domain.delivery.delivery import Status
 from projections.queue.items import Wanted
-from web.http.shapes import Digits, Line, Query
+from web.http.shapes import Answer, Digits, Line, Query
 
-StatusName = Literal["queued", "sending", "sent", "failed", "cancelled", "unknown", "suppressed"]
+StatusName = Status
+
+
+class StatusCounts(Answer):
+    """A number for each state."""
+
+    __annotations__ = {status.value: int for status in Status}
 
 
 class DeliveryFilter(Query):

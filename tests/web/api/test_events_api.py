@@ -133,6 +133,7 @@ def test_a_bad_parameter_is_refused_by_its_name(client: FlaskClient, query: str)
 def test_who_waits_is_told_as_soon_as_something_happens(
     client: FlaskClient, app: Flask, world: World
 ) -> None:
+    world.directory.list("Friends")
     head = read(client)["head"]
     found: list[dict[str, Any]] = []
     waiting = Thread(target=lambda: found.append(read(app.test_client(), f"after={head}&wait=20")))
@@ -174,7 +175,7 @@ def test_a_stream_tells_what_happens_and_resumes(address: str, world: World) -> 
     first_campaign = world.campaign()
     url = urlsplit(address)
     connection = HTTPConnection(str(url.hostname), url.port, timeout=20)
-    connection.request("GET", "/api/events", headers={"Accept": "text/event-stream"})
+    connection.request("GET", "/api/events?topic=campaign", headers={"Accept": "text/event-stream"})
     stream = messages(connection.getresponse())
     seen, event = next(stream)
     assert event["stream"] == str(campaign_stream(first_campaign))
@@ -184,7 +185,7 @@ def test_a_stream_tells_what_happens_and_resumes(address: str, world: World) -> 
     connection.close()
     again = HTTPConnection(str(url.hostname), url.port, timeout=20)
     headers = {"Accept": "text/event-stream", "Last-Event-ID": seen}
-    again.request("GET", "/api/events", headers=headers)
+    again.request("GET", "/api/events?topic=campaign", headers=headers)
     assert next(messages(again.getresponse())) == (identity, event)
     again.close()
 

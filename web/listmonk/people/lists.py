@@ -8,10 +8,10 @@ from flask import Blueprint, request
 from pydantic import Field
 
 from application.people.lists import Lists
+from domain.clock import instant
 from storage.people import lists
 from storage.people.lists import ListRow
 from web.http.access import actor
-from web.http.answers import instant
 from web.http.contract import endpoint
 from web.http.errors import Refusal
 from web.http.services import reading, services
@@ -57,7 +57,7 @@ def normalised(tags: list[str]) -> list[str]:
     return list(dict.fromkeys("-".join(tag.split()) for tag in tags if tag.strip()))
 
 
-class ListQuery(ListmonkPaged):
+class MailingListQuery(ListmonkPaged):
     query: Annotated[str, Line(200)] | None = None
     type: Type | None = None
     optin: Optin | None = None
@@ -86,8 +86,8 @@ class ListAnswer(Answer):
 FORM = {"application/json": {"schema": ListBody.model_json_schema()}}
 
 
-@endpoint(blueprint, "GET", "/api/lists", needs="read", query=ListQuery, answer=page_of(ListAnswer))
-def listed(query: ListQuery) -> dict[str, Any]:
+@endpoint(blueprint, "GET", "/api/lists", needs="read", query=MailingListQuery, answer=page_of(ListAnswer))
+def listed(query: MailingListQuery) -> dict[str, Any]:
     """Lists of people
 
     `query` looks into their names; `tag` may be repeated, and all have to be there. With `minimal` nothing is

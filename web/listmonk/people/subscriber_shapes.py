@@ -7,12 +7,12 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field
 
 from domain.addresses import email_address
+from domain.clock import instant
 from storage.people import people_search
 from storage.people.directory import Recipient
 from storage.people.people_search import SubscriptionRow, Wanted
 from storage.people.personal_data import LONGEST_NAME
 from storage.subscriber_query.subscriber_query import condition
-from web.http.answers import instant
 from web.http.shapes import Answer, Line, Told
 from web.listmonk.shapes import Lenient, ListmonkPaged, Number, Numbers
 

@@ -10,29 +10,25 @@ from typing import Any
 from application.dashboard.model import share
 from application.dashboard.paces import Paces
 from application.dashboard.query import OUTCOMES
-from application.forecasts import Audiences, situation
+from application.forecasts.audiences import Audiences
+from application.forecasts.description import ForecastView, forecast_view, lateness
+from application.forecasts.situations import situation
 from domain.campaign.estimate import Estimated
 from domain.delivery.delivery import Status
 from domain.forecast.bottleneck import Outlook, bottleneck
 from projections import campaign_history, campaign_refusals, servers
 from projections.campaign_history import Event
 from projections.campaign_progress import Progress
-from projections.queue.queue import STATUSES
 from storage.people import directory
-from web.pages.campaigns.forecast_view import ForecastView, forecast_view, lateness
 from web.pages.dashboard.chart import Segment, stacked
 from web.pages.dashboard.rows import CAMPAIGN_TONES, DONE
 from web.pages.words import LABELS
 
+UNDER_WAY_OR_SENT = (Status.QUEUED, Status.SENDING, Status.SENT)
 FUNNEL = (
-    (Status.QUEUED, "Waiting"),
-    (Status.SENDING, "Sending"),
-    (Status.SENT, "Sent"),
+    *((status, LABELS[status]) for status in UNDER_WAY_OR_SENT),
     ("deferred", "To be tried again"),
-    (Status.FAILED, "Failed"),
-    (Status.UNKNOWN, "Unknown"),
-    (Status.SUPPRESSED, "Suppressed"),
-    (Status.CANCELLED, "Cancelled"),
+    *((status, label) for status, label in LABELS.items() if status not in UNDER_WAY_OR_SENT),
 )
 ALWAYS = frozenset({Status.QUEUED, Status.SENDING, Status.SENT, Status.FAILED})
 EDITABLE = frozenset({"draft", "scheduled"})
@@ -113,7 +109,7 @@ def campaign_view(
     split = campaign_history.by_server(cursor, campaign.campaign)
     names = {one.server: one.name for one in servers.servers(cursor)}
     lists = dict(directory.list_names(cursor))
-    deferred = sum(counts[STATUSES.index("queued")] for counts in split.values())
+    deferred = sum(counts[Status.QUEUED] for counts in split.values())
     total = max(campaign.total, campaign.recipients or 0)
     done = sum(campaign.counts[status] for status in DONE)
     steps = _steps(campaign, deferred, total)
@@ -184,22 +180,21 @@ def _first(estimate: Estimated | None, campaign: Progress, forecast: ForecastVie
     )
 
 
-def _splits(split: Mapping[int, Sequence[int]], names: Mapping[int, str]) -> list[Split]:
-    most = max((sum(counts) for counts in split.values()), default=0)
+def _splits(split: Mapping[int, Mapping[Status, int]], names: Mapping[int, str]) -> list[Split]:
+    most = max((sum(counts.values()) for counts in split.values()), default=0)
     rows = []
     for number, counts in split.items():
-        of = dict(zip(STATUSES, counts, strict=True))
-        parts = [(status, of[status]) for status in LABELS if status != Status.QUEUED]
+        parts = [(status, counts[status]) for status in LABELS if status != Status.QUEUED]
         rows.append(
             Split(
                 number=number,
                 name=names.get(number, f"server {number}"),
-                sent=of["sent"],
-                sending=of["sending"],
-                failed=of["failed"],
-                unknown=of["unknown"],
-                deferred=of["queued"],
-                segments=stacked([*parts, ("deferred", of["queued"])], most),
+                sent=counts[Status.SENT],
+                sending=counts[Status.SENDING],
+                failed=counts[Status.FAILED],
+                unknown=counts[Status.UNKNOWN],
+                deferred=counts[Status.QUEUED],
+                segments=stacked([*parts, ("deferred", counts[Status.QUEUED])], most),
             )
         )
     return sorted(rows, key=lambda row: row.name)

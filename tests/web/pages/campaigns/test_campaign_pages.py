@@ -3,29 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
-from flask import Flask
 
-from application.previews import CampaignMessages
 from domain.campaign.campaign import State
 from domain.clock import VirtualClock
-from postledger.config import load
-from postledger.session import Session
 from postledger.sink.sink import Sink
 from postledger.sink.sink_rules import Rule
 from storage import content
 from storage.postgres.pool import Pool
-from storage.secrets import Secrets, new_key
 from tests.web.accounts.browsers import Browser
 from tests.web.pages.reading import seen, told
-from tests.web.world import KEY, NOON, World
-from web.app import create_app
-from web.http.settings import WebSettings
+from tests.web.world import NOON, World
 
 FORM: dict[str, Any] = {
     "name": "Spring letter",
@@ -38,24 +29,6 @@ FORM: dict[str, Any] = {
     "headers": "X-Campaign: spring\nReply-To: desk@example.com\n",
     "send_at": "",
 }
-
-
-@pytest.fixture
-def app(pool: Pool, database_url: str, world: World, clock: VirtualClock, tmp_path: Path) -> Iterator[Flask]:
-    key = new_key()
-    config = load({}, {"POSTLEDGER_DATABASE_URL": database_url, "POSTLEDGER_KEY": key}, tmp_path)
-    messages = CampaignMessages(Session(config, database_url, pool, clock))
-    made = create_app(
-        pool,
-        world.application,
-        clock,
-        settings=WebSettings(token_keys=[KEY], streams=3),
-        secrets=Secrets([key]),
-        preflight=messages.preflight,
-        messages=messages,
-    )
-    yield made
-    made.extensions["postledger.broadcast"].close()
 
 
 @pytest.fixture
@@ -473,7 +446,7 @@ def test_what_would_fail_or_reach_nobody_is_not_started(
     write(person, lists=[str(world.directory.list("Nobody"))])
     answer = person.post("/campaigns/2/start", "/campaigns/2/start", when="now")
     assert answer.status_code == 400
-    assert "Nobody on its lists can be mailed" in seen(answer.text)
+    assert "nobody on its lists can be mailed" in seen(answer.text)
     assert all(world.application.campaign(number).state is State.DRAFT for number in (1, 2))
 
 
@@ -529,7 +502,7 @@ def test_the_page_tells_what_became_of_each(person: Browser, under_way: list[int
     page = person.get("/campaigns/1").text
     text = seen(page)
     for said in (
-        "Waiting 1 20 %", "Sending 0", "Sent 1 20 %", "To be tried again 1 20 %", "Failed 1 20 %",
+        "Queued 1 20 %", "Sending 0", "Sent 1 20 %", "To be tried again 1 20 %", "Failed 1 20 %",
         "Unknown 1 20 %", "60 %",
     ):  # fmt: skip
         assert said in text

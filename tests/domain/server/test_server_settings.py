@@ -154,5 +154,4 @@ def test_limits_and_hours_follow() -> None:
         }
     )
     assert settings.limits == Limits(10, (5, 60.0))
-    assert settings.hours("Europe/Berlin").windows == ((1320, 360),)
     assert settings.changed({"window": ""}).window is None
