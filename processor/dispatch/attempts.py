@@ -50,7 +50,7 @@ class Attempts:
         self._clock = clock
         self._actor = actor
         self._suspend = suspend
-        self._recorder = recorder
+        self.recorder = recorder
         self.in_hand = InHand()
         self.are_over = False
         """Set from any thread: no attempt starts any more."""
@@ -99,7 +99,7 @@ class Attempts:
             return None
         stream = delivery_stream_bytes(send.campaign, send.recipient)
         attempt = Attempt(send, stream, reservation, transaction)
-        attempt.slot = self._recorder.start(stream, attempt.version, reservation.version, send.server)
+        attempt.slot = self.recorder.start(stream, attempt.version, reservation.version, send.server)
         if send.id_domain is None and skeleton.from_domain != view.servers[send.server].first_domain:
             attempt.id_domain = skeleton.from_domain
         self._submit([facts.started(attempt, self._actor)], partial(self._started, attempt, on_committed))
@@ -121,7 +121,7 @@ class Attempts:
             self._reservations.give_back(attempt.reservation)
             self.in_hand.release(attempt.send.key)
             if not isinstance(error, Unresolved):
-                self._recorder.release(attempt.slot)
+                self.recorder.release(attempt.slot)
         on_committed(error)
 
     def is_open(self, server: int) -> bool:
@@ -144,14 +144,6 @@ class Attempts:
         if self._gate.is_stale(send.person_number, send.read_at):
             return "the recipient was changed meanwhile"
         return ""
-
-    def dot_goes(self, attempt: Attempt) -> None:
-        """The next bytes that the operating system takes may be the message's last."""
-        self._recorder.dot_sent(attempt.slot)
-
-    def dot_stays(self, attempt: Attempt) -> None:
-        """The operating system has not taken them."""
-        self._recorder.dot_kept(attempt.slot)
 
     def not_offered(self, attempt: Attempt, reason: str) -> None:
         """Nothing was written to the server, so it was given nothing."""
@@ -203,7 +195,7 @@ class Attempts:
 
     def _conclude(self, attempt: Attempt, entry: Entry, outcome: Outcome) -> None:
         """The flight record has it first: between there and the log the processor may die."""
-        self._recorder.ended(attempt.slot, entry[2], entry[3], dot_sent=outcome.dot_sent)
+        self.recorder.ended(attempt.slot, entry[2], entry[3], dot_sent=outcome.dot_sent)
         self._record([entry], attempt.send, attempt.slot)
 
     def _break(self, lane: Lane, outcome: Outcome) -> None:
@@ -249,12 +241,12 @@ class Attempts:
     ) -> None:
         if error is None:
             self.in_hand.wrote(send.key, position)
-            self._recorder.release(slot)
+            self.recorder.release(slot)
         elif isinstance(error, Conflict | Fenced):
             # Another processor took this one for dead and wrote for it; what it wrote stands.
             log.warning("outcome of %s:%s not recorded: %s", *send.key, type(error).__name__)
             self.in_hand.release(send.key)
-            self._recorder.release(slot)
+            self.recorder.release(slot)
         else:
             log.warning("outcome of %s:%s not recorded yet: %s", *send.key, str(error).strip())
             self._untold.append((told, send, slot))

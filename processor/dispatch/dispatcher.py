@@ -48,6 +48,7 @@ class Dispatcher:
     def __init__(self, gate: Gate, attempts: Attempts, clock: Clock, hungry: threading.Event) -> None:
         self._gate = gate
         self._attempts = attempts
+        self._recorder = attempts.recorder
         self._hungry = hungry
         self._lanes: dict[int, Lane] = {}
         self._selector = selectors.DefaultSelector()
@@ -348,7 +349,7 @@ class Dispatcher:
         if attempt is not None and attempt.transaction.state is not State.DOT:
             attempt = None
         if attempt is not None:
-            self._attempts.dot_goes(attempt)
+            self._recorder.dot_sent(attempt.slot)
         connection.flush()
         wants_write = connection.wants_write
         if wants_write != line.is_writing:
@@ -356,7 +357,7 @@ class Dispatcher:
             events = selectors.EVENT_READ | (selectors.EVENT_WRITE if wants_write else 0)
             self._selector.modify(connection, events, line)
         if attempt is not None and wants_write and connection.unsent >= len(FINAL_DOT):
-            self._attempts.dot_stays(attempt)
+            self._recorder.dot_kept(attempt.slot)
 
     def _lost(self, line: Line, reason: str) -> None:
         """The connection is gone or given up, maybe in the middle of an attempt."""
