@@ -226,7 +226,7 @@ class Gate:
             CampaignContent(
                 number=number,
                 uuid=str(campaign_stream(number)),
-                name=campaign.name,
+                name=campaign.rendered_name,
                 subject=campaign.subject,
                 text=text,
                 html=html,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,6 +11,7 @@ from uuid import UUID
 from domain.calendar import Hours
 from domain.capacity.capacity import Limits
 from domain.delivery.waiting import CampaignState, Route, Waiting, why_it_waits
+from domain.failing_jobs import FailingJob
 from domain.policy import PolicyChanged, SendingPolicy
 from domain.server.availability import (
     RUNNING,
@@ -85,13 +86,14 @@ class Availability:
 @dataclass(frozen=True, kw_only=True)
 class Capacity:
     """`opens` is when the sending calendar next allows an attempt: `now` when it does, None for never.
-    `sending` is what holds all servers alike."""
+    `sending` is what holds all servers alike; `failing` is what processors do not get done."""
 
     now: datetime
     timezone: str
     opens: datetime | None
     servers: list[Availability]
     sending: SendingState = RUNNING
+    failing: Sequence[FailingJob] = ()
 
     @property
     def queue_paused(self) -> bool:
@@ -110,28 +112,31 @@ def capacity(cursor: Any, now: datetime) -> Capacity:
     policy = policy_of(cursor)
     found = [(one, ServerSettings(**one.settings)) for one in servers.servers(cursor)]
     windows = {one.server: settings.limits.window for one, settings in found if settings.limits.sliding}
-    moment = _Moment(
+    moment = _Shared(
         now=now,
         policy=policy,
         usage=daily_usage.usage_on(cursor, policy.calendar.local_date(now)),
         rolling=rolling_usage.in_window(cursor, windows, now) if windows else {},
     )
+    failing = processors.failing(cursor, processors.database_time(cursor))
     return Capacity(
         now=now,
         timezone=policy.timezone,
         opens=policy.calendar.opens_at(now),
         servers=[_available(cursor, moment, one, settings) for one, settings in found],
-        sending=sending_state(cursor, policy),
+        sending=sending_state(cursor, policy, failing),
+        failing=failing,
     )
 
 
-def sending_state(cursor: Any, policy: SendingPolicy) -> SendingState:
+def sending_state(cursor: Any, policy: SendingPolicy, failing: Sequence[FailingJob] = ()) -> SendingState:
     now = processors.database_time(cursor)
     alive = processors.alive(cursor, now, processors.PATIENCE)
     return SendingState(
         queue_paused=policy.queue_paused,
         has_processor=bool(alive),
         is_clock_trusted=not alive or alive != processors.doubting(cursor, now, processors.PATIENCE),
+        failing_job=next((str(job) for job in failing if job.holds_up_all), None),
     )
 
 
@@ -150,7 +155,7 @@ def policy_of(cursor: Any) -> SendingPolicy:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Moment:
+class _Shared:
     """What is the same for all servers, or is read for all of them at once."""
 
     now: datetime
@@ -166,7 +171,7 @@ class _Moment:
         return self._hours[window]
 
 
-def _available(cursor: Any, moment: _Moment, server: Server, settings: ServerSettings) -> Availability:
+def _available(cursor: Any, moment: _Shared, server: Server, settings: ServerSettings) -> Availability:
     usage = moment.usage.get(server.server)
     limits, in_window = settings.limits, moment.rolling.get(server.server, 0)
     is_full = limits.left_in_window(in_window) == 0

@@ -9,9 +9,13 @@ from domain.campaign.estimate import Estimated
 from domain.delivery.delivery import Status
 from domain.streams import campaign_stream, estimate_stream, trial_stream
 
+# The start of a test e-mail whose end is known says nothing more.
 HISTORY = """
-    SELECT topic, recorded_at, convert_from(state, 'UTF8')::jsonb FROM events
-    WHERE stream_id = ANY (%s::uuid[]) ORDER BY position DESC LIMIT %s
+    SELECT topic, recorded_at, convert_from(state, 'UTF8')::jsonb FROM events e
+    WHERE stream_id = ANY (%s::uuid[]) AND NOT (topic = 'campaign.test_started' AND EXISTS (
+        SELECT FROM events ended WHERE ended.stream_id = e.stream_id AND ended.topic = 'campaign.tried'
+           AND (convert_from(ended.state, 'UTF8')::jsonb->>'started')::integer = e.version))
+    ORDER BY position DESC LIMIT %s
 """
 
 LAST = """
@@ -25,7 +29,7 @@ SPLIT = """
 """
 
 
-class Event(NamedTuple):
+class CampaignEvent(NamedTuple):
     topic: str
     at: datetime
     state: dict[str, Any]
@@ -35,11 +39,11 @@ class Event(NamedTuple):
         return str(self.state.get("by", ""))
 
 
-def history(cursor: Any, campaign: int, limit: int = 100) -> list[Event]:
+def history(cursor: Any, campaign: int, limit: int = 100) -> list[CampaignEvent]:
     """Newest first."""
     streams = [str(campaign_stream(campaign)), str(trial_stream(campaign))]
     cursor.execute(HISTORY, (streams, limit))
-    return [Event(*row) for row in cursor.fetchall()]
+    return [CampaignEvent(*row) for row in cursor.fetchall()]
 
 
 def last_estimate(cursor: Any, campaign: int) -> Estimated | None:

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from domain.delivery.delivery import Status
-from projections.following.batch import Batch, Event
+from projections.following.batch import DecodedEvent, EventBatch
 from projections.following.projection import Projection
 
 TABLE = """
@@ -127,12 +127,12 @@ ORDERS = {"name": "c.name", "status": "c.state", "created_at": "c.created_at", "
 """What a list can be ordered by, besides the numbers."""
 
 
-def fold(cursor: Any, batch: Batch) -> None:
+def fold(cursor: Any, batch: EventBatch) -> None:
     for event in batch.events(cursor, TOPICS):
         _apply(cursor, event)
 
 
-def _apply(cursor: Any, event: Event) -> None:
+def _apply(cursor: Any, event: DecodedEvent) -> None:
     about = {"campaign": event.campaign, "at": event.at, "by": event.state["by"], "topic": event.topic}
     if event.topic == "campaign.created":
         about["transactional"] = event.state.get("transactional", False)

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from domain.delivery.delivery import Status
-from projections.following.batch import Batch
+from projections.following.batch import EventBatch
 from projections.following.projection import Projection
 from projections.refusals import OUTCOMES, TOPICS
 
@@ -40,7 +40,7 @@ COUNT = r"""
 """
 
 
-class Reply(NamedTuple):
+class GroupedReply(NamedTuple):
     """`outcome` is the state that the reply led to: queued to be tried again. `about` is whom the reply
     speaks of, empty when that is not known."""
 
@@ -51,7 +51,7 @@ class Reply(NamedTuple):
     last_at: datetime
 
 
-def fold(cursor: Any, batch: Batch) -> None:
+def fold(cursor: Any, batch: EventBatch) -> None:
     if batch.has(TOPICS):
         cursor.execute(COUNT, (OUTCOMES,))
 
@@ -61,11 +61,11 @@ PROJECTION = Projection(
 )
 
 
-def replies(cursor: Any, campaign: int, limit: int = 20) -> list[Reply]:
+def replies(cursor: Any, campaign: int, limit: int = 20) -> list[GroupedReply]:
     """The most frequent first."""
     cursor.execute(
         "SELECT outcome, about, wording, n, last_at FROM campaign_refusals WHERE campaign = %s"
         " ORDER BY n DESC, last_at DESC LIMIT %s",
         (campaign, limit),
     )
-    return [Reply(Status.of(outcome), *row) for outcome, *row in cursor.fetchall()]
+    return [GroupedReply(Status.of(outcome), *row) for outcome, *row in cursor.fetchall()]

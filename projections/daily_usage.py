@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Any, NamedTuple
 
-from projections.following.batch import NUMBERS, Batch
+from projections.following.batch import NUMBERS, EventBatch
 from projections.following.projection import Projection
 
 TABLE = """
@@ -99,7 +99,7 @@ TOPICS = frozenset(
 )
 
 
-def fold(cursor: Any, _batch: Batch) -> None:
+def fold(cursor: Any, _batch: EventBatch) -> None:
     cursor.execute(COUNT, NUMBERS)
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from domain.delivery.delivery import Status
-from projections.following.batch import Batch
+from projections.following.batch import EventBatch
 from projections.following.projection import Projection
 
 OUTCOMES = [Status.QUEUED.number, Status.FAILED.number, Status.UNKNOWN.number]
@@ -68,7 +68,7 @@ class CountedRefusal(NamedTuple):
     servers: list[str]
 
 
-def fold(cursor: Any, batch: Batch) -> None:
+def fold(cursor: Any, batch: EventBatch) -> None:
     if batch.has(TOPICS):
         cursor.execute(COUNT, (OUTCOMES,))
 

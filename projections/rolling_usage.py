@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from projections.following.batch import NUMBERS, Batch
+from projections.following.batch import NUMBERS, EventBatch
 from projections.following.projection import Projection
 
 # A reservation is named by the version of its Reserved in the server's capacity stream.
@@ -95,7 +95,7 @@ LEFT_OPEN = """
 """
 
 
-def fold(cursor: Any, batch: Batch) -> None:
+def fold(cursor: Any, batch: EventBatch) -> None:
     if "capacity.reserved" in batch.topics:
         cursor.execute(RESERVE)
     if "delivery.attempt_started" in batch.topics:

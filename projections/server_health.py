@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from projections.following.batch import NUMBERS, Batch
+from projections.following.batch import NUMBERS, EventBatch
 from projections.following.projection import Projection
 
 HEALTH = """
@@ -116,7 +116,7 @@ TOPICS = frozenset(
 )
 
 
-def fold(cursor: Any, _batch: Batch) -> None:
+def fold(cursor: Any, _batch: EventBatch) -> None:
     cursor.execute(COUNT, NUMBERS)
     cursor.execute(JUDGE, NUMBERS)
 

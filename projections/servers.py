@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from domain.server.availability import Suspension
-from projections.following.batch import Batch, Event
+from projections.following.batch import DecodedEvent, EventBatch
 from projections.following.projection import Projection
 
 TABLE = """
@@ -68,12 +68,12 @@ SERVERS = """
 """
 
 
-def fold(cursor: Any, batch: Batch) -> None:
+def fold(cursor: Any, batch: EventBatch) -> None:
     for event in batch.events(cursor, TOPICS):
         _apply(cursor, event)
 
 
-def _apply(cursor: Any, event: Event) -> None:
+def _apply(cursor: Any, event: DecodedEvent) -> None:
     state = event.state
     about = {"server": event.number, "at": event.at, "by": state["by"]}
     if event.topic == "server.added":

@@ -4,6 +4,7 @@ folder that has to be searched, and no circle of files that import one another."
 from __future__ import annotations
 
 import ast
+import sys
 from collections import defaultdict
 from collections.abc import Iterator
 from functools import cache
@@ -14,6 +15,10 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 ROOMS = ("domain", "mail", "storage", "projections", "application", "processor", "web", "postledger")
+
+OUTSIDE = frozenset({"asyncio", "http", "os", "pathlib", "sched", "smtplib", "socket", "sqlite3", "ssl",
+                     "subprocess", "tempfile", "threading"})  # fmt: skip
+"""Parts of the language that lead out of a process."""
 
 MOST_MODULES = 15
 LONGEST_FILE = 300
@@ -62,6 +67,18 @@ def test_no_files_import_one_another_in_a_circle() -> None:
         list(TopologicalSorter(graph).static_order())
     except CycleError as error:
         pytest.fail(" imports ".join(reversed(error.args[1])))
+
+
+def test_the_domain_stands_on_the_language_and_one_library_alone() -> None:
+    allowed = {*sys.stdlib_module_names, "domain", "eventsourcing"} - OUTSIDE
+    asked = {
+        f"{path} imports {name}"
+        for path, tree in production().items()
+        if path.parts[0] == "domain"
+        for name in imports(tree)
+        if name.split(".")[0] not in allowed
+    }
+    assert asked == set()
 
 
 def length(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:

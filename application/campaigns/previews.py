@@ -37,7 +37,7 @@ class CampaignMessages:
             texts = content.texts_of(cursor, bodies) if bodies else {}
         return Draft(
             number=number,
-            name=aggregate.name,
+            name=aggregate.rendered_name,
             subject=aggregate.subject,
             text=texts.get(aggregate.text or ""),
             html=texts.get(aggregate.html or ""),

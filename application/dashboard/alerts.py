@@ -43,6 +43,9 @@ def alerts(model: DashboardModel) -> list[Alert]:
 def of_the_queue(model: DashboardModel) -> Iterator[Alert]:
     if model.counts.get(Status.QUEUED, 0) and not model.processors:
         yield Alert(tone="bad", text="No processor runs, so nothing is sent", path="/queue?status=queued")
+    for job in model.capacity.failing:
+        text = f"A processor fails: {job}. Its log says more"
+        yield Alert(tone="bad", text=text, path="/queue?status=queued")
     if model.capacity.queue_paused:
         yield Alert(tone="warn", text="The whole queue is paused", path="/queue")
     if unknown := model.counts.get(Status.UNKNOWN, 0):

@@ -23,7 +23,7 @@ class DayRow:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ServerRow:
+class ServerDays:
     number: int
     name: str
     counts: Sequence[int]
@@ -50,7 +50,7 @@ class ForecastView:
     finish_title: str
     days_it_takes: int | None
     days: list[DayRow]
-    servers: list[ServerRow]
+    servers: list[ServerDays]
     columns: list[DayRow]
     others: int
     left: int
@@ -136,9 +136,9 @@ def _day(day: Day, today: date, is_last: bool) -> DayRow:
     )
 
 
-def _servers(situation: Situation, days: Sequence[Day]) -> list[ServerRow]:
+def _servers(situation: Situation, days: Sequence[Day]) -> list[ServerDays]:
     rows = [
-        ServerRow(
+        ServerDays(
             number=sender.server,
             name=situation.names.get(sender.server, ""),
             counts=[day.servers.get(sender.server, 0) for day in days[:MOST_DAYS]],

@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from application.installation import Installation
+from application.queue.waits import WaitHistory, Waits
 from domain.clock import instant
 from domain.delivery.delivery import Status
 from domain.delivery.waiting import CampaignState, Waiting
@@ -18,7 +19,7 @@ from projections import availability, campaign_progress
 from projections.availability import Capacity
 from projections.campaign_progress import Progress
 from projections.queue import deliveries as in_order
-from projections.queue.items import QUEUED, Item, Wanted, item, items, people_like
+from projections.queue.items import QUEUED, Item, WantedItems, item, items, people_like
 from storage.log import feed
 from storage.log.feed import Recorded
 from storage.people import directory
@@ -75,13 +76,13 @@ class Deliveries:
     def __init__(self, installation: Installation) -> None:
         self._installation = installation
 
-    def page(self, wanted: Wanted, offset: int, limit: int) -> tuple[list[DescribedDelivery], int]:
+    def page(self, wanted: WantedItems, offset: int, limit: int) -> tuple[list[DescribedDelivery], int]:
         """Newest campaign first, and how many there are in all."""
         with self._installation.reading() as cursor:
             found, total = items(cursor, wanted, offset, limit)
             return described(cursor, found, self._installation.clock.now()), total
 
-    def after(self, wanted: Wanted, place: tuple[int, int], limit: int) -> list[DescribedDelivery]:
+    def after(self, wanted: WantedItems, place: tuple[int, int], limit: int) -> list[DescribedDelivery]:
         """In an order that never changes: those after (campaign, recipient)."""
         with self._installation.reading() as cursor:
             found = in_order.deliveries(cursor, wanted, place, limit)
@@ -97,6 +98,12 @@ class Deliveries:
                 raise Missing("There is no such e-mail in the queue.")
             return described(cursor, [found], self._installation.clock.now())[0]
 
+    def waits(self, one: DescribedDelivery, history: Sequence[Recorded]) -> WaitHistory:
+        """`history` is its own, from the first event on."""
+        with self._installation.reading() as cursor:
+            reader = Waits(self._installation, cursor)
+            return reader.of(one.item.campaign, one.item.queued_at, history)
+
     def history(self, one: DescribedDelivery, most: int) -> list[Recorded]:
         """The first events of its own stream; that it was queued is in its campaign's audience."""
         with self._installation.reading() as cursor:
@@ -109,10 +116,10 @@ def wanted(
     statuses: Sequence[str],
     server: UUID | None,
     subscriber: str | None,
-) -> Wanted:
+) -> WantedItems:
     """Those to which everything that is given applies. `server` is the last one tried; `subscriber` a UUID, a
     number, an address or a part of addresses."""
-    return Wanted(
+    return WantedItems(
         campaign=campaign,
         statuses=[Status(status).number for status in sorted(set(statuses))],
         server=None if server is None else server_of(server),

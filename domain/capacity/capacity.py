@@ -101,7 +101,7 @@ class Limits:
 
 
 @dataclass(slots=True)
-class _Open:
+class _OpenReservation:
     """A reservation that attempts may still name, or that nobody has returned."""
 
     n: int
@@ -126,7 +126,7 @@ class Capacity:
     def __init__(self, window: float) -> None:
         self.version = 0
         self._window = window
-        self._open: dict[int, _Open] = {}
+        self._open: dict[int, _OpenReservation] = {}
         self._closed: list[tuple[float, int]] = []
         self._used: dict[str, int] = {}
         self._furthest = 0.0
@@ -137,7 +137,7 @@ class Capacity:
             raise ValueError(f"capacity is at version {self.version}, the event is version {version}")
         self.version = version
         if isinstance(event, Reserved):
-            self._open[version] = _Open(event.n, event.day, event.until)
+            self._open[version] = _OpenReservation(event.n, event.day, event.until)
             self._furthest = max(self._furthest, event.until)
             self._used[event.day] = self._used.get(event.day, 0) + event.n
         elif isinstance(event, Returned):

@@ -14,7 +14,7 @@ from datetime import UTC, date, datetime
 from itertools import pairwise
 
 from domain.campaign.priority import Priority
-from domain.forecast.interval import Stretch, by_turns, split
+from domain.forecast.interval import OpenInterval, by_turns, split
 from domain.forecast.sender import ForecastServer, Sender, forecast_servers, open_for_the_day
 from domain.forecast.throughput import Bound
 from domain.policy import SendingPolicy
@@ -88,7 +88,7 @@ def forecast(
 
 
 @dataclass(slots=True)
-class _Waiting:
+class _QueuedDemand:
     demand: Demand
     left: int
     starts: float
@@ -108,7 +108,7 @@ class _Course:
         self._now = now
         self._servers = forecast_servers(senders, policy)
         self._waiting = [
-            _Waiting(
+            _QueuedDemand(
                 one,
                 one.count,
                 max(now, one.starts or now).timestamp(),
@@ -180,7 +180,7 @@ class _Course:
         return day.capacity
 
     def _run_stretch(self, day: Day, servers: list[ForecastServer], start: float, end: float) -> None:
-        stretch = Stretch({server.sender.server: server.flow for server in servers}, start, end)
+        stretch = OpenInterval({server.sender.server: server.flow for server in servers}, start, end)
         day.capacity += sum(room.units for room in stretch.rooms.values())
         active = [one for one in self._waiting if one.left and one.starts <= start]
         if not active:
@@ -195,7 +195,7 @@ class _Course:
             for room in stretch.rooms.values():
                 self._bounds[room.bound] += room.units
 
-    def _serve(self, day: Day, stretch: Stretch, peers: list[_Waiting]) -> None:
+    def _serve(self, day: Day, stretch: OpenInterval, peers: list[_QueuedDemand]) -> None:
         """Campaigns of one priority take turns. Only where some are bound to a server and others are not
         does it matter who comes when: then they go step by step, a 48th of the turns at a time."""
         automatic = [one for one in peers if one.demand.server is None]
@@ -208,7 +208,7 @@ class _Course:
             if not placed or turns == most:
                 break
 
-    def _serve_direct(self, day: Day, stretch: Stretch, direct: list[_Waiting], turns: int) -> int:
+    def _serve_direct(self, day: Day, stretch: OpenInterval, direct: list[_QueuedDemand], turns: int) -> int:
         placed = 0
         for server in sorted({one.demand.server for one in direct if one.demand.server is not None}):
             room = stretch.room_left(server)
@@ -220,7 +220,7 @@ class _Course:
         return placed
 
     def _serve_automatic(
-        self, day: Day, stretch: Stretch, automatic: list[_Waiting], turns: int, is_all: bool
+        self, day: Day, stretch: OpenInterval, automatic: list[_QueuedDemand], turns: int, is_all: bool
     ) -> int:
         those = [one for one in automatic if one.left]
         wanted = [min(one.left, turns) for one in those]
@@ -247,7 +247,11 @@ class _Course:
         return total
 
     def _place_others(
-        self, day: Day, stretch: Stretch, others: Sequence[tuple[_Waiting, int]], part: Mapping[int, int]
+        self,
+        day: Day,
+        stretch: OpenInterval,
+        others: Sequence[tuple[_QueuedDemand, int]],
+        part: Mapping[int, int],
     ) -> None:
         """Which of them goes through which server nobody wants to know."""
         for one, units in others:
@@ -258,7 +262,12 @@ class _Course:
             stretch.taken[server] += n
 
     def _place(
-        self, day: Day, stretch: Stretch, one: _Waiting, part: dict[int, int], at: float | None = None
+        self,
+        day: Day,
+        stretch: OpenInterval,
+        one: _QueuedDemand,
+        part: dict[int, int],
+        at: float | None = None,
     ) -> None:
         units = sum(part.values())
         if not units:

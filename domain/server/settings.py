@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from domain import fields
 from domain.addresses.host_name import is_host
-from domain.addresses.mailbox import Mailbox, parse_mailbox
+from domain.addresses.mailbox import parse_mailbox
 from domain.calendar import parse_windows
 from domain.capacity.capacity import LONGEST_WINDOW, Limits
 
@@ -76,11 +76,6 @@ class ServerSettings:
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
-
-    @property
-    def mailbox(self) -> Mailbox:
-        """Raises Refused for a From address that an earlier release took and this one does not."""
-        return parse_mailbox(self.from_email, "from_email")
 
     @property
     def limits(self) -> Limits:

@@ -15,7 +15,7 @@ from typing import Any
 
 from mail.smtp.dialogue import Dialogue
 from mail.smtp.envelope import Extensions
-from mail.smtp.session import Session, tls_context
+from mail.smtp.session import SmtpSession, tls_context
 from mail.smtp.settings import SmtpSettings
 from mail.smtp.transaction import DATA_BLOCK_SECONDS, Outcome, Transaction
 
@@ -48,7 +48,7 @@ def connect(
     settings = SmtpSettings.of(settings)
     if exposes_password(settings):
         _warn_of_exposure(settings.host, settings.port)
-    session = Session(
+    session = SmtpSession(
         settings,
         password,
         timeout=timeout,

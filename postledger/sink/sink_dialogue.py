@@ -17,7 +17,7 @@ from postledger.sink.sink_checks import (
     signed_in,
 )
 from postledger.sink.sink_keeper import Keeper, Received
-from postledger.sink.sink_rules import Rule, Step
+from postledger.sink.sink_rules import SinkRule, Step
 
 LONGEST_LINE = 4_096
 END_OF_DATA = b"\r\n.\r\n"
@@ -274,7 +274,7 @@ class SinkDialogue(asyncio.Protocol):
         rules = self._keeper.occasions
         return self._answer_by(rules.rule_at(step, recipients) if rules.rules else None, usual)
 
-    def _answer_by(self, rule: Rule | None, usual: str) -> bool:
+    def _answer_by(self, rule: SinkRule | None, usual: str) -> bool:
         if rule is None:
             self._say(usual)
             return usual[0] == "2"

@@ -12,7 +12,7 @@ Step = Literal["greeting", "ehlo", "starttls", "auth", "mail", "rcpt", "data", "
 
 
 @dataclass(frozen=True)
-class Rule:
+class SinkRule:
     """What happens at `step` in place of the usual: wait `delay` seconds, then answer `reply`, or hang up
     without an answer when `drop`. With neither, the usual answer. With `closes_in` nothing more is read after
     the answer, and the connection is closed so many seconds later.
@@ -50,7 +50,7 @@ class Behaviour:
     latency: float = 0.0
     most_connections: int | None = None
     most_messages: int | None = None
-    rules: tuple[Rule, ...] = ()
+    rules: tuple[SinkRule, ...] = ()
 
     def __post_init__(self) -> None:
         if self.tls != "none" and self.context is None:
@@ -78,14 +78,14 @@ class Behaviour:
 class Occasions:
     """Counts how often each rule has been used."""
 
-    rules: tuple[Rule, ...]
+    rules: tuple[SinkRule, ...]
     _used: dict[int, int] = field(default_factory=dict)
 
     def times_used(self, number: int = 0) -> int:
         """How often the rule of that place has applied."""
         return self._used.get(number, 0)
 
-    def rule_at(self, step: Step, recipients: Iterable[str] = ()) -> Rule | None:
+    def rule_at(self, step: Step, recipients: Iterable[str] = ()) -> SinkRule | None:
         """The first rule that applies now, which counts as used."""
         for number, rule in enumerate(self.rules):
             used = self.times_used(number)

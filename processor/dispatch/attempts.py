@@ -29,7 +29,7 @@ from processor.recovery.flight_recorder import NO_SLOT, FlightRecorder
 from processor.send_permissions import Gate
 from storage.log.committer import Committer, Conflict, Fenced, Unresolved
 from storage.log.entries import Entry
-from storage.log.submission import Answer
+from storage.log.submission import Settled
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +55,7 @@ class Attempts:
         self.are_over = False
         """Set from any thread: no attempt starts any more."""
         self._outbox: list[tuple[list[Entry], Heard]] = []
-        self._answers: deque[Answer] = deque()
+        self._answers: deque[Settled] = deque()
         self._untold: deque[tuple[list[Entry], Send, int]] = deque()
         self._unanswered = 0
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 import logging
 import selectors
 import threading
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 
 from domain.clock import Clock
@@ -27,12 +28,17 @@ from processor.dispatch.inbox import Inbox
 from processor.dispatch.openers import Openers
 from processor.planner.send import Room, Send
 from processor.send_permissions import Gate
-from storage.postgres.outage import OUTAGE
 
 log = logging.getLogger(__name__)
 
 FACTS_AT_ONCE = 32
 """So many go to the committer before the loop has gone round, that it need not wait while much is done."""
+
+CUT_OFF_SECONDS = 10.0
+"""What it may take to record attempts that were cut off."""
+
+LOOK_SECONDS = 0.5
+"""How often to look, while stopping, whether there is a database still."""
 
 SOON_SECONDS = 1.0
 """A connection that a server closes after it has been idle for longer was not needed any more."""
@@ -61,7 +67,7 @@ class Dispatcher:
         self._freed: dict[Lane, None] = {}
         self._held: list[Line] = []
         self._holds = False
-        self._is_stopping = False
+        self._is_stopping = self._is_abandoned = False
         self._thread = threading.Thread(target=self._run, name="dispatch", daemon=True)
         self.crashed: BaseException | None = None
 
@@ -72,15 +78,20 @@ class Dispatcher:
         """False before the start, after the stop, and when a defect has shown."""
         return self._thread.is_alive() and self.crashed is None
 
-    def stop(self, patience: float) -> bool:
+    def stop(self, patience: float, has_database: Callable[[], bool]) -> bool:
         """No new attempt; waits for those in flight. After `patience` seconds what is left is cut off
-        and recorded for what it is. True when all ended by themselves."""
+        and recorded for what it is, or at once when there is no database any more that it could be recorded
+        in. True when all ended by themselves."""
         self._call(self._stop)
-        self._thread.join(patience)
+        until, has_future = time.monotonic() + patience, True
+        while self._thread.is_alive() and has_future and time.monotonic() < until:
+            self._thread.join(LOOK_SECONDS)
+            has_future = has_database()
         ended = not self._thread.is_alive()
         if not ended:
             self._call(self._cut_off)
-            self._thread.join(10)
+            self._thread.join(CUT_OFF_SECONDS if has_future else LOOK_SECONDS)
+            self._call(self._abandon)
         self._openers.close()
         return ended
 
@@ -120,7 +131,7 @@ class Dispatcher:
     def _run(self) -> None:
         try:
             next_tick = self._now() + 1
-            while not (self._is_stopping and self._is_drained()):
+            while not (self._is_stopping and (self._is_abandoned or self._is_drained())):
                 self._turn(max(0.0, min(1.0, next_tick - self._now())))
                 if self._holds:
                     self._go_on()
@@ -162,6 +173,10 @@ class Dispatcher:
             self._release(lane)
             for line in list(lane.idle):
                 self._drop(line)
+
+    def _abandon(self) -> None:
+        """What is not recorded by now is left to those who recover it."""
+        self._is_abandoned = True
 
     def _cut_off(self) -> None:
         for lane in self._lanes.values():
@@ -243,10 +258,8 @@ class Dispatcher:
         if self._is_stopping:
             return
         if not isinstance(error, TransportError):
-            # The database was away, say: nothing is known of the server, whose sends are planned anew.
+            # The database was away: nothing is known of the server, whose sends are planned anew.
             self._release(lane)
-            if not isinstance(error, OUTAGE):
-                self.crashed = error
         elif lane.lines:
             lane.cap(self._now())
         elif not lane.opening:
@@ -267,7 +280,9 @@ class Dispatcher:
             return
         if error is None:
             is_there = line.is_open and self._is_there(line)
-            obstacle = self._attempts.obstacle(attempt) if is_there else line.connection.closed_because
+            obstacle = self._attempts.obstacle(attempt)
+            if not obstacle and not is_there:
+                obstacle = line.connection.closed_because
             if not obstacle:
                 self._offer(line, attempt)
                 return
@@ -402,7 +417,7 @@ class Dispatcher:
                     self._lost(line, "the server did not answer in time")
                 elif line.attempt is None and now - line.idle_since > lane.idle_timeout:
                     self._drop(line)
-            if lane.falls_behind() and not self._holds:
+            if lane.falls_behind() and lane.waits_for_server():
                 lane.slow_down()
                 self._release(lane)
                 self._hungry.set()

@@ -73,7 +73,7 @@ CUT = """
 """
 
 
-class Event(NamedTuple):
+class DecodedEvent(NamedTuple):
     """An event of an aggregate, decoded. `number` is a server's; `campaign` is 0 where none is meant."""
 
     position: int
@@ -86,7 +86,7 @@ class Event(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Batch:
+class EventBatch:
     """The events in the positions (after, upto], in the table `batch` of this transaction."""
 
     after: int
@@ -96,7 +96,7 @@ class Batch:
     def has(self, topics: Iterable[str]) -> bool:
         return not self.topics.isdisjoint(topics)
 
-    def events(self, cursor: Any, topics: Iterable[str]) -> Iterator[Event]:
+    def events(self, cursor: Any, topics: Iterable[str]) -> Iterator[DecodedEvent]:
         """Those few that are applied one by one, in the order of the log."""
         wanted = sorted(self.topics.intersection(topics))
         if wanted:
@@ -105,10 +105,10 @@ class Batch:
                 " WHERE topic = ANY (%s) ORDER BY position",
                 (wanted,),
             )
-            yield from map(Event._make, cursor.fetchall())
+            yield from map(DecodedEvent._make, cursor.fetchall())
 
 
-def decode(cursor: Any, topics: Iterable[str], after: int, upto: int, largest_audience: int) -> Batch:
+def decode(cursor: Any, topics: Iterable[str], after: int, upto: int, largest_audience: int) -> EventBatch:
     """Fills the table `batch` with the events in (after, upto], or up to the first RecipientsQueued
     that makes it more than `largest_audience` recipients."""
     cursor.execute(TABLE)
@@ -129,7 +129,7 @@ def decode(cursor: Any, topics: Iterable[str], after: int, upto: int, largest_au
         upto = _cut(cursor, largest_audience) or upto
         cursor.execute("SELECT DISTINCT topic FROM batch")
         counts = {topic: 1 for (topic,) in cursor.fetchall()}
-    return Batch(after, upto, frozenset(counts))
+    return EventBatch(after, upto, frozenset(counts))
 
 
 def _number_after(topic: str) -> int | None:

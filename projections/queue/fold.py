@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from domain.delivery.delivery import STATUS_AFTER, UNTOUCHED, Status
-from projections.following.batch import NUMBERS, Batch, Event
+from projections.following.batch import NUMBERS, DecodedEvent, EventBatch
 from projections.following.projection import Projection
 
 QUEUED = Status.QUEUED.number
@@ -220,7 +220,7 @@ GROWTH = f"""
 """  # noqa: S608 - the names of all states
 
 
-def fold(cursor: Any, batch: Batch) -> None:
+def fold(cursor: Any, batch: EventBatch) -> None:
     changed = [_apply(cursor, event) for event in batch.events(cursor, CAMPAIGN)]
     is_queued = batch.has((AUDIENCE,))
     cursor.execute(SCRATCH)
@@ -236,7 +236,7 @@ def fold(cursor: Any, batch: Batch) -> None:
         _analyse_when_grown(cursor)
 
 
-def _apply(cursor: Any, event: Event) -> int:
+def _apply(cursor: Any, event: DecodedEvent) -> int:
     campaign, state = event.campaign, event.state
     if event.topic == "campaign.created":
         is_transactional = state.get("transactional", False)

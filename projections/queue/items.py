@@ -126,7 +126,7 @@ class Item(NamedTuple):
     person: int | None = None
 
 
-class Wanted(NamedTuple):
+class WantedItems(NamedTuple):
     """Filters; None and an empty `statuses` filter nothing. `in_cancelled` False leaves out cancelled
     campaigns; `due_after` is for what waits and is due only later; `address` adds, to those of `recipients`,
     messages to that address which nobody in the directory has."""
@@ -149,7 +149,7 @@ class _Cell(NamedTuple):
     n: int
 
 
-def items(cursor: Any, wanted: Wanted, offset: int, limit: int) -> tuple[list[Item], int]:
+def items(cursor: Any, wanted: WantedItems, offset: int, limit: int) -> tuple[list[Item], int]:
     """The page, and how many there are in all."""
     if wanted.recipients is not None:
         return _of_people(cursor, wanted, offset, limit)
@@ -181,7 +181,7 @@ def people_like(cursor: Any, part: str) -> list[int]:
     return [number for (number,) in cursor.fetchall()]
 
 
-def _cells(cursor: Any, wanted: Wanted) -> list[_Cell]:
+def _cells(cursor: Any, wanted: WantedItems) -> list[_Cell]:
     """In the order of the list. What waits is one cell per campaign, since its index has no server."""
     cursor.execute(CELLS, wanted._asdict())
     cells: list[_Cell] = []
@@ -212,7 +212,7 @@ def _of_cell(cursor: Any, cell: _Cell, offset: int, limit: int) -> list[Item]:
     return [Item(*row) for row in cursor.fetchall()]
 
 
-def _of_retries(cursor: Any, wanted: Wanted, offset: int, limit: int) -> tuple[list[Item], int]:
+def _of_retries(cursor: Any, wanted: WantedItems, offset: int, limit: int) -> tuple[list[Item], int]:
     about = {**NUMBERS, **wanted._asdict(), "offset": offset, "limit": limit}
     cursor.execute(HOW_MANY_RETRIES, about)
     total = int(cursor.fetchone()[0])
@@ -220,7 +220,7 @@ def _of_retries(cursor: Any, wanted: Wanted, offset: int, limit: int) -> tuple[l
     return [Item(*row) for row in cursor.fetchall()], total
 
 
-def _of_people(cursor: Any, wanted: Wanted, offset: int, limit: int) -> tuple[list[Item], int]:
+def _of_people(cursor: Any, wanted: WantedItems, offset: int, limit: int) -> tuple[list[Item], int]:
     about = {
         **NUMBERS,
         **wanted._asdict(),

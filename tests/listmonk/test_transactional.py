@@ -16,7 +16,7 @@ from flask import Flask
 from application.campaigns.previews import parsed
 from domain.delivery.unsubscribe_token import token
 from postledger.sink.sink import Sink
-from postledger.sink.sink_rules import Rule
+from postledger.sink.sink_rules import SinkRule
 from projections import campaign_progress
 from projections.following.check import check
 from projections.queue import queue
@@ -198,7 +198,7 @@ def test_addresses_that_nobody_has_are_not_mailed_once_blocklisted_though_their_
 ) -> None:
     emails = [f"n{number}@example.com" for number in range(8)]
     body = {"subscriber_emails": emails, "template_id": order, "subscriber_mode": "external"}
-    with Sink(rules=(Rule("dot", delay=2.0, times=4),)) as slow:
+    with Sink(rules=(SinkRule("dot", delay=2.0, times=4),)) as slow:
         world.add_server("alpha", slow, max_conns=1)
         listmonk.post("/api/tx", body)
         with world.sending():

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from processor.failures import Failures
 from processor.schedule import Schedule
 
 LONG = 3600.0
@@ -16,7 +17,7 @@ PATIENCE = 20.0
 
 @pytest.fixture
 def schedule() -> Iterator[Schedule]:
-    made = Schedule()
+    made = Schedule(Failures())
     made.start()
     yield made
     made.stop()
@@ -57,7 +58,7 @@ def test_a_call_that_comes_while_the_job_runs_is_not_lost(schedule: Schedule) ->
 
 
 def test_stopping_waits_for_what_runs_even_when_that_asks_for_its_next_run() -> None:
-    schedule = Schedule()
+    schedule = Schedule(Failures())
     running, may_end = threading.Event(), threading.Event()
     ended: list[bool] = []
 

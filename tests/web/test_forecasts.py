@@ -9,6 +9,7 @@ import pytest
 from application.forecasts import audiences as sizes
 from application.forecasts.audiences import Audiences
 from application.forecasts.situations import situation
+from domain.errors import Missing
 from domain.forecast.bottleneck import Situation
 from tests.web.world import NOON, World
 
@@ -92,7 +93,7 @@ def test_people_are_counted_again_once_the_number_is_old(world: World) -> None:
 
 
 def test_there_is_no_forecast_for_what_there_is_not(world: World) -> None:
-    with pytest.raises(LookupError):
+    with pytest.raises(Missing):
         read(world, 7)
 
 

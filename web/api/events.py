@@ -15,7 +15,7 @@ from pydantic import AfterValidator, Field
 
 from domain.topics import EVENT_CLASSES
 from storage.log import feed
-from storage.log.feed import Page
+from storage.log.feed import FeedPage
 from storage.postgres.pool import Pool
 from web.api.cloud_events import CloudEvent, cloud_event, source
 from web.http.access import lasting
@@ -79,7 +79,7 @@ class Feed(Query):
             for known in {topic, *(one for one in TOPICS if one.startswith(f"{topic}."))}
         ]
 
-    def read(self, pool: Pool, after: int, limit: int) -> Page:
+    def read(self, pool: Pool, after: int, limit: int) -> FeedPage:
         with pool.transaction() as cursor:
             return feed.read(cursor, after, limit, topics=self.topics(), streams=self.streams())
 
@@ -141,7 +141,7 @@ def events(query: Feed) -> dict[str, Any] | Response:
     return {"events": found, "next": page.next, "head": page.head}
 
 
-def waited_for(query: Feed) -> Page:
+def waited_for(query: Feed) -> FeedPage:
     """Reads on over stretches in which there is nothing, until the time is up; without a place to wait in
     the answer comes at once."""
     pool, until = services().pool, monotonic() + query.wait

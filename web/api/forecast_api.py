@@ -73,7 +73,7 @@ class DayAnswer(Answer):
     servers: list[ServerShare]
 
 
-class Bottleneck(Answer):
+class BottleneckAnswer(Answer):
     code: Literal["none", "speed", "window", "daily", "rolling", "horizon", "calendar", "no_server"]
     text: str
 
@@ -97,7 +97,7 @@ class ForecastAnswer(Answer):
     days: list[DayAnswer]
     left: int
     others: int
-    bottleneck: Bottleneck
+    bottleneck: BottleneckAnswer
     changes: list[ChangeAnswer]
     is_speed_assumed: bool
 

@@ -10,7 +10,7 @@ from pydantic.alias_generators import to_camel
 
 from application.queue.deliveries import wanted
 from domain.server.availability import Reason
-from projections.queue.items import Wanted
+from projections.queue.items import WantedItems
 from web.http.errors import Refusal
 from web.http.shapes import Answer, Body, Line, Told, Whole
 from web.shapes.deliveries import StatusName
@@ -29,7 +29,7 @@ class Matching(Body):
     all: bool = False
     reason: Annotated[str, Line(500)] = "asked for"
 
-    def wanted(self, cursor: Any) -> Wanted:
+    def wanted(self, cursor: Any) -> WantedItems:
         filters = (self.campaign_id, self.status, self.smtp_server_uuid, self.subscriber)
         if self.all == any(filters):
             message = "all: true is needed to mean all, and to be left out with anything else."

@@ -80,7 +80,7 @@ class ServerChanges(ServerFields):
     from_email: Annotated[str, Line(320, 3)] = ""
 
 
-class Suspension(Body):
+class NewSuspension(Body):
     reason: Annotated[str, Line(500, 1)]
     until: Annotated[Instant | None, Field(description="Null: until somebody resumes it.")] = None
 
@@ -183,9 +183,9 @@ def disable(number: int) -> Versioned:
 
 @endpoint(
     blueprint, "PUT", "/api/servers/<int:number>/suspend",
-    needs="configure", body=Suspension, answer=ServerAnswer, errors=(404,), versioned=True,
+    needs="configure", body=NewSuspension, answer=ServerAnswer, errors=(404,), versioned=True,
 )  # fmt: skip
-def suspend(number: int, body: Suspension) -> Versioned:
+def suspend(number: int, body: NewSuspension) -> Versioned:
     """Rest the server for a time"""
     Servers(services()).suspend(there(number), body.reason, body.until, by=actor())
     return shown(number)

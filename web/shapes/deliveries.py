@@ -9,7 +9,7 @@ from pydantic import Field
 
 from application.queue.deliveries import wanted
 from domain.delivery.delivery import Status
-from projections.queue.items import Wanted
+from projections.queue.items import WantedItems
 from web.http.shapes import Answer, Digits, Line, Query
 
 StatusName = Status
@@ -36,5 +36,5 @@ class DeliveryFilter(Query):
             " characters their beginning."),
     ] | None = None  # fmt: skip
 
-    def wanted(self, cursor: Any) -> Wanted:
+    def wanted(self, cursor: Any) -> WantedItems:
         return wanted(cursor, self.campaign_id, self.status, self.smtp_server_uuid, self.subscriber)

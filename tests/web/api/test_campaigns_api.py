@@ -17,6 +17,7 @@ def put_status(client: FlaskClient, campaign: int, status: str, **others: Any) -
 
 
 def test_a_campaign_goes_through_its_life(client: FlaskClient, world: World) -> None:
+    world.people(1)
     campaign = world.campaign()
     later = "2026-03-05T08:00:00+01:00"
     for status, others, becomes in [
@@ -35,6 +36,7 @@ def test_a_campaign_goes_through_its_life(client: FlaskClient, world: World) -> 
 
 
 def test_a_scheduled_campaign_tells_its_time_in_utc(client: FlaskClient, world: World) -> None:
+    world.people(1)
     _, answer = put_status(client, world.campaign(), "scheduled", send_at="2026-03-05T08:00:00+01:00")
     assert answer["data"]["send_at"] == "2026-03-05T07:00:00.000Z"
 
@@ -51,6 +53,7 @@ def test_what_the_state_does_not_allow_is_a_conflict(client: FlaskClient, world:
 
 
 def test_a_conflict_tells_the_version_that_the_next_try_may_name(client: FlaskClient, world: World) -> None:
+    world.people(1)
     campaign = world.campaign()
     put_status(client, campaign, "running")
     path, body = f"/api/campaigns/{campaign}/status", {"status": "draft"}

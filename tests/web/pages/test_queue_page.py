@@ -10,7 +10,7 @@ from flask import Flask
 from application.queue import queue as queue_commands
 from application.queue.queue import Queue
 from domain.streams import server_stream
-from projections.queue.items import Wanted, items
+from projections.queue.items import WantedItems, items
 from storage.postgres.pool import Pool
 from tests.web.accounts.browsers import Browser
 from tests.web.pages.reading import addresses, seen, told
@@ -104,7 +104,7 @@ def test_a_retry_that_waits_is_sent_now(person: Browser, pool: Pool, campaign: i
     person.post(f"/queue/{number(campaign, 3)}/send-now", "/queue")
     assert "next in line" in seen(person.get("/queue?subscriber=p3@").text)
     with pool.transaction() as cursor:
-        (one,), _ = items(cursor, Wanted(campaign, recipients=[3]), 0, 1)
+        (one,), _ = items(cursor, WantedItems(campaign, recipients=[3]), 0, 1)
     assert (one.due, one.attempts) == (NOON, 0)
     person.post(f"/queue/{number(campaign, 4)}/send-now", "/queue")
     assert "goes as soon as there is room" in seen(person.get("/queue").text)
@@ -162,7 +162,7 @@ def test_of_many_the_one_that_changed_meanwhile_is_left_alone(
     world: World, pool: Pool, campaign: int
 ) -> None:
     with pool.transaction() as cursor:
-        waiting, _ = items(cursor, Wanted(campaign, [0]), 0, 10)
+        waiting, _ = items(cursor, WantedItems(campaign, [0]), 0, 10)
     world.accepted(campaign, waiting[1].recipient, 1)
     assert Queue(world.installation).append("cancel", waiting, by="test") == len(waiting) - 1
     assert len(told(pool, "delivery.cancelled")) == len(waiting) - 1

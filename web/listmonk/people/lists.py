@@ -94,7 +94,7 @@ def listed(query: MailingListQuery) -> dict[str, Any]:
     counted, and all are given at once.
     """
     window = query.window() if not query.minimal else PageWindow(1, 0, 10_000, 0)
-    wanted = lists.Wanted(query.query, query.type, query.optin, query.status, query.tag)
+    wanted = lists.WantedLists(query.query, query.type, query.optin, query.status, query.tag)
     order_by, ascending = query.ordered(lists.ORDERS, "created_at")
     with reading() as cursor:
         total = lists.count(cursor, wanted)
@@ -170,7 +170,7 @@ def delete_many() -> bool:
         raise Refusal(400, "id: numbers of lists, or a query, are needed.")
     if not numbers:
         with reading() as cursor:
-            numbers = [row.number for row in lists.found(cursor, lists.Wanted(search=query))]
+            numbers = [row.number for row in lists.found(cursor, lists.WantedLists(search=query))]
     Lists(services()).delete(numbers, by=actor())
     return True
 

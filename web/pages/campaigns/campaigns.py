@@ -34,7 +34,7 @@ PER_PAGE = 20
 STATES = ("running", "paused", "scheduled", "draft", "finished", "cancelled")
 
 
-class ListQuery(Paged):
+class CampaignListQuery(Paged):
     status: list[Literal["running", "paused", "scheduled", "draft", "finished", "cancelled"]] = Field(
         default_factory=list
     )
@@ -56,8 +56,8 @@ class Row:
 @needs("read")
 def listed() -> str:
     """Newest first."""
-    query = read_query(ListQuery)
-    assert isinstance(query, ListQuery)
+    query = read_query(CampaignListQuery)
+    assert isinstance(query, CampaignListQuery)
     states: list[str] | None = [state for state in STATES if state in query.status] or None
     is_transactional = query.kind == "transactional"
     with reading() as cursor:

@@ -17,7 +17,7 @@ from domain.campaign.estimate import Estimated
 from domain.delivery.delivery import Status
 from domain.forecast.bottleneck import Outlook, bottleneck
 from projections import campaign_history, campaign_refusals, servers
-from projections.campaign_history import Event
+from projections.campaign_history import CampaignEvent
 from projections.campaign_progress import Progress
 from storage.people import directory
 from web.pages.dashboard.chart import Segment, stacked
@@ -36,7 +36,7 @@ UNDER_WAY = frozenset({"running", "paused"})
 
 
 @dataclass(frozen=True, kw_only=True)
-class Step:
+class FunnelStep:
     status: str
     label: str
     count: int
@@ -56,7 +56,7 @@ class Split:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Reply:
+class ReplyRow:
     count: int
     wording: str
     what: str
@@ -94,11 +94,11 @@ class CampaignView:
     done_percent: int
     spoken: str
     segments: list[Segment]
-    steps: list[Step]
+    steps: list[FunnelStep]
     rate: int
     lists: Sequence[str]
     splits: list[Split]
-    replies: list[Reply]
+    replies: list[ReplyRow]
     first: First | None
     forecast: ForecastView | None
 
@@ -138,13 +138,13 @@ def campaign_view(
     )
 
 
-def _steps(campaign: Progress, deferred: int, total: int) -> list[Step]:
+def _steps(campaign: Progress, deferred: int, total: int) -> list[FunnelStep]:
     counts = {**campaign.counts, "deferred": deferred}
     if campaign.state == "cancelled":
         counts["deferred"] = 0
     counts["queued"] = max(0, counts["queued"] - counts["deferred"])
     return [
-        Step(
+        FunnelStep(
             status=str(status),
             label=label,
             count=counts[str(status)],
@@ -200,14 +200,14 @@ def _splits(split: Mapping[int, Mapping[Status, int]], names: Mapping[int, str])
     return sorted(rows, key=lambda row: row.name)
 
 
-def _reply(one: campaign_refusals.Reply) -> Reply:
+def _reply(one: campaign_refusals.GroupedReply) -> ReplyRow:
     about = f", about the {one.about}" if one.about else ""
-    return Reply(
+    return ReplyRow(
         count=one.n, wording=one.wording, what=f"{OUTCOMES[one.outcome]}{about}", last_at=one.last_at
     )
 
 
-def happening(event: Event, names: Mapping[int, str]) -> Happening:
+def happening(event: CampaignEvent, names: Mapping[int, str]) -> Happening:
     state, until = event.state, None
     tone = ""
     match event.topic.removeprefix("campaign."):
@@ -233,6 +233,9 @@ def happening(event: Event, names: Mapping[int, str]) -> Happening:
             text, tone = "Finished", "good"
         case "priority_changed":
             text = f"Priority set to {state['priority']}"
+        case "test_started":
+            server = names.get(state["server"], f"server {state['server']}")
+            text, tone = f"Test e-mail through {server}: outcome unknown", "warn"
         case "tried":
             server = names.get(state["server"], f"server {state['server']}")
             text = f"Test e-mail through {server}: {state['outcome']}"

@@ -13,7 +13,7 @@ from application.people.people import People
 from application.queue.deliveries import Deliveries
 from domain.errors import Missing, Refused
 from domain.streams import person_stream
-from projections.queue.items import Wanted, items
+from projections.queue.items import WantedItems, items
 from projections.servers import servers as all_servers
 from storage.people import directory, lists, people_search
 from storage.people.directory import Recipient
@@ -71,7 +71,7 @@ def one(number: int) -> str:
         person = found(cursor, number)
         names = {server.server: server.name for server in all_servers(cursor)}
         sent, total = Deliveries(services()).page(
-            Wanted(recipients=[number]), (query.page - 1) * PER_PAGE, PER_PAGE
+            WantedItems(recipients=[number]), (query.page - 1) * PER_PAGE, PER_PAGE
         )
         return render_template(
             "people/subscriber.html",
@@ -132,7 +132,7 @@ def set_status(number: int, step: str) -> Response:
 def ask(number: int, step: str) -> str:
     with reading() as cursor:
         person = there(cursor, number)
-        _, total = items(cursor, Wanted(recipients=[number]), 0, 1)
+        _, total = items(cursor, WantedItems(recipients=[number]), 0, 1)
         on = [one for one in directory.subscriptions_of(cursor, number) if one.status != "unsubscribed"]
     return render_template("people/subscriber_ask.html", person=person, step=step, on=on, total=total)
 

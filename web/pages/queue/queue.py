@@ -17,7 +17,7 @@ from domain.errors import Missing, Refused
 from domain.streams import server_stream
 from projections import availability, campaign_progress
 from projections.queue import queue
-from projections.queue.items import Wanted
+from projections.queue.items import WantedItems
 from projections.servers import servers as all_servers
 from web.http.access import actor, needs
 from web.http.contract import read_query
@@ -163,7 +163,7 @@ def choices(cursor: Any, chosen: int | None) -> list[tuple[int, str]]:
     return list(found.items())
 
 
-def offers(wanted: Wanted) -> list[tuple[str, str]]:
+def offers(wanted: WantedItems) -> list[tuple[str, str]]:
     """(part of the address, title) of what can be done with all that match."""
     commands = Queue(services())
     return [

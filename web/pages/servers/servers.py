@@ -42,7 +42,7 @@ RESTS = [("", "Until somebody resumes it"), ("1", "For an hour"), ("24", "For a 
 
 
 @dataclass(frozen=True, kw_only=True)
-class Block:
+class ServerBlock:
     """A server as its block shows it."""
 
     server: Server
@@ -71,7 +71,7 @@ def opened() -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
 
 
-def blocks(cursor: Any, now: datetime, number: int | None = None) -> list[Block]:
+def blocks(cursor: Any, now: datetime, number: int | None = None) -> list[ServerBlock]:
     """Of all servers, or of one."""
     settings = {one.server: one for one in all_servers(cursor)}
     health, hours = server_health.health(cursor), throughput.hourly(cursor, now)
@@ -97,10 +97,10 @@ def block(
     answers: Sequence[Answers],
     kept: bool,
     now: datetime,
-) -> Block:
+) -> ServerBlock:
     picture = server_charts.last_hours(throughput.last_hours(answers, now))
     bad, good = picture.chart.failed + picture.chart.deferred, picture.chart.accepted
-    return Block(
+    return ServerBlock(
         server=server,
         row=server_row(one),
         facts=facts(ServerSettings(**server.settings), kept),

@@ -9,10 +9,13 @@ from typing import Any
 import pytest
 
 from domain.campaign.campaign import State
+from domain.campaign.test_send import SendTestStarted
 from domain.clock import VirtualClock
+from domain.streams import trial_stream
 from postledger.sink.sink import Sink
-from postledger.sink.sink_rules import Rule
+from postledger.sink.sink_rules import SinkRule
 from storage import content
+from storage.log.append import Log
 from storage.postgres.pool import Pool
 from tests.web.accounts.browsers import Browser
 from tests.web.pages.reading import seen, told
@@ -312,6 +315,49 @@ def test_a_test_e_mail_that_does_not_go_out_says_why(
         assert len(sink.messages) == 1
 
 
+class Witness(Sink):
+    """A mail server that looks what is on record at each MAIL FROM."""
+
+    def __init__(self, pool: Pool) -> None:
+        super().__init__()
+        self._pool = pool
+        self.on_record: list[tuple[int, int]] = []
+
+    def attempted(self, at: float, mail_from: str) -> None:
+        kinds = ("campaign.test_started", "campaign.tried")
+        started, ended = (len(told(self._pool, kind)) for kind in kinds)
+        self.on_record.append((started, ended))
+        super().attempted(at, mail_from)
+
+
+def test_a_test_e_mail_is_on_record_before_a_server_hears_of_it(
+    person: Browser, pool: Pool, world: World, people: list[int]
+) -> None:
+    with Witness(pool) as sink:
+        world.server("alpha", host="127.0.0.1", port=sink.port, tls_type="none", daily_limit=9)
+        write(person)
+        send_test(person, "me@example.net p1@example.org")
+    assert sink.on_record == [(1, 0), (2, 1)]
+    starts, ends = told(pool, "campaign.test_started"), told(pool, "campaign.tried")
+    assert [end["started"] for end in ends] == [1, 3]
+    assert [end.get("recipient") for end in ends] == [None, people[0]]
+    assert [start.get("recipient") for start in starts] == [None, people[0]]
+    text = seen(person.get("/campaigns/1").text)
+    assert text.count("Test e-mail through alpha") == 2
+
+
+def test_a_test_e_mail_whose_end_nobody_lived_to_record_is_of_unknown_outcome(
+    person: Browser, world: World, people: list[int]
+) -> None:
+    world.server("alpha")
+    write(person)
+    start = SendTestStarted(
+        originator_id=trial_stream(1), originator_version=1, by="user:ada", server=1, reservation=1
+    )
+    Log(world.pool, world.clock).append([start.stored()])
+    assert "Test e-mail through alpha: outcome unknown" in seen(person.get("/campaigns/1").text)
+
+
 class Hasty(Sink):
     """A mail server at which time flies: each e-mail takes a minute of the clock."""
 
@@ -342,7 +388,7 @@ def test_what_was_reserved_is_reserved_again_when_a_server_takes_its_time(
 def test_a_refused_test_e_mail_tells_the_reply(
     person: Browser, pool: Pool, world: World, people: list[int]
 ) -> None:
-    with Sink(rules=(Rule("rcpt", reply="550 5.1.1 <me@example.net> unknown"),)) as sink:
+    with Sink(rules=(SinkRule("rcpt", reply="550 5.1.1 <me@example.net> unknown"),)) as sink:
         world.server("alpha", host="127.0.0.1", port=sink.port, tls_type="none", daily_limit=3)
         write(person)
         text = send_test(person, "me@example.net")
