@@ -8,7 +8,7 @@ import os
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +18,6 @@ from application.decisions import Postledger
 from application.reservations import Reservations
 from domain.campaign.campaign import State
 from domain.clock import Clock
-from domain.server.settings import ServerSettings
-from mail.smtp.settings import SmtpSettings
 from processor.campaigns import Campaigns
 from processor.dispatch.attempts import Attempts
 from processor.dispatch.connection_pool import Wanted
@@ -227,7 +225,7 @@ class Processor:
 
     def _rooms(self) -> dict[int, Room]:
         servers = self._gate.view.servers
-        self._dispatcher.open_lanes({number: _wanted(s.settings) for number, s in servers.items()})
+        self._dispatcher.open_lanes({number: Wanted.of(s.settings) for number, s in servers.items()})
         return self._dispatcher.rooms(servers)
 
     def _seconds_to_next_round(self) -> float:
@@ -302,9 +300,3 @@ class Processor:
         self._recovery.run(self._gate.view.policy)
         # What was the share of the dead is somebody's from now on.
         self._beat()
-
-
-@lru_cache(maxsize=256)
-def _wanted(settings: ServerSettings) -> Wanted:
-    smtp = SmtpSettings.of(settings.as_dict())
-    return Wanted(settings.max_conns, float(settings.idle_timeout), smtp)
