@@ -75,6 +75,7 @@ def test_a_key_does_what_its_scopes_say_under_its_own_name(
     client: FlaskClient, world: World, key: str
 ) -> None:
     campaign = world.campaign()
+    world.people(1)
     world.shown()
     bearer = {"Authorization": f"Bearer {key}"}
     answer = client.put(f"/api/campaigns/{campaign}/status", json={"status": "running"}, headers=bearer)
@@ -119,6 +120,7 @@ def test_guessing_keys_is_slow(client: FlaskClient, key: str) -> None:
 
 def test_a_signed_in_page_may_ask_the_api_but_changes_need_its_token(app: Flask, world: World) -> None:
     campaign = world.campaign()
+    world.people(1)
     world.shown()
     browser = browser_of(app, "operator")
     assert browser.client.get(STATS).status_code == 200
