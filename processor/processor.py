@@ -79,14 +79,9 @@ class Processor:
             self._gate, application, clock, self._failures, actor, self._look_again
         )
         self._attempts = Attempts(
-            self._gate,
-            self._reservations,
-            self._committer,
-            clock,
-            actor,
-            self._suspensions.suspend,
+            self._gate, self._reservations, self._committer, clock, actor, self._suspensions.suspend,
             self._recorder,
-        )
+        )  # fmt: skip
         self._hungry = threading.Event()
         self._dispatcher = Dispatcher(self._gate, self._attempts, clock, self._hungry)
         self._rounds = Rounds(pool, self._gate, self._reservations, self._attempts.in_hand, clock)
