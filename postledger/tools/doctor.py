@@ -161,7 +161,7 @@ def _clock(patient: Patient) -> Iterator[Check]:
         ours = clock.seconds()
         set_by_database(clock, cursor)
         doubting = processors.doubting(cursor, processors.database_time(cursor), processors.PATIENCE)
-    finding = f"{(apart := abs(clock.seconds() - ours)):.1f} s apart from the database's, by which is sent"
+    finding = f"{(apart := abs(clock.seconds() - ours)):.1f} s apart from the database's, by which e-mails go"
     if doubting:
         finding = f"processors that do not know the time: {', '.join(map(str, doubting))}"
         yield Check("clock", "fail", finding, _SLOW_REMEDY)
