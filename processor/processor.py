@@ -14,7 +14,7 @@ from eventsourcing.persistence import InfrastructureFactory
 
 from application.decisions import Postledger
 from application.reservations import Reservations
-from domain.campaign.campaign import State
+from domain.campaign.course import State
 from domain.clock import Clock
 from domain.server.settings import ServerSettings
 from mail.smtp.settings import SmtpSettings

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 from postledger.sink.sink_rules import Behaviour, Occasions
 
-if TYPE_CHECKING:
-    from postledger.sink.sink_dialogue import SinkDialogue
+
+class Client(Protocol):
+    """On a connection that is open."""
+
+    def hang_up(self) -> None: ...
 
 
 class Received(NamedTuple):
@@ -43,8 +46,8 @@ class Keeper(Protocol):
 
     @property
     def open_connections(self) -> int: ...
-    def opened(self, dialogue: SinkDialogue) -> int: ...
-    def closed(self, dialogue: SinkDialogue) -> None: ...
+    def opened(self, client: Client) -> int: ...
+    def closed(self, client: Client) -> None: ...
     def attempted(self, at: float, mail_from: str) -> None: ...
     def keep(self, received: Received) -> None: ...
     def statistics(self) -> str: ...

@@ -11,10 +11,7 @@ only once. Whether it did is seen from the hash that stands at its last position
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import datetime
 from functools import lru_cache
-from typing import Any, NamedTuple
 
 import psycopg2
 from psycopg2.errors import UniqueViolation
@@ -22,7 +19,8 @@ from psycopg2.extensions import TRANSACTION_STATUS_IDLE, connection, cursor
 
 from domain.clock import Clock
 from storage.log.chain import chained, microseconds, moment_of
-from storage.log.entries import DamagedLog, Entry, Fenced
+from storage.log.entries import DamagedLog, Fenced
+from storage.log.sealed import Head, Sealed, Writing
 
 LARGEST_STEP_BACK = 5_000_000
 """Microseconds. `recorded_at` does not decrease from one event to the next, unless the clock is further
@@ -96,43 +94,6 @@ _SHOW = "SELECT hash FROM events WHERE position = %(position)s"
 
 class ConnectionLost(Exception):
     """The connection is gone, or none could be had. What was under way may have been committed."""
-
-
-class Head(NamedTuple):
-    position: int
-    hash: bytes
-    recorded_at: int
-    place: str | None
-    """The ctid of the row of the head, where known: finds it at once among its many dead versions."""
-
-
-class Sealed(NamedTuple):
-    """A batch at its place in the log."""
-
-    old: Head
-    position: int
-    hash: bytes
-    recorded_at: int
-    parameters: dict[str, Any]
-
-    @property
-    def first(self) -> int:
-        return self.old.position + 1
-
-    @property
-    def moment(self) -> datetime:
-        return moment_of(self.recorded_at)
-
-
-@dataclass
-class Writing:
-    """Entries on their way into the log, all or none. `unanswered` from the moment that a connection
-    broke between sending and answer."""
-
-    entries: list[Entry]
-    notify: bool = True
-    sealed: Sealed | None = None
-    unanswered: bool = False
 
 
 class Writer:

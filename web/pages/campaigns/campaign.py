@@ -15,8 +15,9 @@ from web.http.access import actor, needs
 from web.http.errors import Refusal
 from web.http.services import reading, services
 from web.pages.campaigns.campaign_form import AUTOMATIC, PRIORITIES, let_frames_in
-from web.pages.campaigns.view import EDITABLE, CampaignView, campaign_view, happening
+from web.pages.campaigns.view import EDITABLE, CampaignView, campaign_view
 from web.pages.forms import faults
+from web.pages.log.event_descriptions import describe
 from web.pages.notices import say
 
 blueprint = Blueprint("campaign_page", __name__)
@@ -37,7 +38,10 @@ def page(number: int) -> Response:
     view = seen(number)
     with reading() as cursor:
         names = {one.server: one.name for one in servers.servers(cursor)}
-        history = [happening(event, names) for event in campaign_history.history(cursor, number)]
+        history = [
+            (event, describe(event.topic, event.state, names))
+            for event in campaign_history.history(cursor, number)
+        ]
     page = render_template(
         "campaigns/page.html",
         view=view,

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from domain.campaign.campaign import State
+from domain.campaign.course import State
 from domain.clock import VirtualClock
 from postledger.sink.sink import Sink
 from postledger.sink.sink_rules import SinkRule
@@ -110,7 +110,7 @@ def test_a_campaign_is_written_with_every_field(person: Browser, pool: Pool, peo
     page = seen(person.get("/campaigns/1").text)
     assert "kept as a draft" in page
     assert "Friends" in page
-    assert "Written" in page
+    assert "Campaign created: " in page
 
 
 def test_what_is_wrong_is_said_beside_its_field_and_nothing_is_lost(
@@ -272,7 +272,7 @@ def test_a_test_e_mail_goes_out_counts_and_is_on_record_without_its_address(
     assert (first["outcome"], first["by"], first.get("recipient")) == ("accepted", "local", None)
     assert second["recipient"] == people[0]
     assert "@" not in str(first) + str(second)
-    assert "Test e-mail through alpha: accepted" in text
+    assert "A test e-mail through alpha: accepted" in text
 
 
 def test_a_test_takes_the_name_of_who_was_named_and_is_no_copy_of_the_real_one(
@@ -462,7 +462,7 @@ def test_a_start_time_is_set_in_the_zone_of_the_policy_and_taken_back(
     assert answer.status_code == 303
     assert told(pool, "campaign.scheduled")[0]["send_at"] == "2026-03-06T07:00:00+00:00"
     assert told(pool, "campaign.estimated")[0]["first"] == datetime(2026, 3, 6, 7, tzinfo=UTC).timestamp()
-    assert "Start set to 2026-03-06 07:00" in seen(person.get("/campaigns/1").text)
+    assert "Campaign to start at 2026-03-06 07:00" in seen(person.get("/campaigns/1").text)
     person.post("/campaigns/1/unschedule", "/campaigns/1")
     assert world.application.campaign(1).state is State.DRAFT
 
