@@ -20,7 +20,7 @@ from domain.campaign.audience import RecipientsQueued
 from domain.campaign.campaign import Campaign
 from domain.campaign.estimate import Estimated
 from domain.campaign.template import Template
-from domain.campaign.test_send import Tried
+from domain.campaign.test_send import SendTestStarted, Tried
 from domain.capacity.capacity import Reserved, Returned
 from domain.delivery.delivery import FACTS as DELIVERY_FACTS
 from domain.people.people import EVENT_CLASSES as PEOPLE_CLASSES
@@ -40,6 +40,7 @@ EVENT_CLASSES: tuple[type, ...] = (
     Campaign.Finished,
     Campaign.PriorityChanged,
     Estimated,
+    SendTestStarted,
     Tried,
     RecipientsQueued,
     *DELIVERY_FACTS,

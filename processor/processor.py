@@ -6,6 +6,7 @@ import logging
 import math
 import os
 import threading
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache, partial
 from typing import Any
@@ -18,7 +19,7 @@ from domain.campaign.course import State
 from domain.clock import Clock
 from domain.server.settings import ServerSettings
 from mail.smtp.settings import SmtpSettings
-from processor.campaigns import Campaigns
+from processor.campaigns import DueCampaigns
 from processor.dispatch.attempts import Attempts
 from processor.dispatch.connection_pool import Wanted
 from processor.dispatch.dispatcher import Dispatcher
@@ -82,14 +83,14 @@ class Processor:
         self._dispatcher = Dispatcher(self._gate, self._attempts, clock, self._hungry)
         self._rounds = Rounds(pool, self._gate, self._reservations, self._attempts.in_hand, clock)
         queueing = Queueing(pool, application, self._committer, actor)
-        self._campaigns = Campaigns(pool, application, self._runner, queueing, clock, actor)
+        self._campaigns = DueCampaigns(pool, application, self._runner, queueing, clock, actor)
         self._heartbeat = Heartbeat(pool, self.number, patience, self._failures)
         self._recovery = Recovery(pool, self._runner, self._committer, clock, self._heartbeat, self.number)
         self._listener = Listener(url, clock, self._on_log, self._on_directory, self._on_beat)
         self._schedule = Schedule(self._failures)
         self._is_planning = False
         self._next_round_at = 0.0
-        self._trusts_the_clock = True
+        self._next_look_at = 0.0
         self._has_news = False
         self._is_stopping = threading.Event()
         self._actor = actor
@@ -136,17 +137,19 @@ class Processor:
         self._attempts.are_over = True
         self._is_stopping.set()
 
-    def stop(self) -> None:
-        """No new attempt; those in flight end and are recorded; what was reserved in vain is returned.
+    def stop(self, has_database: Callable[[], bool] = lambda: True) -> None:
+        """No new attempt; those in flight end and are recorded; what was reserved in vain is returned. All of
+        that takes a minute at most, and no more than seconds once `has_database` says that there is none any
+        more and that none will come back.
 
         The heart beats until the last attempt has ended: nobody may take the processor for dead before.
         """
         self.ask_to_stop()
         self._campaigns.is_stopping = True
         self._hungry.set()
-        self._dispatcher.stop(DRAIN_SECONDS)
+        self._dispatcher.stop(DRAIN_SECONDS, has_database)
         # A round that waits for a database which does not come back would hold the stop up for ever.
-        self._committer.give_up_in(GIVE_UP_SECONDS)
+        self._committer.give_up_in(GIVE_UP_SECONDS if has_database() else 0.0)
         self._schedule.stop()
         self._listener.stop()
         self._suspensions.close()
@@ -232,21 +235,16 @@ class Processor:
     def _on_beat(self, since: float) -> None:
         """In the listener's thread, several times a second while the database answers."""
         self._schedule.keep_pace()
-        self._tell_whether_the_clock_is_trusted()
-        self._look_again(since)
-        self._dispatcher.wake()
-
-    def _tell_whether_the_clock_is_trusted(self) -> None:
-        is_trusted = self._clock.is_trusted()
-        if is_trusted == self._trusts_the_clock:
+        self._heartbeat.trust_clock(self._clock.is_trusted())
+        if self._clock.steady() < self._next_look_at:
             return
-        with self._pool.transaction() as cursor:
-            processors.trust_clock(cursor, self.number, is_trusted)
-        self._trusts_the_clock = is_trusted
-        if is_trusted:
-            log.warning("the time is certain again: sending goes on")
+        try:
+            self._look_again(since)
+        except Exception as error:  # noqa: BLE001  # Nothing starts meanwhile, and people are told.
+            self._next_look_at = self._clock.steady() + self._failures.failed("gate", error)
         else:
-            log.warning("nothing is sent: the database answers too slowly to know what time it is")
+            self._failures.succeeded("gate")
+            self._dispatcher.wake()
 
     def _look_again(self, since: float | None = None) -> None:
         """Also when a round was to be by now, for a clock that was set or a machine that slept."""

@@ -9,9 +9,13 @@ from domain.campaign.estimate import Estimated
 from domain.delivery.delivery import Status
 from domain.streams import campaign_stream, estimate_stream, trial_stream
 
+# The start of a test e-mail whose end is known says nothing more.
 HISTORY = """
-    SELECT topic, recorded_at, convert_from(state, 'UTF8')::jsonb FROM events
-    WHERE stream_id = ANY (%s::uuid[]) ORDER BY position DESC LIMIT %s
+    SELECT topic, recorded_at, convert_from(state, 'UTF8')::jsonb FROM events e
+    WHERE stream_id = ANY (%s::uuid[]) AND NOT (topic = 'campaign.test_started' AND EXISTS (
+        SELECT FROM events ended WHERE ended.stream_id = e.stream_id AND ended.topic = 'campaign.tried'
+           AND (convert_from(ended.state, 'UTF8')::jsonb->>'started')::integer = e.version))
+    ORDER BY position DESC LIMIT %s
 """
 
 LAST = """

@@ -6,15 +6,16 @@ sending hours do not hold them up, since a person waits for them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from typing import TypeVar
 from uuid import uuid4
 
 from application.campaigns.drafts import TestEmail
 from application.installation import Installation
 from application.reservation import Reservation
 from application.reservations import Reservations
-from domain.campaign.test_send import Tried
+from domain.campaign.test_send import SendTestStarted, Tried
 from domain.capacity.capacity import Limits
 from domain.capacity.plan import Assignment, Candidate, Offer, plan
 from domain.delivery.reply import sanitise
@@ -22,7 +23,7 @@ from domain.errors import Outrun
 from domain.fact import Fact
 from domain.server.server import SmtpServer
 from domain.streams import trial_stream
-from mail.message.compose import Composer, Recipient, Skeleton
+from mail.message.compose import Composer, MessageRecipient, Skeleton
 from mail.smtp.settings import SmtpSettings
 from mail.smtp.transaction import Outcome
 from mail.smtp.transport import Connection, connect, deliver
@@ -39,7 +40,10 @@ CONNECT_SECONDS = 15.0
 DELIVER_SECONDS = 30.0
 NO_CAPACITY = "no server has capacity left for it"
 NO_TIME = "the database answers too slowly to know what time it is"
+OTHERS_SEND = "others send test e-mails of the same campaign"
 _TRIES = 5
+
+FactT = TypeVar("FactT", bound=Fact)
 
 
 class TestSends:
@@ -65,11 +69,11 @@ class TestSends:
 
     def _people(
         self, addresses: Sequence[str], like: int | None
-    ) -> tuple[dict[str, tuple[Recipient, int | None]], dict[str, TestEmail]]:
+    ) -> tuple[dict[str, tuple[MessageRecipient, int | None]], dict[str, TestEmail]]:
         """Whom each address stands for. The number in the message is nobody's, so that its Message-ID is
         not that of the real e-mail, which would then be taken for a copy, and its unsubscribe link does
         nothing."""
-        people: dict[str, tuple[Recipient, int | None]] = {}
+        people: dict[str, tuple[MessageRecipient, int | None]] = {}
         refused: dict[str, TestEmail] = {}
         with self._installation.pool.transaction() as cursor:
             model = directory.find_recipient(cursor, str(like)) if like else None
@@ -80,13 +84,13 @@ class TestSends:
                     continue
                 source = known or model
                 name, attributes = (source.name, source.attributes) if source else ("", {})
-                person = Recipient(0, str(uuid4()), address, name, attributes)
+                person = MessageRecipient(0, str(uuid4()), address, name, attributes)
                 people[address] = person, known.number if known else None
         return people, refused
 
     def _send(
         self,
-        people: dict[str, tuple[Recipient, int | None]],
+        people: dict[str, tuple[MessageRecipient, int | None]],
         server: int | None,
         reservations: Reservations,
     ) -> dict[str, TestEmail]:
@@ -121,7 +125,7 @@ class TestSends:
     def _through(
         self,
         server: SmtpServer,
-        people: dict[str, tuple[Recipient, int | None]],
+        people: dict[str, tuple[MessageRecipient, int | None]],
         reservations: Reservations,
     ) -> dict[str, TestEmail]:
         done: dict[str, TestEmail] = {}
@@ -144,9 +148,14 @@ class TestSends:
                 reason = NO_CAPACITY if self._installation.clock.is_trusted() else NO_TIME
                 done[address] = TestEmail(address, "not sent", reason, server.settings.name)
                 continue
+            started = self._started(server, reservation, number)
+            if started is None:
+                reservations.untouched(reservation)
+                done[address] = TestEmail(address, "not sent", OTHERS_SEND, server.settings.name)
+                continue
             outcome = _delivered(connection, skeleton, person, message)
             reservations.ended(reservation, refused=not outcome.dot_sent)
-            done[address] = self._recorded(server, reservation, outcome, address, number)
+            done[address] = self._ended(server, started, outcome, address)
         if connection is not None:
             connection.close()
         return done
@@ -178,37 +187,53 @@ class TestSends:
         settings = SmtpSettings.of(server.settings.as_dict())
         return connect(settings, password or "", timeout=CONNECT_SECONDS)
 
-    def _recorded(
-        self,
-        server: SmtpServer,
-        reservation: Reservation,
-        outcome: Outcome,
-        address: str,
-        recipient: int | None,
-    ) -> TestEmail:
-        kind = "accepted" if outcome.accepted else "unknown" if outcome.is_unknown else "refused"
-        reply = f"{outcome.code} {outcome.text}" if outcome.code else outcome.text
-        for _ in range(_TRIES):
-            fact = Tried(
+    def _started(
+        self, server: SmtpServer, reservation: Reservation, recipient: int | None
+    ) -> SendTestStarted | None:
+        """Once that is on record, the e-mail may be sent; None when it is not."""
+        return self._recorded(
+            lambda version: SendTestStarted(
                 originator_id=trial_stream(self._campaign),
-                originator_version=self._version() + 1,
+                originator_version=version,
                 by=self._by,
                 server=server.number,
                 reservation=reservation.version,
-                outcome=kind,
-                reply=sanitise(reply, address),
                 recipient=recipient,
             )
-            if self._appended(fact):
-                return TestEmail(address, kind, sanitise(reply, address), server.settings.name)
-        raise Outrun("others send test e-mails of the same campaign: one went out that is not on record")
+        )
 
-    def _appended(self, fact: Fact) -> bool:
-        try:
-            self._installation.log.append([fact.stored()])
-        except Conflict:
-            return False
-        return True
+    def _ended(
+        self, server: SmtpServer, started: SendTestStarted, outcome: Outcome, address: str
+    ) -> TestEmail:
+        kind = "accepted" if outcome.accepted else "unknown" if outcome.is_unknown else "refused"
+        told = sanitise(f"{outcome.code} {outcome.text}" if outcome.code else outcome.text, address)
+        recorded = self._recorded(
+            lambda version: Tried(
+                originator_id=started.originator_id,
+                originator_version=version,
+                by=self._by,
+                server=started.server,
+                reservation=started.reservation,
+                outcome=kind,
+                reply=told,
+                recipient=started.recipient,
+                started=started.originator_version,
+            )
+        )
+        if recorded is None:
+            raise Outrun("others send test e-mails of the same campaign: how one ended is not on record")
+        return TestEmail(address, kind, told, server.settings.name)
+
+    def _recorded(self, made: Callable[[int], FactT]) -> FactT | None:
+        """At the next version of the stream, which others may take first; not for ever."""
+        for _ in range(_TRIES):
+            fact = made(self._version() + 1)
+            try:
+                self._installation.log.append([fact.stored()])
+            except Conflict:
+                continue
+            return fact
+        return None
 
     def _version(self) -> int:
         with self._installation.pool.transaction() as cursor:
@@ -231,6 +256,8 @@ def _offer(reservations: Reservations, number: int, limits: Limits, day: str, no
     )
 
 
-def _delivered(connection: Connection, skeleton: Skeleton, person: Recipient, message: bytes) -> Outcome:
+def _delivered(
+    connection: Connection, skeleton: Skeleton, person: MessageRecipient, message: bytes
+) -> Outcome:
     transaction = connection.transaction(skeleton.envelope_from, skeleton.envelope_to(person), message)
     return deliver(connection, transaction, at_most=DELIVER_SECONDS)

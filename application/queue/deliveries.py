@@ -9,13 +9,14 @@ from typing import Any
 from uuid import UUID
 
 from application.installation import Installation
+from application.queue.waits import WaitHistory, Waits
 from domain.clock import instant
 from domain.delivery.delivery import Status
 from domain.delivery.waiting import CampaignState, Waiting
 from domain.errors import Missing
 from domain.streams import Kind, campaign_stream, delivery_stream, kind_of, number_of, server_stream
 from projections import availability, campaign_progress
-from projections.availability import Capacity
+from projections.availability import SendingCapacity
 from projections.campaign_progress import Progress
 from projections.queue import deliveries as in_order
 from projections.queue.items import QUEUED, Item, WantedItems, item, items, people_like
@@ -97,6 +98,12 @@ class Deliveries:
                 raise Missing("There is no such e-mail in the queue.")
             return described(cursor, [found], self._installation.clock.now())[0]
 
+    def waits(self, one: DescribedDelivery, history: Sequence[Recorded]) -> WaitHistory:
+        """`history` is its own, from the first event on."""
+        with self._installation.reading() as cursor:
+            reader = Waits(self._installation, cursor)
+            return reader.of(one.item.campaign, one.item.queued_at, history)
+
     def history(self, one: DescribedDelivery, most: int) -> list[Recorded]:
         """The first events of its own stream; that it was queued is in its campaign's audience."""
         with self._installation.reading() as cursor:
@@ -156,7 +163,7 @@ def progress_of(cursor: Any, campaign: int) -> Progress:
     return found
 
 
-def waiting_for(one: Item, campaign: Progress, capacity: Capacity | None) -> Waiting | None:
+def waiting_for(one: Item, campaign: Progress, capacity: SendingCapacity | None) -> Waiting | None:
     if one.status != QUEUED or capacity is None:
         return None
     return capacity.why_it_waits(state_of(campaign), one.due)

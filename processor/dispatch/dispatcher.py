@@ -10,7 +10,8 @@ from __future__ import annotations
 import logging
 import selectors
 import threading
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 
 from domain.clock import Clock
@@ -20,7 +21,7 @@ from mail.smtp.transport import Connection
 from mail.smtp.transport_errors import ConnectError, TransportError
 from processor.dispatch.attempt import Attempt
 from processor.dispatch.attempts import Attempts
-from processor.dispatch.connection_pool import Lane, Line, Wanted
+from processor.dispatch.connection_pool import ConnectionPool, PooledConnection, Wanted
 from processor.dispatch.inbox import Inbox
 from processor.dispatch.openers import Openers
 from processor.planner.send import Room, Send
@@ -30,6 +31,12 @@ log = logging.getLogger(__name__)
 
 FACTS_AT_ONCE = 32
 """So many go to the committer before the loop has gone round, that it need not wait while much is done."""
+
+CUT_OFF_SECONDS = 10.0
+"""What it may take to record attempts that were cut off."""
+
+LOOK_SECONDS = 0.5
+"""How often to look, while stopping, whether there is a database still."""
 
 SOON_SECONDS = 1.0
 """A connection that a server closes after it has been idle for longer was not needed any more."""
@@ -46,7 +53,7 @@ class Dispatcher:
         self._gate = gate
         self._attempts = attempts
         self._hungry = hungry
-        self._lanes: dict[int, Lane] = {}
+        self._lanes: dict[int, ConnectionPool] = {}
         self._selector = selectors.DefaultSelector()
         self._inbox = Inbox()
         self._selector.register(self._inbox, selectors.EVENT_READ, None)
@@ -54,10 +61,10 @@ class Dispatcher:
         self._call = self._inbox.put
         self._now = clock.steady
         self._openers = Openers(gate, self._call, self._opened, self._not_opened)
-        self._freed: dict[Lane, None] = {}
-        self._held: list[Line] = []
+        self._freed: dict[ConnectionPool, None] = {}
+        self._held: list[PooledConnection] = []
         self._holds = False
-        self._is_stopping = False
+        self._is_stopping = self._is_abandoned = False
         self._thread = threading.Thread(target=self._run, name="dispatch", daemon=True)
         self.crashed: BaseException | None = None
 
@@ -68,15 +75,20 @@ class Dispatcher:
         """False before the start, after the stop, and when a defect has shown."""
         return self._thread.is_alive() and self.crashed is None
 
-    def stop(self, patience: float) -> bool:
+    def stop(self, patience: float, has_database: Callable[[], bool]) -> bool:
         """No new attempt; waits for those in flight. After `patience` seconds what is left is cut off
-        and recorded for what it is. True when all ended by themselves."""
+        and recorded for what it is, or at once when there is no database any more that it could be recorded
+        in. True when all ended by themselves."""
         self._call(self._stop)
-        self._thread.join(patience)
+        until, has_future = time.monotonic() + patience, True
+        while self._thread.is_alive() and has_future and time.monotonic() < until:
+            self._thread.join(LOOK_SECONDS)
+            has_future = has_database()
         ended = not self._thread.is_alive()
         if not ended:
             self._call(self._cut_off)
-            self._thread.join(10)
+            self._thread.join(CUT_OFF_SECONDS if has_future else LOOK_SECONDS)
+            self._call(self._abandon)
         self._openers.close()
         return ended
 
@@ -103,7 +115,7 @@ class Dispatcher:
         for send in sends:
             by_server.setdefault(send.server, []).append(send)
         for server, given in by_server.items():
-            self._lanes.setdefault(server, Lane(server)).handed += len(given)
+            self._lanes.setdefault(server, ConnectionPool(server)).handed += len(given)
         if by_server:
             self._call(partial(self._hand, by_server))
 
@@ -116,7 +128,7 @@ class Dispatcher:
     def _run(self) -> None:
         try:
             next_tick = self._now() + 1
-            while not (self._is_stopping and self._is_drained()):
+            while not (self._is_stopping and (self._is_abandoned or self._is_drained())):
                 self._turn(max(0.0, min(1.0, next_tick - self._now())))
                 if self._holds:
                     self._go_on()
@@ -159,6 +171,10 @@ class Dispatcher:
             for line in list(lane.idle):
                 self._drop(line)
 
+    def _abandon(self) -> None:
+        """What is not recorded by now is left to those who recover it."""
+        self._is_abandoned = True
+
     def _cut_off(self) -> None:
         for lane in self._lanes.values():
             for line in list(lane.lines):
@@ -169,7 +185,7 @@ class Dispatcher:
 
     def _open_lanes(self, wanted: dict[int, Wanted]) -> None:
         for server, settings in wanted.items():
-            lane = self._lanes.setdefault(server, Lane(server))
+            lane = self._lanes.setdefault(server, ConnectionPool(server))
             lane.max_conns, lane.idle_timeout = settings.max_conns, settings.idle_timeout
             if lane.smtp != settings.smtp:
                 lane.smtp = settings.smtp
@@ -184,7 +200,7 @@ class Dispatcher:
             lane.arrived += len(sends)
             self._pump(lane)
 
-    def _pump(self, lane: Lane) -> None:
+    def _pump(self, lane: ConnectionPool) -> None:
         """Gives waiting sends to idle lines, and opens lines while there are more sends than lines."""
         if self._is_stopping or not self._attempts.is_open(lane.server):
             self._release(lane)
@@ -216,25 +232,25 @@ class Dispatcher:
         for lane in self._lanes.values():
             self._release(lane)
 
-    def _release(self, lane: Lane) -> None:
+    def _release(self, lane: ConnectionPool) -> None:
         for send in lane.waiting:
             self._attempts.in_hand.release(send.key)
         lane.waiting.clear()
 
-    def _opened(self, lane: Lane, connection: Connection, settings: SmtpSettings) -> None:
+    def _opened(self, lane: ConnectionPool, connection: Connection, settings: SmtpSettings) -> None:
         if self._is_stopping or not connection.is_quiet():
             connection.close()
             self._not_opened(lane, ConnectError(Stage.EHLO, connection.closed_because))
             return
         lane.opening -= 1
         smtp = lane.smtp if settings == lane.smtp else settings
-        line = Line(lane, connection, smtp, idle_since=self._now())
+        line = PooledConnection(lane, connection, smtp, idle_since=self._now())
         lane.lines.add(line)
         lane.idle.append(line)
         self._selector.register(connection, selectors.EVENT_READ, line)
         self._pump(lane)
 
-    def _not_opened(self, lane: Lane, error: Exception) -> None:
+    def _not_opened(self, lane: ConnectionPool, error: Exception) -> None:
         lane.opening -= 1
         if self._is_stopping:
             return
@@ -248,20 +264,22 @@ class Dispatcher:
             self._release(lane)
             self._attempts.suspend_for_connect(lane, error)
 
-    def _begin(self, line: Line, send: Send) -> None:
+    def _begin(self, line: PooledConnection, send: Send) -> None:
         attempt = self._attempts.begin(send, line.connection, partial(self._committed, line))
         if attempt is None:
             line.lane.idle.append(line)
         else:
             line.attempt = attempt
 
-    def _committed(self, line: Line, error: Exception | None) -> None:
+    def _committed(self, line: PooledConnection, error: Exception | None) -> None:
         attempt = line.attempt
         if attempt is None:
             return
         if error is None:
             is_there = line.is_open and self._is_there(line)
-            obstacle = self._attempts.obstacle(attempt) if is_there else line.connection.closed_because
+            obstacle = self._attempts.obstacle(attempt)
+            if not obstacle and not is_there:
+                obstacle = line.connection.closed_because
             if not obstacle:
                 self._offer(line, attempt)
                 return
@@ -273,7 +291,7 @@ class Dispatcher:
         line.attempt = None
         self._rest(line)
 
-    def _is_there(self, line: Line) -> bool:
+    def _is_there(self, line: PooledConnection) -> bool:
         """Whether the server has not closed the connection. Asked for before anything is written where there
         is reason to doubt it: one that it leaves open tells so through the selector, soon enough."""
         if (line.served and not line.lane.has_hung_up) or line.connection.is_quiet():
@@ -291,7 +309,7 @@ class Dispatcher:
         for lane in self._lanes.values():
             self._pump(lane)
 
-    def _offer(self, line: Line, attempt: Attempt) -> None:
+    def _offer(self, line: PooledConnection, attempt: Attempt) -> None:
         line.connection.queue(attempt.transaction.start())
         attempt.deadline = self._now() + attempt.transaction.deadline
         if attempt.transaction.outcome is not None:
@@ -299,7 +317,7 @@ class Dispatcher:
         else:
             self._flush(line)
 
-    def _rest(self, line: Line) -> None:
+    def _rest(self, line: PooledConnection) -> None:
         """The line is free for the next send."""
         if not line.is_open:
             return
@@ -310,7 +328,7 @@ class Dispatcher:
             self._drop(line)
         self._freed[line.lane] = None
 
-    def _on_socket(self, line: Line, events: int) -> None:
+    def _on_socket(self, line: PooledConnection, events: int) -> None:
         if events & selectors.EVENT_WRITE:
             self._flush(line)
         if not events & selectors.EVENT_READ or not line.is_open:
@@ -325,7 +343,7 @@ class Dispatcher:
         else:
             self._answered(line, line.attempt, data)
 
-    def _answered(self, line: Line, attempt: Attempt, data: bytes) -> None:
+    def _answered(self, line: PooledConnection, attempt: Attempt, data: bytes) -> None:
         transaction, state = attempt.transaction, attempt.transaction.state
         reply = transaction.receive(data, line.connection.unsent)
         if transaction.outcome is not None:
@@ -337,7 +355,7 @@ class Dispatcher:
             line.connection.queue(reply)
             self._flush(line)
 
-    def _flush(self, line: Line) -> None:
+    def _flush(self, line: PooledConnection) -> None:
         """What the socket does not take now goes out when it is writable; a broken one tells `receive`."""
         line.connection.flush()
         if line.connection.wants_write != line.is_writing:
@@ -345,7 +363,7 @@ class Dispatcher:
             events = selectors.EVENT_READ | (selectors.EVENT_WRITE if line.is_writing else 0)
             self._selector.modify(line.connection, events, line)
 
-    def _lost(self, line: Line, reason: str) -> None:
+    def _lost(self, line: PooledConnection, reason: str) -> None:
         """The connection is gone or given up, maybe in the middle of an attempt."""
         attempt, lane = line.attempt, line.lane
         if attempt is not None and attempt.deadline:
@@ -357,7 +375,7 @@ class Dispatcher:
         if self._now() < line.idle_since + SOON_SECONDS:
             self._attempts.hung_up(lane, line.served, reason)
 
-    def _finish(self, line: Line, attempt: Attempt) -> None:
+    def _finish(self, line: PooledConnection, attempt: Attempt) -> None:
         line.attempt = None
         served, line.served = line.served, line.served + 1
         if self._attempts.end(attempt, line.lane, served=served):
@@ -366,7 +384,7 @@ class Dispatcher:
             self._drop(line)
             self._freed[line.lane] = None
 
-    def _drop(self, line: Line) -> None:
+    def _drop(self, line: PooledConnection) -> None:
         if not line.is_open:
             return
         line.is_open = False
@@ -388,7 +406,7 @@ class Dispatcher:
                     self._lost(line, "the server did not answer in time")
                 elif line.attempt is None and now - line.idle_since > lane.idle_timeout:
                     self._drop(line)
-            if lane.falls_behind() and not self._holds:
+            if lane.falls_behind() and lane.waits_for_server():
                 lane.slow_down()
                 self._release(lane)
                 self._hungry.set()

@@ -168,6 +168,33 @@ def test_a_unit_that_was_refused_comes_back_to_the_day_but_not_to_the_window(
     assert other.look(limits, after(61.1)) == 6
 
 
+def test_a_unit_whose_attempt_gave_the_server_nothing_comes_back_to_the_day_and_the_window(
+    desks: tuple[Desk, Desk], pool: Pool
+) -> None:
+    one, other = desks
+    limits = Limits(daily=10, sliding=(10, 60.0))
+    one.look(limits)
+    one.reserve(10, limits)
+    one.use(7)
+    for _ in range(3):
+        one.reservations.untouched(one.take())
+    one.settle(limits, after(1))
+    assert returns(pool) == [(1, 3, 0)]
+    assert other.look(limits, after(2)) == 3
+
+
+def test_such_a_unit_is_returned_although_all_were_taken(desks: tuple[Desk, Desk], pool: Pool) -> None:
+    one, other = desks
+    limits = Limits(daily=2)
+    one.look(limits)
+    one.reserve(2, limits)
+    one.use(1)
+    one.reservations.untouched(one.take())
+    one.settle(limits, after(1))
+    assert returns(pool) == [(1, 1, 0)]
+    assert other.look(limits, after(2)) == 1
+
+
 def test_a_reservation_stays_open_while_an_attempt_is_under_way(desks: tuple[Desk, Desk], pool: Pool) -> None:
     one, _ = desks
     limits = Limits(daily=10)

@@ -33,7 +33,8 @@ campaign.queueing_finished by recipients timestamp
 campaign.resumed by reason timestamp
 campaign.scheduled by send_at timestamp
 campaign.started by timestamp
-campaign.tried by outcome recipient reply reservation server
+campaign.test_started by recipient reservation server
+campaign.tried by outcome recipient reply reservation server started
 campaign.unscheduled by timestamp
 capacity.reserved by day n until
 capacity.returned at by refused reservation unused

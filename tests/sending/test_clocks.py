@@ -16,10 +16,13 @@ from pathlib import Path
 
 import pytest
 
+from application.campaigns.previews import CampaignMessages
+from domain.clock import SystemClock
 from domain.server.availability import Closed, Reason
 from postledger.sink.sink import Sink
 from projections.availability import sending_state
 from tests.sending.hosts import DatabaseHost, Host
+from tests.sending.ledger import events
 from tests.sending.world import MovingClock, World, wait_until
 
 LATENCY = 0.02
@@ -176,6 +179,24 @@ def test_a_lowered_limit_is_in_force_within_a_second(world: World, lowered: dict
             changed_at = time.time()
             wait_until(lambda: time.time() > changed_at + 3 * SOON and "sending" not in world.counts())
         assert max(at for at, _ in sink.attempts) < changed_at + SOON
+
+
+@pytest.mark.parametrize("ahead", [120.0, 86_400.0])
+def test_test_emails_are_reserved_by_the_databases_clock_and_day(database_url: str, ahead: float) -> None:
+    world = World(database_url, SystemClock(host=lambda: time.time() + ahead))
+    world.add_people(1)
+    with Sink() as sink:
+        world.add_server("alpha", sink, daily_limit=2)
+        messages, campaign = CampaignMessages(world.installation), world.create()
+        world.runner.catch_up()
+        for address in ("a@example.org", "b@example.org", "c@example.org"):
+            messages.send_test(messages.draft(campaign), [address], None, by="test")
+        assert len(sink.attempts) == 2
+    reserved = [event.state for event in events(world.pool) if event.topic == "capacity.reserved"]
+    assert len(reserved) == 2
+    for state in reserved:
+        assert abs(state["until"] - time.time()) < IN_TIME / 2
+    world.close()
 
 
 class DoubtfulClock(MovingClock):

@@ -110,6 +110,22 @@ TestLife = Life.TestCase
 TestLife.settings = settings(deadline=None, max_examples=100, stateful_step_count=30)
 
 
+def test_refusals_that_a_server_gave_because_of_itself_are_counted_until_it_is_put_back() -> None:
+    delivery = Delivery()
+    for version, (kind, changes) in enumerate(
+        [
+            (AttemptStarted, {}), (Deferred, {"about": "server", "provoked": True}),
+            (AttemptStarted, {}), (Deferred, {"about": "recipient", "provoked": True}),
+            (AttemptStarted, {}), (Deferred, {"about": "server"}),
+        ],
+        1,
+    ):  # fmt: skip
+        delivery.apply(fact(kind, version, **changes))
+    assert (delivery.provoked, delivery.attempts) == (2, 1)
+    delivery.apply(fact(Requeued, 7))
+    assert (delivery.provoked, delivery.attempts) == (0, 0)
+
+
 def test_every_status_has_its_row_in_the_table() -> None:
     assert ALLOWED.keys() == {status.value for status in Status}
 

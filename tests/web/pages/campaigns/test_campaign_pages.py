@@ -9,10 +9,13 @@ from typing import Any
 import pytest
 
 from domain.campaign.course import State
+from domain.campaign.test_send import SendTestStarted
 from domain.clock import VirtualClock
+from domain.streams import trial_stream
 from postledger.sink.sink import Sink
 from postledger.sink.sink_rules import SinkRule
 from storage import content
+from storage.log.append import Log
 from storage.postgres.pool import Pool
 from tests.web.accounts.browsers import Browser
 from tests.web.pages.reading import seen, told
@@ -310,6 +313,49 @@ def test_a_test_e_mail_that_does_not_go_out_says_why(
         assert "Accepted by alpha: a@b.example" in text
         assert "c@d.example: not sent" in text
         assert len(sink.messages) == 1
+
+
+class Witness(Sink):
+    """A mail server that looks what is on record at each MAIL FROM."""
+
+    def __init__(self, pool: Pool) -> None:
+        super().__init__()
+        self._pool = pool
+        self.on_record: list[tuple[int, int]] = []
+
+    def attempted(self, at: float, mail_from: str) -> None:
+        kinds = ("campaign.test_started", "campaign.tried")
+        started, ended = (len(told(self._pool, kind)) for kind in kinds)
+        self.on_record.append((started, ended))
+        super().attempted(at, mail_from)
+
+
+def test_a_test_e_mail_is_on_record_before_a_server_hears_of_it(
+    person: Browser, pool: Pool, world: World, people: list[int]
+) -> None:
+    with Witness(pool) as sink:
+        world.server("alpha", host="127.0.0.1", port=sink.port, tls_type="none", daily_limit=9)
+        write(person)
+        send_test(person, "me@example.net p1@example.org")
+    assert sink.on_record == [(1, 0), (2, 1)]
+    starts, ends = told(pool, "campaign.test_started"), told(pool, "campaign.tried")
+    assert [end["started"] for end in ends] == [1, 3]
+    assert [end.get("recipient") for end in ends] == [None, people[0]]
+    assert [start.get("recipient") for start in starts] == [None, people[0]]
+    text = seen(person.get("/campaigns/1").text)
+    assert text.count("A test e-mail through alpha") == 2
+
+
+def test_a_test_e_mail_whose_end_nobody_lived_to_record_is_of_unknown_outcome(
+    person: Browser, world: World, people: list[int]
+) -> None:
+    world.server("alpha")
+    write(person)
+    start = SendTestStarted(
+        originator_id=trial_stream(1), originator_version=1, by="user:ada", server=1, reservation=1
+    )
+    Log(world.pool, world.clock).append([start.stored()])
+    assert "A test e-mail through alpha: unknown" in seen(person.get("/campaigns/1").text)
 
 
 class Hasty(Sink):
