@@ -23,7 +23,7 @@ from types import TracebackType
 from typing import Any
 
 from postledger.sink.sink_dialogue import SinkDialogue
-from postledger.sink.sink_keeper import Client, Received
+from postledger.sink.sink_keeper import OpenDialogue, Received
 from postledger.sink.sink_rules import Behaviour, Occasions, SinkRule
 
 BACKLOG = 512
@@ -60,7 +60,7 @@ class Sink:
         """How many have been opened so far."""
         self._remembers_messages = remembers_messages
         self._folder = _Folder(keep) if keep is not None else None
-        self._open: set[Client] = set()
+        self._open: set[OpenDialogue] = set()
         self._ready = threading.Event()
         self._failed: OSError | None = None
         self._thread = threading.Thread(target=self._run, name="sink", daemon=True)
@@ -98,13 +98,13 @@ class Sink:
         """By delivery: how many copies too many arrived. Empty when none."""
         return duplicates_among(self.messages)
 
-    def opened(self, client: Client) -> int:
-        self._open.add(client)
+    def opened(self, dialogue: OpenDialogue) -> int:
+        self._open.add(dialogue)
         self.connections += 1
         return self.connections
 
-    def closed(self, client: Client) -> None:
-        self._open.discard(client)
+    def closed(self, dialogue: OpenDialogue) -> None:
+        self._open.discard(dialogue)
 
     def attempted(self, at: float, mail_from: str) -> None:
         self.attempts.append((at, mail_from))
@@ -148,8 +148,8 @@ class Sink:
         await asyncio.sleep(0)
 
     def _hang_up(self) -> None:
-        for client in list(self._open):
-            client.hang_up()
+        for dialogue in list(self._open):
+            dialogue.hang_up()
 
 
 def duplicates_among(messages: Iterable[Received]) -> dict[str, int]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
+from functools import lru_cache
 
+from domain.server.settings import ServerSettings
 from mail.smtp.settings import SmtpSettings
 from mail.smtp.transport import Connection
 from processor.dispatch.attempt import Attempt
@@ -34,6 +36,11 @@ class Wanted:
     max_conns: int
     idle_timeout: float
     smtp: SmtpSettings
+
+    @classmethod
+    @lru_cache(maxsize=256)
+    def of(cls, settings: ServerSettings) -> Wanted:
+        return cls(settings.max_conns, float(settings.idle_timeout), SmtpSettings.of(settings.as_dict()))
 
 
 @dataclass(eq=False)

@@ -16,7 +16,9 @@ from functools import partial
 
 from domain.clock import Clock
 from domain.delivery.reply import Stage
+from mail.smtp.envelope import FINAL_DOT
 from mail.smtp.settings import SmtpSettings
+from mail.smtp.transaction import TransactionState
 from mail.smtp.transport import Connection
 from mail.smtp.transport_errors import ConnectError, TransportError
 from processor.dispatch.attempt import Attempt
@@ -52,6 +54,7 @@ class Dispatcher:
     def __init__(self, gate: Gate, attempts: Attempts, clock: Clock, hungry: threading.Event) -> None:
         self._gate = gate
         self._attempts = attempts
+        self._recorder = attempts.recorder
         self._hungry = hungry
         self._lanes: dict[int, ConnectionPool] = {}
         self._selector = selectors.DefaultSelector()
@@ -357,11 +360,19 @@ class Dispatcher:
 
     def _flush(self, line: PooledConnection) -> None:
         """What the socket does not take now goes out when it is writable; a broken one tells `receive`."""
-        line.connection.flush()
-        if line.connection.wants_write != line.is_writing:
-            line.is_writing = not line.is_writing
-            events = selectors.EVENT_READ | (selectors.EVENT_WRITE if line.is_writing else 0)
-            self._selector.modify(line.connection, events, line)
+        connection, attempt = line.connection, line.attempt
+        if attempt is not None and attempt.transaction.state is not TransactionState.DOT:
+            attempt = None
+        if attempt is not None:
+            self._recorder.dot_sent(attempt.slot)
+        connection.flush()
+        wants_write = connection.wants_write
+        if wants_write != line.is_writing:
+            line.is_writing = wants_write
+            events = selectors.EVENT_READ | (selectors.EVENT_WRITE if wants_write else 0)
+            self._selector.modify(connection, events, line)
+        if attempt is not None and wants_write and connection.unsent >= len(FINAL_DOT):
+            self._recorder.dot_kept(attempt.slot)
 
     def _lost(self, line: PooledConnection, reason: str) -> None:
         """The connection is gone or given up, maybe in the middle of an attempt."""

@@ -14,8 +14,7 @@ from psycopg2.extensions import connection, cursor
 
 from domain.clock import Clock, SystemClock
 from storage.log.entries import Conflict, Fenced, Unavailable, Unresolved, entries, repeats
-from storage.log.sealed import Sealed, Writing
-from storage.log.writer import ConnectionLost, Writer
+from storage.log.writer import ConnectionLost, Sealed, Writer, Writing
 from storage.postgres.pool import Pool
 
 __all__ = ["Conflict", "Fenced", "Log", "Unavailable", "Unresolved"]

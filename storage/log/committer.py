@@ -31,10 +31,9 @@ from storage.log.entries import (
     entries,
     repeats,
 )
-from storage.log.sealed import Sealed, Writing
 from storage.log.submission import Done, Part, Settled, Submission, apart, tell
 from storage.log.versions import already_there
-from storage.log.writer import ConnectionLost, Writer
+from storage.log.writer import ConnectionLost, Sealed, Writer, Writing
 from storage.postgres.pool import Pool, open_connection
 
 __all__ = ["Committed", "Committer", "CommitterClosed", "Conflict", "Fenced", "NotCommitted", "Result",

@@ -10,17 +10,18 @@ only once. Whether it did is seen from the hash that stands at its last position
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from functools import lru_cache
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
 
 import psycopg2
 from psycopg2.errors import UniqueViolation
 from psycopg2.extensions import TRANSACTION_STATUS_IDLE, connection, cursor
 
 from domain.clock import Clock
+from storage.log.arrays import array, quoted
 from storage.log.chain import chained, microseconds, moment_of
-from storage.log.entries import DamagedLog, Fenced
-from storage.log.sealed import Head, Sealed, Writing
+from storage.log.entries import DamagedLog, Entry, Fenced
 
 LARGEST_STEP_BACK = 5_000_000
 """Microseconds. `recorded_at` does not decrease from one event to the next, unless the clock is further
@@ -94,6 +95,43 @@ _SHOW = "SELECT hash FROM events WHERE position = %(position)s"
 
 class ConnectionLost(Exception):
     """The connection is gone, or none could be had. What was under way may have been committed."""
+
+
+class Head(NamedTuple):
+    position: int
+    hash: bytes
+    recorded_at: int
+    place: str | None
+    """The ctid of the row of the head, where known: finds it at once among its many dead versions."""
+
+
+class Sealed(NamedTuple):
+    """A batch at its place in the log."""
+
+    old: Head
+    position: int
+    hash: bytes
+    recorded_at: int
+    parameters: dict[str, Any]
+
+    @property
+    def first(self) -> int:
+        return self.old.position + 1
+
+    @property
+    def moment(self) -> datetime:
+        return moment_of(self.recorded_at)
+
+
+@dataclass
+class Writing:
+    """Entries on their way into the log, all or none. `unanswered` from the moment that a connection
+    broke between sending and answer."""
+
+    entries: list[Entry]
+    notify: bool = True
+    sealed: Sealed | None = None
+    unanswered: bool = False
 
 
 class Writer:
@@ -229,26 +267,14 @@ class Writer:
             "old_place": head.place,
             "old_position": head.position,
             "old_hash": head.hash,
-            "streams": _array(map(bytes.hex, streams)),
-            "versions": _array(map(str, versions)),
-            "topics": _array(map(_quoted, topics)),
-            "states": _array(state.hex() or '""' for state in states),
-            "hashes": _array(map(bytes.hex, hashes)),
+            "streams": array(map(bytes.hex, streams)),
+            "versions": array(map(str, versions)),
+            "topics": array(map(quoted, topics)),
+            "states": array(state.hex() or '""' for state in states),
+            "hashes": array(map(bytes.hex, hashes)),
             "notify": batch.notify,
         }
         return Sealed(head, position, hashes[-1], recorded_at, parameters)
-
-
-def _array(elements: Iterable[str]) -> str:
-    """An array as PostgreSQL reads it, of what needs no quotes or has them: far cheaper than a list."""
-    return "{" + ",".join(elements) + "}"
-
-
-@lru_cache(maxsize=1024)
-def _quoted(element: str) -> str:
-    """As PostgreSQL's documentation has it in section 8.15.6."""
-    escaped = element.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
 
 
 def _stands_in(cur: cursor, sealed: Sealed) -> bool:

@@ -136,17 +136,6 @@ def _copy(cursor: Any, rows: Iterator[Person]) -> None:
         raise
 
 
-NEW = """
-    INSERT INTO recipients (email, name, attributes)
-    SELECT email, name, attributes FROM pg_temp.arrived a
-    WHERE NOT EXISTS (SELECT FROM recipients r WHERE lower(r.email) = a.address)
-    ORDER BY line
-    ON CONFLICT (lower(email)) DO NOTHING
-"""
-"""Asking first keeps the people who are there from using up numbers of the sequence; the new ones get theirs
-in the order of the file."""
-
-
 def _merge(cursor: Any, options: Options, summary: Summary) -> None:
     cursor.execute(
         """
@@ -158,7 +147,16 @@ def _merge(cursor: Any, options: Options, summary: Summary) -> None:
     summary.imported = cursor.rowcount
     summary.duplicates = summary.rows - summary.refused - summary.imported
     cursor.execute("DROP TABLE pg_temp.arriving; ANALYZE pg_temp.arrived")
-    cursor.execute(NEW)
+    # Asking first keeps who is there from using up numbers; the new ones get theirs in the file's order.
+    cursor.execute(
+        """
+        INSERT INTO recipients (email, name, attributes)
+        SELECT email, name, attributes FROM pg_temp.arrived a
+        WHERE NOT EXISTS (SELECT FROM recipients r WHERE lower(r.email) = a.address)
+        ORDER BY line
+        ON CONFLICT (lower(email)) DO NOTHING
+        """
+    )
     summary.new = cursor.rowcount
     summary.existing = summary.imported - summary.new
     if options.update and summary.existing:
