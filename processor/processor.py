@@ -16,9 +16,9 @@ from eventsourcing.persistence import InfrastructureFactory
 
 from application.decisions import Postledger
 from application.reservations import Reservations
-from domain.campaign.campaign import State
+from domain.campaign.course import State
 from domain.clock import Clock
-from processor.campaigns import Campaigns
+from processor.campaigns import DueCampaigns
 from processor.dispatch.attempts import Attempts
 from processor.dispatch.connection_pool import Wanted
 from processor.dispatch.dispatcher import Dispatcher
@@ -86,7 +86,7 @@ class Processor:
         self._dispatcher = Dispatcher(self._gate, self._attempts, clock, self._hungry)
         self._rounds = Rounds(pool, self._gate, self._reservations, self._attempts.in_hand, clock)
         queueing = Queueing(pool, application, self._committer, actor)
-        self._campaigns = Campaigns(pool, application, self._runner, queueing, clock, actor)
+        self._campaigns = DueCampaigns(pool, application, self._runner, queueing, clock, actor)
         self._heartbeat = Heartbeat(pool, self.number, patience, self._failures)
         self._recovery = Recovery(
             pool, self._runner, self._committer, clock, self._heartbeat, self.number, records

@@ -22,7 +22,7 @@ from mail.smtp.transport_errors import TransportError
 from mail.template.render import MessageError
 from processor.dispatch import attempt as facts
 from processor.dispatch.attempt import Attempt
-from processor.dispatch.connection_pool import Lane
+from processor.dispatch.connection_pool import ConnectionPool
 from processor.planner.planned_deliveries import InHand
 from processor.planner.send import Send
 from processor.recovery.flight_recorder import NO_SLOT, FlightRecorder
@@ -151,14 +151,14 @@ class Attempts:
         fact = facts.put_back(attempt, f"not offered: {reason}", self._clock.seconds(), self._actor)
         self._record([fact.entry()], attempt.send, attempt.slot)
 
-    def hung_up(self, lane: Lane, served: int, reason: str) -> None:
+    def hung_up(self, lane: ConnectionPool, served: int, reason: str) -> None:
         """The server closed a connection on which it had answered `served` attempts, before the next."""
         if served:
             lane.closed_after(served)
         elif lane.has_broken_too_often():
             self._trouble(lane, UNREACHABLE, sanitise(reason, ""))
 
-    def end(self, attempt: Attempt, lane: Lane, *, served: int) -> bool:
+    def end(self, attempt: Attempt, lane: ConnectionPool, *, served: int) -> bool:
         """Records how the attempt ended, the connection having carried `served` ones before. True when it can
         carry another one."""
         outcome, now = attempt.transaction.outcome, self._clock.seconds()
@@ -174,7 +174,9 @@ class Attempts:
             self._refused(attempt, lane, outcome, served, now)
         return outcome.connection_usable
 
-    def _refused(self, attempt: Attempt, lane: Lane, outcome: Outcome, served: int, now: float) -> None:
+    def _refused(
+        self, attempt: Attempt, lane: ConnectionPool, outcome: Outcome, served: int, now: float
+    ) -> None:
         send, told = attempt.send, _verdict(outcome.code, outcome.text, outcome.stage)
         provoked = is_provoked(told, outcome.stage)
         verdict = weigh(told, outcome.stage, send.provoked)
@@ -198,7 +200,7 @@ class Attempts:
         self.recorder.ended(attempt.slot, entry[2], entry[3], dot_sent=outcome.dot_sent)
         self._record([entry], attempt.send, attempt.slot)
 
-    def _break(self, lane: Lane, outcome: Outcome) -> None:
+    def _break(self, lane: ConnectionPool, outcome: Outcome) -> None:
         """One connection that breaks says nothing of the server; that none lasts does: it would use up the
         attempts of one e-mail after the other, or leave them all unknown."""
         if outcome.code is not None:
@@ -214,11 +216,11 @@ class Attempts:
             told += [again] if again else []
         self._record([fact.entry() for fact in told], send, attempt.slot)
 
-    def suspend_for_connect(self, lane: Lane, error: TransportError) -> None:
+    def suspend_for_connect(self, lane: ConnectionPool, error: TransportError) -> None:
         verdict = _verdict(error.code, error.text, error.stage)
         self._trouble(lane, verdict._replace(transient=error.transient), sanitise(error.text, ""))
 
-    def _trouble(self, lane: Lane, verdict: Verdict, reason: str) -> None:
+    def _trouble(self, lane: ConnectionPool, verdict: Verdict, reason: str) -> None:
         """What several connections say at the same time is one trouble."""
         now, policy = self._clock.seconds(), self._gate.view.policy
         if not self._gate.view.is_open(lane.server, now):

@@ -74,6 +74,7 @@ def test_what_is_no_key_is_refused_as_listmonk_refuses_it(client: FlaskClient, k
 def test_a_key_does_what_its_scopes_say_under_its_own_name(
     client: FlaskClient, world: World, key: str
 ) -> None:
+    world.people(1)
     campaign = world.campaign()
     world.people(1)
     world.shown()
@@ -119,6 +120,7 @@ def test_guessing_keys_is_slow(client: FlaskClient, key: str) -> None:
 
 
 def test_a_signed_in_page_may_ask_the_api_but_changes_need_its_token(app: Flask, world: World) -> None:
+    world.people(1)
     campaign = world.campaign()
     world.people(1)
     world.shown()
