@@ -160,7 +160,9 @@ class Capacity:
     def available(self, now: float, day: str, limits: Limits) -> int | None:
         """How many attempts may be reserved now, on the local date `day`; None when unlimited."""
         self._forget(now, day, limits)
-        left = limits.left_today(self.used_on(day)), limits.left_in_window(self.in_window(now, limits.window))
+        left = [limits.left_today(self.used_on(day))]
+        if limits.sliding:
+            left.append(limits.left_in_window(self.in_window(now, limits.window)))
         return min((units for units in left if units is not None), default=None)
 
     def rolling_frees_at(self, now: float, limits: Limits) -> float | None:
