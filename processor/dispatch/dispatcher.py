@@ -281,7 +281,7 @@ class Dispatcher:
         if error is None:
             is_there = line.is_open and self._is_there(line)
             obstacle = self._attempts.obstacle(attempt)
-            if not obstacle and not is_there:
+            if not is_there and not (obstacle and self._is_stopping):
                 obstacle = line.connection.closed_because
             if not obstacle:
                 self._offer(line, attempt)
