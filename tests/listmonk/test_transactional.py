@@ -216,7 +216,7 @@ def test_addresses_that_nobody_has_are_not_mailed_once_blocklisted_though_their_
         with world.sending():
             wait_until(lambda: slow.messages)
             for email in emails:
-                world.directory.people.blocklist_address(email, by="test")
+                world.directory.people.blocklist(email, by="test")
             stopped_at = time.time()
             wait_until(lambda: not in_motion(world))
         assert all(received.mail_at < stopped_at + 1.0 for received in slow.messages)

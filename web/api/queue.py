@@ -11,6 +11,7 @@ from pydantic.alias_generators import to_camel
 from application.queue.deliveries import Deliveries
 from application.queue.queue import Queue
 from domain.delivery.stepping_in import Action
+from domain.streams import policy_stream
 from projections import availability
 from projections.availability import Availability
 from projections.queue import queue
@@ -18,6 +19,7 @@ from web.api.queue_items import Matching, QueueItem
 from web.http.access import actor
 from web.http.answers import instant, listing
 from web.http.contract import endpoint
+from web.http.if_match import OfStream
 from web.http.services import reading, services
 from web.http.shapes import Answer, Body, Paged, Told, page_of
 from web.http.versions import Versioned
@@ -195,6 +197,7 @@ class Paused(Answer):
     answer=Paused,
     errors=(409,),
     versioned=True,
+    if_match=OfStream(policy_stream),
 )
 def pause(body: Pause) -> Versioned:
     """Pause or resume the whole queue

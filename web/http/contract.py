@@ -26,8 +26,9 @@ from web.http.access import Permission
 from web.http.access import needs as decided
 from web.http.errors import Refusal
 from web.http.idempotency import once
+from web.http.if_match import Condition, held
 from web.http.services import reading
-from web.http.versions import Versioned, as_wanted, position_tag, tag
+from web.http.versions import Versioned, position_tag, tag
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -64,7 +65,8 @@ class Contract:
     what it is. `takes` describes, in OpenAPI, a body that the view reads itself (an upload), beside
     JSON as `body` says where both are declared.
 
-    `versioned`: the answer is Versioned, and a change is made only at the version that If-Match names.
+    `versioned`: the answer is Versioned. `if_match` says whose tags a change may be meant for; without it a
+    change that comes with tags is refused.
     `projected`: what is read follows from the projections alone, and not from the time or the directory, so
     that who has it already is told so without reading it again. `is_secret`: the answer holds what is told
     once, so that it is not kept to be given again."""
@@ -83,6 +85,7 @@ class Contract:
     takes: dict[str, Any] | None = None
     description: str = ""
     versioned: bool = False
+    if_match: Condition | None = None
     projected: bool = False
     is_secret: bool = False
 
@@ -110,7 +113,7 @@ def endpoint(
 
         @wraps(view)
         def kept(**parts: Any) -> Response:
-            return carried_out(contract, lambda: view(**parts, **given(contract)))
+            return carried_out(contract, view, parts)
 
         checked = decided(needs, largest_body=largest_body)(kept)
         checked.contract = contract  # type: ignore[attr-defined]
@@ -120,10 +123,11 @@ def endpoint(
     return declare
 
 
-def carried_out(contract: Contract, view: Callable[[], Any]) -> Response:
+def carried_out(contract: Contract, view: Callable[..., Any], parts: dict[str, Any]) -> Response:
     def work() -> Response:
-        with as_wanted() if contract.versioned else nullcontext():
-            return answered(contract, view())
+        more = given(contract)
+        with nullcontext() if contract.method == "GET" else held(contract.if_match, parts):
+            return answered(contract, view(**parts, **more))
 
     match contract.method:
         case "GET" if contract.projected:
