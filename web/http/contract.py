@@ -21,6 +21,7 @@ from typing import Any, TypeVar, get_origin
 from flask import Blueprint, Response, jsonify, request
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails, to_jsonable_python
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from web.http.access import Permission
 from web.http.access import needs as decided
@@ -125,6 +126,7 @@ def endpoint(
 
 def carried_out(contract: Contract, view: Callable[..., Any], parts: dict[str, Any]) -> Response:
     def work() -> Response:
+        refuse_cut_body()
         more = given(contract)
         with nullcontext() if contract.method == "GET" else held(contract.if_match, parts):
             return answered(contract, view(**parts, **more))
@@ -149,6 +151,15 @@ def read_when_new(work: Callable[[], Response]) -> Response:
     response = Response(status=304) if has_it else work()
     response.set_etag(etag)
     return kept_by_asker(response)
+
+
+def refuse_cut_body() -> None:
+    """Of a body of unknown length werkzeug gives no more than is taken, and does not say that there was more;
+    but for the parts of a form, which it reads to their end."""
+    if request.content_length is None and request.mimetype != "multipart/form-data":
+        most = request.max_content_length
+        if most is not None and len(request.get_data()) >= most:
+            raise RequestEntityTooLarge
 
 
 def given(contract: Contract) -> dict[str, Any]:
