@@ -62,6 +62,29 @@ def test_an_event_is_a_cloud_event(client: FlaskClient, past: tuple[int, int, li
     }
 
 
+def test_what_an_event_says_is_told_without_what_its_storage_adds(
+    client: FlaskClient, world: World, past: tuple[int, int, list[int]]
+) -> None:
+    world.application.schedule(world.campaign("Later"), "2026-05-01T08:00:00Z", by="user:ann")
+    data = [event["data"] for event in read(client, "limit=1000")["events"]]
+    assert data[-1] == {"by": "user:ann", "send_at": "2026-05-01T08:00:00+00:00"}
+    assert all("by" in one for one in data)
+    assert not any(word in json.dumps(data) for word in ("_type_", "_data_", "originator", "timestamp"))
+
+
+@pytest.mark.parametrize("way", ["read", "wait", "stream"])
+def test_a_position_that_the_log_has_not_reached_is_refused_at_once(
+    client: FlaskClient, past: tuple[int, int, list[int]], way: str
+) -> None:
+    head = read(client)["head"]
+    query = f"after={head + 1}" + ("&wait=30" if way == "wait" else "")
+    accept = {"Accept": "text/event-stream" if way == "stream" else "application/json"}
+    answer = client.get(f"/api/events?{query}", headers=accept)
+    assert (answer.status_code, answer.json["errors"][0]["parameter"]) == (400, "after")
+    assert f"the log ends at {head}" in answer.json["message"]
+    assert read(client, f"after={head}")["events"] == []
+
+
 def test_whoever_reads_on_gets_every_event_once(
     client: FlaskClient, past: tuple[int, int, list[int]]
 ) -> None:
@@ -133,6 +156,7 @@ def test_a_bad_parameter_is_refused_by_its_name(client: FlaskClient, query: str)
 def test_who_waits_is_told_as_soon_as_something_happens(
     client: FlaskClient, app: Flask, world: World
 ) -> None:
+    world.directory.list("Friends")
     head = read(client)["head"]
     found: list[dict[str, Any]] = []
     waiting = Thread(target=lambda: found.append(read(app.test_client(), f"after={head}&wait=20")))
@@ -174,7 +198,7 @@ def test_a_stream_tells_what_happens_and_resumes(address: str, world: World) -> 
     first_campaign = world.campaign()
     url = urlsplit(address)
     connection = HTTPConnection(str(url.hostname), url.port, timeout=20)
-    connection.request("GET", "/api/events", headers={"Accept": "text/event-stream"})
+    connection.request("GET", "/api/events?topic=campaign", headers={"Accept": "text/event-stream"})
     stream = messages(connection.getresponse())
     seen, event = next(stream)
     assert event["stream"] == str(campaign_stream(first_campaign))
@@ -184,7 +208,7 @@ def test_a_stream_tells_what_happens_and_resumes(address: str, world: World) -> 
     connection.close()
     again = HTTPConnection(str(url.hostname), url.port, timeout=20)
     headers = {"Accept": "text/event-stream", "Last-Event-ID": seen}
-    again.request("GET", "/api/events", headers=headers)
+    again.request("GET", "/api/events?topic=campaign", headers=headers)
     assert next(messages(again.getresponse())) == (identity, event)
     again.close()
 
