@@ -4,23 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any, Self
 
 from psycopg2.extensions import cursor
 
 from application.decisions import Postledger
+from application.forecasts.audiences import Audiences
 from domain.clock import Clock
 from domain.errors import Refused
 from projections.following.runner import Runner
 from projections.following.schema import log_head
-from storage.log import LogFactory
 from storage.log.append import Log
+from storage.log.factory import LogFactory
 from storage.postgres.pool import Pool
 from storage.secrets import Secrets
 from storage.shared_clock import set_by_database
 
 PATIENCE = 10.0
-"""Seconds to wait for the projections, so that an answer shows what was done."""
 
 
 class Behind(Exception):
@@ -34,7 +35,8 @@ class Unequipped(Refused):
 @dataclass(frozen=True, kw_only=True)
 class Installation:
     """`secrets` is None where no key is configured: then no password can be kept or read. `public_url` is
-    where unsubscribe links lead unless the policy says otherwise."""
+    where people reach us, usually through a reverse proxy, "" where nobody has said. `patience` is how many
+    seconds to wait for the projections. `audiences` are remembered for as long as the process lives."""
 
     pool: Pool
     application: Postledger
@@ -43,6 +45,26 @@ class Installation:
     log: Log
     secrets: Secrets | None = None
     public_url: str = ""
+    patience: float = PATIENCE
+    audiences: Audiences = field(default_factory=Audiences)
+
+    @classmethod
+    def over(cls, pool: Pool, clock: Clock, **more: Any) -> Self:
+        """Of the database that `pool` leads to; `more` are the fields that do not follow from it."""
+        log = Log(pool, clock)
+        application = Postledger(factory=LogFactory(pool=pool, log=log, clock=clock), clock=clock)
+        return cls(pool=pool, application=application, clock=clock, runner=Runner(pool), log=log, **more)
+
+    @property
+    def public_address(self) -> str:
+        """Where unsubscribe links lead."""
+        return self.application.policy().public_address or self.public_url
+
+    def opened_secrets(self) -> Secrets:
+        """Raises Unequipped."""
+        if self.secrets is None:
+            raise Unequipped("Passwords cannot be kept here: no key is configured.")
+        return self.secrets
 
     @contextmanager
     def reading(self) -> Iterator[cursor]:
@@ -61,25 +83,9 @@ class Installation:
         if position is None:
             return
         try:
-            self.runner.catch_up_to(position, PATIENCE)
+            self.runner.catch_up_to(position, self.patience)
         except TimeoutError:
             raise Behind("the projections are behind the log right now") from None
-
-    @classmethod
-    def over(
-        cls, pool: Pool, clock: Clock, *, secrets: Secrets | None = None, public_url: str = ""
-    ) -> Installation:
-        """Of the database that `pool` leads to."""
-        log = Log(pool, clock)
-        return Installation(
-            pool=pool,
-            application=Postledger(factory=LogFactory(pool=pool, log=log, clock=clock), clock=clock),
-            clock=clock,
-            runner=Runner(pool),
-            log=log,
-            secrets=secrets,
-            public_url=public_url,
-        )
 
     def catch_up(self) -> None:
         """Until the projections show all that is in the log now. Raises Behind."""

@@ -13,7 +13,8 @@ before a reservation's `until` no attempt starts any more, or a quarter of its t
 
 @dataclass
 class Reservation:
-    """`used` units were given to attempts; `ended` of these ended, `refused` of these before the dot."""
+    """`used` units were given to attempts; `ended` of these ended, `refused` of these before the dot, and
+    `untouched` ones before the server was given anything."""
 
     version: int
     n: int
@@ -23,6 +24,7 @@ class Reservation:
     used: int = 0
     ended: int = 0
     refused: int = 0
+    untouched: int = 0
 
     @property
     def usable_until(self) -> float:

@@ -171,6 +171,12 @@ class Reservations:
             reservation.ended += 1
             reservation.refused += refused
 
+    def untouched(self, reservation: Reservation) -> None:
+        """An attempt ended before anything was written to the server: its unit comes back to both limits."""
+        with self._lock:
+            reservation.ended += 1
+            reservation.untouched += 1
+
     def settle(self, limits: Mapping[int, Limits], now: float) -> None:
         """Closes reservations that are spent, past their time or beyond a limit that was lowered, and returns
         what was not used."""
@@ -184,7 +190,7 @@ class Reservations:
                     by=self._actor,
                     reservation=over.version,
                     at=min(now, over.until),
-                    unused=over.n - over.used,
+                    unused=over.n - over.used + over.untouched,
                     refused=over.refused,
                 )
 
@@ -216,7 +222,11 @@ class Reservations:
                 is_too_much = limits is not None and not reservation.is_allowed(limits)
                 if not (reservation.is_over(now) or (is_idle and is_too_much)):
                     continue
-                if is_rolling or reservation.used < reservation.n or reservation.refused:
+                if (
+                    is_rolling
+                    or reservation.used - reservation.untouched < reservation.n
+                    or reservation.refused
+                ):
                     return reservation
                 account.open.remove(reservation)
         return None

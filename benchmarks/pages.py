@@ -19,7 +19,6 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.routing import Rule
 
-from application.previews import CampaignMessages
 from benchmarks.busy_month import CAMPAIGNS, build
 from benchmarks.installation import Installation, installation
 from domain.clock import SystemClock
@@ -27,13 +26,14 @@ from domain.delivery.unsubscribe_token import token as unsubscribe_token
 from domain.streams import campaign_stream, server_stream
 from postledger.config import load
 from postledger.session import Session
+from storage.secrets import Secrets, new_key
 from web.app import create_app
 from web.http.settings import WebSettings
 
 SMALL, LARGE = 1_000, 1_000_000
 ROUNDS = 40
 REACH = 150.0
-KEY = b"a key of sixteen bytes or more"
+KEY = new_key()
 
 NO_PAGES = {
     "static", "live.stream", "list_pages.export", "list_pages.export_everybody", "metrics.metrics",
@@ -61,7 +61,7 @@ NUMBERS: Mapping[str, Sequence[int]] = {
 PARTS: Mapping[str, Sequence[str]] = {
     "action": ("cancel", "retry", "send-now"),
     "step": (),
-    "token": (unsubscribe_token(KEY, RUNNING, 1),),
+    "token": (unsubscribe_token(Secrets([KEY]).token_key(), RUNNING, 1),),
     "campaign": (str(campaign_stream(RUNNING)),),
 }
 
@@ -159,18 +159,9 @@ def measured(size: int) -> dict[str, Times]:
 @contextmanager
 def served(made: Installation) -> Iterator[Flask]:
     """As `postledger web` has it."""
-    config = load({}, {**os.environ, **made.environment}, Path(made.environment["POSTLEDGER_DATA_FOLDER"]))
-    session = Session(config, made.url, made.pool, SystemClock())
-    messages = CampaignMessages(session)
-    app = create_app(
-        made.pool,
-        session.application,
-        session.clock,
-        settings=WebSettings(token_keys=[KEY]),
-        secrets=session.secrets,
-        preflight=messages.preflight,
-        messages=messages,
-    )
+    values = {**os.environ, **made.environment, "POSTLEDGER_KEY": KEY}
+    config = load({}, values, Path(made.environment["POSTLEDGER_DATA_FOLDER"]))
+    app = create_app(Session.of(config, made.url, made.pool, SystemClock()), settings=WebSettings())
     yield app
     app.extensions["postledger.broadcast"].close()
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from flask.testing import FlaskClient
 
+from application.installation import Installation as Built
 from benchmarks.installation import installation
 from benchmarks.ten_million import fill, start_campaign
 from domain.clock import SystemClock
@@ -22,7 +23,7 @@ REACH = 1.5
 def run() -> dict[str, Any]:
     with installation() as made:
         campaign = start_campaign(made, 1)
-        client = create_app(made.pool, made.application, SystemClock(), settings=WebSettings()).test_client()
+        client = create_app(Built.over(made.pool, SystemClock()), settings=WebSettings()).test_client()
         fill(made.pool, campaign, SMALL)
         baseline = percentile_99(client, SMALL)
         fill(made.pool, campaign, LARGE)

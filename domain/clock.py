@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from math import inf
 from typing import NamedTuple, Protocol
 
@@ -48,9 +49,8 @@ class Clock(Protocol):
         and now. Returns by how many seconds it was set since it was heard last, 0.0 when it was not."""
 
 
-def steady_seconds() -> float:
-    """Seconds since this machine started, asleep or awake."""
-    return time.clock_gettime(time.CLOCK_BOOTTIME)
+steady_seconds: Callable[[], float] = partial(time.clock_gettime, time.CLOCK_BOOTTIME)
+"""Seconds since this machine started, asleep or awake."""
 
 
 class _Reading(NamedTuple):

@@ -20,18 +20,9 @@ from domain.campaign.audience import RecipientsQueued
 from domain.campaign.campaign import Campaign
 from domain.campaign.estimate import Estimated
 from domain.campaign.template import Template
-from domain.campaign.test_send import Tried
+from domain.campaign.test_send import SendTestStarted, Tried
 from domain.capacity.capacity import Reserved, Returned
-from domain.delivery.delivery import (
-    Accepted,
-    AttemptStarted,
-    Cancelled,
-    Deferred,
-    Failed,
-    OutcomeUnknown,
-    Requeued,
-    Suppressed,
-)
+from domain.delivery.delivery import FACTS as DELIVERY_FACTS
 from domain.people.people import EVENT_CLASSES as PEOPLE_CLASSES
 from domain.policy import PolicyChanged
 from domain.server.server import SmtpServer
@@ -49,16 +40,10 @@ EVENT_CLASSES: tuple[type, ...] = (
     Campaign.Finished,
     Campaign.PriorityChanged,
     Estimated,
+    SendTestStarted,
     Tried,
     RecipientsQueued,
-    AttemptStarted,
-    Accepted,
-    Deferred,
-    Failed,
-    OutcomeUnknown,
-    Suppressed,
-    Cancelled,
-    Requeued,
+    *DELIVERY_FACTS,
     SmtpServer.Created,
     SmtpServer.Changed,
     SmtpServer.Enabled,

@@ -9,17 +9,15 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
-from functools import cached_property
+from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 
-from application.decisions import Postledger
 from application.installation import Installation
 from domain.clock import Clock, SystemClock
 from postledger.config import Config
 from projections.following import schema
 from projections.following.rebuild import rebuild
-from projections.following.runner import Runner
 from storage.accounts import accounts
 from storage.migrate import Applied, migrate, pending
 from storage.postgres.embedded import EmbeddedServer
@@ -36,46 +34,21 @@ class NotReadyError(Exception):
     """The database cannot be worked with yet; the text says what to do."""
 
 
-class Session:
-    """One process's view of an installation. Get one from `open_session`."""
+@dataclass(frozen=True, kw_only=True)
+class Session(Installation):
+    """One process's view of an installation, which waits for the projections as long as it takes. `url` is
+    that of the database. Get one from `open_session`."""
 
-    def __init__(self, config: Config, url: str, pool: Pool, clock: Clock) -> None:
-        self.config = config
-        self.url = url
-        self.pool = pool
-        self.clock = clock
+    config: Config
+    url: str
+    secrets: Secrets
 
-    @cached_property
-    def installation(self) -> Installation:
-        """Without secrets, so that no key file is made for who needs none; `equipped` has them."""
-        return Installation.over(self.pool, self.clock, public_url=self.config.public_url)
-
-    @cached_property
-    def equipped(self) -> Installation:
-        """Raises SecretsError."""
-        return replace(self.installation, secrets=self.secrets)
-
-    @property
-    def application(self) -> Postledger:
-        return self.installation.application
-
-    @property
-    def public_address(self) -> str:
-        """Where unsubscribe links lead."""
-        return self.application.policy().public_address or self.config.public_url
-
-    @cached_property
-    def secrets(self) -> Secrets:
-        """Makes the key file when no key is configured and there is none yet. Raises SecretsError."""
-        return Secrets(load_keys(self.config.key, self.config.key_file, self.config.data_folder))
-
-    @property
-    def runner(self) -> Runner:
-        return self.installation.runner
-
-    def catch_up(self) -> None:
-        """Brings the projections up to the end of the log, whether or not a processor runs."""
-        self.runner.catch_up()
+    @classmethod
+    def of(cls, config: Config, url: str, pool: Pool, clock: Clock) -> Session:
+        secrets = Secrets.found_by(lambda: load_keys(config.key, config.key_file, config.data_folder))
+        return cls.over(
+            pool, clock, secrets=secrets, public_url=config.public_url, patience=inf, config=config, url=url
+        )
 
 
 @contextmanager
@@ -138,4 +111,4 @@ def open_session(config: Config, *, connections: int = 4, clock: Clock | None = 
         clock = clock or SystemClock()
         with pool.transaction() as cursor:
             set_by_database(clock, cursor)
-        yield Session(config, url, pool, clock)
+        yield Session.of(config, url, pool, clock)

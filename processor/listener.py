@@ -46,6 +46,7 @@ class Listener:
         self._on_beat = on_beat
         self._is_stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="listen", daemon=True)
+        self.crashed: BaseException | None = None
 
     def start(self) -> None:
         self._thread.start()
@@ -59,6 +60,13 @@ class Listener:
         self._thread.join(5)
 
     def _run(self) -> None:
+        try:
+            self._keep_listening()
+        except BaseException as error:
+            self.crashed = error
+            raise
+
+    def _keep_listening(self) -> None:
         while not self._is_stopping.is_set():
             try:
                 self._listen()

@@ -6,9 +6,9 @@ import logging
 import math
 import os
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 from eventsourcing.persistence import InfrastructureFactory
@@ -17,27 +17,27 @@ from application.decisions import Postledger
 from application.reservations import Reservations
 from domain.campaign.campaign import State
 from domain.clock import Clock
-from domain.errors import Refused
 from domain.server.settings import ServerSettings
 from mail.smtp.settings import SmtpSettings
 from processor.campaigns import Campaigns
 from processor.dispatch.attempts import Attempts
 from processor.dispatch.connection_pool import Wanted
 from processor.dispatch.dispatcher import Dispatcher
+from processor.failures import Failures
 from processor.listener import Listener
 from processor.planner.planning_rounds import Rounds
 from processor.planner.send import Room
 from processor.queueing import Queueing
-from processor.recovery.heartbeat import PATIENCE, Heartbeat
+from processor.recovery.heartbeat import Heartbeat
 from processor.recovery.recovery import Recovery, host_name
 from processor.schedule import Schedule
 from processor.send_permissions import Gate
+from processor.suspensions import Suspensions
 from projections.following.follower import Follower
 from projections.following.runner import Runner
 from storage import processors
 from storage.log.committer import Committer, Fenced
 from storage.log.factory import LogFactory
-from storage.postgres.outage import OUTAGE
 from storage.postgres.pool import Pool
 from storage.secrets import Secrets
 from storage.shared_clock import set_by_database
@@ -55,7 +55,7 @@ class Processor:
     log once others have taken it for dead, which they do after `patience`."""
 
     def __init__(self, url: str, pool: Pool, secrets: Secrets, clock: Clock, public_url: str,
-                 *, patience: timedelta = PATIENCE) -> None:  # fmt: skip
+                 *, patience: timedelta = processors.PATIENCE) -> None:  # fmt: skip
         self._pool = pool
         self._clock = clock
         with pool.transaction() as cursor:
@@ -64,7 +64,8 @@ class Processor:
             self.number = processors.register(cursor, host_name(), os.getpid(), now)
         actor = f"processor:{self.number}"
         self._runner = Runner(pool)
-        self._follower = Follower(self._runner, on_change=self._on_projected)
+        self._failures = Failures()
+        self._follower = Follower(self._runner, self._on_projected, partial(self._failures.note, "follower"))
         self._committer = Committer(
             url, clock, processor=self.number, on_commit=self._on_commit, on_refusal=self._on_refusal
         )
@@ -72,19 +73,21 @@ class Processor:
         self._application = application = Postledger(factory=factory, clock=clock)
         self._gate = Gate(pool, application, secrets, public_url)
         self._reservations = Reservations(pool, self._committer, actor)
-        self._errands = ThreadPoolExecutor(2, thread_name_prefix="errand")
+        self._suspensions = Suspensions(
+            self._gate, application, clock, self._failures, actor, self._look_again
+        )
         self._attempts = Attempts(
-            self._gate, self._reservations, self._committer, clock, actor, self._suspend_soon
+            self._gate, self._reservations, self._committer, clock, actor, self._suspensions.suspend
         )
         self._hungry = threading.Event()
         self._dispatcher = Dispatcher(self._gate, self._attempts, clock, self._hungry)
         self._rounds = Rounds(pool, self._gate, self._reservations, self._attempts.in_hand, clock)
         queueing = Queueing(pool, application, self._committer, actor)
         self._campaigns = Campaigns(pool, application, self._runner, queueing, clock, actor)
-        self._heartbeat = Heartbeat(pool, self.number, patience)
+        self._heartbeat = Heartbeat(pool, self.number, patience, self._failures)
         self._recovery = Recovery(pool, self._runner, self._committer, clock, self._heartbeat, self.number)
         self._listener = Listener(url, clock, self._on_log, self._on_directory, self._on_beat)
-        self._schedule = Schedule()
+        self._schedule = Schedule(self._failures)
         self._is_planning = False
         self._next_round_at = 0.0
         self._trusts_the_clock = True
@@ -93,6 +96,13 @@ class Processor:
         self._actor = actor
 
     def start(self) -> None:
+        try:
+            self._start()
+        except Exception as error:
+            self._heartbeat.stops("start", error)
+            raise
+
+    def _start(self) -> None:
         self._schedule.every("heartbeat", self._heartbeat.seconds, self._beat)
         self._schedule.start()
         self._follower.start()
@@ -109,22 +119,14 @@ class Processor:
     def wait(self) -> bool:
         """Until `ask_to_stop`; True when that came, False when the processor cannot go on."""
         while not self._is_stopping.wait(0.5):
-            reason = self._why_it_cannot_go_on()
-            if reason:
-                log.error("processor %d cannot go on: %s", self.number, reason)
+            if self._is_fenced:
+                log.error("processor %d cannot go on: others took it for dead", self.number)
                 return False
+            for part in (self._dispatcher, self._listener, self._follower):
+                if not part.is_running():
+                    self._heartbeat.stops(type(part).__name__.lower(), part.crashed)
+                    return False
         return True
-
-    def _why_it_cannot_go_on(self) -> str | None:
-        if self._is_fenced:
-            return "others took it for dead"
-        threads = {
-            "dispatcher": self._dispatcher.is_running(),
-            "listener": self._listener.is_running(),
-            "follower": self._follower.is_running(),
-        }
-        dead = [name for name, is_running in threads.items() if not is_running]
-        return f"its {dead[0]} ended on an error" if dead else None
 
     @property
     def _is_fenced(self) -> bool:
@@ -135,20 +137,22 @@ class Processor:
         self._attempts.are_over = True
         self._is_stopping.set()
 
-    def stop(self) -> None:
-        """No new attempt; those in flight end and are recorded; what was reserved in vain is returned.
+    def stop(self, has_database: Callable[[], bool] = lambda: True) -> None:
+        """No new attempt; those in flight end and are recorded; what was reserved in vain is returned. All of
+        that takes a minute at most, and no more than seconds once `has_database` says that there is none any
+        more and that none will come back.
 
         The heart beats until the last attempt has ended: nobody may take the processor for dead before.
         """
         self.ask_to_stop()
         self._campaigns.is_stopping = True
         self._hungry.set()
-        self._dispatcher.stop(DRAIN_SECONDS)
+        self._dispatcher.stop(DRAIN_SECONDS, has_database)
         # A round that waits for a database which does not come back would hold the stop up for ever.
-        self._committer.give_up_in(GIVE_UP_SECONDS)
+        self._committer.give_up_in(GIVE_UP_SECONDS if has_database() else 0.0)
         self._schedule.stop()
         self._listener.stop()
-        self._errands.shutdown(wait=True)
+        self._suspensions.close()
         self._return_the_rest()
         self._committer.close()
         self._follower.stop()
@@ -237,12 +241,15 @@ class Processor:
 
     def _tell_whether_the_clock_is_trusted(self) -> None:
         is_trusted = self._clock.is_trusted()
-        if is_trusted != self._trusts_the_clock:
-            self._trusts_the_clock = is_trusted
-            if is_trusted:
-                log.warning("the time is certain again: sending goes on")
-            else:
-                log.warning("nothing is sent: the database answers too slowly to know what time it is")
+        if is_trusted == self._trusts_the_clock:
+            return
+        with self._pool.transaction() as cursor:
+            processors.trust_clock(cursor, self.number, is_trusted)
+        self._trusts_the_clock = is_trusted
+        if is_trusted:
+            log.warning("the time is certain again: sending goes on")
+        else:
+            log.warning("nothing is sent: the database answers too slowly to know what time it is")
 
     def _look_again(self, since: float | None = None) -> None:
         """Also when a round was to be by now, for a clock that was set or a machine that slept."""
@@ -287,21 +294,6 @@ class Processor:
         self._recovery.run(resend_unknown=self._gate.view.policy.resend_unknown)
         # What was the share of the dead is somebody's from now on.
         self._beat()
-
-    def _suspend_soon(self, server: int, reason: str, until: datetime) -> None:
-        self._gate.rest(server, until, self._clock.now())
-        self._errands.submit(self._suspend, server, reason, until)
-
-    def _suspend(self, server: int, reason: str, until: datetime) -> None:
-        try:
-            self._application.suspend_server(server, reason=reason, until=until, by=self._actor)
-            self._look_again()
-            self._gate.rests_by_the_log(server, until)
-        except (Refused, Fenced) as refusal:
-            log.info("server %d was not suspended: %s", server, refusal)
-        except OUTAGE as error:
-            # It rests here all the same; who tries it again afterwards will find out anew.
-            log.warning("the suspension of server %d was not recorded: %s", server, str(error).strip())
 
 
 @lru_cache(maxsize=256)

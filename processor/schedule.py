@@ -14,12 +14,9 @@ from apscheduler.jobstores.base import JobLookupError
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from domain.clock import SET_SECONDS, steady_seconds
-from storage.postgres.outage import OUTAGE
+from processor.failures import Failures
 
 log = logging.getLogger(__name__)
-
-AGAIN_SECONDS = 1.0
-"""When a job that the database was away for runs again."""
 
 RUNNING_SECONDS = 0.2
 """When a job that was to run while it was running runs again: what woke it may have come too late for it."""
@@ -30,7 +27,10 @@ logging.getLogger("apscheduler.executors.default").setLevel(logging.ERROR)
 
 
 class Schedule:
-    def __init__(self) -> None:
+    """A job that raises runs again soon, later each time that it does so in a row, and is in `failures`."""
+
+    def __init__(self, failures: Failures) -> None:
+        self._failures = failures
         self._scheduler = BackgroundScheduler(
             timezone=UTC, job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
         )
@@ -53,9 +53,10 @@ class Schedule:
             self._running += 1
         try:
             action()
-        except OUTAGE as error:
-            log.warning("%s: waits for the database: %s", name, str(error).strip())
-            self.next_in(name, AGAIN_SECONDS)
+        except Exception as error:  # noqa: BLE001  # The other jobs go on, and people are told of this one.
+            self.next_in(name, self._failures.failed(name, error))
+        else:
+            self._failures.succeeded(name)
         finally:
             with self._changed:
                 self._running -= 1

@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from math import inf
 from uuid import UUID
 
 from application.decisions import Postledger
-from domain.calendar import Calendar, Hours, both
+from domain.calendar import Calendar
 from domain.campaign.campaign import Campaign, State
 from domain.capacity.capacity import Limits
 from domain.delivery.reply import Stage
 from domain.policy import SendingPolicy
+from domain.server.availability import Open, SendingState, Suspension, availability
 from domain.server.server import SmtpServer
 from domain.streams import Kind, campaign_of, campaign_stream, kind_of, number_of
 from mail.message.compose import CampaignContent, Composer, Skeleton
@@ -225,7 +226,7 @@ class Gate:
             CampaignContent(
                 number=number,
                 uuid=str(campaign_stream(number)),
-                name=campaign.name,
+                name=campaign.rendered_name,
                 subject=campaign.subject,
                 text=text,
                 html=html,
@@ -255,24 +256,28 @@ class Gate:
 
     def _view(self, now: datetime) -> View:
         policy = self._policy
-        open_until = {}
-        for number, server in self._servers.items():
-            calendar: Hours = policy.calendar
-            if server.settings.window:
-                calendar = both(calendar, server.calendar(policy.timezone))
-            is_resting = number in self._resting and now < self._resting[number]
-            if server.is_usable(now) and not is_resting and calendar.is_open(now):
-                closes = calendar.closes_at(now)
-                open_until[number] = closes.timestamp() if closes else float("inf")
         return View(
             policy=policy,
             campaigns=frozenset(
                 number
                 for number, campaign in self._campaigns.items()
-                if campaign.may_send() and number not in self.broken and not policy.queue_paused
+                if campaign.may_send() and number not in self.broken
             ),
-            open_until=open_until,
+            open_until=self._open_until(now),
             servers=dict(self._servers),
             limits={number: server.limits() for number, server in self._servers.items()},
             since=self._since,
         )
+
+    def _open_until(self, now: datetime) -> dict[int, float]:
+        """Limits apart, which reservations see to."""
+        sending = SendingState(queue_paused=self._policy.queue_paused)
+        found = {}
+        for number, server in self._servers.items():
+            state = server.state(self._policy)
+            if number in self._resting and now < self._resting[number]:
+                state = replace(state, suspension=Suspension("", self._resting[number]))
+            answer = availability(state, now, sending)
+            if isinstance(answer, Open):
+                found[number] = answer.until.timestamp() if answer.until else float("inf")
+        return found

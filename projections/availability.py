@@ -2,43 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from domain.calendar import Calendar, Hours, both
-from domain.delivery.waiting import Gate, Load, Waiting, why_closed
+from domain.calendar import Hours
+from domain.capacity.capacity import Limits
+from domain.delivery.waiting import CampaignState, Route, Waiting, why_it_waits
+from domain.failing_jobs import FailingJob
 from domain.policy import PolicyChanged, SendingPolicy
+from domain.server.availability import (
+    RUNNING,
+    Closed,
+    Open,
+    SendingState,
+    ServerState,
+    availability,
+    hours_of,
+)
 from domain.server.settings import ServerSettings
 from domain.streams import policy_stream, server_stream
 from projections import daily_usage, rolling_usage, servers
 from projections.daily_usage import Usage
 from projections.servers import Server
+from storage import processors
 
 POLICY = (
     "SELECT version, convert_from(state, 'UTF8')::jsonb FROM events WHERE stream_id = %s ORDER BY version"
 )
 
-# When enough units have left a window that was used up: ends of reservations, first to end first.
-ENDS = """
+# What is in a server's window: when the last unit of a reservation was used, or can have been.
+USES = """
     SELECT least(until, returned_at), n - unused FROM reservations
     WHERE server = %(server)s AND n > unused AND least(until, returned_at) > %(since)s
-    ORDER BY 1
 """
 
 
 @dataclass(frozen=True, kw_only=True)
 class Availability:
-    """A server at one moment. `closed` is None when it takes e-mails. A limit of 0 (daily) or None
+    """A server at one moment; what holds all of them alike is told beside. A limit of 0 (daily) or None
     (rolling) is no limit; what remains of it is None then. `rolling_span` is in seconds."""
 
     number: int
     name: str
     from_email: str
     enabled: bool
-    closed: Waiting | None
+    answer: Open | Closed
     daily_limit: int
     daily_used: int
     rolling_limit: int | None = None
@@ -50,6 +61,10 @@ class Availability:
     @property
     def uuid(self) -> UUID:
         return server_stream(self.number)
+
+    @property
+    def closed(self) -> Closed | None:
+        return self.answer if isinstance(self.answer, Closed) else None
 
     @property
     def available(self) -> bool:
@@ -64,20 +79,32 @@ class Availability:
         return None if self.rolling_limit is None else max(0, self.rolling_limit - self.rolling_used)
 
     @property
-    def gate(self) -> Gate:
-        return Gate(server=self.number, name=self.name, closed=self.closed)
+    def route(self) -> Route:
+        return Route(server=self.number, name=self.name, answer=self.answer)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Capacity:
     """`opens` is when the sending calendar next allows an attempt: `now` when it does, None for never.
-    While `queue_paused` nothing is begun, until somebody resumes the queue."""
+    `sending` is what holds all servers alike; `failing` is what processors do not get done."""
 
     now: datetime
     timezone: str
     opens: datetime | None
     servers: list[Availability]
-    queue_paused: bool = False
+    sending: SendingState = RUNNING
+    failing: Sequence[FailingJob] = ()
+
+    @property
+    def queue_paused(self) -> bool:
+        return self.sending.queue_paused
+
+    def why_it_waits(self, campaign: CampaignState, due: datetime) -> Waiting:
+        """Of a queued delivery that is due then."""
+        routes = [server.route for server in self.servers]
+        return why_it_waits(
+            campaign, now=self.now, again=due, opens=self.opens, routes=routes, sending=self.sending
+        )
 
 
 def capacity(cursor: Any, now: datetime) -> Capacity:
@@ -85,19 +112,31 @@ def capacity(cursor: Any, now: datetime) -> Capacity:
     policy = policy_of(cursor)
     found = [(one, ServerSettings(**one.settings)) for one in servers.servers(cursor)]
     windows = {one.server: settings.limits.window for one, settings in found if settings.limits.sliding}
-    moment = _Moment(
+    moment = _Shared(
         now=now,
         policy=policy,
-        day_ends=policy.calendar.midnight_after(now),
         usage=daily_usage.usage_on(cursor, policy.calendar.local_date(now)),
         rolling=rolling_usage.in_window(cursor, windows, now) if windows else {},
     )
+    failing = processors.failing(cursor, processors.database_time(cursor))
     return Capacity(
         now=now,
         timezone=policy.timezone,
-        opens=moment.opens(None),
+        opens=policy.calendar.opens_at(now),
         servers=[_available(cursor, moment, one, settings) for one, settings in found],
+        sending=sending_state(cursor, policy, failing),
+        failing=failing,
+    )
+
+
+def sending_state(cursor: Any, policy: SendingPolicy, failing: Sequence[FailingJob] = ()) -> SendingState:
+    now = processors.database_time(cursor)
+    alive = processors.alive(cursor, now, processors.PATIENCE)
+    return SendingState(
         queue_paused=policy.queue_paused,
+        has_processor=bool(alive),
+        is_clock_trusted=not alive or alive != processors.doubting(cursor, now, processors.PATIENCE),
+        failing_job=next((str(job) for job in failing if job.holds_up_all), None),
     )
 
 
@@ -116,67 +155,53 @@ def policy_of(cursor: Any) -> SendingPolicy:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Moment:
+class _Shared:
     """What is the same for all servers, or is read for all of them at once."""
 
     now: datetime
     policy: SendingPolicy
-    day_ends: datetime
     usage: Mapping[int, Usage]
     rolling: Mapping[int, int]
-    _opens: dict[str | None, datetime | None] = field(default_factory=dict)
+    _hours: dict[str | None, Hours] = field(default_factory=dict)
 
-    def opens(self, window: str | None) -> datetime | None:
-        """When the calendar and a server's own window next allow an attempt; servers share windows."""
-        if window not in self._opens:
-            hours: Hours = self.policy.calendar
-            if window:
-                hours = both(hours, Calendar.of(self.policy.timezone, window))
-            self._opens[window] = hours.opens_at(self.now)
-        return self._opens[window]
+    def hours(self, window: str | None) -> Hours:
+        """Servers share windows."""
+        if window not in self._hours:
+            self._hours[window] = hours_of(self.policy, window)
+        return self._hours[window]
 
 
-def _available(cursor: Any, moment: _Moment, server: Server, settings: ServerSettings) -> Availability:
+def _available(cursor: Any, moment: _Shared, server: Server, settings: ServerSettings) -> Availability:
     usage = moment.usage.get(server.server)
-    most, window = settings.limits.sliding or (None, 0.0)
-    in_window = moment.rolling.get(server.server, 0)
-    frees_at = None
-    if most is not None and in_window >= most:
-        frees_at = _frees_at(cursor, server.server, window, in_window - most, moment.now)
-    load = Load(
+    limits, in_window = settings.limits, moment.rolling.get(server.server, 0)
+    is_full = limits.left_in_window(in_window) == 0
+    state = ServerState(
         enabled=server.enabled,
-        opens=moment.opens(settings.window),
-        suspended=(server.suspended_reason or "") if server.suspended else None,
-        suspended_until=server.suspended_until,
-        daily_limit=settings.daily_limit,
-        daily_used=usage.used if usage else 0,
-        day_ends=moment.day_ends,
-        rolling_limit=most,
-        rolling_used=in_window,
-        rolling_frees=frees_at,
+        hours=moment.hours(settings.window),
+        suspension=server.suspension,
+        limits=limits,
+        used_today=usage.used if usage else 0,
+        in_window=in_window,
+        rolling_frees=_frees_at(cursor, server.server, limits, moment.now) if is_full else None,
     )
     return Availability(
         number=server.server,
         name=server.name,
         from_email=settings.from_email,
         enabled=server.enabled,
-        closed=why_closed(load, moment.now),
-        daily_limit=load.daily_limit,
-        daily_used=load.daily_used,
-        rolling_limit=most,
+        answer=availability(state, moment.now),
+        daily_limit=limits.daily,
+        daily_used=state.used_today,
+        rolling_limit=limits.sliding[0] if limits.sliding else None,
         rolling_used=in_window,
-        rolling_span=int(window),
+        rolling_span=int(limits.window),
         sent_today=usage.accepted if usage else 0,
         failed_today=usage.failed if usage else 0,
     )
 
 
-def _frees_at(cursor: Any, server: int, window: float, excess: int, now: datetime) -> datetime | None:
-    """When more than `excess` of the units in the window have left it."""
-    cursor.execute(ENDS, {"server": server, "since": now - timedelta(seconds=window)})
-    for ended_at, units in cursor.fetchall():
-        excess -= units
-        if excess < 0:
-            end: datetime = ended_at.astimezone(UTC) + timedelta(seconds=window)
-            return end
-    return None
+def _frees_at(cursor: Any, server: int, limits: Limits, now: datetime) -> datetime | None:
+    cursor.execute(USES, {"server": server, "since": now - timedelta(seconds=limits.window)})
+    uses = [(last_use.timestamp(), units) for last_use, units in cursor.fetchall()]
+    frees = limits.frees_at(uses, now.timestamp())
+    return None if frees is None else datetime.fromtimestamp(frees, UTC)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from domain.campaign.estimate import Estimated
+from domain.delivery.delivery import Status
 from domain.streams import campaign_stream, estimate_stream, trial_stream
 
+# The start of a test e-mail whose end is known says nothing more.
 HISTORY = """
-    SELECT topic, recorded_at, convert_from(state, 'UTF8')::jsonb FROM events
-    WHERE stream_id = ANY (%s::uuid[]) ORDER BY position DESC LIMIT %s
+    SELECT topic, recorded_at, convert_from(state, 'UTF8')::jsonb FROM events e
+    WHERE stream_id = ANY (%s::uuid[]) AND NOT (topic = 'campaign.test_started' AND EXISTS (
+        SELECT FROM events ended WHERE ended.stream_id = e.stream_id AND ended.topic = 'campaign.tried'
+           AND (convert_from(ended.state, 'UTF8')::jsonb->>'started')::integer = e.version))
+    ORDER BY position DESC LIMIT %s
 """
 
 LAST = """
@@ -25,7 +29,7 @@ SPLIT = """
 """
 
 
-class Event(NamedTuple):
+class CampaignEvent(NamedTuple):
     topic: str
     at: datetime
     state: dict[str, Any]
@@ -35,11 +39,11 @@ class Event(NamedTuple):
         return str(self.state.get("by", ""))
 
 
-def history(cursor: Any, campaign: int, limit: int = 100) -> list[Event]:
+def history(cursor: Any, campaign: int, limit: int = 100) -> list[CampaignEvent]:
     """Newest first."""
     streams = [str(campaign_stream(campaign)), str(trial_stream(campaign))]
     cursor.execute(HISTORY, (streams, limit))
-    return [Event(*row) for row in cursor.fetchall()]
+    return [CampaignEvent(*row) for row in cursor.fetchall()]
 
 
 def last_estimate(cursor: Any, campaign: int) -> Estimated | None:
@@ -53,10 +57,10 @@ def last_estimate(cursor: Any, campaign: int) -> Estimated | None:
     return Estimated(originator_id=stream, originator_version=version, **state)
 
 
-def by_server(cursor: Any, campaign: int) -> dict[int, Sequence[int]]:
-    """Server -> numbers of deliveries by queue.STATUSES, by the last server that was tried."""
+def by_server(cursor: Any, campaign: int) -> dict[int, dict[Status, int]]:
+    """Numbers of deliveries by state, all states present, for each server that was the last one tried."""
     cursor.execute(SPLIT, (campaign,))
-    found: dict[int, list[int]] = {}
+    found: dict[int, dict[Status, int]] = {}
     for server, status, n in cursor.fetchall():
-        found.setdefault(server, [0] * 7)[status] = int(n)
-    return dict(found)
+        found.setdefault(server, dict.fromkeys(Status, 0))[Status.of(status)] = int(n)
+    return found

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from projections.following.batch import Batch, Event
+from domain.delivery.delivery import Status
+from projections.following.batch import DecodedEvent, EventBatch
 from projections.following.projection import Projection
-from projections.queue.queue import STATUSES
 
 TABLE = """
     CREATE TABLE campaign_progress (
@@ -108,10 +108,10 @@ TOPICS = frozenset(
     }
 )
 
-PROGRESS = """
-    SELECT c.*, q.queued, q.sending, q.sent, q.failed, q.cancelled, q.unknown, q.suppressed
+PROGRESS = f"""
+    SELECT c.*, {", ".join(f"q.{status}" for status in Status)}
     FROM campaign_progress c JOIN queue_campaigns q ON q.campaign = c.campaign
-"""
+"""  # noqa: S608 - the names of all states
 
 COUNT = "SELECT count(*) FROM campaign_progress c"
 
@@ -127,12 +127,12 @@ ORDERS = {"name": "c.name", "status": "c.state", "created_at": "c.created_at", "
 """What a list can be ordered by, besides the numbers."""
 
 
-def fold(cursor: Any, batch: Batch) -> None:
+def fold(cursor: Any, batch: EventBatch) -> None:
     for event in batch.events(cursor, TOPICS):
         _apply(cursor, event)
 
 
-def _apply(cursor: Any, event: Event) -> None:
+def _apply(cursor: Any, event: DecodedEvent) -> None:
     about = {"campaign": event.campaign, "at": event.at, "by": event.state["by"], "topic": event.topic}
     if event.topic == "campaign.created":
         about["transactional"] = event.state.get("transactional", False)
@@ -291,5 +291,5 @@ def scheduled_until(cursor: Any, now: datetime) -> list[int]:
 
 def _progress(cursor: Any) -> Iterator[Progress]:
     for row in cursor.fetchall():
-        fields, counts = row[: -len(STATUSES)], row[-len(STATUSES) :]
-        yield Progress(*(*fields, dict(zip(STATUSES, counts, strict=True))))
+        fields, counts = row[: -len(Status)], row[-len(Status) :]
+        yield Progress(*(*fields, {status.value: n for status, n in zip(Status, counts, strict=True)}))

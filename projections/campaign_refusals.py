@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from projections.following.batch import Batch
+from domain.delivery.delivery import Status
+from projections.following.batch import EventBatch
 from projections.following.projection import Projection
-from projections.refusals import TOPICS
+from projections.refusals import OUTCOMES, TOPICS
 
 TABLE = """
     CREATE TABLE campaign_refusals (
@@ -31,7 +32,7 @@ COUNT = r"""
                     || regexp_replace(substring(reply FROM '^[0-9. -]*(.*)$'), '\S*[0-9]\S*', '…', 'g'), 300)
                    AS wording
         FROM batch
-        WHERE status IN (0, 3, 5) AND reply IS NOT NULL AND topic <> 'delivery.requeued'
+        WHERE status = ANY (%s) AND reply IS NOT NULL AND topic <> 'delivery.requeued'
     ) AS worded
     GROUP BY 1, 2, 3, 4
     ON CONFLICT (campaign, outcome, about, wording) DO UPDATE SET
@@ -39,20 +40,20 @@ COUNT = r"""
 """
 
 
-class Reply(NamedTuple):
-    """`outcome` is what queue.STATUSES has at that place: 0 is to be tried again. `about` is
-    whom the reply speaks of, empty when that is not known."""
+class GroupedReply(NamedTuple):
+    """`outcome` is the state that the reply led to: queued to be tried again. `about` is whom the reply
+    speaks of, empty when that is not known."""
 
-    outcome: int
+    outcome: Status
     about: str
     wording: str
     n: int
     last_at: datetime
 
 
-def fold(cursor: Any, batch: Batch) -> None:
+def fold(cursor: Any, batch: EventBatch) -> None:
     if batch.has(TOPICS):
-        cursor.execute(COUNT)
+        cursor.execute(COUNT, (OUTCOMES,))
 
 
 PROJECTION = Projection(
@@ -60,11 +61,11 @@ PROJECTION = Projection(
 )
 
 
-def replies(cursor: Any, campaign: int, limit: int = 20) -> list[Reply]:
+def replies(cursor: Any, campaign: int, limit: int = 20) -> list[GroupedReply]:
     """The most frequent first."""
     cursor.execute(
         "SELECT outcome, about, wording, n, last_at FROM campaign_refusals WHERE campaign = %s"
         " ORDER BY n DESC, last_at DESC LIMIT %s",
         (campaign, limit),
     )
-    return [Reply(*row) for row in cursor.fetchall()]
+    return [GroupedReply(Status.of(outcome), *row) for outcome, *row in cursor.fetchall()]

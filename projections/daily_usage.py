@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Any, NamedTuple
 
-from projections.following.batch import Batch
+from projections.following.batch import NUMBERS, EventBatch
 from projections.following.projection import Projection
 
 TABLE = """
@@ -31,17 +31,17 @@ COUNT = """
     WITH outcomes AS MATERIALIZED (
         SELECT o.stream, o.version, o.status, a.server, a.reservation, o.version - a.version AS distance
         FROM batch o LEFT JOIN batch a ON a.campaign = o.campaign AND a.number = o.number
-             AND a.status = 1 AND a.version IN (o.version - 1, o.version - 2)
-        WHERE o.status <> 1 AND o.server IS NOT NULL
+             AND a.status = %(sending)s AND a.version IN (o.version - 1, o.version - 2)
+        WHERE o.status <> %(sending)s AND o.server IS NOT NULL
     ), found AS (
-        SELECT server, reservation, 1 AS status, count(*) AS n
-        FROM batch WHERE status = 1 GROUP BY server, reservation
+        SELECT server, reservation, %(sending)s AS status, 1 AS distance, count(*) AS n
+        FROM batch WHERE status = %(sending)s GROUP BY server, reservation
         UNION ALL
-        SELECT server, reservation, status + 10 * (distance - 1), count(*)
-        FROM outcomes WHERE distance IS NOT NULL GROUP BY 1, 2, 3
+        SELECT server, reservation, status, distance, count(*)
+        FROM outcomes WHERE distance IS NOT NULL GROUP BY 1, 2, 3, 4
         UNION ALL
-        SELECT (a.state->>'server')::integer, (a.state->>'reservation')::integer,
-               o.status + 10 * (o.version - a.version - 1), 1
+        SELECT (a.state->>'server')::integer, (a.state->>'reservation')::integer, o.status,
+               o.version - a.version, 1
         FROM outcomes o CROSS JOIN LATERAL (
             SELECT version, convert_from(state, 'UTF8')::jsonb AS state FROM events e
             WHERE e.stream_id = o.stream AND e.version IN (o.version - 1, o.version - 2)
@@ -50,11 +50,13 @@ COUNT = """
         WHERE o.distance IS NULL
     ), used AS (
         SELECT server, reservation,
-               sum(n) FILTER (WHERE status = 1) AS attempts,
-               sum(n) FILTER (WHERE status IN (2, 12)) AS accepted,
-               sum(n) FILTER (WHERE status = 0) AS deferred,
-               sum(n) FILTER (WHERE status IN (3, 13)) AS failed,
-               sum(n * CASE status WHEN 5 THEN 1 ELSE -1 END) FILTER (WHERE status IN (5, 12, 13)) AS unknown
+               sum(n) FILTER (WHERE status = %(sending)s) AS attempts,
+               sum(n) FILTER (WHERE status = %(sent)s) AS accepted,
+               sum(n) FILTER (WHERE status = %(queued)s AND distance = 1) AS deferred,
+               sum(n) FILTER (WHERE status = %(failed)s) AS failed,
+               coalesce(sum(n) FILTER (WHERE status = %(unknown)s AND distance = 1), 0)
+                   - coalesce(sum(n) FILTER (WHERE status IN (%(sent)s, %(failed)s) AND distance = 2), 0)
+                   AS unknown
         FROM found GROUP BY server, reservation
     ), named AS (
         SELECT server, reservation, 0 AS unused, 0 AS refused, attempts, accepted, deferred, failed, unknown
@@ -97,8 +99,8 @@ TOPICS = frozenset(
 )
 
 
-def fold(cursor: Any, _batch: Batch) -> None:
-    cursor.execute(COUNT)
+def fold(cursor: Any, _batch: EventBatch) -> None:
+    cursor.execute(COUNT, NUMBERS)
 
 
 PROJECTION = Projection(name="daily_usage", tables={"daily_usage": TABLE}, topics=TOPICS, fold=fold)

@@ -5,8 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from projections.following.batch import Batch
+from domain.delivery.delivery import Status
+from projections.following.batch import EventBatch
 from projections.following.projection import Projection
+
+OUTCOMES = [Status.QUEUED.number, Status.FAILED.number, Status.UNKNOWN.number]
 
 # `server` is 0 where none was asked. `outcome` is the status that the delivery went to.
 TABLE = """
@@ -34,7 +37,7 @@ COUNT = r"""
                     || regexp_replace(substring(reply FROM '^[0-9. -]*(.*)$'), '\S*[0-9]\S*', '…', 'g'), 300)
                    AS wording
         FROM batch
-        WHERE status IN (0, 3, 5) AND reply IS NOT NULL AND topic <> 'delivery.requeued'
+        WHERE status = ANY (%s) AND reply IS NOT NULL AND topic <> 'delivery.requeued'
     ) AS worded
     GROUP BY 1, 2, 3, 4, 5
     ON CONFLICT (hour, server, outcome, about, wording) DO UPDATE SET
@@ -54,10 +57,10 @@ TOPICS = frozenset({"delivery.deferred", "delivery.failed", "delivery.outcome_un
 
 
 class CountedRefusal(NamedTuple):
-    """`outcome` is what queue.STATUSES has at that place: 0 is to be tried again. `about` is
-    whom the reply speaks of, empty when that is not known."""
+    """`outcome` is the state that the reply led to: queued to be tried again. `about` is whom the reply
+    speaks of, empty when that is not known."""
 
-    outcome: int
+    outcome: Status
     about: str
     wording: str
     n: int
@@ -65,9 +68,9 @@ class CountedRefusal(NamedTuple):
     servers: list[str]
 
 
-def fold(cursor: Any, batch: Batch) -> None:
+def fold(cursor: Any, batch: EventBatch) -> None:
     if batch.has(TOPICS):
-        cursor.execute(COUNT)
+        cursor.execute(COUNT, (OUTCOMES,))
 
 
 PROJECTION = Projection(name="refusals", tables={"refusals": TABLE}, topics=TOPICS, fold=fold)
@@ -76,4 +79,4 @@ PROJECTION = Projection(name="refusals", tables={"refusals": TABLE}, topics=TOPI
 def recent(cursor: Any, since: datetime, limit: int = 10) -> list[CountedRefusal]:
     """The most frequent first; of hours that reach beyond `since`."""
     cursor.execute(RECENT, (since, since, limit))
-    return [CountedRefusal(*row) for row in cursor.fetchall()]
+    return [CountedRefusal(Status.of(outcome), *row) for outcome, *row in cursor.fetchall()]

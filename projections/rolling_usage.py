@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from projections.following.batch import Batch
+from projections.following.batch import NUMBERS, EventBatch
 from projections.following.projection import Projection
 
 # A reservation is named by the version of its Reserved in the server's capacity stream.
@@ -38,7 +38,9 @@ RESERVE = """
 
 USE = """
     UPDATE reservations r SET used = r.used + b.n
-    FROM (SELECT server, reservation, count(*) AS n FROM batch WHERE status = 1 GROUP BY 1, 2) b
+    FROM (
+        SELECT server, reservation, count(*) AS n FROM batch WHERE status = %(sending)s GROUP BY 1, 2
+    ) b
     WHERE r.server = b.server AND r.reservation = b.reservation
 """
 
@@ -91,11 +93,11 @@ LEFT_OPEN = """
 """
 
 
-def fold(cursor: Any, batch: Batch) -> None:
+def fold(cursor: Any, batch: EventBatch) -> None:
     if "capacity.reserved" in batch.topics:
         cursor.execute(RESERVE)
     if "delivery.attempt_started" in batch.topics:
-        cursor.execute(USE)
+        cursor.execute(USE, NUMBERS)
     if "capacity.returned" in batch.topics:
         cursor.execute(RETURN)
     cursor.execute(FORGET)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from projections.following.batch import Batch
+from projections.following.batch import NUMBERS, EventBatch
 from projections.following.projection import Projection
 
 HEALTH = """
@@ -50,11 +50,11 @@ THROUGHPUT = """
 COUNT = """
     WITH stretches AS MATERIALIZED (
         SELECT date_bin('10 seconds', at, 'epoch') AS start, server,
-               count(*) FILTER (WHERE status = 1) AS attempts,
-               count(*) FILTER (WHERE status = 2) AS accepted,
-               count(*) FILTER (WHERE status = 0) AS deferred,
-               count(*) FILTER (WHERE status = 3) AS failed,
-               count(*) FILTER (WHERE status = 5) AS unknown
+               count(*) FILTER (WHERE status = %(sending)s) AS attempts,
+               count(*) FILTER (WHERE status = %(sent)s) AS accepted,
+               count(*) FILTER (WHERE status = %(queued)s) AS deferred,
+               count(*) FILTER (WHERE status = %(failed)s) AS failed,
+               count(*) FILTER (WHERE status = %(unknown)s) AS unknown
         FROM batch WHERE server IS NOT NULL GROUP BY 1, 2
     ), hours AS (
         INSERT INTO server_hours AS h
@@ -79,9 +79,9 @@ COUNT = """
 # A failure here is an answer that speaks of the server, or none at all.
 JUDGE = """
     WITH answers AS (
-        SELECT server, max(position) FILTER (WHERE status = 2) AS success,
-               max(at) FILTER (WHERE status = 2) AS success_at
-        FROM batch WHERE server IS NOT NULL AND status <> 1 GROUP BY server
+        SELECT server, max(position) FILTER (WHERE status = %(sent)s) AS success,
+               max(at) FILTER (WHERE status = %(sent)s) AS success_at
+        FROM batch WHERE server IS NOT NULL AND status <> %(sending)s GROUP BY server
     ), failures AS (
         SELECT b.server, max(b.position) AS last,
                count(*) FILTER (WHERE a.success IS NULL OR b.position > a.success) AS n
@@ -116,9 +116,9 @@ TOPICS = frozenset(
 )
 
 
-def fold(cursor: Any, _batch: Batch) -> None:
-    cursor.execute(COUNT)
-    cursor.execute(JUDGE)
+def fold(cursor: Any, _batch: EventBatch) -> None:
+    cursor.execute(COUNT, NUMBERS)
+    cursor.execute(JUDGE, NUMBERS)
 
 
 PROJECTION = Projection(

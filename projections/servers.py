@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from projections.following.batch import Batch, Event
+from domain.server.availability import Suspension
+from projections.following.batch import DecodedEvent, EventBatch
 from projections.following.projection import Projection
 
 TABLE = """
@@ -67,12 +68,12 @@ SERVERS = """
 """
 
 
-def fold(cursor: Any, batch: Batch) -> None:
+def fold(cursor: Any, batch: EventBatch) -> None:
     for event in batch.events(cursor, TOPICS):
         _apply(cursor, event)
 
 
-def _apply(cursor: Any, event: Event) -> None:
+def _apply(cursor: Any, event: DecodedEvent) -> None:
     state = event.state
     about = {"server": event.number, "at": event.at, "by": state["by"]}
     if event.topic == "server.added":
@@ -109,8 +110,12 @@ class Server:
     changed_at: datetime
     changed_by: str
 
+    @property
+    def suspension(self) -> Suspension | None:
+        return Suspension(self.suspended_reason or "", self.suspended_until) if self.suspended else None
+
     def is_suspended(self, now: datetime) -> bool:
-        return self.suspended and (self.suspended_until is None or now < self.suspended_until)
+        return self.suspension is not None and self.suspension.holds(now)
 
 
 def servers(cursor: Any) -> list[Server]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from projections.following.batch import Batch, Event
+from projections.following.batch import DecodedEvent, EventBatch
 from projections.following.projection import Projection
 
 TABLE = """
@@ -49,12 +49,12 @@ SELECT = """
 """
 
 
-def fold(cursor: Any, batch: Batch) -> None:
+def fold(cursor: Any, batch: EventBatch) -> None:
     for event in batch.events(cursor, TOPICS):
         _apply(cursor, event)
 
 
-def _apply(cursor: Any, event: Event) -> None:
+def _apply(cursor: Any, event: DecodedEvent) -> None:
     about = {"template": event.number, "at": event.at, "by": event.state["by"]}
     if event.topic == "template.created":
         cursor.execute(CREATED, {**_content(event.state), **about})

@@ -5,9 +5,32 @@ Times are aware datetimes. A processor that left, or whose open work others have
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from collections.abc import Iterable
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
 
 from psycopg2.extensions import cursor
+from psycopg2.extras import Json
+
+from domain.failing_jobs import ENOUGH, FailingJob
+
+PATIENCE = timedelta(seconds=30)
+"""A processor that has not been seen for so long is taken for dead."""
+
+OF_LATE = timedelta(minutes=10)
+"""In which a processor that ends again and again, each time later, has ended several times."""
+
+FAILING = """
+    SELECT job, failures, error, since
+    FROM processors CROSS JOIN jsonb_to_recordset(failing)
+         AS failing (job text, failures integer, error text, since timestamptz)
+    WHERE NOT fenced AND seen_at >= %(alive)s AND failures >= %(enough)s
+    UNION ALL
+    SELECT ended_on->>'job', count(*)::integer, ended_on->>'error', min(seen_at)
+    FROM processors WHERE ended_on IS NOT NULL AND seen_at >= %(of_late)s
+    GROUP BY ended_on HAVING count(*) >= %(enough)s
+    ORDER BY 2 DESC, 1
+"""
 
 
 def register(cur: cursor, host: str, pid: int, now: datetime) -> int:
@@ -26,17 +49,55 @@ def database_time(cur: cursor) -> datetime:
     return found
 
 
-def seen(cur: cursor, number: int, now: datetime) -> bool:
-    """Says that the processor lives. False when it was fenced meanwhile."""
+def seen(cur: cursor, number: int, now: datetime, jobs: Iterable[FailingJob] = ()) -> bool:
+    """Says that the processor lives, and which of its jobs fail. False when it was fenced meanwhile."""
     _keep_locks_briefly(cur)
-    cur.execute("UPDATE processors SET seen_at = %s WHERE number = %s AND NOT fenced", (now, number))
+    told = [{**asdict(job), "since": job.since.isoformat()} for job in jobs]
+    cur.execute(
+        "UPDATE processors SET seen_at = %s, failing = %s WHERE number = %s AND NOT fenced",
+        (now, Json(told), number),
+    )
     return cur.rowcount == 1
+
+
+def cannot_go_on(cur: cursor, number: int, now: datetime, part: str, error: str) -> None:
+    """Says what the processor ends on; `error` is the class of it."""
+    _keep_locks_briefly(cur)
+    cur.execute(
+        "UPDATE processors SET seen_at = %s, ended_on = %s WHERE number = %s",
+        (now, Json({"job": part, "error": error}), number),
+    )
+
+
+def failing(cur: cursor, now: datetime) -> list[FailingJob]:
+    """What fails again and again in the processors that live, and what ended several of them of late."""
+    cur.execute(
+        FAILING,
+        {"alive": now - PATIENCE, "of_late": now - OF_LATE, "enough": ENOUGH},
+    )
+    return [FailingJob(job, n, error, since.astimezone(UTC)) for job, n, error, since in cur.fetchall()]
 
 
 def alive(cur: cursor, now: datetime, patience: timedelta) -> list[int]:
     """Those that were seen within `patience`, ascending."""
     cur.execute(
         "SELECT number FROM processors WHERE NOT fenced AND seen_at >= %s ORDER BY number", (now - patience,)
+    )
+    return _numbers(cur)
+
+
+def trust_clock(cur: cursor, number: int, is_trusted: bool) -> None:
+    """Says whether the processor knows well enough what time it is: it starts nothing while it does not."""
+    _keep_locks_briefly(cur)
+    cur.execute("UPDATE processors SET trusts_clock = %s WHERE number = %s", (is_trusted, number))
+
+
+def doubting(cur: cursor, now: datetime, patience: timedelta) -> list[int]:
+    """Those of the living that do not know what time it is, ascending."""
+    cur.execute(
+        "SELECT number FROM processors WHERE NOT fenced AND seen_at >= %s AND NOT trusts_clock"
+        " ORDER BY number",
+        (now - patience,),
     )
     return _numbers(cur)
 

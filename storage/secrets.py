@@ -11,8 +11,8 @@ import os
 import re
 import struct
 import tempfile
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -86,19 +86,43 @@ def _split(text: str) -> list[str]:
     return [key for part in text.split(",") if (key := part.strip())]
 
 
-@dataclass(frozen=True)
 class Secrets:
     """Encrypts with the first of `keys`, decrypts with any. Raises SecretsError for a key that is none."""
 
-    keys: Sequence[str] = field(repr=False)
-    _fernet: MultiFernet = field(init=False, repr=False)
+    _find: Callable[[], Sequence[str]]
 
-    def __post_init__(self) -> None:
-        if not self.keys:
+    def __init__(self, keys: Sequence[str]) -> None:
+        self._find = lambda: keys
+        self._check(keys)
+
+    @classmethod
+    def found_by(cls, find: Callable[[], Sequence[str]]) -> Secrets:
+        """With keys that are looked for when the first is needed; SecretsError is raised then."""
+        secrets = cls.__new__(cls)
+        secrets._find = find
+        return secrets
+
+    def loaded(self) -> Secrets:
+        """Looks for the keys now."""
+        self._check(self.keys)
+        return self
+
+    @cached_property
+    def keys(self) -> Sequence[str]:
+        keys = self._find()
+        self._check(keys)
+        return keys
+
+    @cached_property
+    def _fernet(self) -> MultiFernet:
+        return MultiFernet([Fernet(key) for key in self.keys])
+
+    @staticmethod
+    def _check(keys: Sequence[str]) -> None:
+        if not keys:
             raise SecretsError("no key is configured")
-        if not all(re.fullmatch("[A-Za-z0-9_-]{43}=", key) for key in self.keys):
+        if not all(re.fullmatch("[A-Za-z0-9_-]{43}=", key) for key in keys):
             raise SecretsError("a key must be 32 random bytes in URL-safe base64 (44 characters)")
-        object.__setattr__(self, "_fernet", MultiFernet([Fernet(key) for key in self.keys]))
 
     def encrypt(self, server: int, password: str) -> bytes:
         """The token holds the server's number, so it opens nothing when copied to another server's row."""

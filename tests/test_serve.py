@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,8 +14,12 @@ import pytest
 from postledger.config import load
 from postledger.serving.serve import environment
 from postledger.sink.sink import Sink
-from tests.installation import PATIENCE, Running, processes_of, wait_until
+from postledger.sink.sink_rules import Rule
+from tests.installation import Running, processes_of, wait_until
 from tests.sending.world import World
+
+ORPHAN_SECONDS = 40.0
+"""In which all is over when `serve` was killed: on a quiet machine it takes ten."""
 
 pytestmark = pytest.mark.starts_processes
 
@@ -74,9 +79,10 @@ def postmaster_of(served: Running) -> int:
 
 
 def kill_database(served: Running) -> None:
-    killed = postmaster_of(served)
+    killed, told = postmaster_of(served), "the database server runs again"
+    before = "".join(served.said).count(told)
     os.kill(killed, signal.SIGKILL)
-    wait_until(lambda: "the database server runs again" in "".join(served.said))
+    wait_until(lambda: "".join(served.said).count(told) > before)
     assert postmaster_of(served) != killed
 
 
@@ -99,9 +105,36 @@ def test_a_database_that_dies_is_started_again(served: Running) -> None:
     assert send(served, "first") == 10
 
 
-def test_a_database_that_dies_over_and_over_ends_it_with_the_reason(served: Running) -> None:
+def test_a_database_that_dies_over_and_over_is_started_again_each_time(served: Running) -> None:
     kill_database(served)
+    kill_database(served)
+    assert send(served, "first") == 10
+
+
+def test_a_database_that_does_not_start_is_tried_again_until_it_does(served: Running) -> None:
+    url = served.folder / "var" / "postgresql" / "url"
+    aside = url.with_name("aside")
+    url.rename(aside)
     os.kill(postmaster_of(served), signal.SIGKILL)
-    assert served.process.wait(PATIENCE) == 1
-    wait_until(lambda: "the database server ended twice within a minute" in "".join(served.said))
-    wait_until(lambda: not processes_of(served.folder))
+    wait_until(lambda: "does not start" in "".join(served.said))
+    assert served.process.poll() is None
+    aside.rename(url)
+    wait_until(lambda: "runs again" in "".join(served.said))
+    assert send(served, "first") == 10
+
+
+def test_nothing_outlives_one_that_is_killed_for_long_although_e_mails_are_on_their_way(
+    served: Running,
+) -> None:
+    with Sink(rules=(Rule("dot", delay=3600.0),)) as silent, Sink(latency=0.01) as sink:
+        with world_of(served) as world:
+            world.add_server("silent", silent, max_conns=2)
+            world.add_server("quick", sink)
+            world.add_people(500)
+            world.create_and_start()
+            wait_until(lambda: len(sink.messages) > 20 and len(silent.attempts) == 2)
+        killed_at = time.monotonic()
+        served.process.kill()
+        wait_until(lambda: not processes_of(served.folder))
+        took = time.monotonic() - killed_at
+        assert took < ORPHAN_SECONDS

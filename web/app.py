@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, cast
+from collections.abc import Callable
+from typing import cast
 
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from application.accounts.provider import Provider
 from application.dashboard.query import DashboardQuery
-from application.decisions import Postledger
-from application.messages import Messages
-from domain.clock import Clock
-from projections.following.runner import Runner
-from storage.log.append import Log
-from storage.postgres.pool import Pool
-from storage.secrets import Secrets
+from application.installation import Installation
 from web import listmonk
 from web.api import campaigns, deliveries, docs, events, forecast_api, health, metrics, policy, queue, servers
 from web.http import access, compression, errors, guard
@@ -81,40 +75,12 @@ RESOURCES = (
 
 
 def create_app(
-    pool: Pool,
-    application: Postledger,
-    clock: Clock,
-    *,
-    settings: WebSettings,
-    preflight: Callable[[int], Sequence[str]] | None = None,
-    secrets: Secrets | None = None,
-    probe: Callable[[Mapping[str, Any], str], Any] | None = None,
-    messages: Messages | None = None,
-    provider: Provider | None = None,
+    installation: Installation, *, settings: WebSettings, provider: Provider | None = None
 ) -> Flask:
-    """A WSGI application. It starts no thread before somebody watches the dashboard.
-
-    `preflight` says what is wrong with a campaign's texts, before it is started for the first time.
-    `secrets` opens SMTP passwords and second factors; without it neither can be set or used.
-    `probe` tries the settings of a server with a password and answers with the dialogue.
-    `messages` makes previews and sends test e-mails.
-    `provider` is whom people may sign in through, besides their password.
-    """
+    """A WSGI application. It starts no thread before somebody watches the dashboard. `provider` is whom
+    people may sign in through, besides their password."""
     app = configured(Flask("web"), settings)
-    app.extensions["postledger"] = Services(
-        pool=pool,
-        application=application,
-        clock=clock,
-        runner=Runner(pool),
-        log=Log(pool, clock),
-        secrets=secrets,
-        public_url=settings.public_url or "",
-        settings=settings,
-        preflight=preflight,
-        probe=probe,
-        messages=messages,
-        provider=provider,
-    )
+    app.extensions["postledger"] = Services.of(installation, settings, provider)
     app.extensions["postledger.broadcast"] = Broadcast(composer(app), largest=settings.streams)
     for part in (compression, errors, metrics, guard, access, notices, navigation, page, events):
         part.install(app)

@@ -34,6 +34,7 @@ from domain.fact import Fact
 from domain.streams import key_stream, user_stream
 from storage.accounts import accounts, api_keys, identities, sessions
 from storage.accounts.accounts import User
+from storage.accounts.api_keys import Key
 from storage.secrets import second_factor_owner
 
 LARGEST_NUMBER = 2**31 - 1
@@ -49,6 +50,14 @@ class Accounts:
         self._secrets = installation.secrets
 
     # Users
+
+    def user_named(self, name: str) -> User:
+        """Raises Missing."""
+        with self._pool.transaction() as cursor:
+            found = accounts.user_named(cursor, name.strip().lower())
+        if found is None:
+            raise Missing(f"there is no user {name!r}")
+        return found
 
     def add_user(self, name: str, role: str, password: str, *, by: str) -> int:
         """The number of the new user."""
@@ -122,6 +131,11 @@ class Accounts:
                 accounts.set_second_factor(cursor, number, None, 0)
                 self._record_for(cursor, UserSecondFactorRemoved, user, by)
 
+    def end_session(self, number: int, session: int) -> None:
+        """Signs the user out there; other users' sessions are left alone."""
+        with self._pool.transaction() as cursor:
+            sessions.end_one(cursor, number, session)
+
     # Users at a sign-in provider
 
     def set_email(self, number: int, email: str | None, *, by: str) -> None:
@@ -158,6 +172,14 @@ class Accounts:
         return user
 
     # Keys
+
+    def key_named(self, name: str) -> Key:
+        """Raises Missing."""
+        with self._pool.transaction() as cursor:
+            found = api_keys.key_named(cursor, name.strip().lower())
+        if found is None:
+            raise Missing(f"there is no key {name!r}")
+        return found
 
     def create_key(
         self, name: str, scopes: Sequence[str], expires: datetime | None = None, *, by: str

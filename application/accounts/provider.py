@@ -107,11 +107,11 @@ class Provider:
             access = answer.get("access_token")
             keys = self._json(session, ends.keys)
             claims = self._checked(answer.get("id_token"), keys, access, nonce, now)
-            told: Mapping[str, Any] = claims
+            userinfo: Mapping[str, Any] = claims
             if "email" not in claims and ends.userinfo is not None and access is not None:
-                told = self._userinfo(session, ends.userinfo, str(access), claims)
-        email = told.get("email")
-        is_verified = isinstance(email, str) and told.get("email_verified") is True
+                userinfo = self._userinfo(session, ends.userinfo, str(access), claims)
+        email = userinfo.get("email")
+        is_verified = isinstance(email, str) and userinfo.get("email_verified") is True
         return ProviderPerson(str(claims["sub"]), email.lower() if is_verified and email else None)
 
     def _tokens(self, session: Any, ends: Endpoints, code: str, verifier: str) -> Mapping[str, Any]:

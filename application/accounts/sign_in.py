@@ -92,6 +92,10 @@ class SignIn:
         log.info("%s signed in from %s", user.name, self._address)
         return token
 
+    def end_session(self, token: str) -> None:
+        with self._pool.transaction() as cursor:
+            sessions.end(cursor, token)
+
     def limit_address(self) -> None:
         """For sign-ins that name nobody yet."""
         self._hold((f"sign-in from {self._address}", PER_ADDRESS))

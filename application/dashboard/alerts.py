@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from application.dashboard.model import DashboardModel, share
 from domain.delivery.delivery import Status
-from domain.delivery.waiting import Waiting
+from domain.server.availability import Closed
 from projections.availability import Availability
 
 NEARLY = 0.9
@@ -27,7 +27,7 @@ class Alert:
     tone: str
     text: str
     path: str
-    waiting: Waiting | None = None
+    waiting: Closed | None = None
 
 
 def alerts(model: DashboardModel) -> list[Alert]:
@@ -43,6 +43,9 @@ def alerts(model: DashboardModel) -> list[Alert]:
 def of_the_queue(model: DashboardModel) -> Iterator[Alert]:
     if model.counts.get(Status.QUEUED, 0) and not model.processors:
         yield Alert(tone="bad", text="No processor runs, so nothing is sent", path="/queue?status=queued")
+    for job in model.capacity.failing:
+        text = f"A processor fails: {job}. Its log says more"
+        yield Alert(tone="bad", text=text, path="/queue?status=queued")
     if model.capacity.queue_paused:
         yield Alert(tone="warn", text="The whole queue is paused", path="/queue")
     if unknown := model.counts.get(Status.UNKNOWN, 0):

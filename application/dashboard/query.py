@@ -7,31 +7,30 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from application.dashboard.finishes import Finishes
 from application.dashboard.model import CampaignStanding, DashboardModel, OldestQueued, Rejections
 from application.dashboard.paces import Paces
 from application.dashboard.throughput import Interval, days_of_all, last_minutes
+from application.forecasts.finishes import Finishes
 from application.installation import Installation
 from application.queue.deliveries import state_of
-from domain.delivery.waiting import why_it_waits
+from domain.delivery.delivery import Status
 from projections import availability, campaign_progress, refusals
 from projections.availability import Capacity
 from projections.campaign_progress import Progress
+from projections.following.batch import NUMBERS
 from projections.queue import queue
 from storage import processors
 
 SHOWN_CAMPAIGNS = 12
 REJECTIONS_OVER = timedelta(hours=24)
-SILENCE = timedelta(minutes=1)
-"""After which a processor is no longer counted as one that runs."""
 
-OUTCOMES = {0: "tried again", 3: "failed", 5: "outcome unknown"}
+OUTCOMES = {Status.QUEUED: "tried again", Status.FAILED: "failed", Status.UNKNOWN: "outcome unknown"}
 
 OLDEST = """
-    SELECT c.campaign, q.due, q.queued_at, q.attempts
+    SELECT c.campaign, q.due, q.queued_at
     FROM queue_campaigns c CROSS JOIN LATERAL (
-        SELECT due, queued_at, attempts FROM queue
-        WHERE campaign = c.campaign AND status = 0 ORDER BY due, recipient LIMIT 1) q
+        SELECT due, queued_at FROM queue
+        WHERE campaign = c.campaign AND status = %(queued)s ORDER BY due, recipient LIMIT 1) q
     WHERE c.queued > 0 AND c.state <> 'cancelled'
     ORDER BY q.queued_at LIMIT 1
 """
@@ -60,7 +59,7 @@ class DashboardQuery:
             counts=queue.counts(cursor),
             throughput=throughput,
             usage=days_of_all(cursor, now.astimezone(ZoneInfo(capacity.timezone)).date()),
-            processors=len(processors.alive(cursor, processors.database_time(cursor), SILENCE)),
+            processors=len(processors.alive(cursor, processors.database_time(cursor), processors.PATIENCE)),
             has_people=has_people(cursor),
             rate=recent_rate(throughput, now),
             next_at=queue.next_scheduled_at(cursor),
@@ -98,22 +97,15 @@ def recent_rate(throughput: Sequence[Interval], now: datetime) -> float:
 
 
 def oldest(cursor: Any, capacity: Capacity) -> OldestQueued | None:
-    cursor.execute(OLDEST)
+    cursor.execute(OLDEST, NUMBERS)
     row = cursor.fetchone()
     if row is None:
         return None
-    number, due, queued_at, attempts = row
+    number, due, queued_at = row
     campaign = campaign_progress.progress(cursor, number)
     if campaign is None:
         return None
-    waiting = why_it_waits(
-        state_of(campaign),
-        now=capacity.now,
-        again=due if attempts else None,
-        opens=capacity.opens,
-        gates=[server.gate for server in capacity.servers],
-        queue_paused=capacity.queue_paused,
-    )
+    waiting = capacity.why_it_waits(state_of(campaign), due)
     return OldestQueued(campaign=campaign.name, since=queued_at, waiting=waiting)
 
 

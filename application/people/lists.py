@@ -82,5 +82,5 @@ def created(cursor: Any, number: int) -> EventToRecord:
     """What is told of a list that was just made."""
     made = lists.one(cursor, number)
     assert made is not None
-    told = {"name": made.name, "type": made.type, "optin": made.optin}
-    return EventToRecord(list_stream(number), ListCreated, told)
+    values = {"name": made.name, "type": made.type, "optin": made.optin}
+    return EventToRecord(list_stream(number), ListCreated, values)

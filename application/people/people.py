@@ -177,6 +177,18 @@ class People:
 
         return self._step_by_step(numbers, change, by)
 
+    def set_lists(self, number: int, wanted: Mapping[int, str], *, by: str) -> None:
+        """To be on these lists and no others, each with that status. Raises Missing for lists that are not
+        there."""
+        with self._pool.transaction() as cursor:
+            before = {one.list: one.status for one in directory.subscriptions_of(cursor, number)}
+        changed = {one: status for one, status in wanted.items() if before.get(one) != status}
+        for status in dict.fromkeys(changed.values()):
+            onto = [one for one, its in changed.items() if its == status]
+            self.subscribe([number], onto, status, by=by)
+        if gone := sorted(before.keys() - wanted.keys()):
+            self.take_off([number], gone, by=by)
+
     def erase(self, numbers: Sequence[int], *, by: str) -> int:
         """Their data, for good; their numbers stay. How many there were."""
 

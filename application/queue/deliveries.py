@@ -11,15 +11,14 @@ from uuid import UUID
 from application.installation import Installation
 from domain.clock import instant
 from domain.delivery.delivery import Status
-from domain.delivery.waiting import CampaignState, Waiting, why_it_waits
+from domain.delivery.waiting import CampaignState, Waiting
 from domain.errors import Missing
 from domain.streams import Kind, campaign_stream, delivery_stream, kind_of, number_of, server_stream
 from projections import availability, campaign_progress
 from projections.availability import Capacity
 from projections.campaign_progress import Progress
 from projections.queue import deliveries as in_order
-from projections.queue.items import Item, Wanted, item, items, people_like
-from projections.queue.queue import STATUSES
+from projections.queue.items import QUEUED, Item, WantedItems, item, items, people_like
 from storage.log import feed
 from storage.log.feed import Recorded
 from storage.people import directory
@@ -43,7 +42,7 @@ class DescribedDelivery:
 
     @property
     def status(self) -> Status:
-        return Status(STATUSES[self.item.status])
+        return Status.of(self.item.status)
 
     def fields(self) -> dict[str, Any]:
         """For programs: the API's names, and values that JSON has."""
@@ -76,13 +75,13 @@ class Deliveries:
     def __init__(self, installation: Installation) -> None:
         self._installation = installation
 
-    def page(self, wanted: Wanted, offset: int, limit: int) -> tuple[list[DescribedDelivery], int]:
+    def page(self, wanted: WantedItems, offset: int, limit: int) -> tuple[list[DescribedDelivery], int]:
         """Newest campaign first, and how many there are in all."""
         with self._installation.reading() as cursor:
             found, total = items(cursor, wanted, offset, limit)
             return described(cursor, found, self._installation.clock.now()), total
 
-    def after(self, wanted: Wanted, place: tuple[int, int], limit: int) -> list[DescribedDelivery]:
+    def after(self, wanted: WantedItems, place: tuple[int, int], limit: int) -> list[DescribedDelivery]:
         """In an order that never changes: those after (campaign, recipient)."""
         with self._installation.reading() as cursor:
             found = in_order.deliveries(cursor, wanted, place, limit)
@@ -110,12 +109,12 @@ def wanted(
     statuses: Sequence[str],
     server: UUID | None,
     subscriber: str | None,
-) -> Wanted:
+) -> WantedItems:
     """Those to which everything that is given applies. `server` is the last one tried; `subscriber` a UUID, a
     number, an address or a part of addresses."""
-    return Wanted(
+    return WantedItems(
         campaign=campaign,
-        statuses=[STATUSES.index(status) for status in sorted(set(statuses))],
+        statuses=[Status(status).number for status in sorted(set(statuses))],
         server=None if server is None else server_of(server),
         recipients=None if subscriber is None else people(cursor, subscriber),
         address=subscriber,
@@ -138,7 +137,7 @@ def people(cursor: Any, search: str) -> list[int]:
 
 def described(cursor: Any, found: Sequence[Item], now: datetime) -> list[DescribedDelivery]:
     campaigns = {number: progress_of(cursor, number) for number in {one.campaign for one in found}}
-    capacity = availability.capacity(cursor, now) if any(i.status == 0 for i in found) else None
+    capacity = availability.capacity(cursor, now) if any(one.status == QUEUED for one in found) else None
     return [
         DescribedDelivery(
             item=one,
@@ -158,16 +157,9 @@ def progress_of(cursor: Any, campaign: int) -> Progress:
 
 
 def waiting_for(one: Item, campaign: Progress, capacity: Capacity | None) -> Waiting | None:
-    if one.status != 0 or capacity is None:
+    if one.status != QUEUED or capacity is None:
         return None
-    return why_it_waits(
-        state_of(campaign),
-        now=capacity.now,
-        again=one.due,
-        opens=capacity.opens,
-        gates=[server.gate for server in capacity.servers],
-        queue_paused=capacity.queue_paused,
-    )
+    return capacity.why_it_waits(state_of(campaign), one.due)
 
 
 def state_of(campaign: Progress) -> CampaignState:

@@ -11,12 +11,12 @@ from time import monotonic
 
 from application.installation import Installation
 from application.queue.deliveries import Deliveries, DescribedDelivery, progress_of
+from domain.delivery.delivery import Status
 from domain.delivery.stepping_in import FACTS, Action, hindrance, possible_in
 from domain.errors import Outrun, Refused
 from domain.fact import Fact
 from domain.streams import delivery_stream
-from projections.queue.items import Item, Wanted, items
-from projections.queue.queue import STATUSES
+from projections.queue.items import Item, WantedItems, items
 from storage.log.append import Conflict
 
 REASON = "asked for"
@@ -67,9 +67,9 @@ class Queue:
         now = self._installation.clock.now()
         return hindrance(action, one.status, one.campaign.state, one.item.due, now)
 
-    def matching(self, action: Action, wanted: Wanted) -> Wanted | None:
+    def matching(self, action: Action, wanted: WantedItems) -> WantedItems | None:
         """Of what is wanted, that with which this can be done; None when there can be nothing."""
-        possible = {STATUSES.index(status) for status in possible_in(action)}
+        possible = {status.number for status in possible_in(action)}
         chosen = possible & set(wanted.statuses) if wanted.statuses else possible
         if not chosen:
             return None
@@ -77,7 +77,7 @@ class Queue:
         in_cancelled = action == "cancel"
         return wanted._replace(statuses=sorted(chosen), in_cancelled=in_cancelled, due_after=due_after)
 
-    def how_many(self, action: Action, wanted: Wanted) -> int:
+    def how_many(self, action: Action, wanted: WantedItems) -> int:
         found = self.matching(action, wanted)
         if found is None:
             return 0
@@ -85,7 +85,9 @@ class Queue:
         with self._installation.reading() as cursor:
             return items(cursor, found, 0, 1)[1]
 
-    def step_into_all(self, action: Action, wanted: Wanted, *, by: str, reason: str = REASON) -> SteppedInto:
+    def step_into_all(
+        self, action: Action, wanted: WantedItems, *, by: str, reason: str = REASON
+    ) -> SteppedInto:
         """At most MOST_AT_ONCE, in appends of CHUNK. What changes at the same moment is left alone."""
         found = self.matching(action, wanted)
         changed, skipped, started = 0, 0, monotonic()
@@ -106,7 +108,7 @@ class Queue:
         with self._installation.reading() as cursor:
             if progress_of(cursor, campaign).state == "cancelled":
                 raise Refused(f"campaign {campaign} is cancelled, so nothing of it would be sent")
-        wanted = Wanted(campaign, [STATUSES.index(status) for status in statuses])
+        wanted = WantedItems(campaign, [Status(status).number for status in statuses])
         changed, step = 0, SteppedInto(1, 1)
         while step.changed and step.left:
             step = self.step_into_all("retry", wanted, by=by)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
 from domain.addresses.host_name import AddressError, host_in_ascii
@@ -58,8 +59,11 @@ def wrong_with(email: str) -> str | None:
     return None
 
 
+@lru_cache(maxsize=8)
 def on_the_wire(email: str) -> str:
-    """The address with its domain in A-labels, not ASCII only when `needs_smtputf8`. Raises AddressError."""
+    """The address with its domain in A-labels, not ASCII only when `needs_smtputf8`. Raises AddressError.
+
+    Kept for a moment, since a message and its envelope ask one after the other."""
     if len(email) <= LONGEST and _plain(email) and email.index("@") <= LONGEST_LOCAL:
         return email
     return str(EmailAddress.parse(email))

@@ -166,6 +166,7 @@ class Campaign(Aggregate):
     ) -> None:
         self.number = number
         self.name = name
+        self.started_as: str | None = None
         self.subject = subject
         self.text = text
         self.html = html
@@ -209,6 +210,12 @@ class Campaign(Aggregate):
 
     def is_due(self, at: datetime) -> bool:
         return self.state is State.SCHEDULED and self.send_at is not None and self.send_at <= at
+
+    @property
+    def rendered_name(self) -> str:
+        """What templates see as `campaign.name`. It is fixed with the start, as all that is sent: who renames
+        a paused campaign gives it another name on the pages, and none in its later e-mails."""
+        return self.name if self.started_as is None else self.started_as
 
     @property
     def content(self) -> dict[str, Any]:
@@ -295,6 +302,7 @@ class Campaign(Aggregate):
     @event(Started)
     def _started(self) -> None:
         self.state = State.RUNNING
+        self.started_as = self.name
 
     def finish_queueing(self, recipients: int, *, by: str, at: datetime) -> None:
         """Nothing happens when it has finished with as many already."""

@@ -9,9 +9,20 @@ from domain.fact import Fact
 
 
 @dataclass(frozen=True, kw_only=True)
+class SendTestStarted(Fact):
+    """One e-mail, committed before its MAIL FROM. `reservation` is the version of Reserved in the server's
+    capacity stream; `recipient` who has that address, None when nobody in the directory does."""
+
+    TOPIC: ClassVar[str] = "campaign.test_started"
+    server: int
+    reservation: int
+    recipient: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Tried(Fact):
-    """One e-mail. `outcome` is accepted, refused or unknown; `reservation` the version of Reserved in the
-    server's capacity stream; `recipient` who has that address, None when nobody in the directory does."""
+    """How it ended. `outcome` is accepted, refused or unknown; `started` the version of SendTestStarted, None
+    where a release that had none wrote it."""
 
     TOPIC: ClassVar[str] = "campaign.tried"
     server: int
@@ -19,3 +30,4 @@ class Tried(Fact):
     outcome: str
     reply: str
     recipient: int | None = None
+    started: int | None = None

@@ -8,7 +8,7 @@ to the daily limit only, since the server was given them all the same.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import ClassVar
@@ -64,6 +64,31 @@ class Limits:
     def window(self) -> float:
         return self.sliding[1] if self.sliding else 0.0
 
+    def left_today(self, used: int) -> int | None:
+        """None: unlimited."""
+        return max(0, self.daily - used) if self.daily else None
+
+    def left_in_window(self, counted: int) -> int | None:
+        """None: unlimited."""
+        return max(0, self.sliding[0] - counted) if self.sliding else None
+
+    def frees_at(self, uses: Iterable[tuple[float, int]], now: float) -> float | None:
+        """When the rolling window lets another one through, if these are its uses (when the last of them
+        was, how many), nothing is returned and nothing reserved: `now` when it does already, None when it
+        never will."""
+        if self.sliding is None:
+            return now
+        most, window = self.sliding
+        counted = [(last_use + window, units) for last_use, units in uses if last_use + window > now]
+        excess = sum(units for _, units in counted) - most
+        if excess < 0:
+            return now
+        for leaves, units in sorted(counted):
+            excess -= units
+            if excess < 0:
+                return leaves
+        return None
+
     def allow(self, others: Limits) -> bool:
         """Whether whatever `others` let through, these do too."""
         if self.daily and not 0 < others.daily <= self.daily:
@@ -76,7 +101,7 @@ class Limits:
 
 
 @dataclass(slots=True)
-class _Open:
+class _OpenReservation:
     """A reservation that attempts may still name, or that nobody has returned."""
 
     n: int
@@ -101,7 +126,7 @@ class Capacity:
     def __init__(self, window: float) -> None:
         self.version = 0
         self._window = window
-        self._open: dict[int, _Open] = {}
+        self._open: dict[int, _OpenReservation] = {}
         self._closed: list[tuple[float, int]] = []
         self._used: dict[str, int] = {}
         self._furthest = 0.0
@@ -112,7 +137,7 @@ class Capacity:
             raise ValueError(f"capacity is at version {self.version}, the event is version {version}")
         self.version = version
         if isinstance(event, Reserved):
-            self._open[version] = _Open(event.n, event.day, event.until)
+            self._open[version] = _OpenReservation(event.n, event.day, event.until)
             self._furthest = max(self._furthest, event.until)
             self._used[event.day] = self._used.get(event.day, 0) + event.n
         elif isinstance(event, Returned):
@@ -135,29 +160,14 @@ class Capacity:
     def available(self, now: float, day: str, limits: Limits) -> int | None:
         """How many attempts may be reserved now, on the local date `day`; None when unlimited."""
         self._forget(now, day, limits)
-        remainders = []
-        if limits.daily:
-            remainders.append(limits.daily - self.used_on(day))
-        if limits.sliding:
-            remainders.append(limits.sliding[0] - self._counted(now, limits.sliding[1]))
-        return max(0, min(remainders)) if remainders else None
+        left = limits.left_today(self.used_on(day)), limits.left_in_window(self.in_window(now, limits.window))
+        return min((units for units in left if units is not None), default=None)
 
     def rolling_frees_at(self, now: float, limits: Limits) -> float | None:
         """When the rolling remainder, which is 0 now, exceeds 0, if nothing is returned or reserved
         before; `now` when it exceeds 0 already; None when it never will."""
-        if limits.sliding is None:
-            return now
         self._leave_out_the_future(now)
-        most, window = limits.sliding
-        counted = self._counted(now, window)
-        if counted < most:
-            return now
-        for last_use, units in sorted(self._uses()):
-            if last_use + window > now:
-                counted -= units
-                if counted < most:
-                    return last_use + window
-        return None
+        return limits.frees_at(self._uses(), now)
 
     def next_change(self, now: float, day: str, midnight: float, limits: Limits) -> float | None:
         """The earliest time at which `available` exceeds 0, if nothing is returned or reserved before:
@@ -165,7 +175,7 @@ class Capacity:
         day is used up. None when it never will (a limit of 0 in the rolling window)."""
         self._forget(now, day, limits)
         earliest = now
-        if limits.daily and self.used_on(day) >= limits.daily:
+        if limits.left_today(self.used_on(day)) == 0:
             earliest = midnight
         rolling = self.rolling_frees_at(now, limits)
         return None if rolling is None else max(earliest, rolling)
@@ -174,7 +184,8 @@ class Capacity:
         """Reservations that ran out before `now` and that nobody returned, oldest first."""
         return [version for version, reservation in self._open.items() if reservation.until <= now]
 
-    def _counted(self, now: float, window: float) -> int:
+    def in_window(self, now: float, window: float) -> int:
+        """What counts of the last `window` seconds."""
         return sum(units for last_use, units in self._uses() if last_use + window > now)
 
     def _uses(self) -> Iterator[tuple[float, int]]:

@@ -116,7 +116,7 @@ def plan(
     return assignments
 
 
-class _Room:
+class _ServerLoad:
     """What one server can still take in this round. `weight` is its remaining capacity as the choice
     sees it: an unlimited server's counts as no more than the largest limited one's limit."""
 
@@ -139,17 +139,17 @@ class _Room:
         return self.number, before if self.shown else None
 
 
-def _rooms(offers: Iterable[Offer]) -> list[_Room]:
+def _rooms(offers: Iterable[Offer]) -> list[_ServerLoad]:
     offers = list(offers)
     limits = [max(offer.limit, offer.remaining) for offer in offers if offer.remaining is not None]
     rooms = []
     for offer in offers:
         if offer.remaining is not None:
-            room = _Room(offer, offer.remaining, None, True)
+            room = _ServerLoad(offer, offer.remaining, None, True)
         elif limits:
-            room = _Room(offer, max(0, max(limits) - offer.used_today), 0, True)
+            room = _ServerLoad(offer, max(0, max(limits) - offer.used_today), 0, True)
         else:
-            room = _Room(offer, -offer.used_today, None, False)
+            room = _ServerLoad(offer, -offer.used_today, None, False)
         if room.left > 0:
             rooms.append(room)
     return rooms
@@ -197,7 +197,7 @@ class _MostRemaining:
         best = min(fit, key=lambda room: (room.number == avoid, -room.weight, room.taken, room.number))
         return self.take(best.number)
 
-    def _best(self) -> _Room | None:
+    def _best(self) -> _ServerLoad | None:
         heap, rooms = self._heap, self._rooms
         while heap:
             _, taken, number = heap[0]
@@ -207,7 +207,7 @@ class _MostRemaining:
             heapq.heappop(heap)
         return None
 
-    def _take_top(self, room: _Room) -> tuple[int, int | None]:
+    def _take_top(self, room: _ServerLoad) -> tuple[int, int | None]:
         taken = room.use_one()
         if room.left:
             heapq.heapreplace(self._heap, (-room.weight, room.taken, room.number))

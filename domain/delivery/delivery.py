@@ -10,19 +10,43 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 from json.encoder import encode_basestring
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from domain.fact import Fact
 
 
 class Status(StrEnum):
-    QUEUED = "queued"
-    SENDING = "sending"
-    SENT = "sent"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-    UNKNOWN = "unknown"
-    SUPPRESSED = "suppressed"
+    """The states of a delivery, with the number that tables have for each: at most 255, and the same for
+    ever. Counters, columns, fields of the API, filters and labels follow from here."""
+
+    number: int
+
+    QUEUED = "queued", 0
+    SENDING = "sending", 1
+    SENT = "sent", 2
+    FAILED = "failed", 3
+    CANCELLED = "cancelled", 4
+    UNKNOWN = "unknown", 5
+    SUPPRESSED = "suppressed", 6
+
+    def __new__(cls, name: str, number: int = -1) -> Self:
+        """Of a name alone: the state that has it. Raises ValueError."""
+        one = str.__new__(cls, name)
+        one._value_ = name
+        one.number = number
+        return one
+
+    @classmethod
+    def of(cls, number: int) -> Status:
+        """Raises KeyError."""
+        return _BY_NUMBER[number]
+
+    @property
+    def label(self) -> str:
+        return self.value.capitalize()
+
+
+_BY_NUMBER = {status.number: status for status in Status}
 
 
 class About(StrEnum):
@@ -79,13 +103,15 @@ class Accepted(Fact):
 @dataclass(frozen=True, kw_only=True)
 class Deferred(Fact):
     """To be tried again at `again`. When `about` is `server`, the e-mail itself is untouched and the
-    attempt does not count against it."""
+    attempt does not count against it. `provoked`: the server spoke of itself, but knew whom the e-mail was
+    for, so that it may be the e-mail that it will not have (see domain.delivery.reply.weigh)."""
 
     TOPIC: ClassVar[str] = "delivery.deferred"
     server: int
     reply: str
     about: str
     again: float
+    provoked: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,9 +176,33 @@ _TRANSITIONS: dict[tuple[Status, type[Fact]], Status] = {
 }
 
 
+FACTS: tuple[type[Fact], ...] = tuple(dict.fromkeys(fact for _, fact in _TRANSITIONS))
+"""All that can be in a delivery's stream."""
+
+
+def _status_after() -> dict[str, Status]:
+    found: dict[str, Status] = {}
+    for (_, fact), status in _TRANSITIONS.items():
+        if found.setdefault(fact.TOPIC, status) is not status:
+            raise TypeError(f"what {fact.TOPIC} leads to depends on what was before: projections cannot tell")
+    return found
+
+
+STATUS_AFTER = _status_after()
+"""What a delivery is after an event of that topic, whatever it was before."""
+
+
 def may_follow(status: Status, fact: type[Fact]) -> bool:
     """Whether such a fact can follow for a delivery in that state."""
     return (status, fact) in _TRANSITIONS
+
+
+def provoked_after(before: int, fact: Fact) -> int:
+    """How often servers spoke of themselves that knew whom the delivery was for, since it was last put in the
+    queue, when it was so often `before` this fact."""
+    if isinstance(fact, Requeued):
+        return 0
+    return before + (isinstance(fact, Deferred) and fact.provoked)
 
 
 class Delivery:
@@ -166,6 +216,7 @@ class Delivery:
     def __init__(self) -> None:
         self.version = 0
         self.attempts = 0
+        self.provoked = 0
         self.server: int | None = None
         self.reply = ""
         self.first_failed_at: float | None = None
@@ -197,6 +248,7 @@ class Delivery:
         self._status = _TRANSITIONS[self.status, type(fact)]
         self.version = fact.originator_version
         self.again = None
+        self.provoked = provoked_after(self.provoked, fact)
         if isinstance(fact, AttemptStarted):
             self.server = fact.server
             self.attempts += 1

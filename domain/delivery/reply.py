@@ -29,7 +29,7 @@ class Stage(StrEnum):
 
 
 class Verdict(NamedTuple):
-    """A verdict about the server suspends the server, for good if it is permanent, and puts the
+    """A verdict about the server suspends the server (`domain.delivery.retry.suspend_until`) and puts the
     e-mail back untouched. Any other defers the e-mail if transient and fails it if permanent."""
 
     about: About
@@ -54,6 +54,27 @@ def classify(code: int, text: str, stage: Stage) -> Verdict:
             transient = code < 500 if rule.transient is None else rule.transient
             return Verdict(rule.about, transient)
     return Verdict(_OTHERWISE[stage], code < 500)
+
+
+MOST_PROVOKED = 3
+"""An e-mail that servers so often refused for good because of themselves has failed."""
+
+
+def is_provoked(verdict: Verdict, stage: Stage) -> bool:
+    """Whether a server speaks of itself that knows whom the e-mail is for: it may take any other. So one
+    such e-mail alone does not suspend it."""
+    return verdict.about is About.SERVER and stage in _AFTER_MAIL
+
+
+def weigh(verdict: Verdict, stage: Stage, before: int) -> Verdict:
+    """What a verdict comes to for an e-mail that servers have refused `before` times because of themselves,
+    once they knew whom it was for. The first time it is the server's matter alone. From the second time on
+    it counts against the e-mail, which nobody seems to want: tried again as after any refusal, and failed
+    with the third one that is permanent. Otherwise a single recipient would keep a campaign going, and take
+    one server after the other out of use, for ever."""
+    if before == 0 or not is_provoked(verdict, stage):
+        return verdict
+    return Verdict(_OTHERWISE[stage], verdict.transient or before + 1 < MOST_PROVOKED)
 
 
 _BEFORE_ANY_MESSAGE = frozenset({Stage.CONNECT, Stage.EHLO, Stage.STARTTLS, Stage.AUTH})

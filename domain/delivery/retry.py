@@ -42,9 +42,15 @@ def next_try(
     return min(now + _delay(attempts, policy.retry_first, policy.retry_cap, jitter), deadline)
 
 
-def suspend_until(suspensions: int, now: float, policy: SuspensionPolicy, jitter: float) -> float:
-    """Until when a server rests (epoch seconds) that asked for it for the `suspensions`th time in a
-    row, counted from 1: doubling like the delay of a delivery."""
+def suspend_until(
+    suspensions: int, now: float, policy: SuspensionPolicy, jitter: float, *, is_permanent: bool = False
+) -> float:
+    """Until when a server is suspended (epoch seconds) that gave cause for the `suspensions`th time in a
+    row, counted from 1: doubling like the delay of a delivery; as long as may be when it said that it is
+    permanent. It is never for good: what one recipient's server says must not end all sending, and a server
+    whose password was mended at the provider goes on by itself."""
+    if is_permanent:
+        return now + policy.max_suspension
     return now + _delay(suspensions, policy.first_suspension, policy.max_suspension, jitter)
 
 

@@ -14,11 +14,7 @@ FACTS: dict[Action, type[Cancelled] | type[Requeued]] = {
     "retry": Requeued,
     "send_now": Requeued,
 }
-ONLY: dict[Action, str] = {
-    "cancel": "Only a queued e-mail can be cancelled",
-    "retry": "Only a failed, cancelled, suppressed or unknown e-mail can be tried again",
-    "send_now": "Only an e-mail that waits can be sent now",
-}
+DONE: dict[Action, str] = {"cancel": "cancelled", "retry": "tried again", "send_now": "sent now"}
 
 
 def possible_in(action: Action) -> frozenset[Status]:
@@ -36,7 +32,9 @@ def possible_in(action: Action) -> frozenset[Status]:
 def hindrance(action: Action, status: Status, campaign_state: str, due: datetime, now: datetime) -> str:
     """Why it cannot be done with a delivery; empty when it can. `due` is when it may be attempted next."""
     if status not in possible_in(action):
-        return f"{ONLY[action]}; this one is {status}."
+        *most, last = (state.value for state in Status if state in possible_in(action))
+        states = f"{', '.join(most)} or {last}" if most else last
+        return f"Only a {states} e-mail can be {DONE[action]}; this one is {status}."
     if action != "cancel" and campaign_state == "cancelled":
         return "Its campaign is cancelled, so it would not be sent."
     if action == "send_now" and due <= now:

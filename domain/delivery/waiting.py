@@ -1,4 +1,4 @@
-"""Why an e-mail waits, and why a server takes none: the reasons that people and programs are told."""
+"""Why a delivery waits, as people and programs are told: the answer that the processor goes by."""
 
 from __future__ import annotations
 
@@ -6,33 +6,34 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from domain.server.availability import RUNNING, Closed, Open, Reason, SendingState
+
 
 @dataclass(frozen=True)
-class Waiting:
-    """`code` is for programs. `until` (UTC) is when it ends by itself, None when that is not known
-    or takes a person; `joint` joins both into a sentence."""
+class Waiting(Closed):
+    """`server` names the one that it waits for, where it is one."""
 
-    code: str
-    text: str
-    until: datetime | None = None
-    joint: str = "until"
+    server: str = ""
 
-    def __str__(self) -> str:
-        if self.until is None:
-            return self.text
-        return f"{self.text} {self.joint} {self.until:%Y-%m-%dT%H:%M:%SZ}"
+    @classmethod
+    def of(cls, closed: Closed, server: str = "") -> Waiting:
+        return cls(closed.reason, closed.until, closed.detail, server)
+
+    @property
+    def text(self) -> str:
+        return f"{self.server}: {super().text}" if self.server else super().text
 
 
-NEXT_IN_LINE = Waiting("next_in_line", "next in line")
+NEXT_IN_LINE = Waiting(Reason.NEXT_IN_LINE)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Gate:
-    """A server as seen by whoever waits for it: `closed` is None when it takes e-mails now."""
+class Route:
+    """A server as seen by whoever waits for it."""
 
     server: int
     name: str
-    closed: Waiting | None
+    answer: Open | Closed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,87 +51,49 @@ def why_it_waits(
     campaign: CampaignState,
     *,
     now: datetime,
-    again: datetime | None,
+    again: datetime,
     opens: datetime | None,
-    gates: Sequence[Gate],
-    queue_paused: bool = False,
+    routes: Sequence[Route],
+    sending: SendingState = RUNNING,
 ) -> Waiting:
-    """Of a queued delivery. `again` is its next try, None when it never was tried; `opens` is when
-    the sending calendar next allows an attempt: `now` or earlier when it does, None for never."""
-    held = held_by_campaign(campaign)
+    """Of a queued delivery: the first thing that holds it. `again` is when it may be attempted next, as far
+    as it is up to the delivery; `opens` is when the sending calendar next allows an attempt: `now` or earlier
+    when it does, None for never."""
+    held = held_by_campaign(campaign) or sending.held()
     if held is not None:
-        return held
-    if queue_paused:
-        return Waiting("queue_paused", "the queue is paused")
-    if again is not None and again > now:
-        return Waiting("retry", "retry", again, "at")
-    if opens is None:
-        return Waiting("calendar", "the sending calendar has no open window")
-    if opens > now:
-        return Waiting("calendar", "outside the sending window", opens)
-    return held_by_servers(campaign.messenger, gates)
+        return Waiting.of(held)
+    if again > now:
+        return Waiting(Reason.RETRY, again)
+    if opens is None or opens > now:
+        return Waiting(Reason.CALENDAR, opens)
+    return held_by_servers(campaign.messenger, routes)
 
 
-def held_by_campaign(campaign: CampaignState) -> Waiting | None:
+def held_by_campaign(campaign: CampaignState) -> Closed | None:
     match campaign.state:
         case "running" | "finished":
             return None
-        case "scheduled":
-            return Waiting("campaign_scheduled", "the campaign starts", campaign.send_at, "at")
         case "draft":
-            return Waiting("campaign_draft", "the campaign has not been started")
+            return Closed(Reason.CAMPAIGN_DRAFT)
+        case "scheduled":
+            return Closed(Reason.CAMPAIGN_SCHEDULED, campaign.send_at)
         case state:
-            because = f": {campaign.reason}" if campaign.reason else ""
-            return Waiting(f"campaign_{state}", f"the campaign is {state}{because}")
+            return Closed(Reason(f"campaign_{state}"), detail=campaign.reason or "")
 
 
-def held_by_servers(messenger: int | None, gates: Sequence[Gate]) -> Waiting:
-    usable = [gate for gate in gates if messenger in (None, gate.server)]
+def held_by_servers(messenger: int | None, routes: Sequence[Route]) -> Waiting:
+    usable = [route for route in routes if messenger in (None, route.server)]
     if not usable:
-        return Waiting("no_server", "no SMTP server is set up for it")
-    closed = [(gate.name, gate.closed) for gate in usable if gate.closed is not None]
+        return Waiting(Reason.NO_SERVER)
+    closed = [(route.name, route.answer) for route in usable if isinstance(route.answer, Closed)]
     if len(closed) < len(usable):
         return NEXT_IN_LINE
     if len(closed) == 1:
-        name, waiting = closed[0]
-        return Waiting(waiting.code, f"server {name}: {waiting.text}", waiting.until, waiting.joint)
-    ends = [waiting.until for _, waiting in closed if waiting.until is not None]
-    if not ends:
-        return Waiting("no_capacity", "no server can send: all are disabled or suspended")
-    return Waiting("no_capacity", "no server has capacity", min(ends), "before")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Load:
-    """A server's settings and use at one moment. `opens` is when calendar and own window next allow
-    an attempt (None: never), `day_ends` the next local midnight, `rolling_frees` when the rolling
-    window next lets one through. A limit of 0 or None is no limit."""
-
-    enabled: bool
-    opens: datetime | None
-    suspended: str | None = None
-    suspended_until: datetime | None = None
-    daily_limit: int = 0
-    daily_used: int = 0
-    day_ends: datetime | None = None
-    rolling_limit: int | None = None
-    rolling_used: int = 0
-    rolling_frees: datetime | None = None
-
-
-def why_closed(load: Load, now: datetime) -> Waiting | None:
-    """The first reason why a server takes no e-mail now, None when it does."""
-    if not load.enabled:
-        return Waiting("disabled", "disabled")
-    if load.suspended is not None and (load.suspended_until is None or load.suspended_until > now):
-        until = load.suspended_until
-        return Waiting("suspended", f"suspended: {load.suspended}" if load.suspended else "suspended", until)
-    if load.opens is None:
-        return Waiting("window_closed", "its sending window never opens")
-    if load.opens > now:
-        return Waiting("window_closed", "sending window closed", load.opens)
-    if load.daily_limit and load.daily_used >= load.daily_limit:
-        return Waiting("daily_limit", "daily limit reached", load.day_ends)
-    if load.rolling_limit is not None and load.rolling_used >= load.rolling_limit:
-        return Waiting("rolling_limit", "rolling limit reached", load.rolling_frees)
-    return None
+        name, answer = closed[0]
+        return Waiting.of(answer, f"server {name}")
+    ends = [answer.until for _, answer in closed if answer.until is not None]
+    until = min(ends, default=None)
+    reasons = {answer.reason for _, answer in closed}
+    if len(reasons) == 1 and Reason.DISABLED not in reasons:
+        return Waiting(reasons.pop(), until, server="all servers")
+    return Waiting(Reason.NO_CAPACITY, until)

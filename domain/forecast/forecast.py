@@ -14,8 +14,8 @@ from datetime import UTC, date, datetime
 from itertools import pairwise
 
 from domain.campaign.priority import Priority
-from domain.forecast.interval import Stretch, by_turns, split
-from domain.forecast.sender import Gate, Sender, open_for_the_day, open_gates
+from domain.forecast.interval import OpenInterval, by_turns, split
+from domain.forecast.sender import ForecastServer, Sender, forecast_servers, open_for_the_day
 from domain.forecast.throughput import Bound
 from domain.policy import SendingPolicy
 
@@ -88,7 +88,7 @@ def forecast(
 
 
 @dataclass(slots=True)
-class _Waiting:
+class _QueuedDemand:
     demand: Demand
     left: int
     starts: float
@@ -106,9 +106,9 @@ class _Course:
     ) -> None:
         self._policy = policy
         self._now = now
-        self._gates = open_gates(senders, policy)
+        self._servers = forecast_servers(senders, policy)
         self._waiting = [
-            _Waiting(
+            _QueuedDemand(
                 one,
                 one.count,
                 max(now, one.starts or now).timestamp(),
@@ -134,8 +134,8 @@ class _Course:
                 capacity = self._run_day(at, midnight)
                 idle = 0 if capacity else idle + 1
             at = midnight
-            for gate in self._gates:
-                gate.flow.begin_day()
+            for server in self._servers:
+                server.flow.begin_day()
         left = self._left()
         return Forecast(
             recipients=recipients,
@@ -145,7 +145,7 @@ class _Course:
             left=left,
             bounds=self._bounds,
             others=self._others,
-            is_speed_assumed=any(gate.sender.rate is None for gate in self._gates),
+            is_speed_assumed=any(server.sender.rate is None for server in self._servers),
         )
 
     def _left(self) -> int:
@@ -153,14 +153,14 @@ class _Course:
 
     def _changes_after(self, at: datetime) -> bool:
         moment = at.timestamp()
-        return any(gate.usable_from > moment for gate in self._gates) or any(
+        return any(server.usable_from > moment for server in self._servers) or any(
             one.starts > moment and one.left for one in self._waiting
         )
 
     def _run_day(self, at: datetime, midnight: datetime) -> int:
         """What the servers could take on that day, until the campaign was through."""
-        open_for_the_day(self._gates, at, midnight)
-        edges = sorted({edge for gate in self._gates for pair in gate.stretches for edge in pair})
+        open_for_the_day(self._servers, at, midnight)
+        edges = sorted({edge for server in self._servers for pair in server.intervals for edge in pair})
         if not edges:
             return 0
         starts = {one.starts for one in self._waiting if edges[0] < one.starts < edges[-1]}
@@ -172,15 +172,15 @@ class _Course:
         cuts = sorted({*edges, *starts})
         for start, end in pairwise(cuts):
             if self._left():
-                gates = [gate for gate in self._gates if gate.is_open(start)]
-                if gates:
-                    self._run_stretch(day, gates, start, end)
+                servers = [server for server in self._servers if server.is_open(start)]
+                if servers:
+                    self._run_stretch(day, servers, start, end)
         if day.total or day.others:
             self._days.append(day)
         return day.capacity
 
-    def _run_stretch(self, day: Day, gates: list[Gate], start: float, end: float) -> None:
-        stretch = Stretch({gate.sender.server: gate.flow for gate in gates}, start, end)
+    def _run_stretch(self, day: Day, servers: list[ForecastServer], start: float, end: float) -> None:
+        stretch = OpenInterval({server.sender.server: server.flow for server in servers}, start, end)
         day.capacity += sum(room.units for room in stretch.rooms.values())
         active = [one for one in self._waiting if one.left and one.starts <= start]
         if not active:
@@ -189,13 +189,13 @@ class _Course:
             peers = [one for one in active if one.demand.priority == priority.value]
             if peers:
                 self._serve(day, stretch, peers)
-        for gate in gates:
-            gate.flow.take(start, stretch.taken[gate.sender.server])
+        for server in servers:
+            server.flow.take(start, stretch.taken[server.sender.server])
         if self._left():
             for room in stretch.rooms.values():
                 self._bounds[room.bound] += room.units
 
-    def _serve(self, day: Day, stretch: Stretch, peers: list[_Waiting]) -> None:
+    def _serve(self, day: Day, stretch: OpenInterval, peers: list[_QueuedDemand]) -> None:
         """Campaigns of one priority take turns. Only where some are bound to a server and others are not
         does it matter who comes when: then they go step by step, a 48th of the turns at a time."""
         automatic = [one for one in peers if one.demand.server is None]
@@ -208,7 +208,7 @@ class _Course:
             if not placed or turns == most:
                 break
 
-    def _serve_direct(self, day: Day, stretch: Stretch, direct: list[_Waiting], turns: int) -> int:
+    def _serve_direct(self, day: Day, stretch: OpenInterval, direct: list[_QueuedDemand], turns: int) -> int:
         placed = 0
         for server in sorted({one.demand.server for one in direct if one.demand.server is not None}):
             room = stretch.room_left(server)
@@ -220,7 +220,7 @@ class _Course:
         return placed
 
     def _serve_automatic(
-        self, day: Day, stretch: Stretch, automatic: list[_Waiting], turns: int, is_all: bool
+        self, day: Day, stretch: OpenInterval, automatic: list[_QueuedDemand], turns: int, is_all: bool
     ) -> int:
         those = [one for one in automatic if one.left]
         wanted = [min(one.left, turns) for one in those]
@@ -247,7 +247,11 @@ class _Course:
         return total
 
     def _place_others(
-        self, day: Day, stretch: Stretch, others: Sequence[tuple[_Waiting, int]], part: Mapping[int, int]
+        self,
+        day: Day,
+        stretch: OpenInterval,
+        others: Sequence[tuple[_QueuedDemand, int]],
+        part: Mapping[int, int],
     ) -> None:
         """Which of them goes through which server nobody wants to know."""
         for one, units in others:
@@ -258,7 +262,12 @@ class _Course:
             stretch.taken[server] += n
 
     def _place(
-        self, day: Day, stretch: Stretch, one: _Waiting, part: dict[int, int], at: float | None = None
+        self,
+        day: Day,
+        stretch: OpenInterval,
+        one: _QueuedDemand,
+        part: dict[int, int],
+        at: float | None = None,
     ) -> None:
         units = sum(part.values())
         if not units:

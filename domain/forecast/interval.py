@@ -11,7 +11,7 @@ from domain.forecast.throughput import Flow
 _TENTH = 0.1
 
 
-class Stretch:
+class OpenInterval:
     """From `start` to `end`, in epoch seconds. `taken` is what was placed on each server so far."""
 
     def __init__(self, flows: Mapping[int, Flow], start: float, end: float) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from domain.calendar import Calendar, Hours, both
+from domain.calendar import Hours
 from domain.forecast.throughput import Flow
 from domain.policy import SendingPolicy
+from domain.server.availability import ServerState, Suspension, hours_of, open_intervals
 
 ASSUMED_RATE = 5.0
 """E-mails a second that a server is taken to send as long as nobody has measured it."""
@@ -33,51 +34,48 @@ class Sender:
 
 
 @dataclass(slots=True)
-class Gate:
-    """A server with its stretches of the present day."""
+class ForecastServer:
+    """A sender with the hours of the present day in which it is open."""
 
     sender: Sender
     flow: Flow
-    hours: Hours
+    state: ServerState
     usable_from: float
-    stretches: list[tuple[float, float]] = field(default_factory=list)
+    intervals: list[tuple[float, float]] = field(default_factory=list)
 
     def is_open(self, start: float) -> bool:
-        return any(opens <= start < closes for opens, closes in self.stretches)
+        return any(opens <= start < closes for opens, closes in self.intervals)
 
 
-def open_gates(senders: Iterable[Sender], policy: SendingPolicy) -> list[Gate]:
-    hours: dict[str | None, Hours] = {None: policy.calendar}
-    gates = []
+def forecast_servers(senders: Iterable[Sender], policy: SendingPolicy) -> list[ForecastServer]:
+    """Those that may be used at some time."""
+    hours: dict[str | None, Hours] = {}
+    found = []
     for sender in senders:
         if sender.usable_from is None:
             continue
         if sender.window not in hours:
-            own = Calendar.of(policy.timezone, sender.window or "")
-            hours[sender.window] = both(policy.calendar, own) if sender.window else policy.calendar
+            hours[sender.window] = hours_of(policy, sender.window)
         flow = Flow(
             sender.daily_limit, sender.used_today, sender.rolling, sender.uses, sender.rate or ASSUMED_RATE
         )
-        usable_from = max(0.0, sender.usable_from.timestamp())
-        gates.append(Gate(sender, flow, hours[sender.window], usable_from))
-    return gates
+        state = ServerState(
+            enabled=True, hours=hours[sender.window], suspension=Suspension("", sender.usable_from)
+        )
+        found.append(ForecastServer(sender, flow, state, max(0.0, sender.usable_from.timestamp())))
+    return found
 
 
-def open_for_the_day(gates: Iterable[Gate], at: datetime, midnight: datetime) -> None:
-    """Sets their stretches from `at` to `midnight`."""
-    known: dict[str | None, list[tuple[float, float]]] = {}
-    for gate in gates:
-        window = gate.sender.window
-        if window not in known:
-            known[window] = list(_stretches(gate.hours, at, midnight))
-        usable = gate.usable_from
-        gate.stretches = [(max(opens, usable), closes) for opens, closes in known[window] if closes > usable]
-
-
-def _stretches(hours: Hours, at: datetime, end: datetime) -> Iterator[tuple[float, float]]:
-    """Open ones that touch [at, end), cut to it."""
-    opens = hours.opens_at(at)
-    while opens is not None and opens < end:
-        closes = hours.closes_at(opens) or end
-        yield opens.timestamp(), min(closes, end).timestamp()
-        opens = hours.opens_at(closes) if closes < end else None
+def open_for_the_day(servers: Iterable[ForecastServer], at: datetime, midnight: datetime) -> None:
+    """Sets their intervals from `at` to `midnight`; those that differ in nothing share them."""
+    known: dict[tuple[str | None, datetime | None], list[tuple[float, float]]] = {}
+    for server in servers:
+        suspension = server.state.suspension
+        until = suspension.until if suspension is not None and suspension.holds(at) else None
+        key = server.sender.window, until
+        if key not in known:
+            known[key] = [
+                (opens.timestamp(), closes.timestamp())
+                for opens, closes in open_intervals(server.state, at, midnight)
+            ]
+        server.intervals = known[key]

@@ -22,12 +22,12 @@ class Bound(StrEnum):
     SPEED = "speed"
 
 
-class Room(NamedTuple):
+class Throughput(NamedTuple):
     units: int
     bound: Bound
 
 
-class _Stretch(NamedTuple):
+class _Sent(NamedTuple):
     """What was sent from `start` on: `units`, as the `pieces` (start, units) let them through."""
 
     start: float
@@ -56,7 +56,7 @@ class Flow:
         self._rate = rate
         self._rolling = None if rolling is None or rolling[0] >= rate * rolling[1] else rolling
         self._uses = sorted(uses)
-        self._last: _Stretch | None = None
+        self._last: _Sent | None = None
         self._pieces: list[tuple[float, int]] = []
         self._pieces_from: float | None = None
 
@@ -67,11 +67,11 @@ class Flow:
     def begin_day(self) -> None:
         self.used_today = 0
 
-    def room(self, start: float, end: float) -> Room:
+    def room(self, start: float, end: float) -> Throughput:
         """How many can go out from `start` until `end`, when nothing else has since `start`."""
         left = self.left_today
         if left == 0:
-            return Room(0, Bound.DAILY)
+            return Throughput(0, Bound.DAILY)
         units, bound = int(self._rate * (end - start + _HAIR)), Bound.SPEED
         if self._rolling is not None:
             rolling = self._through_window(start, end)
@@ -79,13 +79,13 @@ class Flow:
                 units, bound = rolling, Bound.ROLLING
         if left is not None and left <= units:
             units, bound = left, Bound.DAILY
-        return Room(units, bound)
+        return Throughput(units, bound)
 
     def take(self, start: float, units: int) -> None:
         """So many went out from `start` on, as early as they could."""
         self.used_today += units
         if self._rolling is not None and units:
-            self._last = _Stretch(start, units, self._pieces_at(start))
+            self._last = _Sent(start, units, self._pieces_at(start))
             self._pieces_from = None
 
     def _through_window(self, start: float, end: float) -> int:
@@ -133,7 +133,7 @@ class Flow:
                 uses.append((latest - window + sent / self._rate, units - sent))
         self._uses, self._last = sorted(uses), None
 
-    def _stop(self, last: _Stretch, window: float) -> float:
+    def _stop(self, last: _Sent, window: float) -> float:
         """When the last one of them went out."""
         rounds, rest = divmod(last.units - 1, sum(units for _, units in last.pieces))
         rest += 1

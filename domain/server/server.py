@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, ClassVar, Self
 from uuid import UUID
@@ -13,18 +12,11 @@ from eventsourcing.domain import Aggregate, event
 from domain import fields
 from domain.addresses.host_name import AddressError
 from domain.addresses.mailbox import Mailbox
-from domain.calendar import Calendar
 from domain.capacity.capacity import Limits
+from domain.policy import SendingPolicy
+from domain.server.availability import ServerState, Suspension, hours_of
 from domain.server.settings import ServerSettings
 from domain.streams import server_stream
-
-
-@dataclass(frozen=True)
-class Suspension:
-    """`until` is None when somebody has to resume the server."""
-
-    reason: str
-    until: datetime | None
 
 
 class SmtpServer(Aggregate):
@@ -88,7 +80,7 @@ class SmtpServer(Aggregate):
         return self.settings.enabled
 
     def is_suspended(self, at: datetime) -> bool:
-        return self.suspension is not None and (self.suspension.until is None or at < self.suspension.until)
+        return self.suspension is not None and self.suspension.holds(at)
 
     def is_usable(self, at: datetime) -> bool:
         """Whether it may be used, its limits and its window apart."""
@@ -97,9 +89,13 @@ class SmtpServer(Aggregate):
     def limits(self) -> Limits:
         return self.settings.limits
 
-    def calendar(self, timezone: str) -> Calendar:
-        """When it may be used by its own window, in the policy's time zone."""
-        return self.settings.hours(timezone)
+    def state(self, policy: SendingPolicy) -> ServerState:
+        """For whoever sees to its limits apart."""
+        return ServerState(
+            enabled=self.is_enabled(),
+            hours=hours_of(policy, self.settings.window),
+            suspension=self.suspension,
+        )
 
     def change(self, changes: Mapping[str, Any], *, by: str, at: datetime) -> None:
         """Records only what differs; `enabled` as an event of its own. Raises Refused."""

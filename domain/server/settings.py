@@ -11,8 +11,8 @@ from typing import Any, Self
 
 from domain import fields
 from domain.addresses.host_name import is_host
-from domain.addresses.mailbox import Mailbox, parse_mailbox
-from domain.calendar import EVERY_DAY, Calendar, parse_windows
+from domain.addresses.mailbox import parse_mailbox
+from domain.calendar import parse_windows
 from domain.capacity.capacity import LONGEST_WINDOW, Limits
 
 AUTOMATIC = "automatic"
@@ -78,18 +78,9 @@ class ServerSettings:
         return asdict(self)
 
     @property
-    def mailbox(self) -> Mailbox:
-        """Raises Refused for a From address that an earlier release took and this one does not."""
-        return parse_mailbox(self.from_email, "from_email")
-
-    @property
     def limits(self) -> Limits:
         sliding = (self.sliding_window_rate, float(self.sliding_window_duration))
         return Limits(self.daily_limit, sliding if self.sliding_window else None)
-
-    def hours(self, timezone: str) -> Calendar:
-        """When the server may be used, by its own window alone."""
-        return Calendar(timezone, parse_windows(self.window or "", "window"), EVERY_DAY)
 
 
 FIELDS = frozenset(field.name for field in fields_of(ServerSettings))

@@ -90,16 +90,16 @@ ATTRIBUTES = {"Subscriber": "subscriber.attributes", "Campaign": "campaign.attri
 
 def pipeline(text: str, scope: Scope) -> Pipeline:
     """Raises Unreadable."""
-    return _Reader(text, scope).whole()
+    return _ExpressionReader(text, scope).whole()
 
 
-class _Token(NamedTuple):
+class _GoToken(NamedTuple):
     kind: str
     text: str
     follows_at_once: bool
 
 
-class _Reader:
+class _ExpressionReader:
     def __init__(self, text: str, scope: Scope) -> None:
         self._tokens = _tokens(text)
         self._next = 0
@@ -150,7 +150,7 @@ class _Reader:
             operands.append(self._operand(token))
         return operands
 
-    def _operand(self, token: _Token) -> Expression:
+    def _operand(self, token: _GoToken) -> Expression:
         if token.kind in ("fields", "dot"):
             return self._field(self._scope.dot, token.text)
         if token.kind == "variable":
@@ -194,7 +194,7 @@ class _Reader:
             return Expression(ROOT)
         return at_top(path)
 
-    def _peek(self) -> _Token | None:
+    def _peek(self) -> _GoToken | None:
         return self._tokens[self._next] if self._next < len(self._tokens) else None
 
     def _takes(self, text: str) -> bool:
@@ -250,13 +250,13 @@ def _unquoted(literal: str) -> str:
     return re.sub(r"\\(?:u([0-9a-fA-F]{4})|(.))", character, literal[1:-1])
 
 
-def _tokens(text: str) -> list[_Token]:
+def _tokens(text: str) -> list[_GoToken]:
     tokens, at, text = [], 0, text.rstrip()
     while at < len(text):
         found = _TOKEN.match(text, at)
         if found is None:
             raise Unreadable(f"{text[at:].strip()[:20]!r} cannot be read")
         kind = str(found.lastgroup)
-        tokens.append(_Token(kind, found[kind], found.start(kind) == at))
+        tokens.append(_GoToken(kind, found[kind], found.start(kind) == at))
         at = found.end()
     return tokens

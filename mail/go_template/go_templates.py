@@ -69,7 +69,7 @@ def is_go(inside: str) -> bool:
 
 
 @dataclass
-class _Block:
+class _TemplateBlock:
     """`scope` is what holds outside of it; `closing` ends it; `otherwise` is what `else` becomes, None
     when there was one already."""
 
@@ -85,7 +85,7 @@ class _Translation:
         self._source = source
         self._line = 1
         self._scope = Scope()
-        self._blocks: list[_Block] = []
+        self._blocks: list[_TemplateBlock] = []
         self._dots = 0
 
     def parts(self) -> Iterator[str]:
@@ -233,13 +233,13 @@ class _Translation:
             raise Unreadable(f"{keyword} takes a field, not the whole of the data")
         return found.value, found.variables
 
-    def _innermost(self, keyword: str) -> _Block:
+    def _innermost(self, keyword: str) -> _TemplateBlock:
         if not self._blocks:
             raise Unreadable(f"{{{{ {keyword} }}}} belongs to no if, with or range")
         return self._blocks[-1]
 
     def _open(self, keyword: str, closing: str, otherwise: str) -> None:
-        self._blocks.append(_Block(keyword, self._line, self._scope, closing, otherwise))
+        self._blocks.append(_TemplateBlock(keyword, self._line, self._scope, closing, otherwise))
 
     def _new_dot(self) -> str:
         self._dots += 1

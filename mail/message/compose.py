@@ -24,10 +24,10 @@ from mail.template.render import (
     LIMITS,
     NAMES,
     TRANSACTIONAL_NAMES,
-    Limits,
     MessageError,
+    PartTemplate,
+    RenderLimits,
     SenderError,
-    Template,
     TemplateError,
 )
 
@@ -55,7 +55,7 @@ class Composer:
     that no message can be made of and for an unusable URL, ValueError for an unusable key."""
 
     def __init__(
-        self, campaign: CampaignContent, public_url: str, token_key: bytes, limits: Limits = LIMITS
+        self, campaign: CampaignContent, public_url: str, token_key: bytes, limits: RenderLimits = LIMITS
     ) -> None:
         if len(token_key) < SHORTEST_KEY:
             raise ValueError(f"a key of unsubscribe tokens has at least {SHORTEST_KEY} bytes")
@@ -71,7 +71,7 @@ class Composer:
                 "uuid": campaign.uuid,
                 "attributes": dict(campaign.attributes),
             },
-            subject=Template("subject", campaign.subject, limits=limits, names=names),
+            subject=PartTemplate("subject", campaign.subject, limits=limits, names=names),
             parts=_parts(campaign, limits, names),
             headers=headers,
             list_fields="" if campaign.transactional else _list_fields(url.host, headers),
@@ -105,13 +105,13 @@ def check(
     return list({str(error): error for error in errors}.values())
 
 
-def _parts(campaign: CampaignContent, limits: Limits, names: frozenset[str]) -> tuple[Part, ...]:
+def _parts(campaign: CampaignContent, limits: RenderLimits, names: frozenset[str]) -> tuple[Part, ...]:
     """Plainest first (RFC 2046, section 5.1.4)."""
     parts = []
     if campaign.text:
-        parts.append(Part("plain", Template("text", campaign.text, limits=limits, names=names)))
+        parts.append(Part("plain", PartTemplate("text", campaign.text, limits=limits, names=names)))
     if campaign.html:
-        html = Template("html", campaign.html, html=True, limits=limits, names=names)
+        html = PartTemplate("html", campaign.html, html=True, limits=limits, names=names)
         parts.append(Part("html", html))
     if not parts:
         raise TemplateError("text", None, "a campaign has a text or an HTML body")

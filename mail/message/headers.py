@@ -9,7 +9,7 @@ from typing import Any
 from domain.addresses.host_name import AddressError
 from domain.addresses.mailbox import parse_mailboxes
 from mail.message.encoding import field, mailboxes_field, one_line
-from mail.template.render import NAMES, MessageError, Template
+from mail.template.render import NAMES, MessageError, PartTemplate
 
 RESERVED = frozenset(
     {
@@ -67,12 +67,12 @@ class Headers:
         names = [name.lower() for name, _ in fields]
         self.names = frozenset(names)
         self.fixed = ""
-        self._templates: list[tuple[str, Template]] = []
+        self._templates: list[tuple[str, PartTemplate]] = []
         for name, value in fields:
             _check(name, value, UNSUBSCRIBING if unsubscribing else frozenset())
             if name.lower() in ONCE and names.count(name.lower()) > 1:
                 raise HeaderError(name, "it can be given once only")
-            template = Template(f"header {name}", value, names=offered)
+            template = PartTemplate(f"header {name}", value, names=offered)
             if template.is_fixed:
                 self.fixed += _field(name, template.source)
             else:

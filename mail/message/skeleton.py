@@ -15,7 +15,7 @@ from domain.campaign.transactional import Particulars
 from domain.delivery.unsubscribe_token import token
 from mail.message.encoding import body, field, mailbox_field
 from mail.message.headers import Headers, refuse_line_ends
-from mail.template.render import TRANSACTIONAL_NAMES, MessageError, Template, names_for
+from mail.template.render import TRANSACTIONAL_NAMES, MessageError, PartTemplate, names_for
 
 _A_SECOND = timedelta(seconds=1)
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
@@ -34,7 +34,7 @@ class Recipient(NamedTuple):
 class Part:
     """One body. `subtype` is plain or html."""
 
-    def __init__(self, subtype: str, template: Template) -> None:
+    def __init__(self, subtype: str, template: PartTemplate) -> None:
         self.subtype = subtype
         self.template = template
         self._openings = {
@@ -61,7 +61,7 @@ class Compiled(NamedTuple):
 
     campaign: int
     names: dict[str, Any]
-    subject: Template
+    subject: PartTemplate
     parts: tuple[Part, ...]
     headers: Headers
     list_fields: str
@@ -165,11 +165,11 @@ class Skeleton:
         compiled, names = self._compiled, TRANSACTIONAL_NAMES
         if own.subject:
             refuse_line_ends("Subject", own.subject)
-            compiled = compiled._replace(subject=Template("subject", own.subject, names=names))
+            compiled = compiled._replace(subject=PartTemplate("subject", own.subject, names=names))
         if own.headers:
             compiled = compiled._replace(headers=Headers(own.headers, names, unsubscribing=True))
         if own.altbody and compiled.parts[-1].subtype == "html":
-            text = Part("plain", Template("text", own.altbody, names=names))
+            text = Part("plain", PartTemplate("text", own.altbody, names=names))
             compiled = compiled._replace(parts=(text, compiled.parts[-1]))
         return Skeleton(compiled, self._sender)
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class DialogueStep:
     """`who` is client, server or note; a note tells what happened besides words, such as a handshake."""
 
     who: Literal["client", "server", "note"]
@@ -18,13 +18,13 @@ class Step:
 class Dialogue:
     """Keeps the steps; a recorder given to `connect` or `probe` sees secrets already struck out."""
 
-    steps: list[Step] = field(default_factory=list)
+    steps: list[DialogueStep] = field(default_factory=list)
 
     def said(self, line: str) -> None:
-        self.steps.append(Step("client", line))
+        self.steps.append(DialogueStep("client", line))
 
     def heard(self, line: str) -> None:
-        self.steps.append(Step("server", line))
+        self.steps.append(DialogueStep("server", line))
 
     def note(self, text: str) -> None:
-        self.steps.append(Step("note", text))
+        self.steps.append(DialogueStep("note", text))

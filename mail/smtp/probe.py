@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from domain.delivery.reply import Stage
-from mail.smtp.dialogue import Dialogue, Step
+from mail.smtp.dialogue import Dialogue, DialogueStep
 from mail.smtp.envelope import Extensions
 from mail.smtp.session import NO_GREETING
 from mail.smtp.settings import SmtpSettings
@@ -23,7 +23,7 @@ class ProbeResult:
     """`error` and `remedy` are empty when `ok`; `warnings` may come with either. Secrets are struck out."""
 
     ok: bool
-    steps: tuple[Step, ...]
+    steps: tuple[DialogueStep, ...]
     extensions: Extensions
     error: str
     remedy: str

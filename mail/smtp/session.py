@@ -34,7 +34,7 @@ READ_AT_ONCE = 65_536
 NO_GREETING = "no greeting in time"
 
 
-class Session(smtplib.SMTP):
+class SmtpSession(smtplib.SMTP):
     """A connection on its way to being usable. `password` is never shown, logged or put into an error."""
 
     def __init__(

@@ -15,7 +15,7 @@ from typing import Any
 
 from mail.smtp.dialogue import Dialogue
 from mail.smtp.envelope import Extensions
-from mail.smtp.session import Session, tls_context
+from mail.smtp.session import SmtpSession, tls_context
 from mail.smtp.settings import SmtpSettings
 from mail.smtp.transaction import DATA_BLOCK_SECONDS, Outcome, Transaction
 
@@ -26,6 +26,9 @@ READ_AT_ONCE = 16_384
 """As much as a TLS record holds: what stayed in one would be announced by no socket."""
 
 TLS_RECORD = 16_384
+
+MOST_UNASKED = 200
+"""Characters to quote of what a server says without having been asked."""
 
 
 def connect(
@@ -45,7 +48,7 @@ def connect(
     settings = SmtpSettings.of(settings)
     if exposes_password(settings):
         _warn_of_exposure(settings.host, settings.port)
-    session = Session(
+    session = SmtpSession(
         settings,
         password,
         timeout=timeout,
@@ -162,8 +165,14 @@ class Connection:
             return False
         unasked = self.receive()
         if unasked:
-            self.closed_because = "the server spoke unasked"
+            self.spoke_unasked(unasked)
         return unasked is None
+
+    def spoke_unasked(self, data: bytes) -> str:
+        """Why a connection on which `data` came in without a command before it cannot be used."""
+        first = data.partition(b"\n")[0].decode("utf-8", "replace").strip()[:MOST_UNASKED]
+        self.closed_because = self.closed_because or f"the server spoke unasked: {first}"
+        return self.closed_because
 
     def transaction(self, mail_from: str, rcpt_to: str, message: bytes) -> Transaction:
         return Transaction(mail_from, rcpt_to, message, self.extensions)

@@ -18,7 +18,7 @@ TOO_MUCH_TEXT = "it makes too much text"
 PLAIN = (str, int, float, type(None), UUID, date, Undefined)
 
 
-class Refused(Exception):
+class OutOfBounds(Exception):
     """What a template may not do. The message holds nothing that the template was given."""
 
 
@@ -34,9 +34,9 @@ class Budget:
     def spend(self, characters: int) -> None:
         self.text -= characters
         if self.text < 0:
-            raise Refused(TOO_MUCH_TEXT)
+            raise OutOfBounds(TOO_MUCH_TEXT)
         if monotonic() > self.deadline:
-            raise Refused("it takes too long")
+            raise OutOfBounds("it takes too long")
 
 
 class Rendering(Context):
@@ -71,7 +71,7 @@ def plain_text(value: Any) -> str:
     if value is None:
         return ""
     if not isinstance(value, PLAIN):
-        raise Refused("a list or mapping cannot be printed; name the value in it, or join them")
+        raise OutOfBounds("a list or mapping cannot be printed; name the value in it, or join them")
     return str(value)
 
 
@@ -79,7 +79,7 @@ def spend_for(budget: Budget, *values: Any, times: Any = 1) -> None:
     lengths = sum(len(value) for value in values if isinstance(value, (str, list, tuple)))
     made = lengths * max(times, 0) if isinstance(times, int) else lengths
     if any(isinstance(value, (list, tuple)) for value in values) and made > LONGEST_LIST:
-        raise Refused(f"a list is longer than {LONGEST_LIST:,}")
+        raise OutOfBounds(f"a list is longer than {LONGEST_LIST:,}")
     budget.spend(made)
 
 

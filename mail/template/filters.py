@@ -14,7 +14,7 @@ from jinja2 import pass_context, pass_environment
 from jinja2.filters import FILTERS, do_round, do_sum
 from markupsafe import Markup
 
-from mail.template.bounds import LONGEST_LIST, Refused, Rendering, cost_of, plain_text
+from mail.template.bounds import LONGEST_LIST, OutOfBounds, Rendering, cost_of, plain_text
 from mail.template.bounds import PLAIN as PLAIN_KINDS
 
 # What the rewriting puts in; the blank keeps their names out of a template's reach.
@@ -45,7 +45,7 @@ def _concatenated(context: Rendering, values: list[Any]) -> str:
 def _plain(value: Any) -> Any:
     """Lists made of lists, doubled over and over, would take for ever to compare."""
     if not isinstance(value, PLAIN_KINDS):
-        raise Refused("a list or mapping that a template makes holds plain values only")
+        raise OutOfBounds("a list or mapping that a template makes holds plain values only")
     return value
 
 
@@ -64,7 +64,7 @@ def _replaced(context: Rendering, text: Any, old: Any, new: Any, count: int | No
 def _joined(context: Rendering, values: Any, between: str = "", attribute: Any = None) -> Any:
     items = list(islice(values, LONGEST_LIST + 1))
     if len(items) > LONGEST_LIST:
-        raise Refused(f"a list is longer than {LONGEST_LIST:,}")
+        raise OutOfBounds(f"a list is longer than {LONGEST_LIST:,}")
     if attribute is not None:
         items = list(_map(context, items, attribute=attribute))
     texts = [plain_text(item) for item in items]
@@ -82,20 +82,20 @@ def formatted(context: Rendering, pattern: Any, *values: Any) -> Any:
     directives = list(_DIRECTIVE.finditer(plain_text(pattern)))
     for width, precision, named in (directive.groups(default="") for directive in directives):
         if named or "*" in (width, precision) or len(width) > 2 or len(precision) > 2:
-            raise Refused("a format has widths and precisions of two digits at most, and no names")
+            raise OutOfBounds("a format has widths and precisions of two digits at most, and no names")
     context.budget.spend(len(pattern) + sum(map(len, texts)) + 512 * len(directives))
     return pattern % values
 
 
 def _rounded(value: float, precision: int = 0, method: str = "common") -> float:
     if abs(precision) > 15:
-        raise Refused("rounding has at most 15 digits")
+        raise OutOfBounds("rounding has at most 15 digits")
     return do_round(value, precision, method)  # type: ignore[arg-type]
 
 
 def _mapped(context: Any, values: Any, *filters: Any, attribute: Any = None, **default: Any) -> Any:
     if filters or attribute is None:
-        raise Refused("map takes attribute= and nothing else")
+        raise OutOfBounds("map takes attribute= and nothing else")
     return _map(context, values, attribute=attribute, **default)
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Any, NamedTuple
 
-from jinja2 import Template as CompiledTemplate
+from jinja2 import Template as JinjaTemplate
 from jinja2 import nodes
 from jinja2.exceptions import TemplateSyntaxError, UndefinedError
 from jinja2.meta import find_undeclared_variables
 from jinja2.nodes import EvalContext
 
 from mail.go_template.go_templates import GoTemplateError, translated
-from mail.template.bounds import Budget, Refused, Rendering
+from mail.template.bounds import Budget, OutOfBounds, Rendering
 from mail.template.rewriting import rewrite
 from mail.template.sandbox import Sandbox
 
@@ -21,7 +21,7 @@ TRANSACTIONAL_NAMES = frozenset(["subscriber", "campaign", "tx", "today"])
 """Of transactional messages: nobody unsubscribes from an answer that they asked for."""
 
 
-class Limits(NamedTuple):
+class RenderLimits(NamedTuple):
     """`source` and `output` in characters; `made` is all text made on the way, kept or not."""
 
     source: int = 1_000_000
@@ -30,7 +30,7 @@ class Limits(NamedTuple):
     seconds: float = 2.0
 
 
-LIMITS = Limits()
+LIMITS = RenderLimits()
 
 
 class MessageError(Exception):
@@ -51,7 +51,7 @@ class TemplateError(MessageError):
         self.reason = reason
 
 
-class Template:
+class PartTemplate:
     """Compiled once, rendered for each recipient, from any thread. Raises TemplateError.
 
     `html` escapes what is put in. `is_fixed` when the text is the same for everybody. `source` is in Jinja:
@@ -63,7 +63,7 @@ class Template:
         source: str,
         *,
         html: bool = False,
-        limits: Limits = LIMITS,
+        limits: RenderLimits = LIMITS,
         names: frozenset[str] = NAMES,
     ) -> None:
         self.part = part
@@ -96,7 +96,7 @@ class Template:
             raise TemplateError(self.part, None, f"it grows to more than {self._limits.output:,} characters")
         return text
 
-    def _compile(self) -> CompiledTemplate:
+    def _compile(self) -> JinjaTemplate:
         sandbox = self._sandbox
         try:
             tree = rewrite(sandbox.parse(self.source), sandbox)
@@ -135,7 +135,7 @@ def names_for(subscriber: dict[str, Any], campaign: dict[str, Any], **others: An
 
 def _reason(error: Exception) -> str:
     """Only our own words and Jinja's on undefined names: other messages may quote someone's data."""
-    if isinstance(error, (Refused, UndefinedError)):
+    if isinstance(error, (OutOfBounds, UndefinedError)):
         return str(error)
     for kind, reason in _REASONS.items():
         if isinstance(error, kind):

@@ -24,7 +24,7 @@ from mail.template import filters, go_values
 from mail.template.bounds import (
     LONGEST_RANGE,
     TOO_MUCH_TEXT,
-    Refused,
+    OutOfBounds,
     Rendering,
     cost_of,
     plain_text,
@@ -45,7 +45,7 @@ def _printed(context: Rendering, value: Any) -> str:
     budget = context.budget
     budget.text -= len(text)
     if budget.text < 0:
-        raise Refused(TOO_MUCH_TEXT)
+        raise OutOfBounds(TOO_MUCH_TEXT)
     return text
 
 
@@ -129,9 +129,9 @@ _OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
 
 def _check_numbers(operator: str, left: float, right: float) -> None:
     if operator == "**" and (abs(right) > _LARGEST_EXPONENT or _bits(left) * abs(right) > _MOST_BITS):
-        raise Refused("the power is too large")
+        raise OutOfBounds("the power is too large")
     if operator == "*" and _bits(left) + _bits(right) > _MOST_BITS:
-        raise Refused("the product is too large")
+        raise OutOfBounds("the product is too large")
 
 
 def _bits(number: float) -> int:
@@ -141,7 +141,7 @@ def _bits(number: float) -> int:
 def _bounded_range(*arguments: int) -> range:
     numbers = range(*arguments)
     if len(numbers) > LONGEST_RANGE:
-        raise Refused(f"a range is longer than {LONGEST_RANGE:,}")
+        raise OutOfBounds(f"a range is longer than {LONGEST_RANGE:,}")
     return numbers
 
 

@@ -8,7 +8,6 @@ import click
 
 from application.accounts.accounts import Accounts
 from domain.accounts.accounts import ROLES, SCOPES
-from domain.errors import Missing
 from postledger.cli.context import ACTOR, Settings, pass_settings
 from postledger.cli.output import json_option, print_json, print_rows
 from postledger.cli.users import say
@@ -44,9 +43,7 @@ def create(
         raise click.UsageError("either --role or --scope is needed")
     with settings.session() as session:
         expires = session.clock.now() + timedelta(days=days) if days else None
-        number, key = Accounts(session.installation).create_key(
-            name, scopes or ROLES[role or ""], expires, by=ACTOR
-        )
+        number, key = Accounts(session).create_key(name, scopes or ROLES[role or ""], expires, by=ACTOR)
     if as_json:
         print_json({"number": number, "name": name.strip().lower(), "key": key, "expires_at": expires})
     else:
@@ -80,11 +77,8 @@ def list_(settings: Settings, /, as_json: bool) -> None:
 def revoke(settings: Settings, /, name: str, as_json: bool) -> None:
     """Refuse a key from now on."""
     with settings.session() as session:
-        with session.pool.transaction() as cursor:
-            found = api_keys.key_named(cursor, name.strip().lower())
-        if found is None:
-            raise Missing(f"there is no key {name!r}")
-        Accounts(session.installation).revoke_key(found.number, by=ACTOR)
+        keys = Accounts(session)
+        keys.revoke_key(keys.key_named(name).number, by=ACTOR)
     say(as_json, f"the key {name} is revoked", {"name": name, "revoked": True})
 
 

@@ -34,7 +34,7 @@ def log() -> None:
 def tail(settings: Settings, /, count: int, topic: str | None, follow: bool, as_json: bool) -> None:
     """The last events; with --json one object a line."""
     with settings.session() as session:
-        event_log = EventLog(session.installation)
+        event_log = EventLog(session)
         events = event_log.newest(count, topic or "")
         head = events[-1].position if events else event_log.head()
         _print_events(events, as_json)

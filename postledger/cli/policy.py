@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from application.policy import Policy
 from domain.capacity.plan import Strategy
 from postledger.cli.context import ACTOR, Settings, pass_settings
 from postledger.cli.output import choice, json_option, print_fields, print_json
@@ -91,12 +92,12 @@ def set_(settings: Settings, /, as_json: bool, **options: Any) -> None:
     if not changes:
         raise click.UsageError("nothing to change; see --help")
     with settings.session() as session:
-        session.application.change_policy(changes, by=ACTOR)
+        Policy(session).change(changes, by=ACTOR)
         _print(session, as_json)
 
 
 def _print(session: Session, as_json: bool) -> None:
-    values = asdict(session.application.policy())
+    values = asdict(Policy(session).in_force())
     values.pop("version")
     if as_json:
         print_json(values)
@@ -104,6 +105,6 @@ def _print(session: Session, as_json: bool) -> None:
     shown = {**values, "windows": values["windows"] or "always"}
     shown["holidays"] = ", ".join(values["holidays"]) or "none"
     shown["default_from"] = values["default_from"] or "none"
-    shown["public_address"] = values["public_address"] or f"as configured: {session.config.public_url}"
+    shown["public_address"] = values["public_address"] or f"as configured: {session.public_url}"
     shown["weekdays"] = ", ".join(_DAYS[day - 1] for day in values["weekdays"])
     print_fields(shown)

@@ -16,12 +16,11 @@ from postledger.cli.lookup import delivery as named_delivery
 from postledger.cli.output import choice, json_option, print_fields, print_json, print_rows
 from postledger.session import Session
 from projections.queue import queue as projection
-from projections.queue.items import Wanted
-from projections.queue.queue import STATUSES
+from projections.queue.items import WantedItems
 
 MOST_EVENTS = 10_000
 
-status_choice = choice(STATUSES)
+status_choice = choice(Status)
 retried_choice = choice(status for status in Status if status in possible_in("retry"))
 
 
@@ -63,7 +62,7 @@ def items_(
     with settings.session() as session:
         wanted = _wanted(session, campaign, statuses, server, who)
         session.catch_up()
-        found, total = Deliveries(session.installation).page(wanted, (page - 1) * per_page, per_page)
+        found, total = Deliveries(session).page(wanted, (page - 1) * per_page, per_page)
     if as_json:
         results = [one.fields() for one in found]
         print_json({"results": results, "total": total, "page": page, "per_page": per_page})
@@ -81,12 +80,12 @@ def items_(
 
 def _wanted(
     session: Session, campaign: str | None, statuses: tuple[str, ...], server: str | None, who: str | None
-) -> Wanted:
+) -> WantedItems:
     with session.pool.transaction() as cursor:
         recipients = [recipient(cursor, who).number] if who else None
-    return Wanted(
+    return WantedItems(
         campaign=campaign_number(session, campaign) if campaign else None,
-        statuses=[STATUSES.index(status) for status in statuses],
+        statuses=[Status(status).number for status in statuses],
         server=server_number(session, server) if server else None,
         recipients=recipients,
     )
@@ -124,7 +123,7 @@ def retry(
     if bool(emails) == bool(campaign):
         raise click.UsageError("name e-mails, or give --campaign")
     with settings.session() as session:
-        commands = Queue(session.installation)
+        commands = Queue(session)
         if campaign:
             done = commands.retry_campaign(campaign_number(session, campaign), statuses, by=ACTOR)
         else:
@@ -140,7 +139,7 @@ def retry(
 def cancel(settings: Settings, /, emails: tuple[str, ...], as_json: bool) -> None:
     """Take e-mails that wait out of the queue. For a whole campaign: `postledger campaign cancel`."""
     with settings.session() as session:
-        done = Queue(session.installation).step_into("cancel", _numbers(session, emails), by=ACTOR)
+        done = Queue(session).step_into("cancel", _numbers(session, emails), by=ACTOR)
         session.catch_up()
     _print_done("cancelled", done, as_json)
 
@@ -153,7 +152,7 @@ def _numbers(session: Session, emails: tuple[str, ...]) -> list[int]:
 
 def _delivery(session: Session, email: str) -> DescribedDelivery:
     (number,) = _numbers(session, (email,))
-    return Deliveries(session.installation).one(number)
+    return Deliveries(session).one(number)
 
 
 def _print_done(what: str, done: SteppedInto, as_json: bool) -> None:
@@ -178,7 +177,7 @@ def show_delivery(settings: Settings, /, email: str, as_json: bool) -> None:
     """All that happened to one e-mail, from the log. E-MAIL is CAMPAIGN/RECIPIENT, or its API number."""
     with settings.session() as session:
         one = _delivery(session, email)
-        history = Deliveries(session.installation).history(one, MOST_EVENTS)
+        history = Deliveries(session).history(one, MOST_EVENTS)
     events = [
         {"position": event.position, "at": event.recorded_at, "topic": event.topic, **json.loads(event.state)}
         for event in history

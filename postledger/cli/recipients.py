@@ -47,7 +47,7 @@ def import_(
     with settings.session() as session:
         with progress("Importing", _size(file), hidden=as_json) as advance:
             options = Options(subscription=status, update=update, resubscribe=resubscribe)
-            summary = Imports(session.installation).at_once(
+            summary = Imports(session).at_once(
                 file, options, advance, into=list_name, strict=strict, by=ACTOR
             )
         if summary.imported >= MANY and not (strict and summary.refused):
@@ -122,7 +122,7 @@ def blocklist(settings: Settings, who: tuple[str, ...]) -> None:
     """Never mail these people again, in running campaigns too. An unknown address is kept for the future."""
     with settings.session() as session:
         for one in who:
-            People(session.installation).blocklist(one, by=ACTOR)
+            People(session).blocklist(one, by=ACTOR)
     click.echo(f"blocklisted: {len(who)}")
 
 
@@ -144,7 +144,7 @@ def disable(settings: Settings, who: str) -> None:
 
 def _set_status(settings: Settings, who: str, status: str) -> None:
     with settings.session() as session:
-        people = People(session.installation)
+        people = People(session)
         number = people.named(who).number
         people.change(number, {"status": status}, by=ACTOR)
     click.echo(f"recipient {number} is {status}")
@@ -159,7 +159,7 @@ def _set_status(settings: Settings, who: str, status: str) -> None:
 def unsubscribe(settings: Settings, who: str, list_names: tuple[str, ...]) -> None:
     """End a person's subscriptions; running campaigns skip them from now on."""
     with settings.session() as session:
-        people = People(session.installation)
+        people = People(session)
         number = people.named(who).number
         with session.pool.transaction() as cursor:
             lists = [list_named(cursor, name).number for name in list_names] or None
@@ -175,7 +175,7 @@ def erase(settings: Settings, who: str, yes: bool) -> None:
     """Erase a person's address, name, attributes and lists for good, and what single messages said to them;
     also to an address that nobody has. Counts and the log stay as they are."""
     with settings.session() as session:
-        people = People(session.installation)
+        people = People(session)
         meant = who if people.is_only_written_to(who) else f"recipient {people.named(who).number}"
         if not yes:
             click.confirm(f"Erase {meant}? This cannot be undone.", abort=True)
@@ -209,7 +209,7 @@ def lists(context: click.Context, as_json: bool) -> None:
 def create_list(settings: Settings, name: str, optin: str, as_json: bool) -> None:
     """A new list. With double opt-in only confirmed subscribers are mailed."""
     with settings.session() as session:
-        number = Lists(session.installation).create({"name": name, "optin": optin}, by=ACTOR)
+        number = Lists(session).create({"name": name, "optin": optin}, by=ACTOR)
     if as_json:
         print_json({"number": number, "name": name, "optin": optin})
     else:

@@ -9,15 +9,13 @@ from typing import Any
 
 import click
 
-from mail.smtp.probe import probe
+from application.policy import Policy
+from application.servers import Servers
 from postledger.cli.context import ACTOR, Settings, pass_settings
 from postledger.cli.lookup import server_number
 from postledger.cli.output import json_option, print_fields, print_json, print_rows, shown
 from postledger.cli.values import PASSWORD_VARIABLE, Moment, Seconds, instant, read_password
-from postledger.session import Session
 from projections import availability
-from projections.server_names import name_reserved
-from storage.numbers import next_server
 from storage.secrets import holds_password
 
 _SPOKEN = {"client": "C:", "server": "S:", "note": "--"}
@@ -90,36 +88,8 @@ def add(
     if password_file is not None or (values.get("username") and not no_password):
         password = read_password(password_file, os.environ.get(PASSWORD_VARIABLE))
     with settings.session() as session:
-        with session.pool.transaction() as cursor:
-            number = next_server(cursor)
-
-        def add_it() -> None:
-            with name_reserved(session.pool, session.catch_up, name):
-                session.application.add_server(values, by=ACTOR, number=number)
-            if password:
-                session.application.note_password(number, by=ACTOR)
-
-        _with_password(session, number, password, add_it)
-        session.catch_up()
+        number = Servers(session).add(values, password, by=ACTOR)
     _say(as_json, f"server {number}: {name}", {"number": number, "name": name})
-
-
-def _with_password(
-    session: Session, number: int, password: str | None, command: Callable[[], object]
-) -> None:
-    """The password first, so that no processor ever finds the server without it; back if refused."""
-    if password is None:
-        command()
-        return
-    with session.pool.transaction() as cursor:
-        before = session.secrets.password_of(cursor, number)
-        session.secrets.keep_password(cursor, number, password)
-    try:
-        command()
-    except BaseException:
-        with session.pool.transaction() as cursor:
-            session.secrets.keep_password(cursor, number, before)
-        raise
 
 
 @server.command()
@@ -148,15 +118,7 @@ def edit(
         raise click.UsageError("nothing to change")
     with settings.session() as session:
         number = server_number(session, server_name)
-
-        def change_it() -> None:
-            with name_reserved(session.pool, session.catch_up, changes.get("name"), number):
-                session.application.change_server(number, changes, by=ACTOR)
-            if new_password is not None:
-                session.application.note_password(number, removed=not new_password, by=ACTOR)
-
-        _with_password(session, number, new_password, change_it)
-        session.catch_up()
+        Servers(session).change(number, changes, new_password, by=ACTOR)
     changed = [*changes, *([] if new_password is None else ["password"])]
     _say(
         as_json, f"server {server_name}: changed {', '.join(changed)}", {"number": number, "changed": changed}
@@ -222,7 +184,7 @@ def show(settings: Settings, /, server_name: str, as_json: bool) -> None:
 @pass_settings
 def enable(settings: Settings, /, server_name: str, as_json: bool) -> None:
     """Use the server."""
-    _command(settings, server_name, as_json, "enabled", lambda s, n: s.application.enable_server(n, by=ACTOR))
+    _command(settings, server_name, as_json, "enabled", lambda servers, n: servers.enable(n, by=ACTOR))
 
 
 @server.command()
@@ -231,9 +193,7 @@ def enable(settings: Settings, /, server_name: str, as_json: bool) -> None:
 @pass_settings
 def disable(settings: Settings, /, server_name: str, as_json: bool) -> None:
     """Send nothing more through the server."""
-    _command(
-        settings, server_name, as_json, "disabled", lambda s, n: s.application.disable_server(n, by=ACTOR)
-    )
+    _command(settings, server_name, as_json, "disabled", lambda servers, n: servers.disable(n, by=ACTOR))
 
 
 @server.command()
@@ -245,11 +205,11 @@ def disable(settings: Settings, /, server_name: str, as_json: bool) -> None:
 def suspend(settings: Settings, /, server_name: str, reason: str, until: Any, as_json: bool) -> None:
     """Rest the server for a time."""
 
-    def do(session: Session, number: int) -> None:
-        end = instant(until, session.application.policy().timezone) if until else None
-        session.application.suspend_server(number, reason=reason, until=end, by=ACTOR)
-
-    _command(settings, server_name, as_json, "suspended", do)
+    with settings.session() as session:
+        end = instant(until, Policy(session).in_force().timezone) if until else None
+        number = server_number(session, server_name)
+        Servers(session).suspend(number, reason, end, by=ACTOR)
+    _say_outcome(as_json, server_name, number, "suspended")
 
 
 @server.command()
@@ -258,7 +218,7 @@ def suspend(settings: Settings, /, server_name: str, reason: str, until: Any, as
 @pass_settings
 def resume(settings: Settings, /, server_name: str, as_json: bool) -> None:
     """End a suspension, whoever or whatever began it."""
-    _command(settings, server_name, as_json, "resumed", lambda s, n: s.application.resume_server(n, by=ACTOR))
+    _command(settings, server_name, as_json, "resumed", lambda servers, n: servers.resume(n, by=ACTOR))
 
 
 @server.command()
@@ -268,10 +228,7 @@ def resume(settings: Settings, /, server_name: str, as_json: bool) -> None:
 def test(settings: Settings, /, server_name: str, as_json: bool) -> None:
     """Connect, encrypt and sign in, send nothing. Exit code 1 when it does not work."""
     with settings.session() as session:
-        number = server_number(session, server_name)
-        with session.pool.transaction() as cursor:
-            password = session.secrets.password_of(cursor, number)
-        result = probe(asdict(session.application.server(number).settings), password or "")
+        result = Servers(session).probe_as_kept(server_number(session, server_name))
     if as_json:
         print_json({name: value for name, value in asdict(result).items() if name != "extensions"})
     else:
@@ -286,12 +243,15 @@ def test(settings: Settings, /, server_name: str, as_json: bool) -> None:
 
 
 def _command(
-    settings: Settings, name: str, as_json: bool, outcome: str, do: Callable[[Session, int], object]
+    settings: Settings, name: str, as_json: bool, outcome: str, do: Callable[[Servers, int], object]
 ) -> None:
     with settings.session() as session:
         number = server_number(session, name)
-        do(session, number)
-        session.catch_up()
+        do(Servers(session), number)
+    _say_outcome(as_json, name, number, outcome)
+
+
+def _say_outcome(as_json: bool, name: str, number: int, outcome: str) -> None:
     _say(as_json, f"server {name} is {outcome}", {"number": number, "outcome": outcome})
 
 

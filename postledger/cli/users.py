@@ -10,13 +10,10 @@ import click
 
 from application.accounts.accounts import Accounts
 from domain.accounts.accounts import ROLES
-from domain.errors import Missing
 from postledger.cli.context import ACTOR, Settings, pass_settings
 from postledger.cli.output import json_option, print_json, print_rows
 from postledger.cli.values import first_line
-from postledger.session import Session
 from storage.accounts import accounts
-from storage.accounts.accounts import User
 
 PASSWORD_VARIABLE = "POSTLEDGER_PASSWORD"  # noqa: S105
 
@@ -42,7 +39,7 @@ def create(settings: Settings, /, name: str, role: str, password_file: str | Non
     """Add a user. The first one must be an admin; from then on everybody has to sign in."""
     password = read_new_password(password_file)
     with settings.session() as session:
-        number = Accounts(session.installation).add_user(name, role, password, by=ACTOR)
+        number = Accounts(session).add_user(name, role, password, by=ACTOR)
     name = name.strip().lower()
     say(as_json, f"{name} can sign in as {role}", {"number": number, "name": name, "role": role})
 
@@ -75,7 +72,8 @@ def list_(settings: Settings, /, as_json: bool) -> None:
 def change_role(settings: Settings, /, name: str, new_role: str, as_json: bool) -> None:
     """Give a user another role; signs the user out."""
     with settings.session() as session:
-        Accounts(session.installation).change_role(user_named(session, name).number, new_role, by=ACTOR)
+        users = Accounts(session)
+        users.change_role(users.user_named(name).number, new_role, by=ACTOR)
     say(as_json, f"{name} is {new_role} now", {"name": name, "role": new_role})
 
 
@@ -87,8 +85,9 @@ def change_role(settings: Settings, /, name: str, new_role: str, as_json: bool) 
 def change_password(settings: Settings, /, name: str, password_file: str | None, as_json: bool) -> None:
     """Set a user's password; signs the user out everywhere."""
     with settings.session() as session:
-        number = user_named(session, name).number
-        Accounts(session.installation).change_password(number, read_new_password(password_file), by=ACTOR)
+        users = Accounts(session)
+        number = users.user_named(name).number
+        users.change_password(number, read_new_password(password_file), by=ACTOR)
     say(as_json, f"the password of {name} is changed", {"name": name, "changed": ["password"]})
 
 
@@ -99,7 +98,8 @@ def change_password(settings: Settings, /, name: str, password_file: str | None,
 def disable(settings: Settings, /, name: str, as_json: bool) -> None:
     """Let a user sign in no more; signs the user out everywhere. Keys stay valid; revoke those apart."""
     with settings.session() as session:
-        Accounts(session.installation).disable_user(user_named(session, name).number, by=ACTOR)
+        users = Accounts(session)
+        users.disable_user(users.user_named(name).number, by=ACTOR)
     say(as_json, f"{name} is disabled", {"name": name, "disabled": True})
 
 
@@ -110,7 +110,8 @@ def disable(settings: Settings, /, name: str, as_json: bool) -> None:
 def enable(settings: Settings, /, name: str, as_json: bool) -> None:
     """Let a disabled user sign in again."""
     with settings.session() as session:
-        Accounts(session.installation).enable_user(user_named(session, name).number, by=ACTOR)
+        users = Accounts(session)
+        users.enable_user(users.user_named(name).number, by=ACTOR)
     say(as_json, f"{name} can sign in again", {"name": name, "disabled": False})
 
 
@@ -121,7 +122,8 @@ def enable(settings: Settings, /, name: str, as_json: bool) -> None:
 def remove_second_factor(settings: Settings, /, name: str, as_json: bool) -> None:
     """Let a user who lost the device sign in with the password alone."""
     with settings.session() as session:
-        Accounts(session.installation).remove_second_factor(user_named(session, name).number, by=ACTOR)
+        users = Accounts(session)
+        users.remove_second_factor(users.user_named(name).number, by=ACTOR)
     say(as_json, f"{name} signs in without a code now", {"name": name, "second_factor": False})
 
 
@@ -139,8 +141,9 @@ def change_email(settings: Settings, /, name: str, file: str | None, remove: boo
     if remove and file is not None:
         raise click.UsageError("--file and --remove exclude each other")
     with settings.session() as session:
-        number = user_named(session, name).number
-        Accounts(session.installation).set_email(number, None if remove else read_email(file), by=ACTOR)
+        users = Accounts(session)
+        number = users.user_named(name).number
+        users.set_email(number, None if remove else read_email(file), by=ACTOR)
     done = "is signed in by no provider now" if remove else "can sign in through the provider now"
     say(as_json, f"{name} {done}", {"name": name, "email": not remove})
 
@@ -153,14 +156,6 @@ def read_email(file: str | None) -> str:
         raise click.UsageError("an address is needed: --file FILE, or a terminal to ask for it")
     email: str = click.prompt("E-mail address", err=True)
     return email
-
-
-def user_named(session: Session, name: str) -> User:
-    with session.pool.transaction() as cursor:
-        found = accounts.user_named(cursor, name.strip().lower())
-    if found is None:
-        raise Missing(f"there is no user {name!r}")
-    return found
 
 
 def read_new_password(file: str | None) -> str:

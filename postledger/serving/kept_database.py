@@ -14,23 +14,21 @@ from storage.postgres.embedded import EmbeddedServer, EmbeddedServerError
 log = logging.getLogger(__name__)
 
 LOOK_SECONDS = 2.0
+LONGEST_PAUSE_SECONDS = 60.0
 STEADY_SECONDS = 60.0
-"""One that ends sooner than this after it was started again has a trouble that starting does not heal."""
-
-
-class DatabaseGone(EmbeddedServerError):
-    """The database cannot be kept running; the text says what to look at."""
+"""One that runs for so long is started again at once when it ends, not after the pause of the last time."""
 
 
 class KeptDatabase:
     """`url` is that of the configured database, which others look after, or of our own server, which runs
-    until the end of the block. Raises EmbeddedServerError."""
+    until the end of the block. Raises EmbeddedServerError when it does not start."""
 
     def __init__(self, config: Config, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic
         self._own = None if config.database_url else EmbeddedServer(own_database_folder(config))
         self._next_look = 0.0
-        self._restarted_at: float | None = None
+        self._started_at = 0.0
+        self._pause = 0.0
         self.url = config.database_url or ""
 
     def __enter__(self) -> KeptDatabase:
@@ -46,22 +44,31 @@ class KeptDatabase:
             self._own.close()
 
     def look_after(self) -> None:
-        """Starts the server again if it has ended. Raises DatabaseGone, EmbeddedServerError."""
+        """Starts the server again if it has ended, for as long as that takes: a disk that is full is emptied,
+        and nobody should have to start anything else then. Each time in a row after a longer pause."""
         now = self._monotonic()
         if self._own is None or now < self._next_look:
             return
-        self._next_look = now + LOOK_SECONDS
-        if not self._own.is_alive():
-            self._start_again(self._own, now)
+        if self._own.is_alive():
+            self._next_look = now + LOOK_SECONDS
+            if now >= self._started_at + STEADY_SECONDS:
+                self._pause = 0.0
+            return
+        self._pause = min(max(LOOK_SECONDS, 2 * self._pause), LONGEST_PAUSE_SECONDS)
+        self._start_again(self._own)
+        self._started_at = self._monotonic()
+        self._next_look = self._started_at + self._pause
 
-    def _start_again(self, server: EmbeddedServer, now: float) -> None:
+    def _start_again(self, server: EmbeddedServer) -> None:
         place = server.folder / "server.log"
-        if self._restarted_at is not None and now < self._restarted_at + STEADY_SECONDS:
-            raise DatabaseGone(f"the database server ended twice within a minute: see {place}")
         log.error("the database server has ended: starting it again (see %s)", place)
-        server.close()
-        server.start()
-        self._restarted_at = self._monotonic()
-        if server.url != self.url:
-            raise DatabaseGone("the database server's port was taken by another program: start again")
-        log.warning("the database server runs again")
+        try:
+            server.close()
+            server.start()
+            if server.url != self.url:
+                server.close()
+                raise EmbeddedServerError("another program has taken its port")
+        except (EmbeddedServerError, OSError) as error:
+            log.error("the database server does not start, next try in %.0f s: %s", self._pause, error)
+        else:
+            log.warning("the database server runs again")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from application.previews import CampaignMessages
-from mail.smtp.probe import probe
+from dataclasses import replace
+
+from application.installation import PATIENCE
 from postledger.config import Config
 from postledger.logs import set_up_logs
 from postledger.session import has_admin, open_session
@@ -19,22 +20,10 @@ def run_web(config: Config) -> int:
     set_up_logs(config, "web")
     provider = sign_in_provider(config)
     with open_session(config, connections=CONNECTIONS) as session:
-        settings = WebSettings(
-            public_url=config.public_url,
-            bind=config.bind,
-            trusted_proxies=config.trusted_proxies,
-            token_keys=session.secrets.token_keys(),
-        )
-        messages = CampaignMessages(session)
+        settings = WebSettings(bind=config.bind, trusted_proxies=config.trusted_proxies)
         app = create_app(
-            session.pool,
-            session.application,
-            session.clock,
+            replace(session, secrets=session.secrets.loaded(), patience=PATIENCE),
             settings=settings,
-            secrets=session.secrets,
-            probe=probe,
-            preflight=messages.preflight,
-            messages=messages,
             provider=provider,
         )
         serve_pages(app, config.bind, config.port, has_admin=has_admin(session.url))

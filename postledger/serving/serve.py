@@ -20,7 +20,7 @@ STOP_SECONDS = 75.0
 
 
 def run_all(config: Config, processors: int = 1) -> int:
-    """Until SIGTERM or SIGINT. Raises DatabaseGone, EmbeddedServerError."""
+    """Until SIGTERM or SIGINT. Raises EmbeddedServerError when the database does not start."""
     set_up_logs(config, "serve")
     stopping = threading.Event()
     on_stop(stopping.set)

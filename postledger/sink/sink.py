@@ -24,7 +24,7 @@ from typing import Any
 
 from postledger.sink.sink_dialogue import SinkDialogue
 from postledger.sink.sink_keeper import Received
-from postledger.sink.sink_rules import Behaviour, Occasions, Rule
+from postledger.sink.sink_rules import Behaviour, Occasions, SinkRule
 
 BACKLOG = 512
 
@@ -207,7 +207,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--with-parent", action="store_true", help="end when standard input is closed")
     options = parser.parse_args(arguments)
     rules = (
-        (Rule("rcpt", reply="550 5.1.1 no such mailbox", recipient=options.refuse),) if options.refuse else ()
+        (SinkRule("rcpt", reply="550 5.1.1 no such mailbox", recipient=options.refuse),)
+        if options.refuse
+        else ()
     )
     sink = Sink(
         host=options.host,

@@ -17,7 +17,7 @@ from postledger.sink.sink_checks import (
     signed_in,
 )
 from postledger.sink.sink_keeper import Keeper, Received
-from postledger.sink.sink_rules import Rule, Step
+from postledger.sink.sink_rules import SinkRule, Step
 
 LONGEST_LINE = 4_096
 END_OF_DATA = b"\r\n.\r\n"
@@ -39,6 +39,7 @@ class SinkDialogue(asyncio.Protocol):
         self._is_encrypted = self._behaviour.tls == "TLS"
         self._user: str | None = None
         self._login: list[str] | None = None
+        self._messages = 0
         self._handshake: asyncio.Task[None] | None = None
         self._forget()
 
@@ -127,6 +128,9 @@ class SinkDialogue(asyncio.Protocol):
             self._keeper.keep(self._received(message, now))
         self._forget()
         self._answer_by(rule, usual)
+        self._messages += 1
+        if self._messages == self._behaviour.most_messages:
+            self._close_in(0.0)
 
     def _received(self, message: bytes, now: float) -> Received:
         found = _MESSAGE_ID(message, 0, message.find(b"\r\n\r\n") + 2)
@@ -270,19 +274,27 @@ class SinkDialogue(asyncio.Protocol):
         rules = self._keeper.occasions
         return self._answer_by(rules.rule_at(step, recipients) if rules.rules else None, usual)
 
-    def _answer_by(self, rule: Rule | None, usual: str) -> bool:
+    def _answer_by(self, rule: SinkRule | None, usual: str) -> bool:
         if rule is None:
             self._say(usual)
             return usual[0] == "2"
         answer = rule.reply or usual
         then = self.hang_up if rule.drop else lambda: self._say(answer)
         self._send()
-        if rule.delay:
+        if rule.closes_in is not None:
+            then()
+            self._close_in(rule.closes_in)
+        elif rule.delay:
             self._is_waiting = True
             self._loop.call_later(rule.delay, self._resume, then)
         else:
             then()
         return answer[0] == "2" and not rule.drop
+
+    def _close_in(self, seconds: float) -> None:
+        self._send()
+        self._is_waiting = True
+        self._loop.call_later(seconds, self._transport.close)
 
     def _resume(self, then: Callable[[], None]) -> None:
         self._is_waiting = False

@@ -12,9 +12,10 @@ Step = Literal["greeting", "ehlo", "starttls", "auth", "mail", "rcpt", "data", "
 
 
 @dataclass(frozen=True)
-class Rule:
+class SinkRule:
     """What happens at `step` in place of the usual: wait `delay` seconds, then answer `reply`, or hang up
-    without an answer when `drop`. With neither, the usual answer.
+    without an answer when `drop`. With neither, the usual answer. With `closes_in` nothing more is read after
+    the answer, and the connection is closed so many seconds later.
 
     `recipient` limits it to recipients that this pattern is found in (at rcpt, data and dot), `times` to so
     many occasions. `keeps` says whether a message at dot is kept; None: when the answer is 2xx.
@@ -27,13 +28,15 @@ class Rule:
     recipient: str | None = None
     times: int | None = None
     keeps: bool | None = None
+    closes_in: float | None = None
 
 
 @dataclass(frozen=True)
 class Behaviour:
     """`users` are those who may sign in; None lets everybody send. `context` is needed for STARTTLS and TLS.
     `size_limit` is in bytes, None for no SIZE. `latency` is seconds before anything that came in is read.
-    `most_connections` are taken at a time, further ones turned away with 421; None: any number."""
+    `most_connections` are taken at a time, further ones turned away with 421; None: any number.
+    `most_messages` are taken on a connection, which is then closed without a word."""
 
     name: str = "sink.invalid"
     pipelining: bool = True
@@ -46,7 +49,8 @@ class Behaviour:
     mechanisms: tuple[str, ...] = ("PLAIN", "LOGIN", "CRAM-MD5")
     latency: float = 0.0
     most_connections: int | None = None
-    rules: tuple[Rule, ...] = ()
+    most_messages: int | None = None
+    rules: tuple[SinkRule, ...] = ()
 
     def __post_init__(self) -> None:
         if self.tls != "none" and self.context is None:
@@ -74,14 +78,14 @@ class Behaviour:
 class Occasions:
     """Counts how often each rule has been used."""
 
-    rules: tuple[Rule, ...]
+    rules: tuple[SinkRule, ...]
     _used: dict[int, int] = field(default_factory=dict)
 
     def times_used(self, number: int = 0) -> int:
         """How often the rule of that place has applied."""
         return self._used.get(number, 0)
 
-    def rule_at(self, step: Step, recipients: Iterable[str] = ()) -> Rule | None:
+    def rule_at(self, step: Step, recipients: Iterable[str] = ()) -> SinkRule | None:
         """The first rule that applies now, which counts as used."""
         for number, rule in enumerate(self.rules):
             used = self.times_used(number)

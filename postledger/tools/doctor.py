@@ -5,48 +5,32 @@ from __future__ import annotations
 import shutil
 import stat
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import psycopg2
 
 from application.accounts.provider import ProviderAway
 from domain.clock import SystemClock
-from mail.smtp.probe import probe
 from postledger.config import Config, ConfigError, without_password
 from postledger.session import Session, open_database
 from postledger.sign_in_provider import sign_in_provider
-from projections import servers
+from postledger.tools.check import Check, Patient
+from postledger.tools.sending_checks import processor_jobs, smtp_servers
 from projections.following import schema
+from storage import processors
 from storage.migrate import MigrationError, pending
 from storage.postgres.embedded import EmbeddedServerError
 from storage.postgres.pool import SERVICE_ROLE, Pool
-from storage.secrets import KEY_FILE_NAME, Secrets, SecretsError, holds_password, load_keys
+from storage.secrets import KEY_FILE_NAME, Secrets, SecretsError, load_keys
+from storage.shared_clock import set_by_database
 
 OLDEST_POSTGRESQL = 140000
-CLOCK_WARNS, CLOCK_FAILS = 2.0, 30.0  # seconds apart
+CLOCK_WARNS = 2.0  # seconds apart
 LAG_WARNS = 100_000  # events
 DISK_WARNS, DISK_FAILS = 2_000_000_000, 200_000_000  # bytes free
-
-
-class Check(NamedTuple):
-    """`remedy` is empty when there is nothing to do."""
-
-    name: str
-    state: Literal["ok", "warn", "fail"]
-    finding: str
-    remedy: str = ""
-
-
-@dataclass(frozen=True)
-class Patient:
-    config: Config
-    url: str
-    pool: Pool
 
 
 def examine(config: Config) -> list[Check]:
@@ -171,20 +155,30 @@ def _durability(patient: Patient) -> Iterator[Check]:
 
 
 def _clock(patient: Patient) -> Iterator[Check]:
+    """Sending goes by the database's clock; this machine's is for its own log and for certificates."""
+    clock = SystemClock()
     with patient.pool.transaction() as cursor:
-        before = datetime.now(UTC)
-        cursor.execute("SELECT clock_timestamp()")
-        theirs = _row(cursor)[0]
-        ours = before + (datetime.now(UTC) - before) / 2
-    apart = abs((theirs - ours).total_seconds())
-    finding = f"{apart:.1f} s apart from the database's"
-    if apart < CLOCK_WARNS:
-        yield Check("clock", "ok", finding)
-    else:
-        state: Literal["warn", "fail"] = "warn" if apart < CLOCK_FAILS else "fail"
+        ours = clock.seconds()
+        set_by_database(clock, cursor)
+        doubting = processors.doubting(cursor, processors.database_time(cursor), processors.PATIENCE)
+    finding = f"{abs(clock.seconds() - ours):.1f} s apart from the database's, by which e-mails are sent"
+    if doubting:
+        numbers = ", ".join(str(number) for number in doubting)
+        yield Check("clock", "fail", f"processors that do not know the time: {numbers}", _SLOW_REMEDY)
+    elif not clock.is_trusted():
+        yield Check("clock", "fail", "the database takes too long to tell the time", _SLOW_REMEDY)
+    elif abs(clock.seconds() - ours) >= CLOCK_WARNS:
         yield Check(
-            "clock", state, finding, "Keep both machines in time with NTP (chrony, systemd-timesyncd)."
+            "clock", "warn", finding, "Keep both machines in time with NTP (chrony, systemd-timesyncd)."
         )
+    else:
+        yield Check("clock", "ok", finding)
+
+
+_SLOW_REMEDY = (
+    "Nothing is sent without knowing what time it is: bring processors and database closer together, or"
+    " relieve whatever makes the database answer late."
+)
 
 
 def _key(patient: Patient) -> Iterator[Check]:
@@ -248,40 +242,6 @@ def _projections(patient: Patient) -> Iterator[Check]:
         yield Check("projections", "ok", f"{behind} events behind")
 
 
-def _smtp(patient: Patient) -> Iterator[Check]:
-    with patient.pool.transaction() as cursor:
-        found = servers.servers(cursor)
-    if not found:
-        yield Check("SMTP servers", "warn", "none is set up", "Add one: `postledger server add --help`.")
-    for server in found:
-        if not server.enabled:
-            yield Check(f"SMTP server {server.name}", "ok", "disabled, not tried")
-            continue
-        password = _password(patient, server.server)
-        if password is None:
-            continue  # the check of the key tells
-        result = probe(server.settings, password)
-        if not result.ok:
-            yield Check(f"SMTP server {server.name}", "fail", result.error, result.remedy)
-        elif result.warnings:
-            yield Check(f"SMTP server {server.name}", "warn", "works", " ".join(result.warnings))
-        else:
-            yield Check(f"SMTP server {server.name}", "ok", "connects and signs in")
-
-
-def _password(patient: Patient, server: int) -> str | None:
-    """None when no key opens it; empty for none."""
-    config = patient.config
-    with patient.pool.transaction() as cursor:
-        if not holds_password(cursor, server):
-            return ""
-        try:
-            secrets = Secrets(load_keys(config.key, config.key_file, config.data_folder))
-            return secrets.password_of(cursor, server)
-        except SecretsError:
-            return None
-
-
 def _row(cursor: Any) -> tuple[Any, ...]:
     row: tuple[Any, ...] = cursor.fetchone()
     return row
@@ -289,7 +249,7 @@ def _row(cursor: Any) -> tuple[Any, ...]:
 
 def _public_address(patient: Patient) -> Iterator[Check]:
     """Where unsubscribe links lead."""
-    session = Session(patient.config, patient.url, patient.pool, SystemClock())
+    session = Session.of(patient.config, patient.url, patient.pool, SystemClock())
     address, name = session.public_address, "public address"
     host = urlsplit(address).hostname or ""
     try:
@@ -341,5 +301,5 @@ def _disk(config: Config) -> Check:
 
 
 _EXAMINATIONS: tuple[Callable[[Patient], Iterator[Check]], ...] = (
-    _append_only, _durability, _clock, _key, _projections, _public_address, _smtp,
+    _append_only, _durability, _clock, _key, _projections, processor_jobs, _public_address, smtp_servers,
 )  # fmt: skip

@@ -89,7 +89,7 @@ def resent(attempt: Attempt, now: float, retry: RetryPolicy, jitter: float, by: 
     )
 
 
-def put_back(attempt: Attempt, reason: str, again: float, by: str) -> Deferred:
+def put_back(attempt: Attempt, reason: str, again: float, by: str, *, provoked: bool = False) -> Deferred:
     """The e-mail is untouched: it was nobody's fault but the server's, or it was not even offered."""
     return Deferred(
         originator_id=_stream(attempt),
@@ -99,6 +99,7 @@ def put_back(attempt: Attempt, reason: str, again: float, by: str) -> Deferred:
         reply=sanitise(reason, attempt.address),
         about=About.SERVER.value,
         again=round(again, 3),
+        provoked=provoked,
     )
 
 
@@ -107,8 +108,9 @@ def _stream(attempt: Attempt) -> UUID:
 
 
 def refused(
-    send: Send, verdict: Verdict, reply: str, now: float, retry: RetryPolicy, jitter: float, by: str
-) -> Deferred | Failed:
+    send: Send, verdict: Verdict, reply: str, now: float, retry: RetryPolicy, jitter: float, by: str,
+    *, provoked: bool = False
+) -> Deferred | Failed:  # fmt: skip
     """A refusal of the e-mail: tried again later while it is transient and the retries last."""
     stream, text = delivery_stream(send.campaign, send.recipient), sanitise(reply, send.person.email)
     again = None
@@ -131,6 +133,7 @@ def refused(
         reply=text,
         about=verdict.about.value,
         again=round(again, 3),
+        provoked=provoked,
     )
 
 

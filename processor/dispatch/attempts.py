@@ -12,7 +12,7 @@ from functools import partial
 from application.reservations import Reservations
 from domain.clock import Clock
 from domain.delivery.delivery import About
-from domain.delivery.reply import UNREACHABLE, Stage, Verdict, classify, sanitise
+from domain.delivery.reply import UNREACHABLE, Stage, Verdict, classify, is_provoked, sanitise, weigh
 from domain.delivery.retry import suspend_until
 from domain.fact import Fact
 from domain.streams import delivery_stream_bytes
@@ -28,7 +28,7 @@ from processor.planner.send import Send
 from processor.send_permissions import Gate
 from storage.log.committer import Committer, Conflict, Fenced
 from storage.log.entries import Entry
-from storage.log.submission import Answer
+from storage.log.submission import Settled
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +52,7 @@ class Attempts:
         self.are_over = False
         """Set from any thread: no attempt starts any more."""
         self._outbox: list[tuple[list[Entry], Heard]] = []
-        self._answers: deque[Answer] = deque()
+        self._answers: deque[Settled] = deque()
         self._untold: deque[tuple[list[Entry], Send]] = deque()
         self._unanswered = 0
 
@@ -77,9 +77,8 @@ class Attempts:
         except MessageError as error:
             self._not_through_here(send, str(error))
             return None
-        reservation = (
-            self._reservations.take(send.server, view.limits[send.server], now) if skeleton else None
-        )
+        limits = view.limits[send.server]
+        reservation = self._reservations.take(send.server, limits, now) if skeleton else None
         if skeleton is None or reservation is None:
             self.in_hand.release(send.key)
             return None
@@ -127,23 +126,35 @@ class Attempts:
         database can be asked."""
         return not self.are_over and not self._gate.view.is_current(self._clock.latest())
 
-    def may_go(self, attempt: Attempt) -> bool:
-        """The last look before MAIL FROM, after the commit."""
+    def obstacle(self, attempt: Attempt) -> str:
+        """The last look before MAIL FROM, after the commit: what speaks against it; "" when nothing does."""
         send, view, now = attempt.send, self._gate.view, self._clock.latest()
-        return (
-            not self.are_over
-            and view.may_start(send.campaign, send.server, now)
-            and attempt.reservation.may_be_spent(view.limits[send.server], now)
-            and not self._gate.is_stale(send.person_number, send.read_at)
-        )
+        if self.are_over:
+            return "the processor is stopping"
+        if not view.may_start(send.campaign, send.server, now):
+            return "sending was stopped meanwhile"
+        if not attempt.reservation.may_be_spent(view.limits[send.server], now):
+            return "what was reserved for it was not valid any more"
+        if self._gate.is_stale(send.person_number, send.read_at):
+            return "the recipient was changed meanwhile"
+        return ""
 
-    def not_offered(self, attempt: Attempt) -> None:
-        self._reservations.ended(attempt.reservation, refused=True)
-        reason, now = "not offered: sending was stopped meanwhile", self._clock.seconds()
-        self._record([facts.put_back(attempt, reason, now, self._actor).entry()], attempt.send)
+    def not_offered(self, attempt: Attempt, reason: str) -> None:
+        """Nothing was written to the server, so it was given nothing."""
+        self._reservations.untouched(attempt.reservation)
+        fact = facts.put_back(attempt, f"not offered: {reason}", self._clock.seconds(), self._actor)
+        self._record([fact.entry()], attempt.send)
 
-    def end(self, attempt: Attempt, lane: Lane, *, is_first: bool) -> bool:
-        """Records how the attempt ended. True when the connection can carry another one."""
+    def hung_up(self, lane: Lane, served: int, reason: str) -> None:
+        """The server closed a connection on which it had answered `served` attempts, before the next."""
+        if served:
+            lane.closed_after(served)
+        elif lane.has_broken_too_often():
+            self._trouble(lane, UNREACHABLE, sanitise(reason, ""))
+
+    def end(self, attempt: Attempt, lane: Lane, *, served: int) -> bool:
+        """Records how the attempt ended, the connection having carried `served` ones before. True when it can
+        carry another one."""
         outcome, now = attempt.transaction.outcome, self._clock.seconds()
         assert outcome is not None
         self._reservations.ended(attempt.reservation, refused=not outcome.dot_sent)
@@ -154,21 +165,27 @@ class Attempts:
             self._unknown(attempt, outcome.text, now)
             self._break(lane, outcome)
         else:
-            self._refused(attempt, lane, outcome, is_first, now)
+            self._refused(attempt, lane, outcome, served, now)
         return outcome.connection_usable
 
-    def _refused(self, attempt: Attempt, lane: Lane, outcome: Outcome, is_first: bool, now: float) -> None:
-        verdict = _verdict(outcome.code, outcome.text, outcome.stage)
-        if not is_first and _was_given_up(outcome):
+    def _refused(self, attempt: Attempt, lane: Lane, outcome: Outcome, served: int, now: float) -> None:
+        send, told = attempt.send, _verdict(outcome.code, outcome.text, outcome.stage)
+        provoked = is_provoked(told, outcome.stage)
+        verdict = weigh(told, outcome.stage, send.provoked)
+        if served and _was_given_up(outcome):
             fact: Fact = facts.put_back(attempt, outcome.text, now, self._actor)
+            lane.closed_after(served)
         elif verdict.about is About.SERVER:
-            fact = facts.put_back(attempt, outcome.text, now, self._actor)
-            self._trouble(lane, verdict, fact.reply)
+            fact = facts.put_back(attempt, outcome.text, now, self._actor, provoked=provoked)
+            if not provoked or lane.is_blamed_by(send.key):
+                self._trouble(lane, verdict, fact.reply)
         else:
             policy, jitter = self._gate.view.policy, random.random()  # noqa: S311
-            fact = facts.refused(attempt.send, verdict, outcome.text, now, policy, jitter, self._actor)
+            fact = facts.refused(
+                send, verdict, outcome.text, now, policy, jitter, self._actor, provoked=provoked
+            )
             self._break(lane, outcome)
-        self._record([fact.entry()], attempt.send)
+        self._record([fact.entry()], send)
 
     def _break(self, lane: Lane, outcome: Outcome) -> None:
         """One connection that breaks says nothing of the server; that none lasts does: it would use up the
@@ -191,16 +208,18 @@ class Attempts:
         self._trouble(lane, verdict._replace(transient=error.transient), sanitise(error.text, ""))
 
     def _trouble(self, lane: Lane, verdict: Verdict, reason: str) -> None:
-        """A server in trouble rests longer each time in a row; one that wants a person, as long as may be.
-        What several connections say at the same time is one trouble."""
+        """What several connections say at the same time is one trouble."""
         now, policy = self._clock.seconds(), self._gate.view.policy
         if not self._gate.view.is_open(lane.server, now):
             return
         lane.narrow()
-        if verdict.transient:
-            until = suspend_until(lane.failures, now, policy, random.random())  # noqa: S311
-        else:
-            until = now + policy.max_suspension
+        until = suspend_until(
+            lane.failures,
+            now,
+            policy,
+            random.random(),  # noqa: S311
+            is_permanent=not verdict.transient,
+        )
         self._suspend(lane.server, reason, datetime.fromtimestamp(until, UTC))
 
     def _record(self, told: list[Entry], send: Send) -> None:

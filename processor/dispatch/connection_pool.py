@@ -23,6 +23,9 @@ MOST_BREAKS = 5
 CAP_SECONDS = 60.0
 """How long to make do with the connections that a server took, before it is asked for more again."""
 
+ALLOWANCE_SECONDS = 600.0
+"""How long to end connections ourselves after as many e-mails as the server ended them after."""
+
 
 @dataclass(frozen=True)
 class Wanted:
@@ -40,7 +43,7 @@ class Line:
     smtp: SmtpSettings | None = None
     attempt: Attempt | None = None
     idle_since: float = 0.0
-    has_served: bool = False
+    served: int = 0
     is_writing: bool = False
     is_open: bool = True
 
@@ -48,7 +51,9 @@ class Line:
 @dataclass(eq=False)
 class Lane:
     """All in the dispatcher's thread, but for `handed`, which counts the sends that a planner has given;
-    `arrived` counts those of them that are in `waiting` or beyond."""
+    `arrived` counts those of them that are in `waiting` or beyond. `witness` is the one e-mail that the
+    server has refused because of itself since it accepted the last one, once it knew whom the e-mail was for.
+    While it `is_slow`, it is given what can begin at once."""
 
     server: int
     max_conns: int = 1
@@ -61,12 +66,19 @@ class Lane:
     width: int = CONNECTIONS_AT_FIRST
     failures: int = 0
     breaks: int = 0
+    witness: tuple[int, int] | None = None
+    is_slow: bool = False
     rate: float = 0.0
     handed: int = 0
     arrived: int = 0
     _ended: int = 0
     _cap: int | None = None
     _capped_until: float = 0.0
+    _begun_before: int = 0
+    _arrived_before: tuple[int, int] = (0, 0)
+    _closed_after: int = 0
+    _allowance: int | None = None
+    _allowed_for: float = 0.0
 
     @property
     def most(self) -> int:
@@ -88,9 +100,25 @@ class Lane:
         if now >= self._capped_until:
             self._cap = None
 
+    def closed_after(self, served: int) -> None:
+        """The server closed a connection that had carried so many e-mails. Twice the same number in a row is
+        what it allows: from then on connections are ended here before the server does it amid an attempt."""
+        if served == self._closed_after:
+            self._allowance = served
+        self._closed_after, self._allowed_for = served, ALLOWANCE_SECONDS
+
+    @property
+    def has_hung_up(self) -> bool:
+        """Whether the server has lately closed connections that were in use."""
+        return self._closed_after > 0
+
     def keeps(self, line: Line) -> bool:
-        """Whether a free line is one that the settings still allow."""
-        return len(self.lines) <= self.max_conns and (line.smtp is self.smtp or line.smtp == self.smtp)
+        """Whether a free line is one that the settings still allow, and the server."""
+        return (
+            len(self.lines) <= self.max_conns
+            and (line.smtp is self.smtp or line.smtp == self.smtp)
+            and (self._allowance is None or line.served < self._allowance)
+        )
 
     def backlog(self) -> int:
         """Sends that were given to the lane and have not begun."""
@@ -101,14 +129,40 @@ class Lane:
         return max(0, self._depth() - self.backlog())
 
     def _depth(self) -> int:
-        return max(2 * self.most, int(self.rate * LOOKAHEAD_SECONDS))
+        return max(self._free() if self.is_slow else 2 * self.most, int(self.rate * LOOKAHEAD_SECONDS))
+
+    def _free(self) -> int:
+        """How many could begin at once, on connections that are idle or may be opened."""
+        idle = len(self.idle)
+        return max(idle, self.most - (len(self.lines) - idle) - self.opening)
 
     def is_hungry(self) -> bool:
         """Whether it should be given more soon: most of what it was given has begun."""
-        return 2 * len(self.waiting) + self.backlog() <= self._depth()
+        return 2 * len(self.waiting) + self.backlog() <= self._depth() and self.room() > 0
+
+    def falls_behind(self) -> bool:
+        """To be asked once a second: whether it holds what another server could send. Nothing of what was
+        there a second ago has begun, or not all of what was there two seconds ago."""
+        begun = self.arrived - len(self.waiting)
+        two_ago, one_ago = self._arrived_before
+        stands_still = begun == self._begun_before and begun < one_ago
+        self._begun_before, self._arrived_before = begun, (one_ago, self.arrived)
+        return stands_still or begun < two_ago
+
+    def slow_down(self) -> None:
+        """Until it is seen to end more than two e-mails a connection and second again."""
+        self.is_slow, self.rate, self.width = True, 0.0, CONNECTIONS_AT_FIRST
+
+    def is_blamed_by(self, key: tuple[int, int]) -> bool:
+        """The server refused this e-mail because of itself, and knew whom it was for: whether it has treated
+        another one so and accepted none since. Then it is the server's trouble and not the e-mail's."""
+        if self.witness is None:
+            self.witness = key
+        return self.witness != key
 
     def widen(self) -> None:
         self.failures = self.breaks = 0
+        self.witness = None
         self._ended += 1
         if self.width < self.max_conns:
             self.width = min(2 * self.width, self.max_conns)
@@ -126,6 +180,10 @@ class Lane:
     def measure(self, seconds: float) -> None:
         """Updates the rate of accepted e-mails a second, which rises at once and falls smoothly; called about
         once a second."""
+        self._allowed_for -= seconds
+        if self._allowed_for <= 0:
+            self._closed_after, self._allowance = 0, None
         latest = self._ended / seconds
         self.rate = max(latest, (self.rate + latest) / 2)
+        self.is_slow = self.is_slow and self.rate * LOOKAHEAD_SECONDS < 2 * self.most
         self._ended = 0

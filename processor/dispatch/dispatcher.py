@@ -10,13 +10,15 @@ from __future__ import annotations
 import logging
 import selectors
 import threading
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 
 from domain.clock import Clock
+from domain.delivery.reply import Stage
 from mail.smtp.settings import SmtpSettings
 from mail.smtp.transport import Connection
-from mail.smtp.transport_errors import TransportError
+from mail.smtp.transport_errors import ConnectError, TransportError
 from processor.dispatch.attempt import Attempt
 from processor.dispatch.attempts import Attempts
 from processor.dispatch.connection_pool import Lane, Line, Wanted
@@ -24,12 +26,20 @@ from processor.dispatch.inbox import Inbox
 from processor.dispatch.openers import Openers
 from processor.planner.send import Room, Send
 from processor.send_permissions import Gate
-from storage.postgres.outage import OUTAGE
 
 log = logging.getLogger(__name__)
 
 FACTS_AT_ONCE = 32
 """So many go to the committer before the loop has gone round, that it need not wait while much is done."""
+
+CUT_OFF_SECONDS = 10.0
+"""What it may take to record attempts that were cut off."""
+
+LOOK_SECONDS = 0.5
+"""How often to look, while stopping, whether there is a database still."""
+
+SOON_SECONDS = 1.0
+"""A connection that a server closes after it has been idle for longer was not needed any more."""
 
 
 class Dispatcher:
@@ -54,7 +64,7 @@ class Dispatcher:
         self._freed: dict[Lane, None] = {}
         self._held: list[Line] = []
         self._holds = False
-        self._is_stopping = False
+        self._is_stopping = self._is_abandoned = False
         self._thread = threading.Thread(target=self._run, name="dispatch", daemon=True)
         self.crashed: BaseException | None = None
 
@@ -65,15 +75,20 @@ class Dispatcher:
         """False before the start, after the stop, and when a defect has shown."""
         return self._thread.is_alive() and self.crashed is None
 
-    def stop(self, patience: float) -> bool:
+    def stop(self, patience: float, has_database: Callable[[], bool]) -> bool:
         """No new attempt; waits for those in flight. After `patience` seconds what is left is cut off
-        and recorded for what it is. True when all ended by themselves."""
+        and recorded for what it is, or at once when there is no database any more that it could be recorded
+        in. True when all ended by themselves."""
         self._call(self._stop)
-        self._thread.join(patience)
+        until, has_future = time.monotonic() + patience, True
+        while self._thread.is_alive() and has_future and time.monotonic() < until:
+            self._thread.join(LOOK_SECONDS)
+            has_future = has_database()
         ended = not self._thread.is_alive()
         if not ended:
             self._call(self._cut_off)
-            self._thread.join(10)
+            self._thread.join(CUT_OFF_SECONDS if has_future else LOOK_SECONDS)
+            self._call(self._abandon)
         self._openers.close()
         return ended
 
@@ -113,13 +128,8 @@ class Dispatcher:
     def _run(self) -> None:
         try:
             next_tick = self._now() + 1
-            while not (self._is_stopping and self._is_drained()):
-                for key, events in self._selector.select(max(0.0, min(1.0, next_tick - self._now()))):
-                    if key.data is None:
-                        self._inbox.empty()
-                        self._attempts.hear()
-                    else:
-                        self._on_socket(key.data, events)
+            while not (self._is_stopping and (self._is_abandoned or self._is_drained())):
+                self._turn(max(0.0, min(1.0, next_tick - self._now())))
                 if self._holds:
                     self._go_on()
                 self._pump_freed()
@@ -136,6 +146,19 @@ class Dispatcher:
                 for line in list(lane.lines):
                     self._drop(line)
 
+    def _turn(self, patience: float) -> None:
+        """What the servers say comes first: an attempt that was committed meanwhile is not offered on a
+        connection that they have closed."""
+        is_called = False
+        for key, events in self._selector.select(patience):
+            if key.data is None:
+                is_called = True
+            else:
+                self._on_socket(key.data, events)
+        if is_called:
+            self._inbox.empty()
+            self._attempts.hear()
+
     def _is_drained(self) -> bool:
         return not self._attempts.pending and not self._inbox and not self._held and not any(
             line.attempt for lane in self._lanes.values() for line in lane.lines
@@ -148,11 +171,17 @@ class Dispatcher:
             for line in list(lane.idle):
                 self._drop(line)
 
+    def _abandon(self) -> None:
+        """What is not recorded by now is left to those who recover it."""
+        self._is_abandoned = True
+
     def _cut_off(self) -> None:
         for lane in self._lanes.values():
             for line in list(lane.lines):
-                if line.attempt is not None:
+                if line.attempt is not None and line.attempt.deadline:
                     self._lost(line, "the processor was stopped before the server answered")
+                else:
+                    self._drop(line)
 
     def _open_lanes(self, wanted: dict[int, Wanted]) -> None:
         for server, settings in wanted.items():
@@ -180,8 +209,10 @@ class Dispatcher:
             self._holds = True
             return
         while lane.waiting and lane.idle:
-            self._begin(lane.idle.pop(), lane.waiting.popleft())
-            self._attempts.flush(at_least=FACTS_AT_ONCE)
+            line = lane.idle.pop()
+            if self._is_there(line):
+                self._begin(line, lane.waiting.popleft())
+                self._attempts.flush(at_least=FACTS_AT_ONCE)
         if lane.waiting and len(lane.lines) < lane.max_conns:
             for _ in range(lane.connections_wanted()):
                 lane.opening += 1
@@ -207,12 +238,13 @@ class Dispatcher:
         lane.waiting.clear()
 
     def _opened(self, lane: Lane, connection: Connection, settings: SmtpSettings) -> None:
+        if self._is_stopping or not connection.is_quiet():
+            connection.close()
+            self._not_opened(lane, ConnectError(Stage.EHLO, connection.closed_because))
+            return
         lane.opening -= 1
         smtp = lane.smtp if settings == lane.smtp else settings
         line = Line(lane, connection, smtp, idle_since=self._now())
-        if self._is_stopping:
-            connection.close()
-            return
         lane.lines.add(line)
         lane.idle.append(line)
         self._selector.register(connection, selectors.EVENT_READ, line)
@@ -220,11 +252,11 @@ class Dispatcher:
 
     def _not_opened(self, lane: Lane, error: Exception) -> None:
         lane.opening -= 1
+        if self._is_stopping:
+            return
         if not isinstance(error, TransportError):
-            # The database was away, say: nothing is known of the server, whose sends are planned anew.
+            # The database was away: nothing is known of the server, whose sends are planned anew.
             self._release(lane)
-            if not isinstance(error, OUTAGE):
-                self.crashed = error
         elif lane.lines:
             lane.cap(self._now())
         elif not lane.opening:
@@ -243,18 +275,27 @@ class Dispatcher:
         attempt = line.attempt
         if attempt is None:
             return
-        if error is None and line.is_open:
-            if self._attempts.may_go(attempt):
+        if error is None:
+            is_there = line.is_open and self._is_there(line)
+            obstacle = self._attempts.obstacle(attempt) if is_there else line.connection.closed_because
+            if not obstacle:
                 self._offer(line, attempt)
                 return
-            if self._attempts.must_wait():
+            if is_there and self._attempts.must_wait():
                 self._held.append(line)
                 self._holds = True
                 return
-        if error is None:
-            self._attempts.not_offered(attempt)
+            self._attempts.not_offered(attempt, obstacle)
         line.attempt = None
         self._rest(line)
+
+    def _is_there(self, line: Line) -> bool:
+        """Whether the server has not closed the connection. Asked for before anything is written where there
+        is reason to doubt it: one that it leaves open tells so through the selector, soon enough."""
+        if (line.served and not line.lane.has_hung_up) or line.connection.is_quiet():
+            return True
+        self._lost(line, line.connection.closed_because)
+        return False
 
     def _go_on(self) -> None:
         """With what was to wait until it is known anew what may be sent."""
@@ -296,7 +337,7 @@ class Dispatcher:
         elif not data:
             self._lost(line, line.connection.closed_because)
         elif line.attempt is None or not line.attempt.deadline:
-            self._drop(line)
+            self._lost(line, line.connection.spoke_unasked(data))
         else:
             self._answered(line, line.attempt, data)
 
@@ -322,17 +363,20 @@ class Dispatcher:
 
     def _lost(self, line: Line, reason: str) -> None:
         """The connection is gone or given up, maybe in the middle of an attempt."""
-        attempt = line.attempt
+        attempt, lane = line.attempt, line.lane
         if attempt is not None and attempt.deadline:
             attempt.transaction.lost(reason, line.connection.unsent)
             self._finish(line, attempt)
-        else:
-            self._drop(line)
+            return
+        self._drop(line)
+        self._freed[lane] = None
+        if self._now() < line.idle_since + SOON_SECONDS:
+            self._attempts.hung_up(lane, line.served, reason)
 
     def _finish(self, line: Line, attempt: Attempt) -> None:
         line.attempt = None
-        is_first, line.has_served = not line.has_served, True
-        if self._attempts.end(attempt, line.lane, is_first=is_first):
+        served, line.served = line.served, line.served + 1
+        if self._attempts.end(attempt, line.lane, served=served):
             self._rest(line)
         else:
             self._drop(line)
@@ -360,5 +404,9 @@ class Dispatcher:
                     self._lost(line, "the server did not answer in time")
                 elif line.attempt is None and now - line.idle_since > lane.idle_timeout:
                     self._drop(line)
-            if lane.waiting or lane.room():
+            if lane.falls_behind() and not self._holds:
+                lane.slow_down()
+                self._release(lane)
+                self._hungry.set()
+            elif lane.waiting or lane.room():
                 self._pump(lane)

@@ -7,9 +7,10 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
+from domain.delivery.reply import Stage
 from mail.smtp.settings import SmtpSettings
 from mail.smtp.transport import Connection, connect
-from mail.smtp.transport_errors import TransportError
+from mail.smtp.transport_errors import ConnectError, TransportError
 from processor.dispatch.connection_pool import Lane
 from processor.send_permissions import Gate
 from storage.postgres.outage import OUTAGE
@@ -49,7 +50,7 @@ class Openers:
             connection = connect(settings, password, timeout=patience)
         except Exception as error:  # noqa: BLE001  # Whoever waits for the connection must hear of it.
             self._log(lane, error)
-            self._call(partial(self._not_opened, lane, error))
+            self._call(partial(self._not_opened, lane, _as_trouble(error)))
         else:
             self._call(partial(self._opened, lane, connection, settings))
 
@@ -58,3 +59,10 @@ class Openers:
             log.warning("no login for server %d: %s", lane.server, str(error).strip())
         elif not isinstance(error, TransportError):
             log.error("a connection to server %d could not be opened", lane.server, exc_info=error)
+
+
+def _as_trouble(error: Exception) -> Exception:
+    """A defect that shows with one server is that server's trouble, and does not end the others' sending."""
+    if isinstance(error, (TransportError, *OUTAGE)):
+        return error
+    return ConnectError(Stage.CONNECT, f"no connection can be opened ({type(error).__name__})")

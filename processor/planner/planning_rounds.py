@@ -17,6 +17,7 @@ from domain.clock import Clock
 from domain.streams import campaign_of, delivery_stream, number_of
 from mail.message.compose import Recipient
 from processor.planner.planned_deliveries import InHand
+from processor.planner.provocations import provocations
 from processor.planner.send import Room, Send
 from processor.send_permissions import Gate, View
 from projections.queue import queue
@@ -137,7 +138,7 @@ class Rounds:
             campaign=row.campaign,
             recipient=row.recipient,
             server=direct,
-            avoid=row.server if row.attempts else None,
+            avoid=row.server,
             unfit=self._in_hand.unfit((row.campaign, row.recipient)),
             key=row,
         )
@@ -195,12 +196,13 @@ class Rounds:
             for campaign, numbers in by_campaign.items():
                 for one in self._mailable(cursor, campaign, numbers):
                     people[campaign, one.addressee.number] = one
-            domains = self._id_domains(cursor, [a.candidate.key for a in assignments])
+            rows = [a.candidate.key for a in assignments]
+            domains, provoked = self._id_domains(cursor, rows), provocations(cursor, rows)
         sends = []
         for a in assignments:
             key = (a.candidate.campaign, a.candidate.recipient)
             self._in_hand.take(key)
-            sends.append(_send(a, people[key], domains.get(key), read_at))
+            sends.append(_send(a, people[key], domains.get(key), read_at, provoked.get(key, 0)))
         return sends
 
     def _mailable(self, cursor: Any, campaign: int, numbers: list[int]) -> list[Addressed]:
@@ -223,7 +225,9 @@ class Rounds:
         }
 
 
-def _send(assignment: Assignment, told: Addressed, id_domain: str | None, read_at: int) -> Send:
+def _send(
+    assignment: Assignment, told: Addressed, id_domain: str | None, read_at: int, provoked: int
+) -> Send:
     row: Due = assignment.candidate.key
     person = told.addressee
     return Send(
@@ -246,4 +250,5 @@ def _send(assignment: Assignment, told: Addressed, id_domain: str | None, read_a
         id_domain=id_domain,
         read_at=read_at,
         listed_as=told.person,
+        provoked=provoked,
     )

@@ -14,7 +14,8 @@ class Send(NamedTuple):
     person must not be mailed, as the directory said when it was read for this; `read_at` is when that was,
     as the gate counts; `id_domain` the Message-ID's domain that the first attempt has given it, None before
     that; `listed_as` the number that the directory has for the person where `recipient` is that of a
-    message, 0 for an address that nobody has."""
+    message, 0 for an address that nobody has; `provoked` how often servers refused it because of themselves
+    once they knew whom it was for."""
 
     campaign: int
     recipient: int
@@ -28,6 +29,7 @@ class Send(NamedTuple):
     id_domain: str | None = None
     read_at: int = 0
     listed_as: int | None = None
+    provoked: int = 0
 
     @property
     def key(self) -> tuple[int, int]:

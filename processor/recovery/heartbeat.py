@@ -5,13 +5,15 @@ All by the database's clock: the clocks of several hosts may differ.
 
 from __future__ import annotations
 
+import logging
 from datetime import datetime, timedelta
 
+from processor.failures import Failures
 from storage import processors
+from storage.postgres.outage import OUTAGE
 from storage.postgres.pool import Pool
 
-PATIENCE = timedelta(seconds=30)
-"""A processor that has not been seen for so long is taken for dead."""
+log = logging.getLogger(__name__)
 
 BEATS = 6
 """How often a processor says that it lives while others would have patience."""
@@ -20,9 +22,12 @@ BEATS = 6
 class Heartbeat:
     """`is_fenced` once others took this processor for dead. `share` is (rank, of) among those alive."""
 
-    def __init__(self, pool: Pool, processor: int, patience: timedelta) -> None:
+    def __init__(
+        self, pool: Pool, processor: int, patience: timedelta, failures: Failures | None = None
+    ) -> None:
         self._pool = pool
         self._processor = processor
+        self._failures = failures or Failures()
         self.patience = patience
         self.is_fenced = False
         self.share = (0, 1)
@@ -40,10 +45,20 @@ class Heartbeat:
             return False
         return self._last - self._steady_since >= self.patience
 
+    def stops(self, part: str, error: BaseException | None) -> None:
+        """The processor cannot go on. On record, since whoever starts it again and again looks at nothing."""
+        log.error("processor %d cannot go on: its %s ended on an error", self._processor, part)
+        try:
+            with self._pool.transaction() as cursor:
+                now = processors.database_time(cursor)
+                processors.cannot_go_on(cursor, self._processor, now, part, type(error).__name__)
+        except OUTAGE as outage:
+            log.warning("that is not on record: %s", str(outage).strip())
+
     def beat(self) -> None:
         with self._pool.transaction() as cursor:
             now = processors.database_time(cursor)
-            self.is_fenced = not processors.seen(cursor, self._processor, now)
+            self.is_fenced = not processors.seen(cursor, self._processor, now, self._failures.seen_at(now))
             alive = processors.alive(cursor, now, self.patience)
         if self._last is None or now - self._last > self.patience / 2:
             self._steady_since = now

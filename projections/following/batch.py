@@ -8,11 +8,15 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from domain.campaign.audience import LARGEST_CHUNK
+from domain.delivery.delivery import STATUS_AFTER, Status
+
+NUMBERS = {status.value: status.number for status in Status}
+"""Of the states of deliveries, for SQL that names them, as in `status = %(queued)s`."""
 
 # Emptied at the start too: a rebuild ends with several batches in one transaction.
-# `number` is the recipient of a delivery, the server of a server or capacity stream. `status` is what a
-# delivery's event leads to (see queue.STATUSES). Delivery events have no `state` here, all
-# others have nothing but it: there are few of them.
+# `number` is the recipient of a delivery, the server of a server or capacity stream. `status` is the number
+# of the state that an event of a delivery leads to. Those have no `state` here, all others have nothing
+# but it: there are few of them.
 TABLE = """
     CREATE TEMPORARY TABLE IF NOT EXISTS batch (
         position    bigint      NOT NULL,
@@ -44,10 +48,11 @@ DECODE = r"""
                + get_byte(name, 15),
            version, status,
            CASE WHEN status IS NOT NULL THEN (fields->>'server')::integer END,
-           CASE WHEN status = 1 THEN (fields->>'reservation')::integer END,
-           CASE WHEN status = 0 THEN (fields->>'again')::float8 END,
-           CASE WHEN status = 0 OR status = 3 THEN fields->>'about' END,
-           CASE WHEN status = 0 OR status > 2 THEN coalesce(fields->>'reply', fields->>'reason') END,
+           CASE WHEN status = %(sending)s THEN (fields->>'reservation')::integer END,
+           CASE WHEN status = %(queued)s THEN (fields->>'again')::float8 END,
+           CASE WHEN status IN (%(queued)s, %(failed)s) THEN fields->>'about' END,
+           CASE WHEN status NOT IN (%(sending)s, %(sent)s)
+                THEN coalesce(fields->>'reply', fields->>'reason') END,
            CASE WHEN status IS NULL THEN fields END
     FROM (
         SELECT e.position, e.stream_id, e.recorded_at, e.topic, e.version, known.status,
@@ -60,17 +65,6 @@ DECODE = r"""
     ) AS decoded
 """
 
-STATUS_AFTER = {
-    "delivery.deferred": 0,
-    "delivery.requeued": 0,
-    "delivery.attempt_started": 1,
-    "delivery.accepted": 2,
-    "delivery.failed": 3,
-    "delivery.cancelled": 4,
-    "delivery.outcome_unknown": 5,
-    "delivery.suppressed": 6,
-}
-
 CUT = """
     SELECT position FROM (
         SELECT position, sum((state->>'count')::integer) OVER (ORDER BY position) AS recipients
@@ -79,7 +73,7 @@ CUT = """
 """
 
 
-class Event(NamedTuple):
+class DecodedEvent(NamedTuple):
     """An event of an aggregate, decoded. `number` is a server's; `campaign` is 0 where none is meant."""
 
     position: int
@@ -92,7 +86,7 @@ class Event(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Batch:
+class EventBatch:
     """The events in the positions (after, upto], in the table `batch` of this transaction."""
 
     after: int
@@ -102,7 +96,7 @@ class Batch:
     def has(self, topics: Iterable[str]) -> bool:
         return not self.topics.isdisjoint(topics)
 
-    def events(self, cursor: Any, topics: Iterable[str]) -> Iterator[Event]:
+    def events(self, cursor: Any, topics: Iterable[str]) -> Iterator[DecodedEvent]:
         """Those few that are applied one by one, in the order of the log."""
         wanted = sorted(self.topics.intersection(topics))
         if wanted:
@@ -111,10 +105,10 @@ class Batch:
                 " WHERE topic = ANY (%s) ORDER BY position",
                 (wanted,),
             )
-            yield from map(Event._make, cursor.fetchall())
+            yield from map(DecodedEvent._make, cursor.fetchall())
 
 
-def decode(cursor: Any, topics: Iterable[str], after: int, upto: int, largest_audience: int) -> Batch:
+def decode(cursor: Any, topics: Iterable[str], after: int, upto: int, largest_audience: int) -> EventBatch:
     """Fills the table `batch` with the events in (after, upto], or up to the first RecipientsQueued
     that makes it more than `largest_audience` recipients."""
     cursor.execute(TABLE)
@@ -123,9 +117,10 @@ def decode(cursor: Any, topics: Iterable[str], after: int, upto: int, largest_au
         DECODE,
         {
             "topics": known,
-            "statuses": [STATUS_AFTER.get(topic) for topic in known],
+            "statuses": [_number_after(topic) for topic in known],
             "after": after,
             "upto": upto,
+            **NUMBERS,
         },
     )
     cursor.execute("SELECT topic, count(*) FROM batch GROUP BY topic")
@@ -134,7 +129,12 @@ def decode(cursor: Any, topics: Iterable[str], after: int, upto: int, largest_au
         upto = _cut(cursor, largest_audience) or upto
         cursor.execute("SELECT DISTINCT topic FROM batch")
         counts = {topic: 1 for (topic,) in cursor.fetchall()}
-    return Batch(after, upto, frozenset(counts))
+    return EventBatch(after, upto, frozenset(counts))
+
+
+def _number_after(topic: str) -> int | None:
+    status = STATUS_AFTER.get(topic)
+    return None if status is None else status.number
 
 
 def _cut(cursor: Any, largest_audience: int) -> int | None:

@@ -28,14 +28,22 @@ RECONNECT = 2.0
 
 
 class Follower:
-    """`on_change` is called in the thread, each time that the projections have come further."""
+    """`on_change` is called in the thread, each time that the projections have come further; `on_outage` each
+    time that the database keeps them from it, and with None when not. `crashed` has ended the thread."""
 
-    def __init__(self, runner: Runner, on_change: Callable[[], None] | None = None) -> None:
+    def __init__(
+        self,
+        runner: Runner,
+        on_change: Callable[[], None] | None = None,
+        on_outage: Callable[[Exception | None], None] | None = None,
+    ) -> None:
         self._runner = runner
         self._on_change = on_change
+        self._on_outage = on_outage
+        self.crashed: BaseException | None = None
         self._woken = threading.Event()
         self._is_stopping = threading.Event()
-        self._thread = threading.Thread(target=self._follow, name="projections", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="projections", daemon=True)
 
     def start(self) -> None:
         self._thread.start()
@@ -54,6 +62,13 @@ class Follower:
         self._woken.set()
         self._thread.join()
 
+    def _run(self) -> None:
+        try:
+            self._follow()
+        except BaseException as error:
+            self.crashed = error
+            raise
+
     def _follow(self) -> None:
         while not self._is_stopping.is_set():
             self._woken.wait(IDLE)
@@ -61,9 +76,16 @@ class Follower:
             try:
                 while self._step() and not self._is_stopping.is_set():
                     pass
+                self._tell_of(None)
             except (psycopg2.OperationalError, psycopg2.InterfaceError, PoolTimeout) as error:
-                log.warning("the projections wait for the database: %s", str(error).strip())
+                self._tell_of(error)
                 self._is_stopping.wait(RECONNECT)
+
+    def _tell_of(self, outage: Exception | None) -> None:
+        if self._on_outage is not None:
+            self._on_outage(outage)
+        elif outage is not None:
+            log.warning("the projections wait for the database: %s", str(outage).strip())
 
     def _step(self) -> bool:
         """Whether there may be more."""

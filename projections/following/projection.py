@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from projections.following.batch import Batch
+from projections.following.batch import EventBatch
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,6 @@ class Projection:
     name: str
     tables: dict[str, str]
     topics: frozenset[str]
-    fold: Callable[[Any, Batch], None]
+    fold: Callable[[Any, EventBatch], None]
     indexes: tuple[str, ...] = ()
     version: int = 1

@@ -8,7 +8,7 @@ from typing import Any
 
 from projections.all import PROJECTIONS, TOPICS
 from projections.following import schema
-from projections.following.batch import Batch, decode
+from projections.following.batch import EventBatch, decode
 from projections.following.projection import Projection
 from projections.following.schema import log_head
 from storage.postgres.pool import Pool
@@ -96,7 +96,7 @@ def _try_lock(cursor: Any) -> bool:
     return bool(cursor.fetchone()[0])
 
 
-def fold_next(cursor: Any, projections: Sequence[Projection], head: int) -> Batch | None:
+def fold_next(cursor: Any, projections: Sequence[Projection], head: int) -> EventBatch | None:
     """Applies the next batch up to `head` to those projections that are furthest behind, in the tables
     that the search_path finds. None when there is nothing left."""
     positions = schema.positions(cursor)

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from projections.queue.items import CANCELLED, COLUMNS, QUEUED, Item, Wanted
+from projections.following.batch import NUMBERS
+from projections.queue.items import CANCELLED, COLUMNS, QUEUED, Item, WantedItems
 
 CAMPAIGNS = """
     SELECT q.campaign, q.state = 'cancelled', q.transactional, array_agg(DISTINCT c.status)
@@ -32,7 +33,7 @@ IN_ORDER = """
 """
 
 
-def deliveries(cursor: Any, wanted: Wanted, after: tuple[int, int], limit: int) -> list[Item]:
+def deliveries(cursor: Any, wanted: WantedItems, after: tuple[int, int], limit: int) -> list[Item]:
     """At most `limit` after (campaign, recipient)."""
     campaign, recipient = after
     cursor.execute(CAMPAIGNS, {**wanted._asdict(), "after": campaign})
@@ -42,6 +43,7 @@ def deliveries(cursor: Any, wanted: Wanted, after: tuple[int, int], limit: int) 
         if not statuses:
             continue
         about = {
+            **NUMBERS,
             "campaign": number,
             "after": recipient if number == campaign else 0,
             "statuses": statuses,
@@ -56,7 +58,7 @@ def deliveries(cursor: Any, wanted: Wanted, after: tuple[int, int], limit: int) 
     return found
 
 
-def _numbers(cursor: Any, wanted: Wanted, transactional: int | None) -> list[int] | None:
+def _numbers(cursor: Any, wanted: WantedItems, transactional: int | None) -> list[int] | None:
     """Of the people who are meant, or of the messages to them in a transactional campaign."""
     if wanted.recipients is None or transactional is None:
         return None if wanted.recipients is None else list(wanted.recipients)
@@ -67,7 +69,7 @@ def _numbers(cursor: Any, wanted: Wanted, transactional: int | None) -> list[int
     return [number for (number,) in cursor.fetchall()]
 
 
-def is_wanted(wanted: Wanted, status: int, is_cancelled: bool) -> bool:
+def is_wanted(wanted: WantedItems, status: int, is_cancelled: bool) -> bool:
     """By the status as it is shown: what waits in a cancelled campaign is cancelled."""
     shown = CANCELLED if status == QUEUED and is_cancelled else status
     return not wanted.statuses or shown in wanted.statuses

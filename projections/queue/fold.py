@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from projections.following.batch import STATUS_AFTER, Batch, Event
+from domain.delivery.delivery import STATUS_AFTER, Status
+from projections.following.batch import NUMBERS, DecodedEvent, EventBatch
 from projections.following.projection import Projection
+
+QUEUED = Status.QUEUED.number
 
 AUDIENCE = "audience.recipients_queued"
 CAMPAIGN = (
@@ -24,7 +27,7 @@ CAMPAIGN = (
 
 # `server` is the last one tried, 0 for none. `version` is the delivery stream's last. `attempts` counts
 # since the delivery was last put in the queue, without those that were put back because of the server.
-# A row with status 0 in a cancelled campaign is cancelled: cancelling changes one row, not a million.
+# A queued row in a cancelled campaign is cancelled: cancelling changes one row, not a million.
 # The vacuum settings keep short what a scan of the due ones has to step over.
 QUEUE = """
     CREATE TABLE queue (
@@ -45,8 +48,8 @@ QUEUE = """
 """
 
 QUEUE_INDEXES = (
-    "CREATE INDEX queue_due ON queue (campaign, due, recipient) WHERE status = 0",
-    "CREATE INDEX queue_begun ON queue (campaign, status, server, recipient) WHERE status <> 0",
+    f"CREATE INDEX queue_due ON queue (campaign, due, recipient) WHERE status = {QUEUED}",
+    f"CREATE INDEX queue_begun ON queue (campaign, status, server, recipient) WHERE status <> {QUEUED}",
 )
 
 # How many rows have which status, as the rows say it.
@@ -61,7 +64,7 @@ COUNTS = """
 """
 
 # The counts here are those to be shown: what waits in a cancelled campaign is in `cancelled`.
-CAMPAIGNS = """
+CAMPAIGNS = f"""
     CREATE TABLE queue_campaigns (
         campaign          integer PRIMARY KEY,
         state             text    NOT NULL,
@@ -70,13 +73,7 @@ CAMPAIGNS = """
         send_at           timestamptz,
         transactional     boolean NOT NULL,
         queueing_finished boolean NOT NULL DEFAULT false,
-        queued            bigint  NOT NULL DEFAULT 0,
-        sending           bigint  NOT NULL DEFAULT 0,
-        sent              bigint  NOT NULL DEFAULT 0,
-        failed            bigint  NOT NULL DEFAULT 0,
-        cancelled         bigint  NOT NULL DEFAULT 0,
-        unknown           bigint  NOT NULL DEFAULT 0,
-        suppressed        bigint  NOT NULL DEFAULT 0
+        {", ".join(f"{status} bigint NOT NULL DEFAULT 0" for status in Status)}
     ) WITH (fillfactor = 50)
 """
 
@@ -102,16 +99,16 @@ TOUCHED = """
         WHERE topic = 'delivery.requeued' GROUP BY campaign, number
     ), ends AS (
         SELECT b.campaign, b.number, max(b.version) AS version,
-               (max(b.version::bigint << 3 | b.status) & 7)::smallint AS status,
-               (max(b.version::bigint << 32 | b.server) FILTER (WHERE b.status = 1)
+               (max(b.version::bigint << 8 | b.status) & 255)::smallint AS status,
+               (max(b.version::bigint << 32 | b.server) FILTER (WHERE b.status = %(sending)s)
                    & 4294967295)::integer AS server,
-               count(*) FILTER (WHERE b.status = 1 AND (r.version IS NULL OR b.version > r.version))
-                   - count(*) FILTER (WHERE b.status = 0 AND b.about = 'server'
+               count(*) FILTER (WHERE b.status = %(sending)s AND (r.version IS NULL OR b.version > r.version))
+                   - count(*) FILTER (WHERE b.status = %(queued)s AND b.about = 'server'
                                       AND (r.version IS NULL OR b.version > r.version)) AS attempts,
                count(r.version) > 0 AS requeued,
-               max(b.version) FILTER (WHERE b.status = 0) AS due_version,
+               max(b.version) FILTER (WHERE b.status = %(queued)s) AS due_version,
                max(b.at) AS changed_at,
-               min(b.at) FILTER (WHERE b.status = 0 AND b.about <> 'server'
+               min(b.at) FILTER (WHERE b.status = %(queued)s AND b.about <> 'server'
                                  AND (r.version IS NULL OR b.version > r.version)) AS first_failed_at,
                max(b.version) FILTER (WHERE b.reply IS NOT NULL AND b.topic <> 'delivery.requeued')
                    AS error_version
@@ -120,7 +117,7 @@ TOUCHED = """
         GROUP BY b.campaign, b.number
     ), refusals AS (
         SELECT campaign, number, version, reply, coalesce(to_timestamp(again), at) AS due
-        FROM batch WHERE status <> 1 AND status <> 2
+        FROM batch WHERE status NOT IN (%(sending)s, %(sent)s)
     )
     SELECT ends.campaign, ends.number, ends.version, ends.status, ends.server, ends.attempts,
            ends.requeued, d.due, ends.changed_at, ends.first_failed_at, e.reply
@@ -147,7 +144,7 @@ MOVE = """
             changed_at = greatest(q.changed_at, t.changed_at),
             first_failed_at = CASE WHEN t.requeued THEN t.first_failed_at
                                    ELSE least(q.first_failed_at, t.first_failed_at) END,
-            error = CASE WHEN t.status <> 2 THEN coalesce(t.error, q.error) END
+            error = CASE WHEN t.status <> %(sent)s THEN coalesce(t.error, q.error) END
         FROM touched t WHERE q.campaign = t.campaign AND q.recipient = t.recipient
         RETURNING q.campaign, q.server, q.status
     )
@@ -163,8 +160,8 @@ ADD = """
     ), added AS (
         INSERT INTO queue
         SELECT a.campaign, a.recipient, coalesce(t.due, a.at), a.at, greatest(a.at, t.changed_at),
-               coalesce(t.version, 0), coalesce(t.server, 0), coalesce(t.status, 0),
-               coalesce(t.attempts, 0), t.first_failed_at, CASE WHEN t.status <> 2 THEN t.error END
+               coalesce(t.version, 0), coalesce(t.server, 0), coalesce(t.status, %(queued)s),
+               coalesce(t.attempts, 0), t.first_failed_at, CASE WHEN t.status <> %(sent)s THEN t.error END
         FROM audience a LEFT JOIN touched t ON t.campaign = a.campaign AND t.recipient = a.recipient
         RETURNING campaign, server, status
     )
@@ -179,19 +176,22 @@ COUNT = """
     DELETE FROM queue_counts WHERE n = 0 AND campaign IN (SELECT campaign FROM moves)
 """
 
-SHOW_COUNTS = """
+# What is queued in a cancelled campaign is shown as cancelled.
+SHOWN_IN = {
+    Status.QUEUED: "status = %(queued)s AND c.state <> 'cancelled'",
+    Status.CANCELLED: "status = %(cancelled)s OR status = %(queued)s AND c.state = 'cancelled'",
+}
+COUNTERS = ", ".join(Status)
+SUMS = ", ".join(
+    f"coalesce(sum(n) FILTER (WHERE {SHOWN_IN.get(status, f'status = %({status})s')}), 0)"
+    for status in Status
+)
+
+SHOW_COUNTS = f"""
     UPDATE queue_campaigns c
-    SET (queued, sending, sent, failed, cancelled, unknown, suppressed) = (
-        SELECT coalesce(sum(n) FILTER (WHERE status = 0 AND c.state <> 'cancelled'), 0),
-               coalesce(sum(n) FILTER (WHERE status = 1), 0),
-               coalesce(sum(n) FILTER (WHERE status = 2), 0),
-               coalesce(sum(n) FILTER (WHERE status = 3), 0),
-               coalesce(sum(n) FILTER (WHERE status = 4 OR status = 0 AND c.state = 'cancelled'), 0),
-               coalesce(sum(n) FILTER (WHERE status = 5), 0),
-               coalesce(sum(n) FILTER (WHERE status = 6), 0)
-        FROM queue_counts q WHERE q.campaign = c.campaign)
-    WHERE c.campaign IN (SELECT campaign FROM moves) OR c.campaign = ANY (%s)
-"""
+    SET ({COUNTERS}) = (SELECT {SUMS} FROM queue_counts q WHERE q.campaign = c.campaign)
+    WHERE c.campaign IN (SELECT campaign FROM moves) OR c.campaign = ANY (%(changed)s)
+"""  # noqa: S608 - the names of all states
 
 START_CAMPAIGN = """
     INSERT INTO queue_campaigns (campaign, state, priority, messenger, transactional)
@@ -213,31 +213,30 @@ STATE_AFTER = {
     "campaign.finished": "finished",
 }
 
-
-GROWTH = """
-    SELECT sum(queued + sending + sent + failed + cancelled + unknown + suppressed)
+GROWTH = f"""
+    SELECT sum({" + ".join(Status)})
                > 10000 + 2 * (SELECT reltuples FROM pg_class WHERE oid = 'queue'::regclass)
     FROM queue_campaigns
-"""
+"""  # noqa: S608 - the names of all states
 
 
-def fold(cursor: Any, batch: Batch) -> None:
+def fold(cursor: Any, batch: EventBatch) -> None:
     changed = [_apply(cursor, event) for event in batch.events(cursor, CAMPAIGN)]
     is_queued = batch.has((AUDIENCE,))
     cursor.execute(SCRATCH)
     if batch.has(STATUS_AFTER):
-        cursor.execute(TOUCHED)
+        cursor.execute(TOUCHED, NUMBERS)
         cursor.execute(LEAVING)
-        cursor.execute(MOVE)
+        cursor.execute(MOVE, NUMBERS)
     if is_queued:
-        cursor.execute(ADD)
+        cursor.execute(ADD, NUMBERS)
     cursor.execute(COUNT)
-    cursor.execute(SHOW_COUNTS, (changed,))
+    cursor.execute(SHOW_COUNTS, {**NUMBERS, "changed": changed})
     if is_queued:
         _analyse_when_grown(cursor)
 
 
-def _apply(cursor: Any, event: Event) -> int:
+def _apply(cursor: Any, event: DecodedEvent) -> int:
     campaign, state = event.campaign, event.state
     if event.topic == "campaign.created":
         is_transactional = state.get("transactional", False)
@@ -270,5 +269,5 @@ PROJECTION = Projection(
     indexes=QUEUE_INDEXES,
     topics=frozenset({*STATUS_AFTER, *CAMPAIGN, AUDIENCE}),
     fold=fold,
-    version=2,
+    version=3,
 )

@@ -10,15 +10,20 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-QUEUED, CANCELLED = 0, 4
-ORDER = (1, 0, 5, 3, 2, 6, CANCELLED)
+from domain.delivery.delivery import Status
+from projections.following.batch import NUMBERS
+
+QUEUED, CANCELLED = Status.QUEUED.number, Status.CANCELLED.number
+FIRST = [status.number for status in (Status.SENDING, Status.QUEUED, Status.UNKNOWN, Status.FAILED)]
+ORDER = [*FIRST, *sorted({status.number for status in Status} - {*FIRST, CANCELLED}), CANCELLED]
 """Statuses in the order in which they are listed: what is under way or needs a look comes first."""
 
 MOST_PEOPLE = 100
 
 COLUMNS = """
     SELECT q.campaign, q.recipient, q.due, q.queued_at, q.changed_at, q.version, q.server,
-           CASE WHEN q.status = 0 AND c.state = 'cancelled' THEN 4 ELSE q.status END AS status,
+           CASE WHEN q.status = %(queued)s AND c.state = 'cancelled' THEN %(cancelled)s ELSE q.status END
+               AS status,
            q.attempts, q.error, r.uuid::text, coalesce(m.email, r.email),
            CASE WHEN c.transactional THEN m.recipient ELSE q.recipient END
     FROM queue q JOIN queue_campaigns c ON c.campaign = q.campaign
@@ -27,7 +32,7 @@ COLUMNS = """
     LEFT JOIN recipients r ON r.number = CASE WHEN c.transactional THEN m.recipient ELSE q.recipient END
 """
 
-ONE = COLUMNS + "WHERE q.campaign = %s AND q.recipient = %s"
+ONE = COLUMNS + "WHERE q.campaign = %(campaign)s AND q.recipient = %(recipient)s"
 
 CELLS = """
     SELECT c.campaign, c.status, c.server, c.n, q.state = 'cancelled'
@@ -40,7 +45,7 @@ CELLS = """
 # Rows are picked before anything is joined to them: only those of the page are looked up.
 WAITING = """
     WHERE (q.campaign, q.recipient) IN (
-        SELECT campaign, recipient FROM queue WHERE status = 0 AND campaign = %(campaign)s
+        SELECT campaign, recipient FROM queue WHERE status = %(queued)s AND campaign = %(campaign)s
           AND (%(server)s::integer IS NULL OR server = %(server)s)
         ORDER BY due, recipient OFFSET %(offset)s LIMIT %(limit)s)
     ORDER BY q.due, q.recipient
@@ -48,14 +53,14 @@ WAITING = """
 BEGUN = """
     WHERE (q.campaign, q.recipient) IN (
         SELECT campaign, recipient FROM queue
-        WHERE campaign = %(campaign)s AND status = %(status)s AND status <> 0 AND server = %(server)s
+        WHERE campaign = %(campaign)s AND status = %(status)s AND status <> %(queued)s AND server = %(server)s
         ORDER BY recipient OFFSET %(offset)s LIMIT %(limit)s)
     ORDER BY q.recipient
 """
 
 RETRIES = """
     FROM queue JOIN queue_campaigns USING (campaign)
-    WHERE queue.status = 0 AND due > %(due_after)s AND state <> 'cancelled'
+    WHERE queue.status = %(queued)s AND due > %(due_after)s AND state <> 'cancelled'
       AND (%(campaign)s::integer IS NULL OR campaign = %(campaign)s)
       AND (%(server)s::integer IS NULL OR server = %(server)s)
 """
@@ -81,9 +86,10 @@ MATCHING_OF_PEOPLE = """
       AND (%(in_cancelled)s OR c.state <> 'cancelled')
       AND (%(server)s::integer IS NULL OR server = %(server)s)
       AND (%(statuses)s::smallint[] IS NULL
-           OR CASE WHEN status = 0 AND c.state = 'cancelled' THEN 4 ELSE status END = ANY (%(statuses)s))
+           OR CASE WHEN status = %(queued)s AND c.state = 'cancelled' THEN %(cancelled)s ELSE status END
+              = ANY (%(statuses)s))
       AND (%(due_after)s::timestamptz IS NULL
-           OR (status = 0 AND c.state <> 'cancelled' AND due > %(due_after)s))
+           OR (status = %(queued)s AND c.state <> 'cancelled' AND due > %(due_after)s))
 """
 HOW_MANY_OF_PEOPLE = "SELECT count(*)" + MATCHING_OF_PEOPLE
 OF_PEOPLE = (
@@ -120,7 +126,7 @@ class Item(NamedTuple):
     person: int | None = None
 
 
-class Wanted(NamedTuple):
+class WantedItems(NamedTuple):
     """Filters; None and an empty `statuses` filter nothing. `in_cancelled` False leaves out cancelled
     campaigns; `due_after` is for what waits and is due only later; `address` adds, to those of `recipients`,
     messages to that address which nobody in the directory has."""
@@ -143,7 +149,7 @@ class _Cell(NamedTuple):
     n: int
 
 
-def items(cursor: Any, wanted: Wanted, offset: int, limit: int) -> tuple[list[Item], int]:
+def items(cursor: Any, wanted: WantedItems, offset: int, limit: int) -> tuple[list[Item], int]:
     """The page, and how many there are in all."""
     if wanted.recipients is not None:
         return _of_people(cursor, wanted, offset, limit)
@@ -159,7 +165,7 @@ def items(cursor: Any, wanted: Wanted, offset: int, limit: int) -> tuple[list[It
 
 
 def item(cursor: Any, campaign: int, recipient: int) -> Item | None:
-    cursor.execute(ONE, (campaign, recipient))
+    cursor.execute(ONE, {**NUMBERS, "campaign": campaign, "recipient": recipient})
     row = cursor.fetchone()
     return None if row is None else Item(*row)
 
@@ -175,7 +181,7 @@ def people_like(cursor: Any, part: str) -> list[int]:
     return [number for (number,) in cursor.fetchall()]
 
 
-def _cells(cursor: Any, wanted: Wanted) -> list[_Cell]:
+def _cells(cursor: Any, wanted: WantedItems) -> list[_Cell]:
     """In the order of the list. What waits is one cell per campaign, since its index has no server."""
     cursor.execute(CELLS, wanted._asdict())
     cells: list[_Cell] = []
@@ -202,20 +208,21 @@ def _from(cells: list[_Cell], offset: int) -> Iterator[tuple[_Cell, int]]:
 
 def _of_cell(cursor: Any, cell: _Cell, offset: int, limit: int) -> list[Item]:
     condition = WAITING if cell.status == QUEUED else BEGUN
-    cursor.execute(COLUMNS + condition, {**cell._asdict(), "offset": offset, "limit": limit})
+    cursor.execute(COLUMNS + condition, {**NUMBERS, **cell._asdict(), "offset": offset, "limit": limit})
     return [Item(*row) for row in cursor.fetchall()]
 
 
-def _of_retries(cursor: Any, wanted: Wanted, offset: int, limit: int) -> tuple[list[Item], int]:
-    about = {**wanted._asdict(), "offset": offset, "limit": limit}
+def _of_retries(cursor: Any, wanted: WantedItems, offset: int, limit: int) -> tuple[list[Item], int]:
+    about = {**NUMBERS, **wanted._asdict(), "offset": offset, "limit": limit}
     cursor.execute(HOW_MANY_RETRIES, about)
     total = int(cursor.fetchone()[0])
     cursor.execute(COLUMNS + OF_RETRIES, about)
     return [Item(*row) for row in cursor.fetchall()], total
 
 
-def _of_people(cursor: Any, wanted: Wanted, offset: int, limit: int) -> tuple[list[Item], int]:
+def _of_people(cursor: Any, wanted: WantedItems, offset: int, limit: int) -> tuple[list[Item], int]:
     about = {
+        **NUMBERS,
         **wanted._asdict(),
         "recipients": list(wanted.recipients or ()),
         "statuses": list(wanted.statuses) or None,

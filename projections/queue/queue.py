@@ -6,21 +6,15 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from domain.delivery.delivery import Status
 from domain.streams import delivery_stream
+from projections.following.batch import NUMBERS
 
-STATUSES = ("queued", "sending", "sent", "failed", "cancelled", "unknown", "suppressed")
-"""By the number that the table has for them."""
-
-COUNTS = """
-    SELECT coalesce(sum(queued), 0), coalesce(sum(sending), 0), coalesce(sum(sent), 0),
-           coalesce(sum(failed), 0), coalesce(sum(cancelled), 0), coalesce(sum(unknown), 0),
-           coalesce(sum(suppressed), 0)
-    FROM queue_campaigns
-"""
+COUNTS = f"SELECT {', '.join(f'coalesce(sum({status}), 0)' for status in Status)} FROM queue_campaigns"  # noqa: S608
 
 NEXT_SCHEDULED = """
     SELECT min(due) FROM (
-        SELECT (SELECT due FROM queue q WHERE q.campaign = c.campaign AND q.status = 0
+        SELECT (SELECT due FROM queue q WHERE q.campaign = c.campaign AND q.status = %(queued)s
                 ORDER BY due LIMIT 1)
         FROM queue_campaigns c WHERE c.state IN ('running', 'finished') AND c.queued > 0
         UNION ALL
@@ -30,8 +24,8 @@ NEXT_SCHEDULED = """
 
 NEXT_DUE = """
     SELECT min(due) FROM (
-        SELECT (SELECT due FROM queue q WHERE q.campaign = c.campaign AND q.status = 0 AND q.due > %s
-                ORDER BY due LIMIT 1)
+        SELECT (SELECT due FROM queue q WHERE q.campaign = c.campaign AND q.status = %(queued)s
+                  AND q.due > %(now)s ORDER BY due LIMIT 1)
         FROM queue_campaigns c WHERE c.state IN ('running', 'finished') AND c.queued > 0
     ) AS waiting (due)
 """
@@ -59,15 +53,15 @@ DRAINED = """
 DUE = """
     SELECT campaign, recipient, version, attempts, nullif(server, 0), due, first_failed_at
     FROM queue
-    WHERE campaign = %(campaign)s AND status = 0 AND due <= %(now)s
+    WHERE campaign = %(campaign)s AND status = %(queued)s AND due <= %(now)s
       AND (due, recipient) > (%(after_due)s::timestamptz, %(after_recipient)s)
       AND (%(of)s = 1 OR recipient %% %(of)s = %(rank)s)
     ORDER BY due, recipient LIMIT %(limit)s
 """
 
-SENDING = """
+IN_FLIGHT = """
     SELECT q.campaign, q.recipient, q.version, q.server
-    FROM queue_campaigns c JOIN queue q ON q.campaign = c.campaign AND q.status = 1
+    FROM queue_campaigns c JOIN queue q ON q.campaign = c.campaign AND q.status = %(sending)s
     WHERE c.sending > 0
     ORDER BY q.campaign, q.recipient
 """
@@ -114,20 +108,20 @@ class InFlight(NamedTuple):
 def counts(cursor: Any) -> dict[str, int]:
     """Deliveries by status, all statuses present."""
     cursor.execute(COUNTS)
-    return {status: int(n) for status, n in zip(STATUSES, cursor.fetchone(), strict=True)}
+    return {status.value: int(n) for status, n in zip(Status, cursor.fetchone(), strict=True)}
 
 
 def next_scheduled_at(cursor: Any) -> datetime | None:
     """When the first delivery that waits in a running campaign is to be tried, or a scheduled campaign
     to start. It may lie in the past: then capacity or the calendar holds it."""
-    cursor.execute(NEXT_SCHEDULED)
+    cursor.execute(NEXT_SCHEDULED, NUMBERS)
     found: datetime | None = cursor.fetchone()[0]
     return found
 
 
 def next_due_after(cursor: Any, now: datetime) -> datetime | None:
     """When the next delivery becomes due that is not due yet."""
-    cursor.execute(NEXT_DUE, (now,))
+    cursor.execute(NEXT_DUE, {**NUMBERS, "now": now})
     found: datetime | None = cursor.fetchone()[0]
     return found
 
@@ -180,6 +174,7 @@ def due(
     cursor.execute(
         DUE,
         {
+            **NUMBERS,
             "campaign": campaign,
             "now": now,
             "limit": limit,
@@ -194,7 +189,7 @@ def due(
 
 def in_flight(cursor: Any, processors: Sequence[int]) -> list[InFlight]:
     """Attempts that these processors started and that have no outcome, as far as is projected."""
-    cursor.execute(SENDING)
+    cursor.execute(IN_FLIGHT, NUMBERS)
     sending = [InFlight(*row) for row in cursor.fetchall()]
     cursor.execute(
         STARTED_BY,

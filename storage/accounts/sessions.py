@@ -20,7 +20,7 @@ class SignedIn(NamedTuple):
     role: str
 
 
-class Session(NamedTuple):
+class SignedInBrowser(NamedTuple):
     number: int
     created_at: datetime
     seen_at: datetime
@@ -62,7 +62,7 @@ def signed_in(cursor: Any, token: str, now: datetime, *, counts_as_use: bool = T
     return SignedIn(*row[:4])
 
 
-def of_user(cursor: Any, user: int, now: datetime) -> list[Session]:
+def of_user(cursor: Any, user: int, now: datetime) -> list[SignedInBrowser]:
     """Those that have not ended, the last used first."""
     cursor.execute(
         """
@@ -71,7 +71,7 @@ def of_user(cursor: Any, user: int, now: datetime) -> list[Session]:
         """,
         (user, now, now - IDLE),
     )
-    return [Session(*row) for row in cursor.fetchall()]
+    return [SignedInBrowser(*row) for row in cursor.fetchall()]
 
 
 def end(cursor: Any, token: str) -> None:

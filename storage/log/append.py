@@ -14,7 +14,7 @@ from psycopg2.extensions import connection, cursor
 
 from domain.clock import Clock, SystemClock
 from storage.log.entries import Conflict, Fenced, Unavailable, Unresolved, entries, repeats
-from storage.log.writer import Batch, ConnectionLost, Sealed, Writer
+from storage.log.writer import ConnectionLost, Sealed, Writer, Writing
 from storage.postgres.pool import Pool
 
 __all__ = ["Conflict", "Fenced", "Log", "Unavailable", "Unresolved"]
@@ -60,7 +60,7 @@ class Log:
             raise Conflict(error.diag.message_detail) from error
         return list(range(sealed.first, sealed.position + 1))
 
-    def _settle(self, batch: Batch) -> Sealed:
+    def _settle(self, batch: Writing) -> Sealed:
         deadline = monotonic() + self._patience
         while True:
             try:
@@ -85,8 +85,8 @@ class Log:
             yield opened
 
 
-def _batch(parts: Sequence[Sequence[StoredEvent]], notify: bool) -> Batch:
-    batch = Batch([entry for part in parts for entry in entries(part)], notify)
+def _batch(parts: Sequence[Sequence[StoredEvent]], notify: bool) -> Writing:
+    batch = Writing([entry for part in parts for entry in entries(part)], notify)
     if repeats([batch.entries])[0]:
         raise Conflict("two events of one version in one stream were to be appended together")
     return batch

@@ -24,18 +24,18 @@ from storage.log.entries import (
     CommitterClosed,
     Conflict,
     Fenced,
-    Refused,
+    NotCommitted,
     Result,
     Unavailable,
     Unresolved,
     entries,
     repeats,
 )
-from storage.log.submission import Answer, Done, Part, Submission, apart, tell
-from storage.log.writer import Batch, ConnectionLost, Sealed, Writer
+from storage.log.submission import Done, Part, Settled, Submission, apart, tell
+from storage.log.writer import ConnectionLost, Sealed, Writer, Writing
 from storage.postgres.pool import Pool, open_connection
 
-__all__ = ["Committed", "Committer", "CommitterClosed", "Conflict", "Fenced", "Refused", "Result",
+__all__ = ["Committed", "Committer", "CommitterClosed", "Conflict", "Fenced", "NotCommitted", "Result",
            "Unavailable", "Unresolved"]  # fmt: skip
 
 log = logging.getLogger(__name__)
@@ -100,7 +100,7 @@ class Committer:
         self._wait_for_turn(Submission([(checked, done)], checked, tell, notify))
 
     def submit_all(
-        self, parts: Sequence[Part], heard: Callable[[Answer], object], *, notify: bool = True
+        self, parts: Sequence[Part], heard: Callable[[Settled], object], *, notify: bool = True
     ) -> None:
         """Several submissions at once, each judged for itself: as `submit`, but cheaper, since what they hold
         is not looked at, and they are committed and answered together as long as nothing is wrong with any.
@@ -177,7 +177,7 @@ class Committer:
 
     def _try(self, submissions: list[Submission]) -> list[Submission]:
         """Commits the submissions; those that are to be tried again without the others are returned."""
-        batch = Batch(
+        batch = Writing(
             [entry for submission in submissions for entry in submission.entries],
             any(submission.notify for submission in submissions),
         )
@@ -201,7 +201,7 @@ class Committer:
             self._confirm(submissions, sealed)
         return []
 
-    def _settle(self, batch: Batch) -> Sealed:
+    def _settle(self, batch: Writing) -> Sealed:
         """Appends the batch, over as many connections as that takes."""
         since, pause = monotonic(), 0.0
         while True:
@@ -242,7 +242,7 @@ class Committer:
             self._connection = None
 
     def _sort_out(
-        self, submissions: list[Submission], batch: Batch, error: UniqueViolation
+        self, submissions: list[Submission], batch: Writing, error: UniqueViolation
     ) -> list[Submission]:
         """Returns those that are to be tried again. The same event handed in twice cannot go into one
         transaction, and once into none."""
@@ -255,7 +255,7 @@ class Committer:
         return [singles[n] for n in sorted(later)]
 
     def _refuse_culprits(
-        self, submissions: list[Submission], batch: Batch, error: UniqueViolation
+        self, submissions: list[Submission], batch: Writing, error: UniqueViolation
     ) -> list[Submission]:
         """Refuses the submissions of which an event is in the log already; returns the others."""
         try:
@@ -278,7 +278,7 @@ class Committer:
             return []
         return innocent
 
-    def _already_there(self, batch: Batch) -> set[tuple[bytes, int]]:
+    def _already_there(self, batch: Writing) -> set[tuple[bytes, int]]:
         wanted = {
             "streams": [entry[0].hex() for entry in batch.entries],
             "versions": [entry[1] for entry in batch.entries],
@@ -291,7 +291,7 @@ class Committer:
         first = sealed.first if sealed else 0
         recorded_at = sealed.moment if sealed else self._clock.now()
         for submission in submissions:
-            submission.heard(Answer(submission.parts, first, recorded_at))
+            submission.heard(Settled(submission.parts, first, recorded_at))
             first += len(submission.entries)
         if sealed and self._on_commit:
             try:
@@ -301,6 +301,6 @@ class Committer:
 
     def _refuse(self, submissions: Sequence[Submission], error: Exception) -> None:
         for submission in submissions:
-            submission.heard(Answer(submission.parts, 0, error=error))
+            submission.heard(Settled(submission.parts, 0, error=error))
         if self._on_refusal:
             self._on_refusal()

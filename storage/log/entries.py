@@ -50,14 +50,14 @@ class Committed(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class NotCommitted:
     """`error` is Conflict, Fenced, Unavailable, Unresolved, or psycopg2.Error when the server refused.
     Nothing of the submission is in the log, but see Unresolved."""
 
     error: Exception
 
 
-Result = Committed | Refused
+Result = Committed | NotCommitted
 
 
 class CommitterClosed(Exception):

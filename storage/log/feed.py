@@ -40,7 +40,7 @@ class Recorded(NamedTuple):
     hash: bytes
 
 
-class Page(NamedTuple):
+class FeedPage(NamedTuple):
     """`next` is the position to go on after: that of the last event, or how far the log was looked
     through. `head` is the last position of the log."""
 
@@ -56,7 +56,7 @@ def read(
     *,
     topics: Sequence[str] = (),
     streams: tuple[UUID, UUID] | None = None,
-) -> Page:
+) -> FeedPage:
     """Events after a position, in order. `streams` are the first and the last of those that are meant."""
     cursor.execute("SELECT position FROM log_head")
     head = int(cursor.fetchone()[0])
@@ -75,7 +75,7 @@ def read(
     )
     events = recorded(cursor.fetchall())
     is_full = len(events) == limit
-    return Page(events, events[-1].position if is_full else max(after, upto), head)
+    return FeedPage(events, events[-1].position if is_full else max(after, upto), head)
 
 
 def newest(cursor: Any, topic: str, limit: int) -> list[Recorded]:

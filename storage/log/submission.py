@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from storage.log.entries import Committed, Entry, Refused, Result
+from storage.log.entries import Committed, Entry, NotCommitted, Result
 
 log = logging.getLogger(__name__)
 
@@ -16,7 +16,7 @@ Part = tuple[Sequence[Entry], Any]
 """Events that belong together, and whatever whoever hands them in will know them by."""
 
 
-class Answer(NamedTuple):
+class Settled(NamedTuple):
     """What became of parts that were handed in together. Without `error` they are in the log, one after the
     other from position `first` on."""
 
@@ -31,7 +31,7 @@ class Submission(NamedTuple):
 
     parts: Sequence[Part]
     entries: Sequence[Entry]
-    heard: Callable[[Answer], object]
+    heard: Callable[[Settled], object]
     notify: bool
 
 
@@ -44,12 +44,12 @@ def apart(submissions: Sequence[Submission]) -> list[Submission]:
     ]
 
 
-def tell(answer: Answer) -> None:
+def tell(answer: Settled) -> None:
     """To whoever handed in one part, known by the function to be called."""
     (events, done), (_, first, recorded_at, error) = answer.parts[0], answer
     try:
         if error is not None:
-            done(Refused(error))
+            done(NotCommitted(error))
         elif recorded_at is not None:
             done(Committed(range(first, first + len(events)), recorded_at))
     except Exception:

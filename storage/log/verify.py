@@ -47,7 +47,7 @@ _BEYOND = """
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Verification:
     """`broken` is the first position at which the log is not what was written, None when it is sound;
     `reason` says in what way. `events` were checked, up to `head`."""
 
@@ -64,7 +64,7 @@ class _Broken(Exception):
         self.reason = reason
 
 
-def verify(pool: Pool, since: int = 1, progress: Callable[[int], None] | None = None) -> Verdict:
+def verify(pool: Pool, since: int = 1, progress: Callable[[int], None] | None = None) -> Verification:
     """Checks the log from position `since` on, up to the head that it has now; the hash before `since`
     is taken for granted. `progress` is told every position reached. Appending goes on meanwhile: pages
     are read one by one, for a reader that holds a snapshot for long makes appending slow.
@@ -89,8 +89,8 @@ def verify(pool: Pool, since: int = 1, progress: Callable[[int], None] | None = 
             raise _Broken(head, "its hash is not the one at the head of the log")
         _check_beyond(pool)
     except _Broken as broken:
-        return Verdict(broken.position, max(broken.position - since, 0), head, broken.reason)
-    return Verdict(None, head - since + 1, head)
+        return Verification(broken.position, max(broken.position - since, 0), head, broken.reason)
+    return Verification(None, head - since + 1, head)
 
 
 def _hash_before(pool: Pool, position: int) -> bytes:

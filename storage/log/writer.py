@@ -125,7 +125,7 @@ class Sealed(NamedTuple):
 
 
 @dataclass
-class Batch:
+class Writing:
     """Entries on their way into the log, all or none. `unanswered` from the moment that a connection
     broke between sending and answer."""
 
@@ -155,7 +155,7 @@ class Writer:
             raise ConnectionLost(str(error)) from error
         self._append_statement = _APPEND_PREPARED
 
-    def append(self, opened: connection, batch: Batch) -> Sealed:
+    def append(self, opened: connection, batch: Writing) -> Sealed:
         """Commits the batch, or finds that it was committed before. The connection is in autocommit mode.
 
         Raises ConnectionLost, after which the same batch is to be given again, over another connection;
@@ -176,7 +176,7 @@ class Writer:
             _raise_if_damaged(error)
             raise
 
-    def append_within(self, cur: cursor, batch: Batch) -> Sealed:
+    def append_within(self, cur: cursor, batch: Writing) -> Sealed:
         """The same as part of the caller's transaction. Others append only after its end.
 
         Raises UniqueViolation, Fenced, DamagedLog, psycopg2.Error.
@@ -192,7 +192,7 @@ class Writer:
             raise DamagedLog("the head of the log moved although it was locked")
         return batch.sealed
 
-    def _append(self, opened: connection, batch: Batch) -> Sealed:
+    def _append(self, opened: connection, batch: Writing) -> Sealed:
         with opened.cursor() as cur:
             if batch.sealed is None:
                 if self._head is None or self._has_rivals or not self._clock.is_trusted():
@@ -215,7 +215,7 @@ class Writer:
         assert row is not None
         return row[0], row[1]
 
-    def _append_locked(self, cur: cursor, batch: Batch) -> Sealed:
+    def _append_locked(self, cur: cursor, batch: Writing) -> Sealed:
         batch.sealed, batch.unanswered = None, False
         try:
             head = self._lock(cur, _BEGIN + _LOCK)
@@ -230,7 +230,7 @@ class Writer:
             raise DamagedLog("the head of the log moved although it was locked")
         return self._settled(sealed, None)
 
-    def _roll_back(self, cur: cursor, batch: Batch) -> None:
+    def _roll_back(self, cur: cursor, batch: Writing) -> None:
         if cur.connection.closed:
             return
         if cur.connection.info.transaction_status == TRANSACTION_STATUS_IDLE:
@@ -253,7 +253,7 @@ class Writer:
         self._head = Head(sealed.position, sealed.hash, sealed.recorded_at, place)
         return sealed
 
-    def _seal(self, head: Head, batch: Batch) -> Sealed:
+    def _seal(self, head: Head, batch: Writing) -> Sealed:
         recorded_at = microseconds(self._clock.now())
         if 0 < head.recorded_at - recorded_at <= LARGEST_STEP_BACK:
             recorded_at = head.recorded_at

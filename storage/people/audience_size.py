@@ -65,6 +65,12 @@ def audience_size(cursor: Any, lists: Sequence[int]) -> int:
     return int(cursor.fetchone()[0])
 
 
+def has_audience(cursor: Any, lists: Sequence[int]) -> bool:
+    """Whether anybody is mailable through the lists."""
+    cursor.execute(f"SELECT EXISTS (SELECT {AUDIENCE})", (list(lists),))
+    return bool(cursor.fetchone()[0])
+
+
 def of_each_list(cursor: Any) -> dict[int, int]:
     """How many people are mailable through each list."""
     cursor.execute(OF_EACH_LIST)

@@ -56,7 +56,7 @@ class ListRow(NamedTuple):
     updated_at: datetime
 
 
-class Wanted(NamedTuple):
+class WantedLists(NamedTuple):
     """None and empty: any."""
 
     search: str | None = None
@@ -72,7 +72,7 @@ class Wanted(NamedTuple):
 
 def found(
     cursor: Any,
-    wanted: Wanted,
+    wanted: WantedLists,
     *,
     order_by: str = "created_at",
     ascending: bool = True,
@@ -92,7 +92,7 @@ def found(
     return [ListRow(*row) for row in cursor.fetchall()]
 
 
-def count(cursor: Any, wanted: Wanted) -> int:
+def count(cursor: Any, wanted: WantedLists) -> int:
     cursor.execute(COUNT, wanted.parameters())
     return int(cursor.fetchone()[0])
 

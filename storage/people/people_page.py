@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from storage.people import lists, people_search, search_index
 from storage.people.directory import LARGEST_NUMBER, Recipient
-from storage.people.people_search import Wanted
+from storage.people.people_search import WantedPeople
 
 FEW = 10_000
 LOOK_AT = 50_000
@@ -34,7 +34,7 @@ ADDRESS = "SELECT number FROM recipients WHERE lower(email) = lower(%s)"
 ANYBODY = "SELECT count(*) FROM (SELECT FROM recipients WHERE status <> 'erased' LIMIT %s) AS anybody"
 
 
-class Page(NamedTuple):
+class PeoplePage(NamedTuple):
     """`older` is the number before which the next page begins, None when there is nobody more. `looked` is at
     how many people when the page ended before it was full. `total` is None where nobody has counted; with
     `is_more` there are more than that."""
@@ -46,7 +46,7 @@ class Page(NamedTuple):
     is_more: bool = False
 
 
-def page(cursor: Any, wanted: Wanted, before: int | None, limit: int) -> Page:
+def page(cursor: Any, wanted: WantedPeople, before: int | None, limit: int) -> PeoplePage:
     """People with numbers below `before`."""
     below = LARGEST_NUMBER if before is None else before
     if not any(wanted):
@@ -60,17 +60,17 @@ def page(cursor: Any, wanted: Wanted, before: int | None, limit: int) -> Page:
     if found is not None:
         matching = people_search.numbers(cursor, wanted._replace(numbers=found), limit=FEW)
         of_page = [number for number in reversed(matching) if number < below][: limit + 1]
-        people = people_search.before(cursor, Wanted(numbers=of_page), below, 0, limit + 1)
+        people = people_search.before(cursor, WantedPeople(numbers=of_page), below, 0, limit + 1)
         return _full(people, limit, len(matching))
     return _looked_for(cursor, wanted, below, limit)
 
 
-def _full(people: Sequence[Recipient], limit: int, total: int) -> Page:
+def _full(people: Sequence[Recipient], limit: int, total: int) -> PeoplePage:
     has_more = len(people) > limit
-    return Page(people[:limit], people[limit - 1].number if has_more else None, 0, total)
+    return PeoplePage(people[:limit], people[limit - 1].number if has_more else None, 0, total)
 
 
-def _of_list(cursor: Any, list_number: int, subscription: str | None, before: int, limit: int) -> Page:
+def _of_list(cursor: Any, list_number: int, subscription: str | None, before: int, limit: int) -> PeoplePage:
     about = {"list": list_number, "status": subscription, "before": before, "limit": limit + 1}
     cursor.execute(ON_LIST, about)
     people = [Recipient(*row) for row in cursor.fetchall()]
@@ -82,7 +82,7 @@ def _on_list(cursor: Any, list_number: int, subscription: str | None) -> int:
     return sum(people for status, people in sizes.items() if subscription in (None, status))
 
 
-def _candidates(cursor: Any, wanted: Wanted) -> list[int] | None:
+def _candidates(cursor: Any, wanted: WantedPeople) -> list[int] | None:
     """All who can be meant by one of the parts of what is wanted; None when they are many by each."""
     if wanted.status not in (None, "enabled"):
         cursor.execute(WITH_STATUS, (wanted.status, FEW + 1))
@@ -108,7 +108,7 @@ def _few(cursor: Any) -> list[int] | None:
     return found if len(found) <= FEW else None
 
 
-def _looked_for(cursor: Any, wanted: Wanted, before: int, limit: int) -> Page:
+def _looked_for(cursor: Any, wanted: WantedPeople, before: int, limit: int) -> PeoplePage:
     cursor.execute("SELECT coalesce(max(number), 0) FROM recipients")
     last = int(cursor.fetchone()[0])
     before = min(before, last + 1)
@@ -116,7 +116,7 @@ def _looked_for(cursor: Any, wanted: Wanted, before: int, limit: int) -> Page:
     found = people_search.before(cursor, wanted, before, least, limit + 1)
     total = people_search.count(cursor, wanted) if last <= LOOK_AT else None
     if len(found) > limit:
-        return Page(found[:limit], found[limit - 1].number, 0, total)
+        return PeoplePage(found[:limit], found[limit - 1].number, 0, total)
     if least > 1:
-        return Page(found, least, before - least, total)
-    return Page(found, None, 0, total)
+        return PeoplePage(found, least, before - least, total)
+    return PeoplePage(found, None, 0, total)

@@ -50,7 +50,7 @@ TOTALS = """
 """
 
 
-class Wanted(NamedTuple):
+class WantedPeople(NamedTuple):
     """None and empty: anybody. `subscription` is the status on one of `lists`, without which it means
     nothing; `numbers` are those of people, of whom the rest has to be true as well; `status` is their own."""
 
@@ -82,7 +82,13 @@ class SubscriptionRow(NamedTuple):
 
 
 def found(
-    cursor: Any, wanted: Wanted, *, order_by: str = "id", ascending: bool = False, limit: int, offset: int = 0
+    cursor: Any,
+    wanted: WantedPeople,
+    *,
+    order_by: str = "id",
+    ascending: bool = False,
+    limit: int,
+    offset: int = 0,
 ) -> list[Recipient]:
     """`order_by` is one of ORDERS."""
     direction = "ASC" if ascending else "DESC"
@@ -96,7 +102,7 @@ def found(
     return [Recipient(*row) for row in cursor.fetchall()]
 
 
-def before(cursor: Any, wanted: Wanted, before: int, least: int, limit: int) -> list[Recipient]:
+def before(cursor: Any, wanted: WantedPeople, before: int, least: int, limit: int) -> list[Recipient]:
     """Newest first, with numbers below `before` and not below `least`."""
     where, parameters = _where(wanted)
     cursor.execute(
@@ -106,7 +112,7 @@ def before(cursor: Any, wanted: Wanted, before: int, least: int, limit: int) -> 
     return [Recipient(*row) for row in cursor.fetchall()]
 
 
-def count(cursor: Any, wanted: Wanted) -> int:
+def count(cursor: Any, wanted: WantedPeople) -> int:
     if is_of_one_list(wanted):
         cursor.execute(OF_ONE_LIST, (wanted.lists[0], wanted.subscription, wanted.subscription))
     else:
@@ -115,7 +121,7 @@ def count(cursor: Any, wanted: Wanted) -> int:
     return int(cursor.fetchone()[0])
 
 
-def is_of_one_list(wanted: Wanted) -> bool:
+def is_of_one_list(wanted: WantedPeople) -> bool:
     """Whether nothing but being on one list is wanted. Who was erased is on none."""
     return len(wanted.lists) == 1 and not any(wanted._replace(lists=(), subscription=None))
 
@@ -127,7 +133,7 @@ def totals(cursor: Any) -> dict[str, int]:
     return {"total": total, "blocklisted": blocklisted, "orphans": total - subscribed}
 
 
-def numbers(cursor: Any, wanted: Wanted, *, after: int = 0, limit: int) -> list[int]:
+def numbers(cursor: Any, wanted: WantedPeople, *, after: int = 0, limit: int) -> list[int]:
     """In ascending order, above `after`."""
     where, parameters = _where(wanted)
     cursor.execute(
@@ -154,7 +160,7 @@ def subscriptions(cursor: Any, recipients: Sequence[int]) -> dict[int, list[Subs
     return rows
 
 
-def _where(wanted: Wanted) -> tuple[str, tuple[Any, ...]]:
+def _where(wanted: WantedPeople) -> tuple[str, tuple[Any, ...]]:
     conditions = ["r.status <> 'erased'"]
     parameters: tuple[Any, ...] = ()
     if wanted.search is not None:

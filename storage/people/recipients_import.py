@@ -140,19 +140,21 @@ def _merge(cursor: Any, options: Options, summary: Summary) -> None:
     cursor.execute(
         """
         CREATE TEMPORARY TABLE arrived ON COMMIT DROP AS
-        SELECT DISTINCT ON (lower(email)) lower(email) AS address, email, name, attributes
+        SELECT DISTINCT ON (lower(email)) lower(email) AS address, line, email, name, attributes
         FROM pg_temp.arriving ORDER BY lower(email), line
         """
     )
     summary.imported = cursor.rowcount
     summary.duplicates = summary.rows - summary.refused - summary.imported
     cursor.execute("DROP TABLE pg_temp.arriving; ANALYZE pg_temp.arrived")
-    # Asking first keeps the people who are there from using up numbers of the sequence.
+    # Asking first keeps the people who are there from using up numbers of the sequence; the new ones get
+    # theirs in the order of the file.
     cursor.execute(
         """
         INSERT INTO recipients (email, name, attributes)
         SELECT email, name, attributes FROM pg_temp.arrived a
         WHERE NOT EXISTS (SELECT FROM recipients r WHERE lower(r.email) = a.address)
+        ORDER BY line
         ON CONFLICT (lower(email)) DO NOTHING
         """
     )

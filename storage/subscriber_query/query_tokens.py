@@ -20,7 +20,7 @@ class QueryError(Refused):
         self.position = position
 
 
-class Token(NamedTuple):
+class QueryToken(NamedTuple):
     """`kind` is word, string, number, symbol or end; `text` of a word is in lower case, of a string what
     stands between its quotation marks."""
 
@@ -44,7 +44,7 @@ _TOKEN = re.compile(
 _UNKEEPABLE = re.compile("[\x00\ud800-\udfff]")
 
 
-def tokens(query: str) -> list[Token]:
+def tokens(query: str) -> list[QueryToken]:
     """Ends with a token of the kind `end`. Raises QueryError."""
     if len(query) > LONGEST_QUERY:
         refuse(f"an expression has at most {LONGEST_QUERY:,} characters", LONGEST_QUERY)
@@ -53,7 +53,7 @@ def tokens(query: str) -> list[Token]:
     return list(_tokens(query.rstrip()))
 
 
-def _tokens(query: str) -> Iterator[Token]:
+def _tokens(query: str) -> Iterator[QueryToken]:
     at, end = 0, len(query.removesuffix(";"))
     while at < end:
         found = _TOKEN.match(query, at, end)
@@ -65,9 +65,9 @@ def _tokens(query: str) -> Iterator[Token]:
         elif kind == "word":
             text = text.lower()
         if kind != "blank":
-            yield Token(kind, text, at)
+            yield QueryToken(kind, text, at)
         at = found.end()
-    yield Token("end", "", end)
+    yield QueryToken("end", "", end)
 
 
 def _why_not(character: str) -> str:

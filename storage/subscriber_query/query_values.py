@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from storage.subscriber_query.query_tokens import QueryError, Token, refuse
+from storage.subscriber_query.query_tokens import QueryError, QueryToken, refuse
 
 LONGEST_NUMBER = 40  # digits
 
@@ -63,7 +63,7 @@ _FROM_TEXT = {
 _TRUE, _FALSE = ("true", "t", "yes", "y", "on", "1"), ("false", "f", "no", "n", "off", "0")
 
 
-def column(token: Token) -> Value:
+def column(token: QueryToken) -> Value:
     if token.text not in COLUMNS:
         refuse(f"there is no column {token}; there are {', '.join(COLUMNS)}", token.at)
     kind, sql = COLUMNS[token.text]
@@ -89,7 +89,7 @@ def boolean(value: bool, at: int) -> Value:
     return Value("boolean", "%s::boolean", (value,), at, value)
 
 
-def cast(value: Value, to: Token) -> Value:
+def cast(value: Value, to: QueryToken) -> Value:
     target = CASTS.get(to.text)
     if target is None:
         refuse(f"{to} is no type to cast to; there are {', '.join(CASTS)}", to.at)

@@ -20,7 +20,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from storage.subscriber_query.query_tokens import QueryError, Token, refuse, tokens
+from storage.subscriber_query.query_tokens import QueryError, QueryToken, refuse, tokens
 from storage.subscriber_query.query_values import (
     Value,
     as_kind,
@@ -48,13 +48,13 @@ class Condition:
 
 def condition(query: str) -> Condition:
     """Raises QueryError, which names the place."""
-    reader = _Reader(tokens(query))
+    reader = _QueryReader(tokens(query))
     value = reader.whole()
     return Condition(value.sql, value.parameters)
 
 
-class _Reader:
-    def __init__(self, tokens: list[Token]) -> None:
+class _QueryReader:
+    def __init__(self, tokens: list[QueryToken]) -> None:
         self._tokens = tokens
         self._next = 0
         self._depth = 0
@@ -119,7 +119,7 @@ class _Reader:
         self._next = start
         return value
 
-    def _like(self, value: Value, word: Token) -> Value:
+    def _like(self, value: Value, word: QueryToken) -> Value:
         pattern = as_kind(self._path(), "text")
         value = as_kind(value, "text")
         if value.kind != "text" or not isinstance(pattern.given, str):
@@ -128,7 +128,7 @@ class _Reader:
             refuse("a pattern cannot end with a single backslash", pattern.at)
         return _together([value, pattern], f" {word.text.upper()} ", value.at)
 
-    def _in(self, value: Value, word: Token) -> Value:
+    def _in(self, value: Value, word: QueryToken) -> Value:
         self._needs("(")
         alternatives = [self._path()]
         while self._takes(","):
@@ -139,7 +139,7 @@ class _Reader:
         same = [_compared(value, "=", one, word.at) for one in alternatives]
         return _together(same, " OR ", value.at)
 
-    def _between(self, value: Value, word: Token) -> Value:
+    def _between(self, value: Value, word: QueryToken) -> Value:
         least = self._path()
         self._needs("and")
         most = self._path()
@@ -165,7 +165,7 @@ class _Reader:
             )  # fmt: skip
         return value
 
-    def _key(self, operator: Token) -> Value:
+    def _key(self, operator: QueryToken) -> Value:
         token = self._take()
         after = self._peek()
         if after.text == "::":
@@ -203,7 +203,7 @@ class _Reader:
             refuse(f"a column, a value or an opening parenthesis was expected, not {token}", token.at)
         return self._word(token)
 
-    def _word(self, token: Token) -> Value:
+    def _word(self, token: QueryToken) -> Value:
         if token.text in ("true", "false"):
             return boolean(token.text == "true", token.at)
         if token.text == "null":
@@ -221,15 +221,15 @@ class _Reader:
             refuse(f"a comparison was expected, not a {value.kind}", value.at)
         return value
 
-    def _deeper(self, token: Token) -> None:
+    def _deeper(self, token: QueryToken) -> None:
         self._depth += 1
         if self._depth > DEEPEST:
             refuse(f"expressions are nested at most {DEEPEST} deep", token.at)
 
-    def _peek(self) -> Token:
+    def _peek(self) -> QueryToken:
         return self._tokens[self._next]
 
-    def _take(self) -> Token:
+    def _take(self) -> QueryToken:
         token = self._tokens[self._next]
         if token.kind != "end":
             self._next += 1

@@ -168,6 +168,33 @@ def test_a_unit_that_was_refused_comes_back_to_the_day_but_not_to_the_window(
     assert other.look(limits, after(61.1)) == 6
 
 
+def test_a_unit_whose_attempt_gave_the_server_nothing_comes_back_to_the_day_and_the_window(
+    desks: tuple[Desk, Desk], pool: Pool
+) -> None:
+    one, other = desks
+    limits = Limits(daily=10, sliding=(10, 60.0))
+    one.look(limits)
+    one.reserve(10, limits)
+    one.use(7)
+    for _ in range(3):
+        one.reservations.untouched(one.take())
+    one.settle(limits, after(1))
+    assert returns(pool) == [(1, 3, 0)]
+    assert other.look(limits, after(2)) == 3
+
+
+def test_such_a_unit_is_returned_although_all_were_taken(desks: tuple[Desk, Desk], pool: Pool) -> None:
+    one, other = desks
+    limits = Limits(daily=2)
+    one.look(limits)
+    one.reserve(2, limits)
+    one.use(1)
+    one.reservations.untouched(one.take())
+    one.settle(limits, after(1))
+    assert returns(pool) == [(1, 1, 0)]
+    assert other.look(limits, after(2)) == 1
+
+
 def test_a_reservation_stays_open_while_an_attempt_is_under_way(desks: tuple[Desk, Desk], pool: Pool) -> None:
     one, _ = desks
     limits = Limits(daily=10)
@@ -318,6 +345,60 @@ def test_a_longer_window_counts_what_was_reserved_before(desks: tuple[Desk, Desk
     assert one.reservations.next_change({SERVER: long}, UTC_DAYS, after(100)) is None
     assert one.look(long, after(100)) == 0
     assert one.reservations.next_change({SERVER: long}, UTC_DAYS, after(100)) == after(3601).timestamp()
+
+
+def test_a_lowered_limit_takes_back_what_was_reserved_and_not_used(
+    desks: tuple[Desk, Desk], pool: Pool
+) -> None:
+    one, other = desks
+    high, low = Limits(daily=100), Limits(daily=7)
+    one.look(high)
+    one.reserve(50, high)
+    one.use(5)
+    under_way = one.take()
+    assert one.look(low) == 0
+    assert one.take_one() is None
+    assert not under_way.may_be_spent(low, NOON.timestamp())
+    one.settle(low, NOON)
+    assert returns(pool) == []
+    one.reservations.ended(under_way, refused=True)
+    one.settle(low, NOON)
+    assert returns(pool) == [(1, 44, 1)]
+    assert one.look(low) == other.look(low) == 2
+
+
+def test_a_raised_limit_leaves_what_is_reserved_as_it_is(desks: tuple[Desk, Desk], pool: Pool) -> None:
+    one, _ = desks
+    low, high = Limits(daily=7, sliding=(5, 60.0)), Limits(daily=0, sliding=(9, 60.0))
+    one.look(low)
+    one.reserve(4, low)
+    one.look(high)
+    assert len(one.take_all()) == 4
+    one.settle(high, NOON)
+    assert returns(pool) == []
+
+
+def test_what_was_reserved_before_the_clock_was_set_back_is_not_used_after(
+    desks: tuple[Desk, Desk], pool: Pool
+) -> None:
+    one, other = desks
+    limits = Limits(daily=10)
+    one.look(limits, after(3600))
+    one.reserve(4, limits, after(3600))
+    assert one.take_one(after(0)) is None
+    one.settle(limits, after(0))
+    assert returns(pool) == [(1, 4, 0)]
+    assert one.look(limits, after(0)) == other.look(limits, after(0)) == 10
+
+
+def test_a_clock_set_back_by_days_brings_back_what_was_used_on_them(desks: tuple[Desk, Desk]) -> None:
+    one, _ = desks
+    limits = Limits(daily=10)
+    one.look(limits)
+    one.reserve(4, limits)
+    one.use(4)
+    assert one.look(limits, NOON + timedelta(days=5)) == 10
+    assert one.look(limits, NOON) == 6
 
 
 class Failing(Committer):

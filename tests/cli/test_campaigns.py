@@ -131,10 +131,13 @@ def test_a_campaign_can_go_through_one_server_alone(cli: Cli) -> None:
     assert "there is no server" in cli.error("campaign", "edit", "Spring", "--messenger", "beta")
 
 
-def test_nobody_to_mail_is_said_before_the_start(cli: Cli) -> None:
+def test_what_nobody_would_get_is_neither_started_nor_scheduled(cli: Cli) -> None:
     cli("lists", "create", "Friends")
     cli.add_campaign()
-    assert "nobody on the campaign's lists" in cli.error("campaign", "start", "Spring")
+    for command in (["start", "Spring"], ["start", "Spring", "--skip-check"],
+                    ["schedule", "Spring", "2099-03-06T07:00"]):  # fmt: skip
+        assert "nobody on its lists can be mailed" in cli.error("campaign", *command)
+    assert cli.json("campaign", "show", "Spring")["state"] == "draft"
 
 
 @pytest.mark.parametrize(

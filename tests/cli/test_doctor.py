@@ -52,6 +52,18 @@ def test_every_trouble_comes_with_a_remedy(cli: Cli) -> None:
     assert "Check host and port" in text
 
 
+def test_a_processor_that_does_not_know_the_time_is_a_failure(cli: Cli, database_url: str) -> None:
+    assert diagnosis(cli, 0)["clock"][0] == "ok"
+    change(
+        database_url,
+        "INSERT INTO processors (host, pid, started_at, seen_at, trusts_clock)"
+        " VALUES ('there', 7, clock_timestamp(), clock_timestamp(), false)",
+    )
+    state, finding, remedy = diagnosis(cli, 1)["clock"]
+    assert (state, finding) == ("fail", "processors that do not know the time: 1")
+    assert "closer together" in remedy
+
+
 def test_an_unreachable_database_ends_the_examination(cli_on: Callable[[str], Cli]) -> None:
     found = diagnosis(cli_on("postgresql://me:hunter2@127.0.0.1:1/d"), 1)
     assert found["database"][0] == "fail"
@@ -137,3 +149,27 @@ def test_the_sign_in_provider_is_asked(cli: Cli) -> None:
     assert found["sign-in provider"][0] == "fail"
     assert "another issuer" in found["sign-in provider"][1]
     assert "hush-hush" not in str(found)
+
+
+def test_a_processor_whose_planning_fails_is_noticed(cli: Cli, database_url: str) -> None:
+    assert diagnosis(cli, 0)["processor"][0] == "ok"
+    change(
+        database_url,
+        "INSERT INTO processors (host, pid, started_at, seen_at, failing) VALUES ('here', 1, now(), now(), "
+        """'[{"job": "send", "failures": 7, "error": "ValueError", "since": "2026-03-04T12:00:00Z"}]')""",
+    )
+    state, finding, remedy = diagnosis(cli, 1)["processor"]
+    assert (state, finding) == ("fail", "planning failed 7 times since 2026-03-04T12:00:00Z (ValueError)")
+    assert "log" in remedy
+
+
+def test_a_from_address_that_an_earlier_release_took_is_noticed(cli: Cli, database_url: str) -> None:
+    cli.add_server("alpha", "--disabled")
+    change(
+        database_url,
+        "UPDATE projection.servers SET settings ="
+        """ jsonb_set(settings::jsonb, '{from_email}', '"a@my_host.example"')""",
+    )
+    state, finding, _ = diagnosis(cli, 1)["From address of alpha"]
+    assert state == "fail"
+    assert "not a domain name" in finding

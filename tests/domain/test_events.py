@@ -33,14 +33,15 @@ campaign.queueing_finished by recipients timestamp
 campaign.resumed by reason timestamp
 campaign.scheduled by send_at timestamp
 campaign.started by timestamp
-campaign.tried by outcome recipient reply reservation server
+campaign.test_started by recipient reservation server
+campaign.tried by outcome recipient reply reservation server started
 campaign.unscheduled by timestamp
 capacity.reserved by day n until
 capacity.returned at by refused reservation unused
 delivery.accepted by reply server
 delivery.attempt_started by id_domain remaining reservation server
 delivery.cancelled by reason
-delivery.deferred about again by reply server
+delivery.deferred about again by provoked reply server
 delivery.failed about by reply server
 delivery.outcome_unknown by reason server
 delivery.requeued again by reason

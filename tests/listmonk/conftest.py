@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from threading import Thread
 
 import pytest
 from flask import Flask
 from werkzeug.serving import make_server
 
-from application.previews import CampaignMessages
 from domain.clock import VirtualClock
-from mail.smtp.probe import probe
-from postledger.config import load
-from postledger.session import Session
 from storage.postgres.pool import Pool
-from storage.secrets import new_key
 from tests.listmonk.client import Listmonk
-from tests.web.world import KEY, NOON, World
+from tests.web.world import NOON, World
 from web.app import create_app
 from web.http.settings import WebSettings
 
@@ -29,19 +23,8 @@ def world(pool: Pool) -> World:
 
 
 @pytest.fixture
-def app(database_url: str, pool: Pool, world: World, tmp_path: Path) -> Iterator[Flask]:
-    config = load({}, {"POSTLEDGER_DATABASE_URL": database_url, "POSTLEDGER_KEY": new_key()}, tmp_path)
-    session = Session(config, database_url, pool, world.clock)
-    messages = CampaignMessages(session)
-    made = create_app(
-        pool,
-        world.application,
-        world.clock,
-        settings=WebSettings(token_keys=[KEY], public_url="https://post.example.com"),
-        preflight=messages.preflight,
-        probe=probe,
-        messages=messages,
-    )
+def app(world: World) -> Iterator[Flask]:
+    made = create_app(world.installation, settings=WebSettings())
     yield made
     made.extensions["postledger.broadcast"].close()
 

@@ -251,6 +251,17 @@ def test_a_campaign_runs_pauses_and_is_cancelled(listmonk: Listmonk, friends: in
         listmonk.put(path, {"status": "running"})
 
 
+def test_what_nobody_would_get_is_not_started(listmonk: Listmonk) -> None:
+    empty = int(listmonk.post("/api/lists", {"name": "Nobody", "type": "private", "optin": "single"})["id"])
+    campaign = create(listmonk, empty)["id"]
+    with pytest.raises(ListmonkError, match=r"409.*nobody on its lists can be mailed"):
+        listmonk.put(f"/api/campaigns/{campaign}/status", {"status": "running"})
+    with pytest.raises(ListmonkError, match=r"409.*nobody on its lists can be mailed"):
+        listmonk.put(
+            f"/api/campaigns/{campaign}/status", {"status": "scheduled", "send_at": "2099-03-06T07:00:00Z"}
+        )
+
+
 def test_a_test_e_mail_has_what_was_not_kept(listmonk: Listmonk, friends: int, world: World) -> None:
     number = create(listmonk, friends)["id"]
     body = {"name": "Test campaign", "subject": "Trial", "lists": [friends], "content_type": "html",

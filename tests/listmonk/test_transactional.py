@@ -8,18 +8,15 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from email.message import EmailMessage
 from io import BytesIO
-from pathlib import Path
 from typing import Any
 
 import pytest
 from flask import Flask
 
-from application.previews import CampaignMessages, parsed
+from application.campaigns.previews import parsed
 from domain.delivery.unsubscribe_token import token
-from postledger.config import load
-from postledger.session import Session
 from postledger.sink.sink import Sink
-from postledger.sink.sink_rules import Rule
+from postledger.sink.sink_rules import SinkRule
 from projections import campaign_progress
 from projections.following.check import check
 from projections.queue import queue
@@ -40,17 +37,8 @@ def world(database_url: str) -> Iterator[World]:
 
 
 @pytest.fixture
-def app(world: World, tmp_path: Path) -> Iterator[Flask]:
-    config = load({}, {"POSTLEDGER_DATABASE_URL": world.url, "POSTLEDGER_KEY": world.key}, tmp_path)
-    messages = CampaignMessages(Session(config, world.url, world.pool, world.clock))
-    made = create_app(
-        world.pool,
-        world.application,
-        world.clock,
-        settings=WebSettings(token_keys=[KEY], public_url="https://post.example.com"),
-        preflight=messages.preflight,
-        messages=messages,
-    )
+def app(world: World) -> Iterator[Flask]:
+    made = create_app(world.installation, settings=WebSettings())
     yield made
     made.extensions["postledger.broadcast"].close()
 
@@ -210,7 +198,7 @@ def test_addresses_that_nobody_has_are_not_mailed_once_blocklisted_though_their_
 ) -> None:
     emails = [f"n{number}@example.com" for number in range(8)]
     body = {"subscriber_emails": emails, "template_id": order, "subscriber_mode": "external"}
-    with Sink(rules=(Rule("dot", delay=2.0, times=4),)) as slow:
+    with Sink(rules=(SinkRule("dot", delay=2.0, times=4),)) as slow:
         world.add_server("alpha", slow, max_conns=1)
         listmonk.post("/api/tx", body)
         with world.sending():

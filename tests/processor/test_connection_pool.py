@@ -6,7 +6,12 @@ from typing import Any, cast
 
 from mail.smtp.settings import SmtpSettings
 from mail.smtp.transport import Connection
-from processor.dispatch.connection_pool import CAP_SECONDS, CONNECTIONS_AT_FIRST, Lane, Line
+from processor.dispatch.connection_pool import (
+    CAP_SECONDS,
+    CONNECTIONS_AT_FIRST,
+    Lane,
+    Line,
+)
 from processor.planner.send import Send
 
 HERE = SmtpSettings("127.0.0.1", 25)
@@ -99,3 +104,84 @@ def test_a_line_is_kept_while_the_settings_allow_it() -> None:
     assert not lane.keeps(moved)
     lane.max_conns = 1
     assert not lane.keeps(first)
+
+
+def begin(lane: Lane, count: int) -> None:
+    for _ in range(count):
+        lane.waiting.popleft()
+
+
+def test_it_falls_behind_when_nothing_of_what_waits_has_begun_for_a_second() -> None:
+    lane = lane_of(waiting=10)
+    assert not lane.falls_behind(), "it has just come"
+    begin(lane, 1)
+    assert not lane.falls_behind()
+    assert lane.falls_behind()
+
+
+def test_it_falls_behind_when_something_has_waited_for_two_seconds() -> None:
+    lane = lane_of(waiting=10)
+    assert not lane.falls_behind()
+    begin(lane, 1)
+    assert not lane.falls_behind()
+    begin(lane, 1)
+    assert lane.falls_behind()
+
+
+def test_with_nothing_to_do_it_never_falls_behind() -> None:
+    lane = lane_of()
+    assert not any(lane.falls_behind() for _ in range(5))
+
+
+def test_once_slow_it_takes_what_can_begin_at_once_until_it_is_quick_again() -> None:
+    lane = lane_of(max_conns=10)
+    for _ in range(10):
+        lane.widen()
+        open_line(lane)
+    lane.measure(1.0)
+    lane.slow_down()
+    assert lane.room() == 0
+    assert not lane.is_hungry()
+    lane.idle.extend(list(lane.lines)[:3])
+    assert lane.room() == 3
+    assert lane.is_hungry()
+    for _ in range(30):
+        lane.widen()
+    lane.measure(1.0)
+    assert lane.room() == 30
+
+
+def test_a_slow_server_gets_no_more_connections_than_one_that_was_in_trouble() -> None:
+    lane = lane_of(max_conns=10)
+    for _ in range(3):
+        lane.widen()
+    lane.slow_down()
+    assert lane.room() == CONNECTIONS_AT_FIRST
+    lane.opening = CONNECTIONS_AT_FIRST
+    assert lane.room() == 0
+
+
+def test_how_many_e_mails_a_server_takes_on_a_connection_is_learned_and_forgotten() -> None:
+    lane = lane_of()
+    line = open_line(lane)
+    line.served = 7
+    lane.closed_after(7)
+    assert lane.keeps(line), "once may be chance"
+    lane.closed_after(7)
+    assert not lane.keeps(line)
+    line.served = 6
+    assert lane.keeps(line)
+    line.served = 7
+    lane.measure(ALLOWANCE_SECONDS)
+    assert lane.keeps(line)
+    assert not lane.has_hung_up
+
+
+def test_one_e_mail_bears_no_witness_against_a_server_and_two_do_unless_one_was_accepted_between() -> None:
+    lane = lane_of()
+    first, second = (1, 1), (1, 2)
+    assert not lane.is_blamed_by(first)
+    assert not lane.is_blamed_by(first)
+    lane.widen()
+    assert not lane.is_blamed_by(second)
+    assert lane.is_blamed_by(first)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
 
+from processor.failures import Failures
 from processor.schedule import Schedule
 
 LONG = 3600.0
@@ -15,7 +17,7 @@ PATIENCE = 20.0
 
 @pytest.fixture
 def schedule() -> Iterator[Schedule]:
-    made = Schedule()
+    made = Schedule(Failures())
     made.start()
     yield made
     made.stop()
@@ -56,7 +58,7 @@ def test_a_call_that_comes_while_the_job_runs_is_not_lost(schedule: Schedule) ->
 
 
 def test_stopping_waits_for_what_runs_even_when_that_asks_for_its_next_run() -> None:
-    schedule = Schedule()
+    schedule = Schedule(Failures())
     running, may_end = threading.Event(), threading.Event()
     ended: list[bool] = []
 
@@ -75,3 +77,17 @@ def test_stopping_waits_for_what_runs_even_when_that_asks_for_its_next_run() -> 
     stopping.join(PATIENCE)
     assert not stopping.is_alive()
     assert ended == [True]
+
+
+def test_a_host_clock_that_is_set_back_puts_no_job_off(
+    schedule: Schedule, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran = threading.Semaphore(0)
+    schedule.every("job", LONG, ran.release)
+    assert ran.acquire(timeout=PATIENCE)
+    schedule.keep_pace()
+    assert not ran.acquire(timeout=0.2)
+    real = time.time
+    monkeypatch.setattr(time, "time", lambda: real() - 3600)
+    schedule.keep_pace()
+    assert ran.acquire(timeout=PATIENCE)

@@ -8,15 +8,21 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from domain.delivery.delivery import FACTS, Delivery, Status
+from domain.streams import delivery_stream
 from projections.following import runner as runner_module
 from projections.following.check import check
 from projections.following.rebuild import rebuild
 from projections.following.runner import Runner
-from projections.queue.queue import STATUSES
 from storage.postgres.pool import Pool
 from tests.projections.conftest import Writing
 from tests.projections.histories import History, histories
 from tests.projections.oracle import Oracle
+
+EVENTS = """
+    SELECT version, topic, convert_from(state, 'UTF8')::jsonb, recorded_at FROM events
+    WHERE stream_id = %s ORDER BY version
+"""
 
 
 @settings(
@@ -37,6 +43,7 @@ def test_the_tables_say_what_one_event_after_the_other_says_wherever_the_log_is_
         patch.setattr(runner_module, "LIVE_EVENTS", cut)
         Runner(writing.pool).catch_up()
     assert_shown(writing.pool, oracle)
+    assert_as_decided(writing.pool, oracle)
     assert check(writing.pool) == []
     rebuild(writing.pool)
     assert_shown(writing.pool, oracle)
@@ -57,6 +64,24 @@ def assert_shown(pool: Pool, oracle: Oracle) -> None:
         _assert_health(cursor, oracle)
 
 
+def assert_as_decided(pool: Pool, oracle: Oracle) -> None:
+    """The set-based fold comes to what the domain makes of each delivery's own events."""
+    facts = {fact.TOPIC: fact for fact in FACTS}
+    with pool.transaction() as cursor:
+        shown = _queue(cursor, oracle)
+        for campaign, recipient in oracle.deliveries:
+            stream, decided = delivery_stream(campaign, recipient), Delivery()
+            cursor.execute(EVENTS, (str(stream),))
+            for version, topic, state, at in cursor.fetchall():
+                fact = facts[topic](originator_id=stream, originator_version=version, **state)
+                decided.apply(fact, at.timestamp())
+            _, _, _, version, server, status, attempts, first_failed_at, _ = shown[campaign, recipient]
+            first = None if first_failed_at is None else first_failed_at.timestamp()
+            assert (version, server or None, status, attempts, first) == (
+                decided.version, decided.server, decided.status, decided.attempts, decided.first_failed_at
+            )  # fmt: skip
+
+
 def _queue(cursor: Any, oracle: Oracle) -> dict[tuple[int, int], tuple[Any, ...]]:
     cursor.execute(
         "SELECT campaign, recipient, due, queued_at, changed_at, version, server, status, attempts,"
@@ -64,7 +89,7 @@ def _queue(cursor: Any, oracle: Oracle) -> dict[tuple[int, int], tuple[Any, ...]
         (list(oracle.campaigns),),
     )
     return {
-        (campaign, recipient): (*before, STATUSES[status], *after)
+        (campaign, recipient): (*before, Status.of(status), *after)
         for campaign, recipient, *before, status, attempts, first, error in cursor.fetchall()
         for after in [(attempts, first, error)]
     }
@@ -75,7 +100,7 @@ def _queue_counts(cursor: Any, oracle: Oracle) -> dict[tuple[int, int, str], int
         "SELECT campaign, server, status, n FROM queue_counts WHERE campaign = ANY (%s)",
         (list(oracle.campaigns),),
     )
-    return {(campaign, server, STATUSES[status]): n for campaign, server, status, n in cursor.fetchall()}
+    return {(campaign, server, Status.of(status)): n for campaign, server, status, n in cursor.fetchall()}
 
 
 def _assert_campaigns(cursor: Any, oracle: Oracle) -> None:
@@ -89,7 +114,7 @@ def _assert_campaigns(cursor: Any, oracle: Oracle) -> None:
     assert found == {
         number: [
             campaign["state"], campaign["priority"], campaign["messenger"], campaign["finished_queueing"],
-            [shown[number, status] for status in STATUSES],
+            [shown[number, status] for status in Status],
         ]
         for number, campaign in oracle.campaigns.items()
     }  # fmt: skip

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from projections.queue.items import Item, Wanted, item, items, people_like
-from projections.queue.queue import STATUSES
+from domain.delivery.delivery import Status
+from projections.queue.items import Item, WantedItems, item, items, people_like
 from storage.postgres.pool import Pool
 from tests.projections.conftest import Writing
 from tests.projections.histories import History, histories
@@ -29,21 +29,21 @@ def test_the_pages_together_hold_each_delivery_that_the_filters_let_through_once
     oracle = writing.write(history)
     writing.runner.catch_up()
     campaign = data.draw(st.sampled_from(sorted(history.campaigns)))
-    statuses = data.draw(st.lists(st.sampled_from(range(len(STATUSES))), unique=True))
+    statuses = data.draw(st.lists(st.sampled_from([status.number for status in Status]), unique=True))
     server = data.draw(st.sampled_from([None, 0, *history.servers]))
     wanted = {
         key
         for key, delivery in oracle.deliveries.items()
         if key[0] == campaign
-        and (not statuses or STATUSES.index(oracle.shown(key)) in statuses)
+        and (not statuses or Status(oracle.shown(key)).number in statuses)
         and server in (None, delivery.server)
     }
-    filters, found = Wanted(campaign, statuses, server), []
+    filters, found = WantedItems(campaign, statuses, server), []
     while page := writing.ask(items, filters, len(found), 3)[0]:
         assert writing.ask(items, filters, len(found), 3)[1] == len(wanted)
         found += page
     assert sorted((one.campaign, one.recipient) for one in found) == sorted(wanted)
-    assert all(STATUSES[one.status] == oracle.shown((one.campaign, one.recipient)) for one in found)
+    assert all(Status.of(one.status) == oracle.shown((one.campaign, one.recipient)) for one in found)
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def people(pool: Pool, history: History) -> list[str]:
     return [f"reader{number}@example.com" for number in numbers[:-1]]
 
 
-def found_by(writing: Writing, wanted: Wanted) -> list[Item]:
+def found_by(writing: Writing, wanted: WantedItems) -> list[Item]:
     found, total = writing.ask(items, wanted, 0, 100)
     assert len(found) == total
     return found
@@ -73,8 +73,8 @@ def test_a_delivery_is_found_by_part_of_an_address(
 ) -> None:
     writing.fold(history)
     recipients = writing.ask(people_like, people[0].upper()[:-4])
-    assert [one.email for one in found_by(writing, Wanted(recipients=recipients))] == [people[0]]
-    assert found_by(writing, Wanted(recipients=recipients, statuses=[SENT])) == []
+    assert [one.email for one in found_by(writing, WantedItems(recipients=recipients))] == [people[0]]
+    assert found_by(writing, WantedItems(recipients=recipients, statuses=[SENT])) == []
     assert writing.ask(people_like, "reader%") == []
 
 
@@ -88,7 +88,7 @@ def test_an_erased_person_is_listed_without_an_address(
     writing: Writing, history: History, people: list[str]
 ) -> None:
     writing.fold(history)
-    erased = [one for one in found_by(writing, Wanted()) if one.email is None]
+    erased = [one for one in found_by(writing, WantedItems()) if one.email is None]
     assert [(one.campaign, one.recipient) for one in erased] == [list(history.deliveries)[-1]]
 
 
@@ -99,7 +99,7 @@ def test_what_needs_a_look_comes_first(writing: Writing, history: History) -> No
     history.accept(waiting[0])
     history.fail(waiting[1])
     writing.fold(history)
-    shown = [STATUSES[one.status] for one in found_by(writing, Wanted())]
+    shown = [Status.of(one.status) for one in found_by(writing, WantedItems())]
     assert shown == ["sending", *["queued"] * 7, "failed", "sent"]
 
 

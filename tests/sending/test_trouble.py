@@ -279,6 +279,62 @@ def test_a_server_that_takes_a_single_connection_is_used_with_that(world: World)
     assert not told(world.pool, "server.suspended")
 
 
+# The server, because of one e-mail
+
+OF_ONE_RECIPIENT = {
+    "its relay blocks us": Rule("rcpt", reply="554 5.7.1 Client host [192.0.2.1] blocked", recipient="p1@"),
+    "its relay wants DMARC": Rule("dot", reply="550 5.7.26 DMARC policy of example.com", recipient="p1@"),
+    "its relay knows no sign-in": Rule("data", reply="530 5.7.0 Authentication required", recipient="p1@"),
+}
+
+
+@pytest.mark.parametrize("refusal", OF_ONE_RECIPIENT.values(), ids=OF_ONE_RECIPIENT)
+@pytest.mark.parametrize("others", [0, 40])
+def test_one_recipient_whom_no_server_may_write_to_fails_and_suspends_none(
+    world: World, refusal: Rule, others: int
+) -> None:
+    with Sink(rules=(refusal,)) as first, Sink(rules=(refusal,)) as second:
+        alpha = world.add_server("alpha", first, daily_limit=1000)
+        beta = world.add_server("beta", second, daily_limit=900)
+        world.change_policy(poll_interval=1, retry_first=1)
+        world.add_people(1 + others)
+        send_everything(world)
+        assert len(first.messages) + len(second.messages) == others
+    assert not told(world.pool, "server.suspended")
+    (failed,) = told(world.pool, "delivery.failed")
+    assert failed.state["reply"] == (refusal.reply or "").partition(" ")[2]
+    tried = [
+        e.state["server"] for e in told(world.pool, "delivery.attempt_started") if e.stream == failed.stream
+    ]
+    assert tried == [alpha, beta, alpha]
+    assert world.counts() == ({"sent": others, "failed": 1} if others else {"failed": 1})
+
+
+def test_one_recipient_whom_servers_are_too_busy_for_is_given_up_after_the_last_attempt(world: World) -> None:
+    busy = Rule("rcpt", reply="450 4.7.0 too many messages to this domain", recipient="p1@")
+    with Sink(rules=(busy,)) as sink:
+        world.add_server("alpha", sink)
+        world.change_policy(poll_interval=1, retry_first=1, retry_cap=1, retry_attempts=3)
+        world.add_people(20)
+        send_everything(world)
+        assert len(sink.messages) == 19
+    assert not told(world.pool, "server.suspended")
+    assert len(told(world.pool, "delivery.deferred")) == 3, "the first one is held against the server"
+    assert world.counts() == {"sent": 19, "failed": 1}
+
+
+def test_recipients_of_a_domain_that_no_server_may_write_to_have_an_end(world: World) -> None:
+    refusal = Rule("rcpt", reply="554 5.7.1 Client host [192.0.2.1] blocked", recipient=r"p\d@")
+    with Sink(rules=(refusal,)) as sink:
+        world.add_server("alpha", sink, max_conns=2)
+        world.change_policy(poll_interval=1, retry_first=1, retry_cap=1, first_suspension=1, max_suspension=1)
+        world.add_people(30)
+        send_everything(world)
+        assert len(sink.messages) == 21
+    assert len(told(world.pool, "server.suspended")) <= 9, "each of the nine bears witness once"
+    assert world.counts() == {"sent": 21, "failed": 9}
+
+
 # The connection
 
 

@@ -23,6 +23,7 @@ from storage.numbers import next_campaign, next_server
 from storage.postgres.pool import Pool
 from storage.secrets import Secrets, new_key
 from tests.directory import Directory
+from tests.sending.hosts import SKEWED, Host
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 60.0
@@ -76,10 +77,12 @@ class World:
         self.clock = clock or SystemClock()
         self.key = new_key()
         self.pool = Pool(url, size=6)
-        self.installation = Installation.over(self.pool, self.clock)
+        self.installation = Installation.over(
+            self.pool, self.clock, secrets=Secrets([self.key]), public_url="http://127.0.0.1:8025"
+        )
         self.application = self.installation.application
-        self.directory = Directory(self.installation)
         self.runner = self.installation.runner
+        self.directory = Directory(self.installation)
         self._people = 0
 
     def close(self) -> None:
@@ -135,10 +138,16 @@ class World:
 
     @contextmanager
     def processor(
-        self, *, ends: bool = True, patience: float | None = None, url: str | None = None
+        self,
+        *,
+        ends: bool = True,
+        patience: float | None = None,
+        url: str | None = None,
+        host: Host | None = None,
     ) -> Iterator[subprocess.Popen[bytes]]:
         """A process that sends; asked to end with the block, and killed when it does not, or with `ends`
-        off. `patience` is how many seconds others may be silent before it takes them for dead."""
+        off. `patience` is how many seconds others may be silent before it takes them for dead, `host` where
+        it runs, if not here."""
         with tempfile.TemporaryDirectory() as folder:
             environment = {
                 **{name: value for name, value in os.environ.items() if not name.startswith("POSTLEDGER_")},
@@ -151,6 +160,8 @@ class World:
             arguments = ["-m", "postledger", "processor"]
             if patience is not None:
                 arguments = ["-c", WITH_PATIENCE, str(patience)]
+            if host is not None:
+                arguments = ["-c", SKEWED + WITH_PATIENCE, str(patience or 30.0), str(host.file)]
             process = subprocess.Popen([sys.executable, *arguments], cwd=folder, env=environment)
             try:
                 yield process

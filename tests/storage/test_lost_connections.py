@@ -13,7 +13,7 @@ from eventsourcing.persistence import StoredEvent
 from psycopg2.extensions import connection
 
 from storage.log.append import Conflict, Log
-from storage.log.committer import Committed, Committer, Refused, Result, Unavailable, Unresolved
+from storage.log.committer import Committed, Committer, NotCommitted, Result, Unavailable, Unresolved
 from storage.log.verify import verify
 from storage.postgres.pool import Pool
 
@@ -191,6 +191,6 @@ def test_an_outcome_that_cannot_be_found_out_is_called_unresolved(
         committer.close(timeout=0.2)
         cur.execute("ROLLBACK")
 
-    errors = [type(result.error) for result in heard if isinstance(result, Refused)]
+    errors = [type(result.error) for result in heard if isinstance(result, NotCommitted)]
     assert errors[0] is Unresolved
     assert len(errors) == 2

@@ -16,9 +16,8 @@ from domain.clock import VirtualClock
 from projections.following import schema
 from storage.accounts import accounts
 from storage.postgres.pool import Pool
-from storage.secrets import Secrets, new_key
 from tests.web.serving import serving
-from tests.web.world import KEY, NOON, World
+from tests.web.world import NOON, World
 from web.app import create_app
 from web.http.settings import WebSettings
 
@@ -54,9 +53,8 @@ def world(pool: Pool, clock: VirtualClock) -> World:
 
 
 @pytest.fixture
-def app(pool: Pool, world: World, clock: VirtualClock) -> Iterator[Flask]:
-    settings = WebSettings(token_keys=[KEY], public_url="https://post.example.com", streams=3)
-    made = create_app(pool, world.application, clock, settings=settings, secrets=Secrets([new_key()]))
+def app(world: World) -> Iterator[Flask]:
+    made = create_app(world.installation, settings=WebSettings(streams=3))
     yield made
     made.extensions["postledger.broadcast"].close()
 

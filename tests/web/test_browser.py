@@ -42,12 +42,12 @@ def test_what_happens_is_seen_without_reloading(
     server, campaign, people = busy
     page.goto("/")
     page.wait_for_selector('#link[data-state="live"]')
-    assert (tile(page, "Sent"), tile(page, "Failed"), tile(page, "Waiting")) == ("1", "1", "2")
+    assert (tile(page, "Sent"), tile(page, "Failed"), tile(page, "Queued")) == ("1", "1", "2")
     page.evaluate("document.querySelector('#live-queue').dataset.mark = 'kept'")
     world.accepted(campaign, people[2], server)
     world.shown()
     expect_text(page, ".tiles .figure", "2")
-    assert tile(page, "Waiting") == "1"
+    assert tile(page, "Queued") == "1"
     assert page.locator("#live-queue").get_attribute("data-mark") == "kept", "worked in, not replaced"
     assert page.locator("[role=progressbar]").get_attribute("aria-valuenow") == "75"
 

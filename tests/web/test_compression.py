@@ -8,7 +8,7 @@ from flask.testing import FlaskClient
 
 from tests.web.world import World
 
-ASSET = "/static/app.css"
+ASSET = "/static/base.css"
 
 
 def test_an_asset_is_compressed_for_who_can_read_it_and_not_for_others(client: FlaskClient) -> None:

@@ -6,8 +6,10 @@ from datetime import timedelta
 
 import pytest
 
-from application import forecasts
-from application.forecasts import Audiences, situation
+from application.forecasts import audiences as sizes
+from application.forecasts.audiences import Audiences
+from application.forecasts.situations import situation
+from domain.errors import Missing
 from domain.forecast.bottleneck import Situation
 from tests.web.world import NOON, World
 
@@ -91,7 +93,7 @@ def test_people_are_counted_again_once_the_number_is_old(world: World) -> None:
 
 
 def test_there_is_no_forecast_for_what_there_is_not(world: World) -> None:
-    with pytest.raises(LookupError):
+    with pytest.raises(Missing):
         read(world, 7)
 
 
@@ -103,7 +105,7 @@ def test_several_large_lists_are_about_as_many_people_as_they_are(
     world.directory.people.subscribe(people[:10], [others], "unconfirmed", by="test")
     with world.pool.transaction() as cursor:
         assert Audiences().audience(cursor, [1, 2], NOON) == (40, True)
-        monkeypatch.setattr(forecasts, "COUNTED", 20)
+        monkeypatch.setattr(sizes, "COUNTED", 20)
         assert Audiences().audience(cursor, [1, 2], NOON) == (40, False)
         assert Audiences().audience(cursor, [1], NOON) == (40, True)
         assert Audiences().audience(cursor, [1, 7], NOON) == (40, False)

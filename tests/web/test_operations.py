@@ -31,7 +31,7 @@ STATIC = Path(__file__).parents[2] / "web" / "static"
 
 
 def test_a_living_process_says_so_without_a_database(world: World, clock: VirtualClock, pool: Pool) -> None:
-    client = create_app(pool, world.application, clock, settings=WebSettings()).test_client()
+    client = create_app(world.installation, settings=WebSettings()).test_client()
     assert client.get("/readyz").status_code == 200
     pool.close()
     assert client.get("/healthz").status_code == 200
@@ -71,44 +71,41 @@ def test_assets_are_kept_for_ever_by_their_version(client: FlaskClient) -> None:
         assert answer.status_code == 200
         assert "immutable" in answer.headers["Cache-Control"]
         answer.close()
-    unversioned = client.get("/static/app.css?v=old")
+    unversioned = client.get("/static/base.css?v=old")
     assert "immutable" not in unversioned.headers["Cache-Control"]
     unversioned.close()
 
 
 def test_a_version_is_the_hash_of_the_file(client: FlaskClient) -> None:
-    digest = hashlib.sha256((STATIC / "app.css").read_bytes()).hexdigest()
-    assert f"app.css?v={digest[:12]}" in client.get("/").text
+    digest = hashlib.sha256((STATIC / "base.css").read_bytes()).hexdigest()
+    assert f"base.css?v={digest[:12]}" in client.get("/").text
 
 
 def test_pages_are_small_and_ask_nobody_else(client: FlaskClient) -> None:
     page = client.get("/").text
     assert not re.findall(r'(?:href|src|action)="(?:https?:)?//', page)
-    assert (STATIC / "app.css").stat().st_size <= 25_000
+    assert (STATIC / "base.css").stat().st_size <= 25_000
     assert sum(path.stat().st_size for path in STATIC.rglob("*")) + len(page) < 100_000
     for path in STATIC.rglob("*.*"):
         assert "http" not in path.read_text(encoding="utf-8").replace("http://www.w3.org/2000/svg", "")
 
 
 def test_live_pages_never_take_all_threads(world: World, clock: VirtualClock, pool: Pool) -> None:
-    app = create_app(pool, world.application, clock, settings=WebSettings(streams=16))
+    app = create_app(world.installation, settings=WebSettings(streams=16))
     with pytest.raises(ValueError, match="threads"):
         serve(app, "127.0.0.1", 0, threads=16)
 
 
 SERVED = """
 import sys
-from application.decisions import Postledger
+from application.installation import Installation
 from domain.clock import SystemClock
-from storage.log.factory import LogFactory
 from storage.postgres.pool import Pool
 from web.app import create_app
-from web.server import serve
 from web.http.settings import WebSettings
+from web.server import serve
 
-pool, clock = Pool(sys.argv[1]), SystemClock()
-application = Postledger(factory=LogFactory(pool=pool, clock=clock), clock=clock)
-app = create_app(pool, application, clock, settings=WebSettings())
+app = create_app(Installation.over(Pool(sys.argv[1]), SystemClock()), settings=WebSettings())
 try:
     serve(app, "127.0.0.1", int(sys.argv[2]), ready=lambda address: print(address, flush=True))
 finally:

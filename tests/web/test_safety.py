@@ -13,7 +13,7 @@ from domain.delivery import unsubscribe_token
 from tests.web.world import KEY, World
 from web.http.guard import CONTENT_SECURITY_POLICY
 
-OTHERS = ["/nowhere", "/api/nowhere", "/static/app.css", "/static/../app.py"]
+OTHERS = ["/nowhere", "/api/nowhere", "/static/base.css", "/static/../app.py"]
 
 
 def addresses(app: Flask) -> list[str]:

@@ -12,12 +12,15 @@ from domain.clock import VirtualClock
 from domain.delivery.delivery import Accepted, AttemptStarted, Deferred, Failed, OutcomeUnknown
 from domain.fact import Fact
 from domain.streams import audience_stream, capacity_stream, delivery_stream
-from storage import content
+from storage import content, processors
 from storage.numbers import next_campaign, next_server
 from storage.postgres.pool import Pool
+from storage.secrets import Secrets, new_key
 from tests.directory import Directory
 
-KEY = b"a key of sixteen bytes or more"
+SECRETS = Secrets([new_key()])
+KEY = SECRETS.token_key()
+PUBLIC_URL = "https://post.example.com"
 NOON = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
 
 
@@ -27,13 +30,24 @@ class World:
     def __init__(self, pool: Pool, clock: VirtualClock) -> None:
         self.pool = pool
         self.clock = clock
-        self.installation = Installation.over(pool, clock)
+        self.installation = Installation.over(pool, clock, secrets=SECRETS, public_url=PUBLIC_URL)
         self.log = self.installation.log
         self.application = self.installation.application
         self.runner = self.installation.runner
+        self.processor = self._processor()
         self.directory = Directory(self.installation)
         self._reservations: dict[int, int] = {}
         self._versions: dict[tuple[int, int], int] = {}
+
+    def _processor(self) -> int:
+        """One that was seen just now."""
+        with self.pool.transaction() as cursor:
+            return processors.register(cursor, "here", 1, processors.database_time(cursor))
+
+    def without_processor(self) -> None:
+        """The one there was has stopped."""
+        with self.pool.transaction() as cursor:
+            processors.fence(cursor, self.processor)
 
     def server(self, name: str, **settings: Any) -> int:
         given = {
@@ -47,12 +61,8 @@ class World:
         return self.application.add_server(given, number=number, by="test")
 
     def people(self, count: int, list_name: str = "Friends") -> list[int]:
-        """p1@example.org, p2@…. An import numbers people by address: p10 would come before p2."""
-        numbers: list[int] = []
-        for first in (1, 10, 100):
-            those = [(f"p{number}@example.org", "") for number in range(first, min(count + 1, 10 * first))]
-            numbers += self.directory.bring(those, list_name, "unconfirmed") if those else []
-        return numbers
+        people = [(f"p{number}@example.org", "") for number in range(1, count + 1)]
+        return self.directory.bring(people, list_name, "unconfirmed")
 
     def campaign(self, name: str = "Spring letter", **others: Any) -> int:
         with self.pool.transaction() as cursor:
@@ -71,7 +81,7 @@ class World:
                 originator_id=audience_stream(campaign),
                 originator_version=1,
                 by="test",
-                ranges=[[people[0], people[-1]]],
+                ranges=[[min(people), max(people)]],
                 count=len(people),
             )
         )

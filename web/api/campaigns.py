@@ -7,7 +7,7 @@ from typing import Annotated, Literal, NoReturn
 
 from flask import Blueprint
 
-from application import campaigns as campaign_commands
+from application.campaigns.campaigns import Campaigns
 from domain.streams import campaign_stream
 from web.http.access import actor
 from web.http.contract import endpoint
@@ -60,14 +60,15 @@ def refuse_send_at(reason: str) -> NoReturn:
 
 
 def change(number: int, status: str, reason: str, send_at: datetime | None) -> None:
+    campaigns = Campaigns(services())
     match status:
         case "running":
-            campaign_commands.start(number, reason, by=actor())
+            campaigns.start(number, reason, by=actor())
         case "paused":
-            campaign_commands.pause(number, reason, by=actor())
+            campaigns.pause(number, reason, by=actor())
         case "cancelled":
-            campaign_commands.cancel(number, reason, by=actor())
+            campaigns.cancel(number, reason, by=actor())
         case "scheduled" if send_at is not None:
-            campaign_commands.schedule(number, send_at, by=actor())
+            campaigns.schedule(number, send_at, by=actor())
         case _:
-            campaign_commands.unschedule(number, by=actor())
+            campaigns.unschedule(number, by=actor())

@@ -8,9 +8,9 @@ from uuid import UUID
 
 from pydantic import ConfigDict
 
+from domain.clock import instant
 from domain.streams import Kind, campaign_of, kind_of, number_of
 from storage.log.feed import Recorded
-from web.http.answers import instant
 from web.http.services import services
 from web.http.shapes import Answer, Told
 
@@ -43,7 +43,7 @@ class CloudEvent(Answer):
 
 
 def source() -> str:
-    return services().settings.public_url or SOURCE
+    return services().public_url or SOURCE
 
 
 def cloud_event(event: Recorded, from_where: str) -> dict[str, Any]:

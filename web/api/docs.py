@@ -94,11 +94,11 @@ def groups(found: dict[str, Any]) -> list[Group]:
     for path, methods in found["paths"].items():
         for method, operation in methods.items():
             tag = operation["tags"][0]
-            named.setdefault(tag, Group(tag)).operations.append(told(found, path, method, operation))
+            named.setdefault(tag, Group(tag)).operations.append(operation_of(found, path, method, operation))
     return [named[name] for name in sorted(named)]
 
 
-def told(found: dict[str, Any], path: str, method: str, operation: dict[str, Any]) -> Operation:
+def operation_of(found: dict[str, Any], path: str, method: str, operation: dict[str, Any]) -> Operation:
     success = next(iter(operation["responses"].values()))
     answer = content_of(success)
     data = answer.get("properties", {}).get("data", answer)

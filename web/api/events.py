@@ -15,7 +15,7 @@ from pydantic import AfterValidator, Field
 
 from domain.topics import EVENT_CLASSES
 from storage.log import feed
-from storage.log.feed import Page
+from storage.log.feed import FeedPage
 from storage.postgres.pool import Pool
 from web.api.cloud_events import CloudEvent, cloud_event, source
 from web.http.access import lasting
@@ -79,7 +79,7 @@ class Feed(Query):
             for known in {topic, *(one for one in TOPICS if one.startswith(f"{topic}."))}
         ]
 
-    def read(self, pool: Pool, after: int, limit: int) -> Page:
+    def read(self, pool: Pool, after: int, limit: int) -> FeedPage:
         """Raises Refusal for a position that the log has not reached."""
         with pool.transaction() as cursor:
             page = feed.read(cursor, after, limit, topics=self.topics(), streams=self.streams())
@@ -152,7 +152,7 @@ def events(query: Feed) -> dict[str, Any] | Response:
     return {"events": found, "next": page.next, "head": page.head}
 
 
-def waited_for(query: Feed) -> Page:
+def waited_for(query: Feed) -> FeedPage:
     """Reads on over stretches in which there is nothing, until the time is up; without a place to wait in
     the answer comes at once."""
     pool, until = services().pool, monotonic() + query.wait
@@ -183,8 +183,8 @@ def stream(query: Feed) -> Response:
     query.read(services().pool, after, 1)
     if not here.enter():
         raise Refusal(503, "Too many are waiting for events; ask without waiting.", {"Retry-After": "30"})
-    told = messages(query, after, services().pool, source(), here.closing, lasting())
-    response = Response(told, mimetype=STREAM)
+    body = messages(query, after, services().pool, source(), here.closing, lasting())
+    response = Response(body, mimetype=STREAM)
     response.headers["X-Accel-Buffering"] = "no"
     response.call_on_close(here.leave)
     return response
@@ -213,8 +213,8 @@ def messages(
             checked_at = monotonic()
         page = query.read(pool, after, PAGE)
         for event in page.events:
-            told = json.dumps(cloud_event(event, from_where), ensure_ascii=False)
-            yield f"id: {event.position}\ndata: {told}\n\n"
+            data = json.dumps(cloud_event(event, from_where), ensure_ascii=False)
+            yield f"id: {event.position}\ndata: {data}\n\n"
         if page.events:
             spoke_at = monotonic()
         elif monotonic() - spoke_at >= HEARTBEAT:

@@ -8,19 +8,18 @@ from typing import Annotated, Any, Literal
 from flask import Blueprint
 from pydantic import Field
 
-from application import forecasts
-from application.campaigns import audiences
+from application.forecasts import situations
+from application.forecasts.description import headline
 from domain.calendar import parse_windows
 from domain.capacity.capacity import LONGEST_WINDOW
+from domain.clock import instant
 from domain.forecast.bottleneck import Change, Outlook, Situation, outlook
 from domain.forecast.forecast import Day, Demand
 from domain.forecast.sender import EVER, Sender
-from web.http.answers import instant
 from web.http.contract import endpoint
 from web.http.errors import Refusal
 from web.http.services import reading, services
 from web.http.shapes import Answer, Body, Digits, Instant, Line, Query, Told, Whole
-from web.pages.campaigns.forecast_view import headline
 
 blueprint = Blueprint("forecast", __name__)
 
@@ -74,7 +73,7 @@ class DayAnswer(Answer):
     servers: list[ServerShare]
 
 
-class Bottleneck(Answer):
+class BottleneckAnswer(Answer):
     code: Literal["none", "speed", "window", "daily", "rolling", "horizon", "calendar", "no_server"]
     text: str
 
@@ -98,7 +97,7 @@ class ForecastAnswer(Answer):
     days: list[DayAnswer]
     left: int
     others: int
-    bottleneck: Bottleneck
+    bottleneck: BottleneckAnswer
     changes: list[ChangeAnswer]
     is_speed_assumed: bool
 
@@ -128,11 +127,9 @@ def as_it_would_be(body: WhatIf) -> dict[str, Any]:
 
 
 def situation_of(campaign: int) -> Situation:
-    try:
-        with reading() as cursor:
-            return forecasts.situation(cursor, campaign, services().clock.now(), audiences())
-    except LookupError:
-        raise Refusal(404, f"There is no campaign {campaign}.") from None
+    """Raises Missing."""
+    with reading() as cursor:
+        return situations.situation(cursor, campaign, services().clock.now(), services().audiences)
 
 
 def wanted(body: WhatIf) -> Situation:
@@ -144,7 +141,7 @@ def wanted(body: WhatIf) -> Situation:
     else:
         with reading() as cursor:
             demand = Demand(campaign=IMAGINED, count=0)
-            found = forecasts.imagined(cursor, demand, services().clock.now(), audiences())
+            found = situations.imagined(cursor, demand, services().clock.now(), services().audiences)
     changes: dict[str, Any] = {"count": body.recipients, "priority": body.priority, "starts": body.send_at}
     given = {name: value for name, value in changes.items() if value is not None}
     if body.server_id is not None:

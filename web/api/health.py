@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 from flask import Blueprint, Response, jsonify
 from psycopg2 import Error
 
+from domain.clock import instant
 from projections.following import schema
 from projections.following.schema import log_head
+from storage import processors
 from storage.postgres.pool import PoolClosed, PoolTimeout
 from web.http.access import needs
 from web.http.services import reading
@@ -26,12 +30,14 @@ def alive() -> Response:
 @blueprint.get("/readyz")
 @needs("public")
 def ready() -> Response:
-    """503 with the reason in `message` when the database, its tables or the projections are not ready."""
+    """503 with the reason in `message` when the database, its tables or the projections are not ready. Else
+    200, with `status` degraded while a processor fails: pages and the links in e-mails work all the same."""
     try:
         with reading() as cursor:
             head = log_head(cursor)
             positions = schema.positions(cursor)
             outdated = schema.outdated(cursor)
+            failing = processors.failing(cursor, processors.database_time(cursor))
     except (Error, PoolClosed, PoolTimeout) as error:
         return not_ready(f"The database cannot be used: {error}".strip())
     if outdated:
@@ -39,7 +45,9 @@ def ready() -> Response:
     lag = head - min(positions.values(), default=0)
     if lag > FAR_BEHIND:
         return not_ready(f"The projections are {lag:,} events behind the log.")
-    return jsonify(data={"status": "ready", "position": head, "lag": lag})
+    status = "degraded" if failing else "ready"
+    jobs = [{**asdict(job), "since": instant(job.since)} for job in failing]
+    return jsonify(data={"status": status, "position": head, "lag": lag, "failing": jobs})
 
 
 def not_ready(message: str) -> Response:

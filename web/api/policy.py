@@ -8,11 +8,12 @@ from typing import Annotated, Any, Literal
 from flask import Blueprint
 from pydantic import ConfigDict, Field
 
+from application.policy import Policy
 from domain.streams import policy_stream
 from web.http.access import actor
 from web.http.contract import endpoint
 from web.http.if_match import OfStream
-from web.http.services import services, wait_until_shown
+from web.http.services import services
 from web.http.shapes import Answer, Body, Line, Whole, without_defaults
 from web.http.versions import Versioned
 
@@ -83,7 +84,7 @@ class PolicyChanges(Body):
 @endpoint(blueprint, "GET", "/api/policy", needs="read", answer=PolicyAnswer, versioned=True)
 def policy() -> Versioned:
     """The sending policy"""
-    found = asdict(services().application.policy())
+    found = asdict(Policy(services()).in_force())
     version = found.pop("version")
     return Versioned(found, version)
 
@@ -96,5 +97,5 @@ def policy() -> Versioned:
 def change(body: PolicyChanges) -> Versioned:
     """Change the sending policy; what is not given stays. In force within a second"""
     changes: dict[str, Any] = body.model_dump(exclude_unset=True)
-    wait_until_shown(services().application.change_policy(changes, by=actor()))
+    Policy(services()).change(changes, by=actor())
     return policy()

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint
+from flask import Blueprint, request
 from pydantic import ConfigDict
 from pydantic.alias_generators import to_camel
 
 from application.queue.deliveries import Deliveries
 from application.queue.queue import Queue
+from domain.clock import instant
 from domain.delivery.stepping_in import Action
 from domain.streams import policy_stream
 from projections import availability
@@ -17,27 +18,19 @@ from projections.availability import Availability
 from projections.queue import queue
 from web.api.queue_items import Matching, QueueItem
 from web.http.access import actor
-from web.http.answers import instant, listing
 from web.http.contract import endpoint
 from web.http.if_match import OfStream
 from web.http.services import reading, services
 from web.http.shapes import Answer, Body, Paged, Told, page_of
 from web.http.versions import Versioned
-from web.shapes.deliveries import DeliveryFilter
+from web.shapes.deliveries import DeliveryFilter, StatusCounts
 
 blueprint = Blueprint("queue", __name__)
 
 
-class Stats(Answer):
+class Stats(StatusCounts):
     model_config = ConfigDict(alias_generator=to_camel)
 
-    queued: int
-    sending: int
-    sent: int
-    failed: int
-    cancelled: int
-    unknown: int
-    suppressed: int
     next_scheduled_at: Told | None
 
 
@@ -103,6 +96,18 @@ def listed(query: ItemQuery) -> dict[str, Any]:
         wanted = query.wanted(cursor)
     found, total = Deliveries(services()).page(wanted, (page - 1) * per_page, per_page)
     return listing([one.fields() for one in found], total, page, per_page)
+
+
+def listing(results: list[dict[str, Any]], total: int, page: int, per_page: int) -> dict[str, Any]:
+    """A page of a list, as listmonk has it: all figures are 0 when there is nothing."""
+    return {
+        "results": results,
+        "search": request.args.get("subscriber", "").strip(),
+        "query": "",
+        "total": total,
+        "per_page": per_page if total else 0,
+        "page": page if total else 0,
+    }
 
 
 @endpoint(

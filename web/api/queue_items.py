@@ -9,16 +9,13 @@ from pydantic import ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from application.queue.deliveries import wanted
-from projections.queue.items import Wanted
+from domain.server.availability import Reason
+from projections.queue.items import WantedItems
 from web.http.errors import Refusal
 from web.http.shapes import Answer, Body, Line, Told, Whole
 from web.shapes.deliveries import StatusName
 
-WaitingCode = Literal[
-    "next_in_line", "retry", "campaign_paused", "campaign_scheduled", "campaign_draft", "calendar",
-    "queue_paused", "no_capacity", "no_server", "disabled", "suspended", "window_closed", "daily_limit",
-    "rolling_limit",
-]  # fmt: skip
+WaitingCode = Reason
 
 
 class Matching(Body):
@@ -32,7 +29,7 @@ class Matching(Body):
     all: bool = False
     reason: Annotated[str, Line(500)] = "asked for"
 
-    def wanted(self, cursor: Any) -> Wanted:
+    def wanted(self, cursor: Any) -> WantedItems:
         filters = (self.campaign_id, self.status, self.smtp_server_uuid, self.subscriber)
         if self.all == any(filters):
             message = "all: true is needed to mean all, and to be left out with anything else."

@@ -8,8 +8,10 @@ from uuid import UUID
 from flask import Blueprint
 from pydantic import ConfigDict, Field
 
-from application import servers as commands
+from application.servers import Servers
 from domain.capacity.capacity import LONGEST_WINDOW
+from domain.clock import instant
+from domain.server.availability import Reason
 from domain.streams import server_stream
 from projections import availability
 from projections.availability import Availability
@@ -17,7 +19,6 @@ from projections.servers import Server
 from projections.servers import servers as all_servers
 from storage.secrets import LONGEST_PASSWORD
 from web.http.access import actor
-from web.http.answers import instant
 from web.http.contract import endpoint
 from web.http.errors import Refusal
 from web.http.if_match import OfStream
@@ -80,7 +81,7 @@ class ServerChanges(ServerFields):
     from_email: Annotated[str, Line(320, 3)] = ""
 
 
-class Suspension(Body):
+class NewSuspension(Body):
     reason: Annotated[str, Line(500, 1)]
     until: Annotated[Instant | None, Field(description="Null: until somebody resumes it.")] = None
 
@@ -108,9 +109,7 @@ class ServerAnswer(Answer):
     window: str | None
     available: bool
     unavailable_reason: str | None
-    unavailable_code: Literal[
-        "disabled", "suspended", "window_closed", "daily_limit", "rolling_limit"
-    ] | None  # fmt: skip
+    unavailable_code: Reason | None
     unavailable_until: Told | None
     daily_used: int
     daily_remaining: int | None
@@ -149,7 +148,7 @@ def one(number: int) -> Versioned:
 def add(body: NewServer) -> Versioned:
     """Add a server, in use at once"""
     settings, password = body.given()
-    return shown(commands.add_server(settings, password, by=actor()))
+    return shown(Servers(services()).add(settings, password, by=actor()))
 
 
 @endpoint(
@@ -160,7 +159,7 @@ def add(body: NewServer) -> Versioned:
 def change(number: int, body: ServerChanges) -> Versioned:
     """Change a server; what is not given stays. In force at once, without a restart"""
     changes, password = body.given()
-    commands.change_server(there(number), changes, password, by=actor())
+    Servers(services()).change(there(number), changes, password, by=actor())
     return shown(number)
 
 
@@ -170,7 +169,7 @@ def change(number: int, body: ServerChanges) -> Versioned:
 )  # fmt: skip
 def enable(number: int) -> Versioned:
     """Use the server"""
-    commands.enable_server(there(number), by=actor())
+    Servers(services()).enable(there(number), by=actor())
     return shown(number)
 
 
@@ -180,18 +179,18 @@ def enable(number: int) -> Versioned:
 )  # fmt: skip
 def disable(number: int) -> Versioned:
     """Send nothing more through the server"""
-    commands.disable_server(there(number), by=actor())
+    Servers(services()).disable(there(number), by=actor())
     return shown(number)
 
 
 @endpoint(
     blueprint, "PUT", "/api/servers/<int:number>/suspend",
-    needs="configure", body=Suspension, answer=ServerAnswer, errors=(404,), versioned=True,
+    needs="configure", body=NewSuspension, answer=ServerAnswer, errors=(404,), versioned=True,
     if_match=OfStream(server_stream),
 )  # fmt: skip
-def suspend(number: int, body: Suspension) -> Versioned:
+def suspend(number: int, body: NewSuspension) -> Versioned:
     """Rest the server for a time"""
-    commands.suspend_server(there(number), body.reason, body.until, by=actor())
+    Servers(services()).suspend(there(number), body.reason, body.until, by=actor())
     return shown(number)
 
 
@@ -201,7 +200,7 @@ def suspend(number: int, body: Suspension) -> Versioned:
 )  # fmt: skip
 def resume(number: int) -> Versioned:
     """End a suspension, whoever or whatever began it"""
-    commands.resume_server(there(number), by=actor())
+    Servers(services()).resume(there(number), by=actor())
     return shown(number)
 
 

@@ -101,9 +101,8 @@ def endpoint(
     largest_body: int | None = None,
     **declared: Any,
 ) -> Callable[[View], View]:
-    """See Contract for what can be declared. Without `summary` the first line of the view's docstring is
-    taken; `largest_body` in bytes, where the usual is too small. The address is named after the view, as
-    with `blueprint.get`."""
+    """See Contract for what can be declared. Without `summary` the view's first line is taken; `largest_body`
+    in bytes, where the usual is too small. The address is named after the view, as with `blueprint.get`."""
 
     def declare(view: View) -> View:
         first, _, words = cleandoc(view.__doc__ or "").partition("\n")

@@ -43,7 +43,7 @@ def name_of(cookie: str) -> str:
 
 def is_secure() -> bool:
     """Whether the browser came by TLS: to us, or to the proxy in front that has the public address."""
-    public = services().settings.public_url or ""
+    public = services().public_url
     return request.is_secure or (
         public.startswith("https:") and request.host == public.removeprefix("https://").split("/")[0]
     )

@@ -49,51 +49,60 @@ class Refusal(Exception):
 
 
 def install(app: Flask) -> None:
-    @app.errorhandler(Refusal)
-    def refused(error: Refusal) -> Response:
-        more = {**errors_of(error.fields, error.part), **error.more}
-        return told(error.status, error.message, error.headers, more)
+    app.register_error_handler(Refusal, refused)
+    app.register_error_handler(HTTPException, http_error)
+    app.register_error_handler(domain.Refused, against_the_rules)
+    app.register_error_handler(TooManyAttempts, too_many)
+    app.register_error_handler(Behind, behind)
+    for error in (OperationalError, InterfaceError, PoolTimeout, PoolClosed, Unavailable):
+        app.register_error_handler(error, database_away)
+    app.register_error_handler(Exception, unforeseen)
 
-    @app.errorhandler(HTTPException)
-    def http_error(error: HTTPException) -> Response:
-        """Keeps the headers that belong to the status, such as Allow with 405."""
-        kept = {
-            name: value
-            for name, value in error.get_headers()
-            if name.lower() not in ("content-type", "content-length")
-        }
-        return told(error.code or 500, MESSAGES.get(error.code or 500) or str(error.description), kept)
 
-    @app.errorhandler(domain.Refused)
-    def against_the_rules(error: domain.Refused) -> Response:
-        """What the state does not allow tells the version of that state."""
-        status, more = status_of(error), errors_of(error.fields, "body")
-        if error.version is None or status not in (409, 412):
-            return told(status, error.message, more=more)
-        return told(status, error.message, {"ETag": f'"{error.version}"'}, {**more, "version": error.version})
+def refused(error: Refusal) -> Response:
+    more = {**errors_of(error.fields, error.part), **error.more}
+    return error_answer(error.status, error.message, error.headers, more)
 
-    @app.errorhandler(TooManyAttempts)
-    def too_many(error: TooManyAttempts) -> Response:
-        return told(429, error.message, retry_after(error))
 
-    @app.errorhandler(Behind)
-    def behind(_: Behind) -> Response:
-        told_so = "The figures are behind the log right now. Look again soon."
-        return told(503, told_so, {"Retry-After": "10"})
+def http_error(error: HTTPException) -> Response:
+    """Keeps the headers that belong to the status, such as Allow with 405."""
+    kept = {
+        name: value
+        for name, value in error.get_headers()
+        if name.lower() not in ("content-type", "content-length")
+    }
+    return error_answer(error.code or 500, MESSAGES.get(error.code or 500) or str(error.description), kept)
 
-    @app.errorhandler(OperationalError)
-    @app.errorhandler(InterfaceError)
-    @app.errorhandler(PoolTimeout)
-    @app.errorhandler(PoolClosed)
-    @app.errorhandler(Unavailable)
-    def database_away(error: Exception) -> Response:
-        log.error("The database did not answer: %s", error)
-        return told(503, "The database does not answer. Try again soon.", {"Retry-After": "5"})
 
-    @app.errorhandler(Exception)
-    def unforeseen(error: Exception) -> Response:
-        log.error("%s %s failed", request.method, request.path, exc_info=error)
-        return told(500, "This failed for a reason that was not foreseen; the log of the service says more.")
+def against_the_rules(error: domain.Refused) -> Response:
+    """What the state does not allow tells the version of that state."""
+    status, more = status_of(error), errors_of(error.fields, "body")
+    if error.version is None or status not in (409, 412):
+        return error_answer(status, error.message, more=more)
+    return error_answer(
+        status, error.message, {"ETag": f'"{error.version}"'}, {**more, "version": error.version}
+    )
+
+
+def too_many(error: TooManyAttempts) -> Response:
+    return error_answer(429, error.message, retry_after(error))
+
+
+def behind(_: Behind) -> Response:
+    message = "The figures are behind the log right now. Look again soon."
+    return error_answer(503, message, {"Retry-After": "10"})
+
+
+def database_away(error: Exception) -> Response:
+    log.error("The database did not answer: %s", error)
+    return error_answer(503, "The database does not answer. Try again soon.", {"Retry-After": "5"})
+
+
+def unforeseen(error: Exception) -> Response:
+    log.error("%s %s failed", request.method, request.path, exc_info=error)
+    return error_answer(
+        500, "This failed for a reason that was not foreseen; the log of the service says more."
+    )
 
 
 def status_of(error: domain.Refused) -> int:
@@ -134,7 +143,7 @@ KINDS = {
 """The kinds of problems that are worth a name of their own; /api/docs says what to do about each."""
 
 
-def told(
+def error_answer(
     status: int, message: str, headers: dict[str, str] | None = None, more: Mapping[str, Any] | None = None
 ) -> Response:
     if wants_page():

@@ -59,10 +59,9 @@ def check_host() -> None:
 def is_known(name: str) -> bool:
     """The public name, and the address that we listen on. Listening on all, each is an address of ours;
     nobody can point addresses elsewhere as they can names."""
-    settings = services().settings
-    bound, asked = address_of(settings.bind), address_of(name)
+    bound, asked = address_of(services().settings.bind), address_of(name)
     listens_there = asked is not None and bound is not None and (bound.is_unspecified or bound == asked)
-    return name == settings.public_host or listens_there
+    return name == services().public_host or listens_there
 
 
 def check_origin() -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from flask import current_app
 from psycopg2.extensions import cursor
@@ -16,16 +17,21 @@ from web.http.settings import WebSettings
 
 if TYPE_CHECKING:
     from application.accounts.provider import Provider
-    from application.messages import Messages
 
 
 @dataclass(frozen=True, kw_only=True)
 class Services(Installation):
     settings: WebSettings
-    preflight: Callable[[int], Sequence[str]] | None = None
-    probe: Callable[[Mapping[str, Any], str], Any] | None = None
-    messages: Messages | None = None
     provider: Provider | None = None
+
+    @classmethod
+    def of(cls, installation: Installation, settings: WebSettings, provider: Provider | None) -> Services:
+        parts = {one.name: getattr(installation, one.name) for one in fields(Installation)}
+        return cls(**parts, settings=settings, provider=provider)
+
+    @property
+    def public_host(self) -> str | None:
+        return urlsplit(self.public_url).hostname if self.public_url else None
 
 
 def services() -> Services:

@@ -126,7 +126,7 @@ Instant = Annotated[AwareDatetime, Field(strict=False), AfterValidator(in_utc), 
 Told = Annotated[
     str, WithJsonSchema({"type": "string", "format": "date-time", "examples": ["2026-03-06T08:00:00.000Z"]})
 ]
-"""An instant that we tell: RFC 3339 in UTC with milliseconds, as `web.http.answers.instant` makes it."""
+"""An instant that we tell: RFC 3339 in UTC with milliseconds, as `domain.clock.instant` makes it."""
 
 
 PER_PAGE = Digits(1, LARGEST_PER_PAGE, " or all")

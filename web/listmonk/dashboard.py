@@ -48,7 +48,7 @@ class Counts(Answer):
 def counts() -> dict[str, Any]:
     """How many people, lists, campaigns and messages there are"""
     with reading() as cursor:
-        every_list = lists.found(cursor, lists.Wanted())
+        every_list = lists.found(cursor, lists.WantedLists())
         states = campaign_progress.counts_by_state(cursor)
         return {
             "subscribers": people_search.totals(cursor),

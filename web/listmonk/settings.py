@@ -8,7 +8,7 @@ from uuid import UUID
 from flask import Blueprint
 from pydantic import Field
 
-from application.servers import try_server
+from application.servers import Servers
 from domain.errors import Missing
 from domain.streams import Kind, kind_of, number_of
 from web.http.contract import endpoint
@@ -56,7 +56,7 @@ def test_smtp(body: SmtpTest) -> list[str]:
     Connects, encrypts and signs in; no e-mail is sent to `email`. Answers with the dialogue, without secrets;
     409 says what went wrong, and what to do about it.
     """
-    probed = try_server(body.settings(), body.password or None, same_server(body))
+    probed = Servers(services()).probe(body.settings(), body.password or None, same_server(body))
     if not probed.ok:
         raise Refusal(409, " ".join(part for part in (probed.error, probed.remedy) if part))
     return [f"{step.who}: {step.text}" for step in probed.steps] + list(probed.warnings)

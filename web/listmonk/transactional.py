@@ -8,9 +8,8 @@ from typing import Annotated, Any, Literal
 from flask import Blueprint, request
 from pydantic import Field, ValidationError
 
-from application import transactional as transactional_commands
-from application.messages import Reader
-from application.transactional import Form
+from application.campaigns.drafts import TemplateReader
+from application.campaigns.transactional import Form, TransactionalMessages
 from domain.addresses import email_address
 from domain.campaign.template import Template, TemplateType
 from domain.campaign.transactional import MOST_RECIPIENTS, Particulars
@@ -75,7 +74,7 @@ def send() -> bool:
     message = sent()
     form = Form(template(message.template_id), message.content_type or "html",
                 messenger_number(message.messenger or ""))  # fmt: skip
-    transactional_commands.send(form, particulars(message), targets(message), by=actor())
+    TransactionalMessages(services()).send(form, particulars(message), targets(message), by=actor())
     return True
 
 
@@ -120,7 +119,7 @@ def particulars(message: Message) -> Particulars:
     return Particulars(data, message.subject or "", message.altbody or "", headers)
 
 
-def targets(message: Message) -> list[tuple[Target, Reader]]:
+def targets(message: Message) -> list[tuple[Target, TemplateReader]]:
     """Each person and each address once. Raises Refused."""
     emails, numbers = addressed(message)
     mode = message.subscriber_mode or "default"
@@ -128,7 +127,7 @@ def targets(message: Message) -> list[tuple[Target, Reader]]:
         known = (
             transactional.by_number(cursor, numbers) if numbers else transactional.by_email(cursor, emails)
         )
-    found: dict[object, tuple[Target, Reader]] = {}
+    found: dict[object, tuple[Target, TemplateReader]] = {}
     for place, one in enumerate(known):
         if one is None and mode == "default":
             raise nobody(message, place, numbers)
@@ -137,10 +136,10 @@ def targets(message: Message) -> list[tuple[Target, Reader]]:
     return list(found.values())
 
 
-def target(one: Known | None, address: str, mode: str) -> tuple[Target, Reader]:
+def target(one: Known | None, address: str, mode: str) -> tuple[Target, TemplateReader]:
     if one is None or mode == "external":
-        return Target(one.number if one else None, address), Reader("", address, "", {})
-    return Target(one.number, None), Reader(one.uuid, one.email, one.name, one.attributes)
+        return Target(one.number if one else None, address), TemplateReader("", address, "", {})
+    return Target(one.number, None), TemplateReader(one.uuid, one.email, one.name, one.attributes)
 
 
 def addressed(message: Message) -> tuple[list[str], list[int]]:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from flask import Flask, Response, request, url_for
 
+from web.pages.dashboard.chart import stacked
+
 STATIC = Path(__file__).parents[1] / "static"
 YEAR = 31_536_000
 
@@ -21,6 +23,8 @@ def install(app: Flask) -> None:
     @app.template_global()
     def asset(name: str) -> str:
         return url_for("static", filename=name, v=versions[name])
+
+    app.add_template_global(stacked)
 
     @app.template_filter()
     def number(value: int) -> str:

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from domain.delivery.delivery import Status
 
-LABELS = {
-    Status.SENT: "Sent",
-    Status.SENDING: "Sending",
-    Status.QUEUED: "Waiting",
-    Status.FAILED: "Failed",
-    Status.UNKNOWN: "Unknown",
-    Status.SUPPRESSED: "Suppressed",
-    Status.CANCELLED: "Cancelled",
-}
+_FIRST = (Status.SENT, Status.SENDING, Status.QUEUED, Status.FAILED, Status.UNKNOWN)
+_OTHERS = tuple(status for status in Status if status not in (*_FIRST, Status.CANCELLED))
+LABELS = {status: status.label for status in (*_FIRST, *_OTHERS, Status.CANCELLED)}
+"""In the order in which pages show them."""
+
 SPANS = ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
 
 

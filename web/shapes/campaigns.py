@@ -7,16 +7,17 @@ from dataclasses import asdict
 from typing import Any, Literal
 from uuid import UUID
 
-from application import campaign_bodies
+from application.campaigns.bodies import written as written_of
+from domain.clock import instant
 from domain.streams import campaign_stream, server_stream
 from projections import campaign_progress, servers
 from projections.campaign_progress import Progress
 from storage.people import lists
-from web.http.answers import instant
 from web.http.errors import Refusal
 from web.http.services import reading
 from web.http.shapes import Answer, Told
 from web.http.versions import Versioned, shown_version
+from web.shapes.deliveries import StatusCounts
 
 AUTOMATIC = "automatic"
 
@@ -24,14 +25,8 @@ StateName = Literal["draft", "scheduled", "running", "paused", "finished", "canc
 ContentType = Literal["richtext", "html", "markdown", "plain", "visual"]
 
 
-class CampaignCounts(Answer):
-    queued: int
-    sending: int
-    sent: int
-    failed: int
-    cancelled: int
-    unknown: int
-    suppressed: int
+class CampaignCounts(StatusCounts):
+    pass
 
 
 class NamedList(Answer):
@@ -159,5 +154,5 @@ def bodies(cursor: Any, campaign: Progress, with_body: bool) -> dict[str, Any]:
     if not with_body:
         content_type = "plain" if campaign.html is None else campaign.content_type
         return {"body": "", "altbody": None, "content_type": content_type}
-    written = campaign_bodies.written(cursor, asdict(campaign))
+    written = written_of(cursor, asdict(campaign))
     return {"body": written.body, "altbody": written.altbody, "content_type": written.content_type}

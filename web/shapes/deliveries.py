@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 from uuid import UUID
 
 from pydantic import Field
 
 from application.queue.deliveries import wanted
-from projections.queue.items import Wanted
-from web.http.shapes import Digits, Line, Query
+from domain.delivery.delivery import Status
+from projections.queue.items import WantedItems
+from web.http.shapes import Answer, Digits, Line, Query
 
-StatusName = Literal["queued", "sending", "sent", "failed", "cancelled", "unknown", "suppressed"]
+StatusName = Status
+
+
+class StatusCounts(Answer):
+    """A number for each state."""
+
+    __annotations__ = {status.value: int for status in Status}
 
 
 class DeliveryFilter(Query):
@@ -29,5 +36,5 @@ class DeliveryFilter(Query):
             " characters their beginning."),
     ] | None = None  # fmt: skip
 
-    def wanted(self, cursor: Any) -> Wanted:
+    def wanted(self, cursor: Any) -> WantedItems:
         return wanted(cursor, self.campaign_id, self.status, self.smtp_server_uuid, self.subscriber)

@@ -7,16 +7,14 @@ from datetime import datetime
 
 import click
 
-from domain.campaign.campaign import Campaign
+from application.campaigns.campaigns import Campaigns
+from application.policy import Policy
 from postledger.cli.campaigns.campaign_reports import report
-from postledger.cli.campaigns.estimate import keep_estimate
-from postledger.cli.campaigns.preview import refuse_faulty
 from postledger.cli.context import ACTOR, Settings, pass_settings
 from postledger.cli.lookup import campaign_number
 from postledger.cli.output import json_option
 from postledger.cli.values import Moment, instant
 from postledger.session import Session
-from storage.people.audience_size import audience_size
 
 reason_option = click.option("--reason", default="", help="Why, for the record.")
 
@@ -28,16 +26,7 @@ reason_option = click.option("--reason", default="", help="Why, for the record."
 @pass_settings
 def start(settings: Settings, /, name: str, skip_check: bool, as_json: bool) -> None:
     """Start now. First the templates are tried with some of the recipients."""
-    with settings.session() as session:
-        number = campaign_number(session, name)
-        if not skip_check:
-            refuse_faulty(session, number)
-        aggregate = session.application.campaign(number)
-        _refuse_empty_audience(session, aggregate)
-        if not aggregate.is_started():
-            keep_estimate(session, number)
-        session.application.start(number, by=ACTOR)
-        report(session, number, as_json)
+    _steer(settings, name, as_json, lambda campaigns, n: campaigns.start(n, even_faulty=skip_check, by=ACTOR))
 
 
 @click.command()
@@ -47,22 +36,15 @@ def start(settings: Settings, /, name: str, skip_check: bool, as_json: bool) -> 
 @pass_settings
 def schedule(settings: Settings, /, name: str, send_at: datetime, as_json: bool) -> None:
     """Start by itself at SEND_AT, such as 2026-03-06T07:00 (in the policy's time zone)."""
-    _steer(settings, name, as_json, lambda session, number: begin_at(session, number, send_at))
+    with settings.session() as session:
+        number = campaign_number(session, name)
+        schedule_at(session, number, send_at)
+        report(session, number, as_json)
 
 
-def begin_at(session: Session, number: int, send_at: datetime) -> None:
-    refuse_faulty(session, number)
-    at = instant(send_at, session.application.policy().timezone)
-    session.application.schedule(number, send_at=at, by=ACTOR)
-    keep_estimate(session, number)
-
-
-def _refuse_empty_audience(session: Session, aggregate: Campaign) -> None:
-    if aggregate.is_started():
-        return
-    with session.pool.transaction() as cursor:
-        if audience_size(cursor, aggregate.lists) == 0:
-            raise click.ClickException("nobody on the campaign's lists can be mailed; see `postledger lists`")
+def schedule_at(session: Session, number: int, send_at: datetime) -> None:
+    at = instant(send_at, Policy(session).in_force().timezone)
+    Campaigns(session).schedule(number, at, by=ACTOR)
 
 
 @click.command()
@@ -71,7 +53,7 @@ def _refuse_empty_audience(session: Session, aggregate: Campaign) -> None:
 @pass_settings
 def unschedule(settings: Settings, /, name: str, as_json: bool) -> None:
     """Make a scheduled campaign a draft again."""
-    _steer(settings, name, as_json, lambda session, number: session.application.unschedule(number, by=ACTOR))
+    _steer(settings, name, as_json, lambda campaigns, n: campaigns.unschedule(n, by=ACTOR))
 
 
 @click.command()
@@ -81,7 +63,7 @@ def unschedule(settings: Settings, /, name: str, as_json: bool) -> None:
 @pass_settings
 def pause(settings: Settings, /, name: str, reason: str, as_json: bool) -> None:
     """Send nothing more until resumed; e-mails in flight finish."""
-    _steer(settings, name, as_json, lambda s, n: s.application.pause(n, reason=reason, by=ACTOR))
+    _steer(settings, name, as_json, lambda campaigns, n: campaigns.pause(n, reason, by=ACTOR))
 
 
 @click.command()
@@ -91,7 +73,7 @@ def pause(settings: Settings, /, name: str, reason: str, as_json: bool) -> None:
 @pass_settings
 def resume(settings: Settings, /, name: str, reason: str, as_json: bool) -> None:
     """Go on with a paused campaign."""
-    _steer(settings, name, as_json, lambda s, n: s.application.resume(n, reason=reason, by=ACTOR))
+    _steer(settings, name, as_json, lambda campaigns, n: campaigns.resume(n, reason, by=ACTOR))
 
 
 @click.command()
@@ -103,16 +85,16 @@ def resume(settings: Settings, /, name: str, reason: str, as_json: bool) -> None
 def cancel(settings: Settings, /, name: str, reason: str, yes: bool, as_json: bool) -> None:
     """Cancel for good everything that is not sent yet."""
 
-    def do(session: Session, number: int) -> None:
+    def do(campaigns: Campaigns, number: int) -> None:
         if not yes:
             click.confirm(f"Cancel campaign {number}? What is unsent will not be sent.", abort=True, err=True)
-        session.application.cancel(number, reason=reason, by=ACTOR)
+        campaigns.cancel(number, reason, by=ACTOR)
 
     _steer(settings, name, as_json, do)
 
 
-def _steer(settings: Settings, name: str, as_json: bool, do: Callable[[Session, int], object]) -> None:
+def _steer(settings: Settings, name: str, as_json: bool, do: Callable[[Campaigns, int], object]) -> None:
     with settings.session() as session:
         number = campaign_number(session, name)
-        do(session, number)
+        do(Campaigns(session), number)
         report(session, number, as_json)

@@ -51,8 +51,8 @@ def list_(
 
 def _figures(one: Progress) -> tuple[int, int, int, int, int]:
     counts = one.counts
-    other = counts["cancelled"] + counts["unknown"] + counts["suppressed"]
-    return counts["queued"], counts["sending"], counts["sent"], counts["failed"], other
+    queued, sending, sent, failed = (counts[name] for name in ("queued", "sending", "sent", "failed"))
+    return queued, sending, sent, failed, one.total - queued - sending - sent - failed
 
 
 def _summary(one: Progress) -> dict[str, Any]:

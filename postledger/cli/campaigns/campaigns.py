@@ -7,14 +7,15 @@ from typing import Any
 
 import click
 
+from application.campaigns.campaigns import Campaigns
 from domain.campaign.priority import Priority
 from domain.errors import Refused
 from postledger.cli.campaigns.campaign_course import (
-    begin_at,
     cancel,
     pause,
     resume,
     schedule,
+    schedule_at,
     start,
     unschedule,
 )
@@ -26,8 +27,6 @@ from postledger.cli.lookup import campaign_number, list_named, messenger
 from postledger.cli.output import choice, json_option
 from postledger.cli.values import Moment, Text
 from postledger.session import Session
-from storage import content
-from storage.numbers import next_campaign
 
 _CONTENT = (
     click.option(
@@ -54,7 +53,7 @@ def given_content(
     text: str | None, html: str | None, messenger_name: str | None, priority: str | None,
     headers: tuple[str, ...],
 ) -> dict[str, Any]:  # fmt: skip
-    """The fields of a campaign that were given, as the domain takes them; bodies are kept."""
+    """The fields of a campaign that were given, as the domain takes them; bodies as texts."""
     fields: dict[str, Any] = {}
     if subject_file is not None and subject_line is not None:
         raise click.UsageError("either --subject or --subject-line")
@@ -66,13 +65,11 @@ def given_content(
         fields["priority"] = priority
     if messenger_name is not None:
         fields["messenger"] = messenger(session, messenger_name)
-    with session.pool.transaction() as cursor:
-        if lists:
+    if lists:
+        with session.reading() as cursor:
             fields["lists"] = [list_named(cursor, name).number for name in lists]
-        for name, body in (("text", text), ("html", html)):
-            if body is not None:
-                fields[name] = content.keep(cursor, body) if body else None
-    return fields
+    given = {"text": text, "html": html}
+    return fields | {name: body for name, body in given.items() if body is not None}
 
 
 def _header(text: str) -> list[str]:
@@ -104,13 +101,10 @@ def create(
     """A new campaign, as a draft; with --send-at it starts by itself."""
     with settings.session() as session:
         fields = given_content(session, messenger_name=messenger, **options)
-        with session.pool.transaction() as cursor:
-            number = next_campaign(cursor)
-        fields = {"subject": "", "text": None, "html": None, "lists": [], **fields}
-        session.application.create_campaign(number=number, name=name, **fields, by=ACTOR)
+        number = Campaigns(session).create({"name": name, "subject": "", "lists": [], **fields}, by=ACTOR)
         if send_at is not None:
             try:
-                begin_at(session, number, send_at)
+                schedule_at(session, number, send_at)
             except (Refused, click.ClickException) as error:
                 raise click.ClickException(f"campaign {number} is a draft, not scheduled: {error}") from None
         report(session, number, as_json)
@@ -142,9 +136,9 @@ def edit(
         if not changes:
             raise click.UsageError("nothing to change")
         if changes.keys() == {"priority"}:
-            session.application.change_priority(number, priority=changes["priority"], reason=reason, by=ACTOR)
+            Campaigns(session).change_priority(number, changes["priority"], reason, by=ACTOR)
         elif reason:
             raise click.UsageError("--reason goes with --priority alone")
         else:
-            session.application.edit_campaign(number, changes, by=ACTOR)
+            Campaigns(session).edit(number, changes, by=ACTOR)
         report(session, number, as_json)

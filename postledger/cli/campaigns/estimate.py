@@ -7,15 +7,13 @@ from typing import Any
 
 import click
 
-from application.forecasts import estimated, situation
+from application.forecasts.description import forecast_view
+from application.forecasts.situations import situation
 from domain.forecast.bottleneck import Outlook, Situation, outlook
-from postledger.cli.context import ACTOR, Settings, pass_settings
+from postledger.cli.context import Settings, pass_settings
 from postledger.cli.lookup import campaign_number
 from postledger.cli.output import json_option, print_json, print_rows
 from postledger.cli.values import Moment, instant
-from postledger.session import Session
-from storage.log.append import Conflict, Log
-from web.pages.campaigns.forecast_view import forecast_view
 
 
 @click.command()
@@ -30,7 +28,7 @@ def estimate(
     """When it will have gone out, what holds it up, and what would change that. Nothing is started."""
     with settings.session() as session:
         number = campaign_number(session, name)
-        with session.pool.transaction() as cursor:
+        with session.reading() as cursor:
             found = situation(cursor, number, session.clock.now())
         if send_at is not None:
             found = found.with_demand(starts=instant(send_at, found.policy.timezone))
@@ -39,18 +37,6 @@ def estimate(
         print_json(_as_json(found, told))
     else:
         _print(found, told, servers)
-
-
-def keep_estimate(session: Session, number: int) -> None:
-    """Puts on record what is foreseen now, at the start of a campaign."""
-    session.catch_up()
-    with session.pool.transaction() as cursor:
-        forecast = situation(cursor, number, session.clock.now()).forecast()
-        fact = estimated(cursor, number, forecast, ACTOR)
-    try:
-        Log(session.pool, session.clock).append([fact.stored()])
-    except Conflict:
-        return  # Somebody else did the same at this moment.
 
 
 def _as_json(found: Situation, told: Outlook) -> dict[str, Any]:

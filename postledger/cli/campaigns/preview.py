@@ -1,4 +1,4 @@
-"""Trying a campaign's templates before anybody gets them: `campaign preview`, and the check at the start."""
+"""`postledger campaign preview`: the e-mail before anybody gets it."""
 
 from __future__ import annotations
 
@@ -6,28 +6,17 @@ from email.message import EmailMessage
 
 import click
 
-from application.previews import CampaignMessages, addressed, content_of, parsed, sample
-from mail.message.compose import Composer
-from mail.template.render import MessageError
+from application.campaigns.drafts import UnmakeableError
+from application.campaigns.previews import CampaignMessages, parsed
 from postledger.cli.context import Settings, pass_settings
 from postledger.cli.lookup import campaign_number, recipient, server_number
 from postledger.cli.output import json_option, print_json
-from postledger.session import Session
-
-
-def refuse_faulty(session: Session, number: int) -> None:
-    """Raises ClickException with what is wrong when a message cannot be made for each of some recipients."""
-    wrong = CampaignMessages(session).preflight(number)
-    if wrong:
-        raise click.ClickException(
-            "the campaign's templates do not work:\n" + "\n".join(f"  {error}" for error in wrong)
-        )
 
 
 @click.command()
 @click.argument("name", metavar="CAMPAIGN")
 @click.option("--to", "who", help="For this recipient (number, UUID or address). Default: one of the lists.")
-@click.option("--server", "server_name", help="As sent by this server. Default: an example sender.")
+@click.option("--server", "server_name", help="As sent by this server. Default: the first one.")
 @click.option("--raw", is_flag=True, help="The message as it is sent, encoded and whole.")
 @json_option
 @pass_settings
@@ -36,21 +25,14 @@ def preview(
 ) -> None:
     """The e-mail that a recipient would get, without sending it."""
     with settings.session() as session:
-        number = campaign_number(session, name)
-        sender = "Postledger <news@example.com>"
+        number, messages, sender = campaign_number(session, name), CampaignMessages(session), None
         if server_name is not None:
             sender = session.application.server(server_number(session, server_name)).settings.from_email
-        draft = CampaignMessages(session).draft(number)
-        with session.pool.transaction() as cursor:
-            people = [addressed(recipient(cursor, who))] if who else sample(cursor, draft.lists)[:1]
-        if not people:
-            raise click.ClickException(
-                "nobody on the campaign's lists can be mailed; name somebody with --to"
-            )
+        with session.reading() as cursor:
+            reader = recipient(cursor, who).number if who else None
         try:
-            composer = Composer(content_of(draft), session.public_address, session.secrets.token_key())
-            message = composer.for_server(sender).message(people[0], session.clock.now())
-        except MessageError as error:
+            message = messages.message(messages.draft(number), reader, sender)
+        except UnmakeableError as error:
             raise click.ClickException(str(error)) from None
     if raw:
         click.echo(message, nl=False)

@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from domain.delivery.delivery import (
+    FACTS,
+    STATUS_AFTER,
     Accepted,
     AttemptStarted,
     Cancelled,
@@ -108,8 +110,44 @@ TestLife = Life.TestCase
 TestLife.settings = settings(deadline=None, max_examples=100, stateful_step_count=30)
 
 
+def test_refusals_that_a_server_gave_because_of_itself_are_counted_until_it_is_put_back() -> None:
+    delivery = Delivery()
+    for version, (kind, changes) in enumerate(
+        [
+            (AttemptStarted, {}), (Deferred, {"about": "server", "provoked": True}),
+            (AttemptStarted, {}), (Deferred, {"about": "recipient", "provoked": True}),
+            (AttemptStarted, {}), (Deferred, {"about": "server"}),
+        ],
+        1,
+    ):  # fmt: skip
+        delivery.apply(fact(kind, version, **changes))
+    assert (delivery.provoked, delivery.attempts) == (2, 1)
+    delivery.apply(fact(Requeued, 7))
+    assert (delivery.provoked, delivery.attempts) == (0, 0)
+
+
 def test_every_status_has_its_row_in_the_table() -> None:
     assert ALLOWED.keys() == {status.value for status in Status}
+
+
+def test_a_state_has_its_number_for_ever() -> None:
+    """Tables on disk are full of them."""
+    assert {status.value: status.number for status in Status} == {
+        "queued": 0, "sending": 1, "sent": 2, "failed": 3, "cancelled": 4, "unknown": 5, "suppressed": 6,
+    }  # fmt: skip
+    assert all(Status.of(status.number) is status is Status(status.value) for status in Status)
+    assert max(status.number for status in Status) <= 255
+    with pytest.raises(ValueError, match="'lost' is not a valid Status"):
+        Status("lost")
+
+
+def test_what_a_fact_leads_to_does_not_depend_on_what_was_before() -> None:
+    """Projections take it from here, and see no more than the fact."""
+    for kind in FIELDS:
+        for before, allowed in ALLOWED.items():
+            if kind.__name__ in allowed:
+                assert STATUS_AFTER[kind.TOPIC] == allowed[kind.__name__], before
+    assert STATUS_AFTER.keys() == {kind.TOPIC for kind in FACTS} == {kind.TOPIC for kind in FIELDS}
 
 
 def test_a_fact_is_applied_once_and_in_order() -> None:

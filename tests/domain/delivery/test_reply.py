@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.delivery.delivery import About
-from domain.delivery.reply import Stage, Verdict, classify
+from domain.delivery.reply import MOST_PROVOKED, Stage, Verdict, classify, is_provoked, weigh
 
 AUTH, CONNECT, DATA, DOT, EHLO, MAIL, RCPT, STARTTLS = (
     Stage.AUTH,
@@ -167,3 +167,30 @@ def test_a_4xx_never_fails_an_e_mail_for_good(code: int, text: str, stage: Stage
 def test_before_a_recipient_is_named_no_recipient_is_blamed(code: int, text: str, stage: Stage) -> None:
     about = classify(code, text, stage).about
     assert about is About.SERVER or stage is MAIL
+
+
+verdicts = st.builds(Verdict, st.sampled_from(About), st.booleans())
+
+
+@given(verdicts, st.sampled_from(Stage))
+def test_a_first_refusal_of_a_server_s_own_is_held_against_the_server(verdict: Verdict, stage: Stage) -> None:
+    assert weigh(verdict, stage, 0) == verdict
+
+
+@given(verdicts, st.sampled_from(Stage), st.integers(0, 100))
+def test_what_says_nothing_of_the_e_mail_never_counts_against_it(
+    verdict: Verdict, stage: Stage, before: int
+) -> None:
+    is_named = stage in (RCPT, DATA, DOT)
+    if verdict.about is not About.SERVER or not is_named:
+        assert not is_provoked(verdict, stage)
+        assert weigh(verdict, stage, before) == verdict
+
+
+@given(st.booleans(), st.sampled_from([RCPT, DATA, DOT]), st.integers(1, 100))
+def test_an_e_mail_that_servers_keep_refusing_because_of_themselves_ends(
+    transient: bool, stage: Stage, before: int
+) -> None:
+    weighed = weigh(Verdict(About.SERVER, transient), stage, before)
+    assert weighed.about is not About.SERVER, "it counts as an attempt, of which there are only so many"
+    assert weighed.transient == (transient or before < MOST_PROVOKED - 1)

@@ -46,3 +46,13 @@ def test_a_server_rests_longer_each_time_up_to_the_most() -> None:
     rests = [suspend_until(times, 0, POLICY, jitter=0) for times in range(1, 9)]
     assert rests == [60, 120, 240, 480, 960, 1920, 3600, 3600]
     assert suspend_until(1, 100, POLICY, jitter=0.5) == pytest.approx(100 + 52.5)
+
+
+@given(st.integers(1, 100), st.floats(0, 1, exclude_max=True), st.integers(60, 7 * 86_400))
+def test_a_server_is_suspended_no_longer_than_the_policy_says_whatever_it_said(
+    times: int, jitter: float, longest: int
+) -> None:
+    policy = SendingPolicy(max_suspension=longest)
+    for_a_permanent_no = suspend_until(times, 1000, policy, jitter, is_permanent=True)
+    assert for_a_permanent_no == 1000 + longest
+    assert 1000 < suspend_until(times, 1000, policy, jitter) <= for_a_permanent_no

@@ -1,4 +1,4 @@
-"""Why e-mails wait and servers take none."""
+"""Why deliveries wait: the first thing that holds one is what its reader is told."""
 
 from __future__ import annotations
 
@@ -7,17 +7,21 @@ from typing import Any
 
 import pytest
 
-from domain.delivery.waiting import NEXT_IN_LINE, CampaignState, Gate, Load, Waiting, why_closed, why_it_waits
+from domain.delivery.waiting import NEXT_IN_LINE, CampaignState, Route, Waiting, why_it_waits
+from domain.server.availability import Closed, Open, Reason, SendingState
 
 NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
 LATER = NOW + timedelta(hours=1)
-OPEN = Gate(server=1, name="alpha", closed=None)
-FULL = Gate(server=2, name="bravo", closed=Waiting("daily_limit", "daily limit reached", LATER))
-OFF = Gate(server=3, name="charlie", closed=Waiting("disabled", "disabled"))
+OPEN = Route(server=1, name="alpha", answer=Open())
+FULL = Route(server=2, name="bravo", answer=Closed(Reason.DAILY_LIMIT, LATER))
+OFF = Route(server=3, name="charlie", answer=Closed(Reason.DISABLED))
+FULL_TOO = Route(server=4, name="delta", answer=Closed(Reason.DAILY_LIMIT, LATER + timedelta(hours=1)))
+SUSPENDED = Route(server=5, name="echo", answer=Closed(Reason.SUSPENDED, None, "535 no"))
+PAUSED, ALONE = SendingState(queue_paused=True), SendingState(has_processor=False)
 
 
-def why(state: str = "running", *gates: Gate, **others: Any) -> Waiting:
-    known = {"again": None, "opens": NOW, "gates": gates or (OPEN,), **others}
+def why(state: str = "running", *routes: Route, **others: Any) -> Waiting:
+    known = {"again": NOW, "opens": NOW, "routes": routes or (OPEN,), **others}
     messenger = known.pop("messenger", None)
     campaign = CampaignState(state=state, messenger=messenger, send_at=LATER, reason="typo")
     return why_it_waits(campaign, now=NOW, **known)
@@ -32,53 +36,37 @@ def why(state: str = "running", *gates: Gate, **others: Any) -> Waiting:
         (why("scheduled"), "the campaign starts at 2026-03-04T13:00:00Z"),
         (why("paused"), "the campaign is paused: typo"),
         (why("cancelled"), "the campaign is cancelled: typo"),
-        (why(queue_paused=True, again=LATER), "the queue is paused"),
-        (why("paused", queue_paused=True), "the campaign is paused: typo"),
+        (why(sending=PAUSED, again=LATER), "the queue is paused"),
+        (why("paused", sending=PAUSED), "the campaign is paused: typo"),
+        (why(sending=ALONE, opens=LATER), "no processor is running"),
+        (why(sending=SendingState(is_clock_trusted=False)), "the sending clock is not trusted"),
+        (why(sending=SendingState(failing_job="planner")),
+         "a job of the processor fails again and again: planner"),
         (why(again=LATER), "retry at 2026-03-04T13:00:00Z"),
         (why(again=NOW), "next in line"),
         (why(opens=LATER), "outside the sending window until 2026-03-04T13:00:00Z"),
         (why(opens=None), "the sending calendar has no open window"),
         (why("running", FULL, OPEN), "next in line"),
         (why("running", FULL), "server bravo: daily limit reached until 2026-03-04T13:00:00Z"),
+        (why("running", FULL, FULL_TOO), "all servers: daily limit reached until 2026-03-04T13:00:00Z"),
         (why("running", FULL, OFF), "no server has capacity before 2026-03-04T13:00:00Z"),
         (why("running", OFF, OFF), "no server can send: all are disabled or suspended"),
+        (why("running", OFF, SUSPENDED), "no server can send: all are disabled or suspended"),
+        (why("running", SUSPENDED), "server echo: suspended: 535 no"),
         (why("running", OPEN, FULL, messenger=2),
          "server bravo: daily limit reached until 2026-03-04T13:00:00Z"),
         (why("running", OPEN, messenger=9), "no SMTP server is set up for it"),
-        (why(gates=[]), "no SMTP server is set up for it"),
+        (why(routes=[]), "no SMTP server is set up for it"),
     ],
 )  # fmt: skip
 def test_an_email_waits_for_the_first_thing_that_holds_it(waiting: Waiting, said: str) -> None:
     assert str(waiting) == said
 
 
-def closed(**load: Any) -> str | None:
-    reason = why_closed(Load(**{"enabled": True, "opens": NOW, "day_ends": LATER, **load}), NOW)
-    return None if reason is None else str(reason)
-
-
-@pytest.mark.parametrize(
-    ("reason", "said"),
-    [
-        (closed(), None),
-        (closed(enabled=False, suspended="x"), "disabled"),
-        (closed(suspended="421 no"), "suspended: 421 no"),
-        (closed(suspended="421 no", suspended_until=LATER), "suspended: 421 no until 2026-03-04T13:00:00Z"),
-        (closed(suspended="421 no", suspended_until=NOW), None),
-        (closed(opens=LATER), "sending window closed until 2026-03-04T13:00:00Z"),
-        (closed(opens=None), "its sending window never opens"),
-        (closed(daily_limit=5, daily_used=4), None),
-        (closed(daily_limit=5, daily_used=5), "daily limit reached until 2026-03-04T13:00:00Z"),
-        (closed(daily_limit=0, daily_used=5), None),
-        (closed(rolling_limit=5, rolling_used=5, rolling_frees=LATER),
-         "rolling limit reached until 2026-03-04T13:00:00Z"),
-        (closed(rolling_limit=5, rolling_used=4), None),
-    ],
-)  # fmt: skip
-def test_a_server_is_closed_for_the_first_reason_that_holds(reason: str | None, said: str | None) -> None:
-    assert reason == said
-
-
 def test_a_time_that_nobody_knows_is_not_told() -> None:
     assert str(NEXT_IN_LINE) == "next in line"
     assert NEXT_IN_LINE.until is None
+
+
+def test_each_reason_has_its_words() -> None:
+    assert all(reason.text() and reason.text(ends=False) for reason in Reason)

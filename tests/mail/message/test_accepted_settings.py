@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from domain.addresses.mailbox import Mailbox
 from domain.errors import Refused
 from domain.policy import SendingPolicy
 from domain.server.settings import ServerSettings
@@ -67,7 +68,7 @@ def test_what_the_settings_take_is_what_the_server_is_given(sink: Sink, from_ema
     connection.close()
     received = sink.messages[-1]
     (sender,) = message_from_bytes(received.message, policy=SMTP)["From"].addresses
-    assert received.mail_from == sender.addr_spec == str(taken.mailbox.address)
+    assert received.mail_from == sender.addr_spec == str(Mailbox.parse(taken.from_email).address)
 
 
 @given(from_email=froms)

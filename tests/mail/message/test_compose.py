@@ -12,7 +12,7 @@ import pytest
 
 from domain.delivery.unsubscribe_token import read
 from mail.message.compose import CampaignContent, Composer, Recipient, Skeleton, check
-from mail.template.render import Limits, MessageError, SenderError, TemplateError
+from mail.template.render import MessageError, RenderLimits, SenderError, TemplateError
 
 KEY = b"a key of 32 bytes for the tests!"
 URL = "https://mail.example.com"
@@ -259,7 +259,7 @@ def test_a_campaign_without_a_body_is_refused() -> None:
 def test_the_limits_hold_for_every_part() -> None:
     for part in ("subject", "text", "html"):
         content = SPRING._replace(**{part: "{{ subscriber.name * 100 }}"})
-        one = Composer(content, URL, KEY, Limits(output=200)).for_server("news@example.com")
+        one = Composer(content, URL, KEY, RenderLimits(output=200)).for_server("news@example.com")
         with pytest.raises(TemplateError, match=f"{part}: it grows"):
             one.message(JANE, AT)
 

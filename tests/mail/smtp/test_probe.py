@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mail.smtp.dialogue import Step
+from mail.smtp.dialogue import DialogueStep
 from mail.smtp.envelope import Extensions
 from mail.smtp.probe import ProbeResult, probe
 from postledger.sink.sink import Sink
@@ -32,7 +32,7 @@ def test_a_server_that_works_is_shown_word_for_word_without_the_password(tmp_pat
     assert result.extensions == Extensions(True, 50_000_000, True, True)
     said = [step.text for step in result.steps if step.who == "client"]
     assert said == ["ehlo client.example", "STARTTLS", "ehlo client.example", "AUTH PLAIN <hidden>", "QUIT"]
-    assert Step("server", "235 2.7.0 welcome") in result.steps
+    assert DialogueStep("server", "235 2.7.0 welcome") in result.steps
     assert any(step.who == "note" and "TLSv1.3" in step.text for step in result.steps)
     assert sink.messages == []
 

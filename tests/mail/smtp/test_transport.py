@@ -157,6 +157,7 @@ def test_what_a_server_says_before_it_hangs_up_makes_the_connection_unusable() -
         assert connection.flush()
         assert select.select([connection], [], [], 10)[0]
         assert not connection.is_quiet()
+        assert connection.closed_because.startswith("the server spoke unasked: ")
         connection.close()
 
 

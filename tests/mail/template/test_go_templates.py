@@ -10,7 +10,7 @@ from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
 from mail.go_template.go_templates import GoTemplateError, translated
-from mail.template.render import Template, TemplateError, names_for
+from mail.template.render import PartTemplate, TemplateError, names_for
 
 ATTRIBUTES: dict[str, Any] = {
     "city": "Bengaluru", "likes_tea": True, "projects": 3, "ratio": 2.5, "none": None, "empty": "",
@@ -34,7 +34,7 @@ def written(source: str) -> str:
 
 
 def rendered(source: str, *, html: bool = False) -> str:
-    return Template("text", written(source), html=html).render(NAMES)
+    return PartTemplate("text", written(source), html=html).render(NAMES)
 
 
 @pytest.mark.parametrize(
@@ -171,7 +171,7 @@ def test_in_html_values_are_escaped_unless_they_are_called_safe() -> None:
 )  # fmt: skip
 def test_what_cannot_be_said_is_refused_with_line_and_reason(source: str, line: int, reason: str) -> None:
     with pytest.raises(TemplateError) as refused:
-        Template("html", written(source))
+        PartTemplate("html", written(source))
     assert (refused.value.part, refused.value.line) == ("html", line)
     assert reason in refused.value.reason
 
@@ -258,7 +258,7 @@ def test_no_message_fails_for_what_somebody_does_not_have(
     has = data.draw(st.sampled_from(LITTLE))
     names = {**NAMES, "subscriber": {"attributes": has}, "campaign": {"attributes": has}, "tx": {"data": has}}
     try:
-        template = Template("html", source, html=True, names=frozenset(names))
+        template = PartTemplate("html", source, html=True, names=frozenset(names))
     except TemplateError:
         reject()  # when it is written, not when it is sent
     template.render(names)

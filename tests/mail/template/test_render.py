@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from mail.template.render import Template, TemplateError, names_for
+from mail.template.render import PartTemplate, TemplateError, names_for
 
 NAMES = names_for(
     {
@@ -27,7 +27,7 @@ NAMES = names_for(
 
 
 def render(source: str, *, html: bool = False) -> str:
-    return Template("text", source, html=html).render(NAMES)
+    return PartTemplate("text", source, html=html).render(NAMES)
 
 
 def error_of(source: str) -> TemplateError:
@@ -76,7 +76,7 @@ def test_html_escapes_what_is_put_in_and_text_does_not() -> None:
 
 
 def test_a_source_without_tags_is_fixed_and_untouched() -> None:
-    template = Template("text", "no { tags } here\n\n")
+    template = PartTemplate("text", "no { tags } here\n\n")
     assert template.is_fixed
     assert template.render({}) == "no { tags } here\n\n"
 
@@ -158,5 +158,5 @@ def test_what_a_template_was_given_is_unchanged_after_it() -> None:
     attributes: dict[str, Any] = {"tags": [1, 2]}
     names = names_for({"attributes": attributes}, {})
     source = "{% set tags = subscriber.attributes.tags + [3] %}{{ tags|join }}{{ tags|sort|first * 0 }}"
-    assert Template("text", source).render(names) == "1230"
+    assert PartTemplate("text", source).render(names) == "1230"
     assert attributes == {"tags": [1, 2]}

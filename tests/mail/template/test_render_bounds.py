@@ -7,15 +7,15 @@ from time import monotonic
 
 import pytest
 
-from mail.template.render import Limits, Template, TemplateError, names_for
+from mail.template.render import PartTemplate, RenderLimits, TemplateError, names_for
 
 LONG_NAME = "x" * 1000
 NAMES = names_for({"name": LONG_NAME, "attributes": {"tags": ["a"] * 2000}}, {})
 
 
-def reason_for(source: str, limits: Limits) -> str:
+def reason_for(source: str, limits: RenderLimits) -> str:
     with pytest.raises(TemplateError) as caught:
-        Template("html", source, html=True, limits=limits).render(NAMES)
+        PartTemplate("html", source, html=True, limits=limits).render(NAMES)
     return caught.value.reason
 
 
@@ -61,7 +61,7 @@ def reason_for(source: str, limits: Limits) -> str:
     ],
 )  # fmt: skip
 def test_what_would_fill_the_memory_is_refused_before_it_does(source: str) -> None:
-    limits = Limits(output=100_000, made=1_000_000, seconds=30.0)
+    limits = RenderLimits(output=100_000, made=1_000_000, seconds=30.0)
     tracemalloc.start()
     try:
         reason_for(source, limits)
@@ -83,23 +83,23 @@ def test_what_would_fill_the_memory_is_refused_before_it_does(source: str) -> No
 )
 def test_what_would_take_for_ever_is_stopped_in_time(source: str) -> None:
     started = monotonic()
-    assert reason_for(source, Limits(made=10**12, seconds=0.1)) == "it takes too long"
+    assert reason_for(source, RenderLimits(made=10**12, seconds=0.1)) == "it takes too long"
     assert 0.1 <= monotonic() - started < 1.5
 
 
 def test_a_long_source_is_refused_before_it_is_read() -> None:
-    assert "longer than 1,000" in reason_for("{{ 1 }}" + "x" * 1000, Limits(source=1000))
+    assert "longer than 1,000" in reason_for("{{ 1 }}" + "x" * 1000, RenderLimits(source=1000))
 
 
 def test_an_output_over_the_limit_is_refused_and_one_at_the_limit_is_not() -> None:
-    fits = Template("text", "{{ subscriber.name }}", limits=Limits(output=1000))
+    fits = PartTemplate("text", "{{ subscriber.name }}", limits=RenderLimits(output=1000))
     assert fits.render(NAMES) == LONG_NAME
-    assert "more than 999" in reason_for("{{ subscriber.name }}", Limits(output=999))
+    assert "more than 999" in reason_for("{{ subscriber.name }}", RenderLimits(output=999))
 
 
 def test_escaping_counts_towards_the_output() -> None:
     names = names_for({"name": "<" * 1000}, {})
-    template = Template("html", "{{ subscriber.name }}", html=True, limits=Limits(output=3999))
+    template = PartTemplate("html", "{{ subscriber.name }}", html=True, limits=RenderLimits(output=3999))
     with pytest.raises(TemplateError, match="more than 3,999"):
         template.render(names)
 
@@ -120,7 +120,7 @@ def test_escaping_counts_towards_the_output() -> None:
     ],
 )
 def test_a_source_that_is_nested_too_deeply_or_has_too_many_tags_is_refused(source: str) -> None:
-    assert reason_for(source, Limits()) in (
+    assert reason_for(source, RenderLimits()) in (
         "it is nested too deeply",
         "it has more than 10,000 expressions and tags",
     )

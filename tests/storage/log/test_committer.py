@@ -14,9 +14,9 @@ from psycopg2.extensions import connection
 
 from domain.clock import VirtualClock
 from storage.log.append import Log
-from storage.log.committer import Committed, Committer, CommitterClosed, Conflict, Refused, Result
+from storage.log.committer import Committed, Committer, CommitterClosed, Conflict, NotCommitted, Result
 from storage.log.entries import entries
-from storage.log.submission import Answer
+from storage.log.submission import Settled
 from storage.log.verify import verify
 from storage.postgres.pool import Pool
 
@@ -42,13 +42,13 @@ def hand_in_together(
             if len(results) == len(submissions):
                 finished.set()
 
-        def heard(answer: Answer) -> None:
+        def heard(answer: Settled) -> None:
             first = answer.first
             for events, n in answer.parts:
                 if answer.error is None:
                     done(n, Committed(range(first, first + len(events)), datetime.now(UTC)))
                 else:
-                    done(n, Refused(answer.error))
+                    done(n, NotCommitted(answer.error))
                 first += len(events)
 
         with pool.transaction() as cur:
@@ -113,9 +113,11 @@ def test_a_conflict_refuses_its_own_submission_alone(pool: Pool, hand_in_togethe
     batches = [[event(n), event(n, 2)] for n in range(10)]
     results = hand_in_together(committer, batches)
 
-    refused = [n for n, result in enumerate(results) if isinstance(result, Refused)]
+    refused = [n for n, result in enumerate(results) if isinstance(result, NotCommitted)]
     assert refused == [3, 7]
-    assert all(isinstance(results[n], Refused) and isinstance(results[n].error, Conflict) for n in refused)
+    assert all(
+        isinstance(results[n], NotCommitted) and isinstance(results[n].error, Conflict) for n in refused
+    )
     committed = [positions(result) for n, result in enumerate(results) if n not in refused]
     assert [position for pair in committed for position in pair] == list(range(4, 20))
     with pytest.raises(Conflict):
@@ -131,7 +133,7 @@ def test_of_two_that_claim_the_same_the_first_wins(pool: Pool, hand_in_together:
     committer.close()
 
     assert positions(first) == [2]
-    assert isinstance(second, Refused)
+    assert isinstance(second, NotCommitted)
     assert isinstance(second.error, Conflict)
     assert positions(other) == [3]
 
@@ -142,7 +144,7 @@ def test_who_claims_the_same_as_one_that_is_refused_is_not(pool: Pool, hand_in_t
     first, second = hand_in_together(committer, [[event(1), event(2)], [event(1)]])
     committer.close()
 
-    assert isinstance(first, Refused)
+    assert isinstance(first, NotCommitted)
     assert positions(second) == [3]
 
 
@@ -151,7 +153,7 @@ def test_a_submission_that_contradicts_itself_is_a_conflict(pool: Pool, hand_in_
     bad, good = hand_in_together(committer, [[event(1), event(1)], [event(2)]])
     committer.close()
 
-    assert isinstance(bad, Refused)
+    assert isinstance(bad, NotCommitted)
     assert isinstance(bad.error, Conflict)
     assert positions(good) == [2]
 
@@ -169,7 +171,7 @@ def test_what_the_server_refuses_is_refused_alone(
     committer = Committer(pool)
     results = hand_in_together(committer, [[event(1)], [event(2, 13)], [event(3)]])
     assert positions(results[0]) == [2]
-    assert isinstance(results[1], Refused)
+    assert isinstance(results[1], NotCommitted)
     assert isinstance(results[1].error, psycopg2.errors.RaiseException)
     assert positions(results[2]) == [3]
     committer.close()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime, timedelta
 from threading import Event, Thread
 from uuid import UUID, uuid4
@@ -8,12 +9,13 @@ import pytest
 from eventsourcing.persistence import DataError, IntegrityError, StoredEvent
 from psycopg2.extensions import connection
 
-from domain.clock import VirtualClock
+from domain.clock import SystemClock, VirtualClock
 from storage.log.append import Conflict, Log
 from storage.log.committer import Committer
 from storage.log.entries import DamagedLog
 from storage.log.verify import verify
 from storage.postgres.pool import Pool
+from storage.processors import database_time
 
 NOON = datetime(2026, 3, 6, 12, tzinfo=UTC)
 
@@ -106,6 +108,19 @@ def test_recorded_at_is_the_clocks_time_and_never_earlier_than_the_event_before(
     Log(pool, VirtualClock(NOON + timedelta(seconds=1))).append([event(4)])
 
     assert times_of(pool) == [NOON, NOON, NOON, NOON + timedelta(seconds=1)]
+
+
+@pytest.mark.parametrize("ahead", [-3600.0, -2.0, 2.0, 120.0, 3600.0])
+def test_recorded_at_is_the_databases_time_whatever_the_host_shows(pool: Pool, ahead: float) -> None:
+    log = Log(pool, SystemClock(host=lambda: time.time() + ahead))
+    with pool.transaction() as cur:
+        before = database_time(cur)
+        log.append([event(1)])
+        log.append([event(2)])
+        after = database_time(cur)
+    first, second = times_of(pool)
+    unsure = timedelta(seconds=0.5)
+    assert before - unsure <= first <= second <= after + unsure
 
 
 def test_a_log_written_under_a_clock_far_ahead_returns_to_the_right_time(pool: Pool) -> None:

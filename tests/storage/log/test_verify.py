@@ -8,7 +8,7 @@ from psycopg2.extensions import connection
 
 from storage.log.append import Log
 from storage.log.chain import hash_of
-from storage.log.verify import Verdict, verify
+from storage.log.verify import Verification, verify
 from storage.postgres.pool import Pool
 
 
@@ -29,14 +29,14 @@ def tampered(pool: Pool, admin: connection) -> Pool:
 
 
 def test_an_empty_log_is_sound(pool: Pool) -> None:
-    assert verify(pool) == Verdict(None, 0, 0)
+    assert verify(pool) == Verification(None, 0, 0)
 
 
 def test_what_was_written_is_sound(tampered: Pool) -> None:
     reached: list[int] = []
-    assert verify(tampered, progress=reached.append) == Verdict(None, 10, 10)
+    assert verify(tampered, progress=reached.append) == Verification(None, 10, 10)
     assert reached == [10]
-    assert verify(tampered, since=4) == Verdict(None, 7, 10)
+    assert verify(tampered, since=4) == Verification(None, 7, 10)
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ def test_a_start_beyond_the_log_is_refused(tampered: Pool) -> None:
 
 def test_a_long_log_is_checked_page_by_page(tampered: Pool, admin: connection) -> None:
     Log(tampered).append([event(n, 2) for n in range(25_000)])
-    assert verify(tampered) == Verdict(None, 25_010, 25_010)
+    assert verify(tampered) == Verification(None, 25_010, 25_010)
     with admin.cursor() as cur:
         cur.execute("UPDATE events SET state = 'other' WHERE position = 20001")
 

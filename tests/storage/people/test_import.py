@@ -152,6 +152,13 @@ def test_existing_people_keep_their_name_unless_an_update_is_asked_for(cursor: A
     assert person(cursor, "a@example.com")[2:5] == ("a@example.com", "New", {"k": 1})
 
 
+def test_new_people_are_numbered_in_the_order_of_the_file(cursor: Any) -> None:
+    emails = [f"p{number}@example.com" for number in range(1, 61)]
+    bring(cursor, "email\n" + "\n".join(emails))
+    numbers = [person(cursor, email).number for email in emails]
+    assert numbers == sorted(numbers)
+
+
 def test_a_repeated_import_uses_up_no_numbers(cursor: Any) -> None:
     for _ in range(3):
         bring(cursor, HEADER + "a@example.com,,\nb@example.com,,\n")

@@ -8,28 +8,28 @@ import pytest
 from psycopg2.extensions import connection
 
 from storage.people import lists, people_page, people_search, people_writing
-from storage.people.people_page import Page
-from storage.people.people_search import Wanted
+from storage.people.people_page import PeoplePage
+from storage.people.people_search import WantedPeople
 from storage.subscriber_query.subscriber_query import condition
 
 PEOPLE = 300
 
 ASKED = {
-    "anybody": Wanted(),
-    "on a list": Wanted(lists=[1]),
-    "who left a list": Wanted(lists=[1], subscription="unsubscribed"),
-    "on a list in no such way": Wanted(lists=[2], subscription="unsubscribed"),
-    "on a list that there is not": Wanted(lists=[7]),
-    "few by their status": Wanted(status="blocklisted"),
-    "many by their status": Wanted(status="enabled"),
-    "many by a part of the address": Wanted(search="@example.org"),
-    "few by a part of the name": Wanted(search="CLEO 1"),
-    "nobody by what is between wildcards": Wanted(search="p%1@"),
-    "by one letter": Wanted(search="4"),
-    "by an attribute": Wanted(query=condition("subscribers.attribs->>'city' = 'Bern'")),
-    "few, and then some of them": Wanted(search="p29", lists=[1], status="enabled"),
-    "many, and then some of them": Wanted(search="example", lists=[1], subscription="unsubscribed"),
-    "by everything": Wanted(
+    "anybody": WantedPeople(),
+    "on a list": WantedPeople(lists=[1]),
+    "who left a list": WantedPeople(lists=[1], subscription="unsubscribed"),
+    "on a list in no such way": WantedPeople(lists=[2], subscription="unsubscribed"),
+    "on a list that there is not": WantedPeople(lists=[7]),
+    "few by their status": WantedPeople(status="blocklisted"),
+    "many by their status": WantedPeople(status="enabled"),
+    "many by a part of the address": WantedPeople(search="@example.org"),
+    "few by a part of the name": WantedPeople(search="CLEO 1"),
+    "nobody by what is between wildcards": WantedPeople(search="p%1@"),
+    "by one letter": WantedPeople(search="4"),
+    "by an attribute": WantedPeople(query=condition("subscribers.attribs->>'city' = 'Bern'")),
+    "few, and then some of them": WantedPeople(search="p29", lists=[1], status="enabled"),
+    "many, and then some of them": WantedPeople(search="example", lists=[1], subscription="unsubscribed"),
+    "by everything": WantedPeople(
         search="cleo",
         query=condition("subscribers.id > 20"),
         lists=[1],
@@ -65,7 +65,7 @@ def cursor(admin: connection, request: pytest.FixtureRequest, monkeypatch: pytes
         yield opened
 
 
-def walked(cursor: Any, wanted: Wanted, limit: int) -> list[Page]:
+def walked(cursor: Any, wanted: WantedPeople, limit: int) -> list[PeoplePage]:
     pages = [people_page.page(cursor, wanted, None, limit)]
     while pages[-1].older is not None:
         pages.append(people_page.page(cursor, wanted, pages[-1].older, limit))
@@ -88,19 +88,23 @@ def test_pages_have_everybody_who_is_wanted_once_and_the_newest_first(cursor: An
 
 
 def test_who_is_on_a_list_is_told_exactly_however_many(cursor: Any) -> None:
-    total = people_page.page(cursor, Wanted(lists=[1]), None, 10).total
-    assert total == len(people_search.found(cursor, Wanted(lists=[1]), limit=PEOPLE))
+    total = people_page.page(cursor, WantedPeople(lists=[1]), None, 10).total
+    assert total == len(people_search.found(cursor, WantedPeople(lists=[1]), limit=PEOPLE))
     assert total > 40
 
 
 def test_a_whole_address_finds_its_owner_at_once_even_without_the_index(cursor: Any) -> None:
-    page = people_page.page(cursor, Wanted(search="P3@Example.org"), None, 10)
+    page = people_page.page(cursor, WantedPeople(search="P3@Example.org"), None, 10)
     assert [one.email for one in page.people] == ["p3@example.org"]
     assert (page.older, page.looked) == (None, 0)
 
 
 def test_a_page_of_one_list_by_number_is_that_of_all_who_are_on_it(cursor: Any) -> None:
-    for wanted in (Wanted(lists=[1]), Wanted(lists=[1], subscription="unsubscribed"), Wanted(lists=[7])):
+    for wanted in (
+        WantedPeople(lists=[1]),
+        WantedPeople(lists=[1], subscription="unsubscribed"),
+        WantedPeople(lists=[7]),
+    ):
         everybody = people_search.found(cursor, wanted, order_by="created_at", ascending=True, limit=PEOPLE)
         assert len(everybody) == people_search.count(cursor, wanted)
         for ascending in (True, False):

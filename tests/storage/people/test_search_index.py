@@ -10,7 +10,7 @@ from psycopg2.extensions import connection
 
 from storage.migrate import migrate
 from storage.people import directory, people_page, search_index
-from storage.people.people_search import Wanted
+from storage.people.people_search import WantedPeople
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def forbidden(empty_database_url: str) -> Iterator[connection]:
 
 
 def is_found(cursor: object) -> bool:
-    return bool(people_page.page(cursor, Wanted(search="da@exam"), None, 10).people)
+    return bool(people_page.page(cursor, WantedPeople(search="da@exam"), None, 10).people)
 
 
 def test_where_it_may_not_be_made_the_rest_works_and_a_warning_says_so(

@@ -12,20 +12,14 @@ from flask.testing import FlaskClient
 from application.accounts.accounts import Accounts
 from domain.clock import VirtualClock
 from storage.accounts import api_keys
-from tests.web.accounts.browsers import add_people, browser_of
+from tests.web.accounts.browsers import browser_of
 from tests.web.world import World
 from web.http.identity import PER_ADDRESS, PER_KEY, credentials
-from web.http.services import services
 
 STATS = "/api/queue/stats"
 
 
-@pytest.fixture(autouse=True)
-def accounts(app: Flask, world: World) -> Accounts:
-    with app.app_context():
-        made = Accounts(services())
-    add_people(made)
-    return made
+pytestmark = pytest.mark.usefixtures("accounts")
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,12 +13,10 @@ from flask import Flask
 from application.accounts.accounts import Accounts
 from application.accounts.provider import Provider
 from domain.clock import VirtualClock
-from storage.postgres.pool import Pool
-from storage.secrets import Secrets, new_key
 from tests.web.accounts.browsers import add_people
 from tests.web.accounts.identity_provider import CLIENT, SECRET, IdentityProvider, identity_provider
 from tests.web.serving import serving
-from tests.web.world import KEY, World
+from tests.web.world import World
 from web.app import create_app
 from web.http.services import services
 from web.http.settings import WebSettings
@@ -42,13 +41,10 @@ def port() -> int:
 
 
 @pytest.fixture
-def app(pool: Pool, world: World, clock: VirtualClock, there: IdentityProvider, port: int) -> Iterator[Flask]:
+def app(world: World, there: IdentityProvider, port: int) -> Iterator[Flask]:
     made = create_app(
-        pool,
-        world.application,
-        clock,
-        settings=WebSettings(token_keys=[KEY], public_url=f"http://127.0.0.1:{port}"),
-        secrets=Secrets([new_key()]),
+        replace(world.installation, public_url=f"http://127.0.0.1:{port}"),
+        settings=WebSettings(),
         provider=Provider(
             issuer=there.address, client_id=CLIENT, client_secret=SECRET, label="Sign in with Ours"
         ),

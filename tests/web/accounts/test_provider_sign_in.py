@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -17,11 +18,9 @@ from application.accounts.accounts import Accounts
 from application.accounts.provider import Provider
 from domain.accounts.one_time_password import STEP, code_at, new_secret
 from domain.clock import VirtualClock
-from storage.postgres.pool import Pool
-from storage.secrets import Secrets, new_key
 from tests.web.accounts.browsers import add_people, token_in
 from tests.web.accounts.identity_provider import CLIENT, SECRET, IdentityProvider, identity_provider
-from tests.web.world import KEY, World
+from tests.web.world import World
 from web.app import create_app
 from web.http.services import services
 from web.http.settings import WebSettings
@@ -39,13 +38,10 @@ def there(clock: VirtualClock) -> Iterator[IdentityProvider]:
 
 
 @pytest.fixture
-def app(pool: Pool, world: World, clock: VirtualClock, there: IdentityProvider) -> Iterator[Flask]:
+def app(world: World, there: IdentityProvider) -> Iterator[Flask]:
     made = create_app(
-        pool,
-        world.application,
-        clock,
-        settings=WebSettings(token_keys=[KEY], public_url=HERE),
-        secrets=Secrets([new_key()]),
+        replace(world.installation, public_url=HERE),
+        settings=WebSettings(),
         provider=Provider(
             issuer=there.address, client_id=CLIENT, client_secret=SECRET, label="Sign in with Ours"
         ),

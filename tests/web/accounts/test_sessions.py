@@ -14,7 +14,6 @@ from storage.accounts import sessions
 from tests.web.accounts.browsers import (
     PASSWORD,
     Browser,
-    add_people,
     browser_of,
     browser_of_nobody,
     cookie,
@@ -22,18 +21,12 @@ from tests.web.accounts.browsers import (
 )
 from tests.web.world import World
 from web.http.access import token_from
-from web.http.services import services
 
 OTHER = "quite another song"
 OPERATOR = 2
 
 
-@pytest.fixture(autouse=True)
-def accounts(app: Flask, world: World) -> Accounts:
-    with app.app_context():
-        made = Accounts(services())
-    add_people(made)
-    return made
+pytestmark = pytest.mark.usefixtures("accounts")
 
 
 @pytest.fixture

@@ -8,8 +8,6 @@ from time import thread_time
 
 import pytest
 from flask import Flask
-from hypothesis import given
-from hypothesis import strategies as st
 
 from application.accounts.accounts import Accounts
 from domain.accounts.one_time_password import STEP, code_at, new_secret
@@ -19,32 +17,17 @@ from storage.accounts.accounts import DECOY, HASHER
 from tests.web.accounts.browsers import (
     PASSWORD,
     Browser,
-    add_people,
     browser_of,
     browser_of_nobody,
     cookie,
     is_signed_in,
-    token_in,
 )
 from tests.web.world import World
-from web.http.services import services
-from web.pages.accounts.sign_in import own_path
+
+pytestmark = pytest.mark.usefixtures("accounts")
 
 OTHER = "quite another song"
 ADMIN, OPERATOR, AUDITOR = 1, 2, 3
-
-
-@pytest.fixture(autouse=True)
-def accounts(app: Flask, world: World) -> Accounts:
-    with app.app_context():
-        made = Accounts(services())
-    add_people(made)
-    return made
-
-
-@pytest.fixture
-def browser(app: Flask) -> Browser:
-    return Browser(app.test_client())
 
 
 # Signing in
@@ -217,74 +200,6 @@ def test_a_second_factor_is_encrypted_and_follows_new_keys(app: Flask, secret: s
         renewed = stored.second_factor(cursor, ADMIN)
         assert renewed is not None
     assert Secrets([newest]).unseal(second_factor_owner(ADMIN), renewed) == secret
-
-
-# The form, the cookie, the way back
-
-
-def test_a_sign_in_that_another_site_began_is_not_taken(app: Flask) -> None:
-    foreign = browser_of_nobody(app).token("/sign-in")
-    browser = browser_of_nobody(app)
-    for data in ({"csrf": foreign}, {"csrf": ""}, {}, {"csrf": "ü"}):
-        browser.get("/sign-in")
-        answer = browser.client.post("/sign-in", data={"name": "admin", "password": PASSWORD, **data})
-        assert answer.status_code == 403
-        assert "out of date" in answer.text
-    assert not is_signed_in(browser)
-
-
-def test_the_cookie_is_kept_from_scripts_and_other_sites(browser: Browser) -> None:
-    said = browser.sign_in("admin").headers["Set-Cookie"]
-    assert said.startswith("postledger-session=")
-    assert "HttpOnly" in said
-    assert "SameSite=Lax" in said
-    assert "Path=/" in said
-    assert "Domain" not in said
-
-
-@pytest.mark.parametrize(
-    "how", [{"base_url": "https://localhost"}, {"base_url": "http://post.example.com"}], ids=["tls", "proxy"]
-)
-def test_over_tls_the_cookie_never_leaves_it(app: Flask, how: dict[str, str]) -> None:
-    client = app.test_client()
-    page = client.get("/sign-in", **how)
-    visit = next(said for said in page.headers.getlist("Set-Cookie") if "visit" in said)
-    assert visit.startswith("__Host-postledger-visit=")
-    data = {"csrf": token_in(page.text), "name": "admin", "password": PASSWORD}
-    headers = {"Cookie": visit.partition(";")[0]}
-    said = client.post("/sign-in", data=data, headers=headers, **how).headers["Set-Cookie"]
-    assert said.startswith("__Host-postledger-session=")
-    assert "Secure" in said
-    assert page.headers["Strict-Transport-Security"]
-
-
-@pytest.mark.parametrize(
-    "wanted",
-    [
-        "https://evil.example/",
-        "//evil.example/",
-        "/\\evil.example",
-        "\\\\evil.example",
-        "/x\\..\\..//evil.example",
-        "javascript:alert(1)",
-        "evil.example",
-        "/\t/evil.example",
-        "/\n/evil.example",
-        " //evil.example",
-        "///evil.example",
-        "/" + "x" * 3000,
-    ],
-)
-def test_the_way_back_leads_to_no_other_site(browser: Browser, wanted: str) -> None:
-    assert browser.sign_in("admin", next=wanted).location == "/"
-
-
-@given(st.text("/\\.:@?#%\t\n ae", max_size=12))
-def test_whatever_is_asked_for_the_way_back_begins_with_one_slash(text: str) -> None:
-    found = own_path(text)
-    assert found.startswith("/")
-    assert not found.startswith(("//", "/\\"))
-    assert found.isprintable()
 
 
 # What is written down

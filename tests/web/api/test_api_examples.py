@@ -8,9 +8,9 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from flask import Flask
 from flask.testing import FlaskClient
 
-from tests.web.pages.whole import whole_app
 from tests.web.world import NOON, World
 
 PAGE = Path(__file__).parents[3] / "docs" / "api.md"
@@ -55,7 +55,7 @@ def differences(shown: Any, given: Any, where: str = "") -> list[str]:
     return [] if len(kinds) == 1 or type(None) in kinds else [f"{where}: {shown!r} and {given!r}"]
 
 
-def test_every_example_is_answered_as_the_page_says(world: World, database_url: str, tmp_path: Path) -> None:
+def test_every_example_is_answered_as_the_page_says(world: World, app: Flask) -> None:
     server, campaign, people = world.server("mail2", daily_limit=1000), world.campaign(), world.people(5)
     world.queued(campaign, people)
     world.deferred(campaign, people[0], server, NOON + timedelta(minutes=4))
@@ -64,11 +64,10 @@ def test_every_example_is_answered_as_the_page_says(world: World, database_url: 
     world.shown()
     found = examples()
     assert len(found) > 20
-    with whole_app(world, database_url, tmp_path) as app:
-        for request, (status, body) in found:
-            answer = send(app.test_client(), request)
-            assert answer.status_code in ((status,) if status else (200, 201)), (request, answer.json)
-            if body is not None:
-                assert differences(body, answer.json) == [], request
+    for request, (status, body) in found:
+        answer = send(app.test_client(), request)
+        assert answer.status_code in ((status,) if status else (200, 201)), (request, answer.json)
+        if body is not None:
+            assert differences(body, answer.json) == [], request
         if status:
             assert body == answer.json, request

@@ -11,7 +11,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from application import servers as servers_commands
+from application.servers import Servers
 from tests.web.world import NOON, World
 
 KEY = {"Idempotency-Key": "2b1f0c5e-6a7d-4d0e-9a57-0a3b2f1c9d11"}
@@ -86,14 +86,14 @@ def test_while_the_first_is_under_way_the_second_is_put_off(
     app: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begun, told = Barrier(2, timeout=20), Barrier(2, timeout=20)
-    add_server = servers_commands.add_server
+    really = Servers.add
 
     def slow(*given: Any, **named: Any) -> int:
         begun.wait()
         told.wait()
-        return add_server(*given, **named)
+        return really(*given, **named)
 
-    monkeypatch.setattr(servers_commands, "add_server", slow)
+    monkeypatch.setattr(Servers, "add", slow)
     answers: list[TestResponse] = []
     first = Thread(target=lambda: answers.append(add(app.test_client())))
     first.start()
@@ -113,7 +113,7 @@ def test_what_failed_inside_is_not_done_again_unseen(
         raise RuntimeError("half done")
 
     with monkeypatch.context() as patch:
-        patch.setattr(servers_commands, "add_server", fail)
+        patch.setattr(Servers, "add", fail)
         assert add(client).status_code == 500
     assert add(client).status_code == 409
     world.clock.advance_to(NOON + timedelta(minutes=3))

@@ -5,16 +5,17 @@ from __future__ import annotations
 from application.dashboard.model import CampaignStanding, DashboardModel, OldestQueued
 from application.dashboard.throughput import Interval, last_days
 from domain.delivery.waiting import Waiting
+from domain.server.availability import Closed, Open, SendingState
 from projections.availability import Availability, Capacity
 from projections.daily_usage import Outcomes
 from tests.web.world import NOON
 
 
 def server(
-    name: str = "alpha", limit: int = 1000, used: int = 0, closed: Waiting | None = None, failed: int = 0
+    name: str = "alpha", limit: int = 1000, used: int = 0, closed: Closed | None = None, failed: int = 0
 ) -> Availability:
     return Availability(
-        number=1, name=name, from_email=f"{name}@example.com", enabled=True, closed=closed,
+        number=1, name=name, from_email=f"{name}@example.com", enabled=True, answer=closed or Open(),
         daily_limit=limit, daily_used=used, sent_today=used - failed, failed_today=failed,
     )  # fmt: skip
 
@@ -30,7 +31,11 @@ def model(
 ) -> DashboardModel:
     return DashboardModel(
         capacity=Capacity(
-            now=NOON, timezone="UTC", opens=NOON, servers=list(servers), queue_paused=queue_paused
+            now=NOON,
+            timezone="UTC",
+            opens=NOON,
+            servers=list(servers),
+            sending=SendingState(queue_paused=queue_paused),
         ),
         counts=counts,
         throughput=[Interval(NOON)],

@@ -7,15 +7,14 @@ from datetime import timedelta
 import pytest
 from flask.testing import FlaskClient
 
-from domain.delivery.waiting import Waiting
+from domain.server.availability import Closed, Reason
 from projections.availability import Availability
-from storage import processors
 from tests.web.dashboard.dashboard_models import model, server
 from tests.web.pages.reading import seen
 from tests.web.world import NOON, World
 from web.pages.dashboard.overview import overview
 
-SUSPENDED = Waiting("suspended", "suspended: 421 later", NOON + timedelta(hours=1))
+SUSPENDED = Closed(Reason.SUSPENDED, NOON + timedelta(hours=1), "421 later")
 
 
 def texts(
@@ -61,6 +60,7 @@ def test_e_mails_that_wait_while_no_processor_runs_are_told_of(client: FlaskClie
     world.server("alpha", daily_limit=10)
     world.queued(world.campaign(), world.people(4))
     world.shown()
+    world.without_processor()
     assert "No processor runs, so nothing is sent" in seen(client.get("/").text)
 
 
@@ -68,8 +68,6 @@ def test_a_processor_that_runs_is_no_matter(client: FlaskClient, world: World) -
     world.server("alpha", daily_limit=10)
     world.queued(world.campaign(), world.people(4))
     world.shown()
-    with world.pool.transaction() as cursor:
-        processors.register(cursor, "here", 1, processors.database_time(cursor))
     assert "To look at" not in seen(client.get("/").text)
 
 

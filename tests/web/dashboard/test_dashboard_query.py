@@ -5,10 +5,12 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from flask.testing import FlaskClient
 
-from application.dashboard.finishes import KEPT, Finishes
 from application.dashboard.model import DashboardModel
 from application.dashboard.query import DashboardQuery
+from application.forecasts.finishes import KEPT, Finishes
+from domain.delivery.delivery import Requeued
 from projections import refusals
 from tests.web.world import NOON, World
 
@@ -23,6 +25,25 @@ def test_nothing_can_be_read_of_an_empty_house(world: World) -> None:
     assert (shown.oldest, shown.next_at, list(shown.campaigns), shown.has_people) == (None, None, [], False)
     assert len(shown.throughput) == 90
     assert shown.throughput[-1].at == NOON
+
+
+@pytest.mark.parametrize("has_processor", [True, False])
+def test_the_queue_gives_the_same_reason_for_the_same_wait(
+    client: FlaskClient, world: World, has_processor: bool
+) -> None:
+    """Of one that is to be sent again later, and of which no attempt counts any more."""
+    server, campaign, people = world.server("alpha"), world.campaign(), world.people(1)
+    world.queued(campaign, people)
+    world.unknown(campaign, people[0], server)
+    again = (NOON + timedelta(minutes=5)).timestamp()
+    world.tell(campaign, people[0], Requeued, reason="policy", again=again)
+    if not has_processor:
+        world.without_processor()
+    oldest = read(world).oldest
+    assert oldest is not None
+    (item,) = client.get("/api/queue/items").get_json()["data"]["results"]
+    assert item["waitingFor"] == str(oldest.waiting)
+    assert item["waitingCode"] == ("retry" if has_processor else "no_processor")
 
 
 def test_refusals_that_differ_in_numbers_are_counted_together(world: World) -> None:

@@ -14,13 +14,14 @@ from application.dashboard.model import CampaignStanding, share
 from application.dashboard.paces import Paces
 from application.dashboard.throughput import Interval
 from domain.delivery.waiting import NEXT_IN_LINE, Waiting
+from domain.server.availability import Closed, Reason
 from tests.web.dashboard.dashboard_models import model, server
 from tests.web.world import NOON
 from web.pages.dashboard.chart import THINNEST, chart, round_up, stacked
 from web.pages.dashboard.overview import overview
 from web.pages.words import span
 
-CSS = Path(__file__).parents[3] / "web" / "static" / "app.css"
+CSS = Path(__file__).parents[3] / "web" / "static" / "base.css"
 
 
 def test_while_it_sends_the_headline_tells_pace_and_end() -> None:
@@ -35,15 +36,13 @@ def test_no_end_is_promised_that_todays_capacity_does_not_allow() -> None:
 
 
 def test_no_end_is_promised_while_no_server_takes_any() -> None:
-    full = server(closed=Waiting("daily_limit", "daily limit reached", NOON + timedelta(hours=12)))
+    full = server(closed=Closed(Reason.DAILY_LIMIT, NOON + timedelta(hours=12)))
     assert overview(model({"queued": 5}, full, rate=60)).headline.finish is None
 
 
 def test_while_it_waits_the_headline_tells_why_and_until_when() -> None:
     until = NOON + timedelta(hours=8)
-    shown = overview(
-        model({"queued": 5}, oldest=Waiting("calendar", "outside the sending window", until))
-    ).headline
+    shown = overview(model({"queued": 5}, oldest=Waiting(Reason.CALENDAR, until))).headline
     assert shown.text == "5 e-mails wait: outside the sending window"
     assert (shown.until_text, shown.until) == ("That lasts until", until)
 

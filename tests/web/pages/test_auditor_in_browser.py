@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,7 +9,6 @@ from flask import Flask
 
 from application.accounts.accounts import Accounts
 from tests.web.accounts.browsers import PASSWORD, add_people
-from tests.web.pages.whole import whole_app
 from tests.web.world import World
 from web.http.services import services
 
@@ -57,12 +54,6 @@ CHANGES = (
     "/subscribers/1/blocklist",
     "/users",
 )
-
-
-@pytest.fixture
-def app(world: World, database_url: str, tmp_path: Path) -> Iterator[Flask]:
-    with whole_app(world, database_url, tmp_path) as made:
-        yield made
 
 
 @pytest.fixture

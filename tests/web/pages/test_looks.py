@@ -121,7 +121,7 @@ def test_one_that_failed_is_tried_again_from_the_list(page: Page) -> None:
     page.get_by_role("status").first.wait_for()
     assert page.get_by_role("row", name="p2@example.org").count() == 0
     page.goto("/queue?subscriber=p2@")
-    assert page.locator("td .badge").text_content() == "Waiting"
+    assert page.locator("td .badge").text_content() == "Queued"
 
 
 @pytest.mark.parametrize(("path", "kind"), [("/settings", "time"), ("/log", "datetime-local")])

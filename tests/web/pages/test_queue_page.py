@@ -10,7 +10,7 @@ from flask import Flask
 from application.queue import queue as queue_commands
 from application.queue.queue import Queue
 from domain.streams import server_stream
-from projections.queue.items import Wanted, items
+from projections.queue.items import WantedItems, items
 from storage.postgres.pool import Pool
 from tests.web.accounts.browsers import Browser
 from tests.web.pages.reading import addresses, seen, told
@@ -39,8 +39,8 @@ def test_an_empty_queue_says_where_its_emails_come_from(person: Browser) -> None
 
 def test_each_email_says_why_it_waits_or_what_was_said_last(person: Browser, campaign: int) -> None:
     text = seen(person.get("/queue").text)
-    assert "All 6 Sent 1 Sending 0 Waiting 4 Failed 1" in text
-    assert "Waiting next in line" in text
+    assert "All 6 Sent 1 Sending 0 Queued 4 Failed 1" in text
+    assert "Queued next in line" in text
     assert "retry at 2026-03-04 13:00 UTC 450 4.2.1 Try later" in text
     assert "550 5.1.1 No such user" in text
 
@@ -81,7 +81,7 @@ def test_one_is_cancelled_and_put_back_by_whoever_is_there(
     assert "The e-mail is cancelled" in seen(person.get(back).text)
     assert told(pool, "delivery.cancelled") == [{"by": "local", "reason": "asked for"}]
     person.post(f"/queue/{one}/retry", "/queue")
-    assert "Waiting 4" in seen(person.get("/queue").text)
+    assert "Queued 4" in seen(person.get("/queue").text)
     assert told(pool, "delivery.requeued") == [{"by": "local", "reason": "asked for"}]
 
 
@@ -104,7 +104,7 @@ def test_a_retry_that_waits_is_sent_now(person: Browser, pool: Pool, campaign: i
     person.post(f"/queue/{number(campaign, 3)}/send-now", "/queue")
     assert "next in line" in seen(person.get("/queue?subscriber=p3@").text)
     with pool.transaction() as cursor:
-        (one,), _ = items(cursor, Wanted(campaign, recipients=[3]), 0, 1)
+        (one,), _ = items(cursor, WantedItems(campaign, recipients=[3]), 0, 1)
     assert (one.due, one.attempts) == (NOON, 0)
     person.post(f"/queue/{number(campaign, 4)}/send-now", "/queue")
     assert "goes as soon as there is room" in seen(person.get("/queue").text)
@@ -121,7 +121,7 @@ def test_all_that_match_are_cancelled_after_their_number_was_told(
     assert answer.location == f"/queue?campaign_id={campaign}"
     text = seen(person.get(answer.location).text)
     assert "4 e-mails are cancelled." in text
-    assert "Sent 1 Sending 0 Waiting 0 Failed 1 Unknown 0 Suppressed 0 Cancelled 4" in text
+    assert "Sent 1 Sending 0 Queued 0 Failed 1 Unknown 0 Suppressed 0 Cancelled 4" in text
 
 
 def test_many_are_done_in_batches_until_none_is_left(
@@ -162,7 +162,7 @@ def test_of_many_the_one_that_changed_meanwhile_is_left_alone(
     world: World, pool: Pool, campaign: int
 ) -> None:
     with pool.transaction() as cursor:
-        waiting, _ = items(cursor, Wanted(campaign, [0]), 0, 10)
+        waiting, _ = items(cursor, WantedItems(campaign, [0]), 0, 10)
     world.accepted(campaign, waiting[1].recipient, 1)
     assert Queue(world.installation).append("cancel", waiting, by="test") == len(waiting) - 1
     assert len(told(pool, "delivery.cancelled")) == len(waiting) - 1
@@ -172,7 +172,7 @@ def test_the_whole_queue_is_paused_and_goes_on(person: Browser, pool: Pool, camp
     person.post("/queue/pause", "/queue", back="/queue?status=queued")
     text = seen(person.get("/queue").text)
     assert "The queue is paused: nothing is begun" in text
-    assert "Waiting the queue is paused" in text
+    assert "Queued the queue is paused" in text
     person.post("/queue/resume", "/queue")
     assert "next in line" in seen(person.get("/queue").text)
     assert told(pool, "policy.changed") == [

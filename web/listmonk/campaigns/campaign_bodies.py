@@ -8,10 +8,6 @@ from uuid import UUID
 
 from pydantic import Field
 
-from application import campaign_bodies
-from application.campaign_bodies import made
-from application.campaigns import rewritten
-from application.messages import Draft
 from domain.campaign.template import TemplateType
 from domain.errors import Refused
 from domain.streams import Kind, kind_of, number_of
@@ -142,31 +138,3 @@ def check_lists(fields: Mapping[str, Any], before: Mapping[str, Any]) -> None:
         unknown = lists.missing(cursor, sorted(new))
     if unknown:
         raise Refused(f"lists: there is no list {', '.join(map(str, unknown))}", "lists")
-
-
-def check_texts(fields: Mapping[str, Any], before: Mapping[str, Any]) -> None:
-    """That messages can be made of it, before anything is written. Raises Refused, with line and reason."""
-    draft, written = draft_of(fields, before)
-    campaign_bodies.check(draft, written)
-
-
-def draft_of(
-    fields: Mapping[str, Any], before: Mapping[str, Any], number: int = 0
-) -> tuple[Draft, campaign_bodies.Written]:
-    """A campaign with changes that nobody has written down."""
-    content = {**before, **fields}
-    changes = {name: fields[name] for name in campaign_bodies.FIELDS if name in fields}
-    with reading() as cursor:
-        written = rewritten(cursor, changes, before)
-        sent = made(cursor, written) if changes or not before else campaign_bodies.sent(cursor, before)
-    draft = Draft(
-        number=number,
-        name=content["name"],
-        subject=content["subject"],
-        text=sent.text,
-        html=sent.html,
-        headers=[(name, value) for name, value in content.get("headers") or ()],
-        lists=content["lists"],
-        attributes=content.get("attributes") or {},
-    )
-    return draft, written

@@ -7,19 +7,20 @@ from typing import Annotated, Any
 from flask import Blueprint, Response, request
 from pydantic import Field
 
-from application.messages import Draft, UnmakeableError, messages
+from application.campaigns.bodies import CampaignBodies
+from application.campaigns.drafts import Draft, UnmakeableError
+from application.campaigns.previews import CampaignMessages
 from domain.addresses import email_address
 from domain.campaign.content import CONTENT_TYPES
 from domain.errors import Refused
 from web.http.access import actor
 from web.http.contract import endpoint
 from web.http.errors import Refusal
-from web.listmonk.campaigns.campaign_bodies import CampaignBody, draft_of, fields_of
+from web.http.services import services
+from web.listmonk.campaigns.campaign_bodies import CampaignBody, fields_of
 from web.listmonk.campaigns.campaigns import LARGEST_BODY, there
 
 blueprint = Blueprint("listmonk_campaign_messages", __name__)
-
-SENDER = "Preview <preview@example.com>"
 
 POLICY = "default-src 'none'; img-src data: https: http:; style-src 'unsafe-inline'; sandbox"
 """Whoever wrote the HTML runs nothing in the browser of who looks at it."""
@@ -38,7 +39,7 @@ def preview(number: int) -> Response:
 
     HTML, or plain text for a plain campaign.
     """
-    draft, _ = draft_of({}, there(number).content, number)
+    draft, _ = CampaignBodies(services()).draft({}, there(number).content, number)
     return shown(draft)
 
 
@@ -52,7 +53,7 @@ def preview_changed(number: int) -> Response:
 
     The form's `body`, `content_type` and `template_id` take the place of the campaign's; nothing is kept.
     """
-    draft, _ = draft_of(form_fields(), there(number).content, number)
+    draft, _ = CampaignBodies(services()).draft(form_fields(), there(number).content, number)
     return shown(draft)
 
 
@@ -86,10 +87,10 @@ def send_test(number: int, body: TestBody) -> bool:
             raise Refused(f"subscribers: {wrong}", "subscribers")
     fields = fields_of(body, is_new=False)
     before = there(number).content
-    draft, _ = draft_of(fields, before, number)
+    draft, _ = CampaignBodies(services()).draft(fields, before, number)
     messenger = fields.get("messenger", before["messenger"])
     try:
-        trials = messages().send_test(draft, addresses, messenger, by=actor())
+        trials = CampaignMessages(services()).send_test(draft, addresses, messenger, by=actor())
     except UnmakeableError as error:
         raise Refused(f"body: {error}", "body") from None
     failed = [f"{one.address}: {one.outcome}, {one.detail}" for one in trials if one.outcome != "accepted"]
@@ -100,7 +101,7 @@ def send_test(number: int, body: TestBody) -> bool:
 
 def shown(draft: Draft) -> Response:
     try:
-        message = messages().preview(draft, None, SENDER)
+        message = CampaignMessages(services()).preview(draft, None)
     except UnmakeableError as error:
         raise Refused(f"body: {error}", "body") from None
     is_plain = message.html is None

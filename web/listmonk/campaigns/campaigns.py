@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Any
 
 from flask import Blueprint, current_app
 from pydantic import Field
 
-from application import campaigns as campaign_commands
+from application.campaigns.bodies import CampaignBodies
+from application.campaigns.campaigns import Campaigns
 from application.dashboard.paces import Paces
 from domain.campaign.campaign import Campaign, State
+from domain.clock import instant
 from domain.streams import campaign_stream
 from projections import campaign_progress
 from web.http.access import actor
-from web.http.answers import instant
 from web.http.contract import endpoint
 from web.http.errors import Refusal
 from web.http.if_match import OfStream
@@ -25,7 +25,6 @@ from web.listmonk.campaigns.campaign_bodies import (
     CampaignBody,
     NewCampaign,
     check_lists,
-    check_texts,
     fields_of,
 )
 from web.listmonk.shapes import ListmonkPaged, ids_argument, listing
@@ -104,8 +103,8 @@ def create(body: NewCampaign) -> Versioned:
     """
     fields = fields_of(body, is_new=True)
     check_lists(fields, {})
-    check_texts(fields, {})
-    return versioned(campaign_commands.create(fields, by=actor()))
+    CampaignBodies(services()).check(fields, {})
+    return versioned(Campaigns(services()).create(fields, by=actor()))
 
 
 @endpoint(
@@ -119,21 +118,15 @@ def change(number: int, body: CampaignBody) -> Versioned:
     What is left out stays as it is. `send_at` null makes a scheduled campaign a draft again, another time
     schedules it anew. Of a paused campaign only name, priority and tags can be changed.
     """
-    campaign = there(number)
+    campaign, campaigns = there(number), Campaigns(services())
     fields = fields_of(body, is_new=False)
     check_lists(fields, campaign.content)
-    check_texts(fields, campaign.content)
+    CampaignBodies(services()).check(fields, campaign.content)
     if fields:
-        campaign_commands.edit(number, fields, by=actor())
+        campaigns.edit(number, fields, by=actor())
     if "planned_for" in fields and campaign.state is State.SCHEDULED:
-        reschedule(number, body.send_at)
+        campaigns.reschedule(number, body.send_at, by=actor())
     return versioned(number)
-
-
-def reschedule(number: int, send_at: datetime | None) -> None:
-    campaign_commands.unschedule(number, by=actor())
-    if send_at is not None:
-        campaign_commands.schedule(number, send_at, by=actor())
 
 
 def there(number: int) -> Campaign:
@@ -159,7 +152,7 @@ def discard(number: int) -> bool:
     not forgotten.
     """
     there(number)
-    campaign_commands.discard(number, by=actor())
+    Campaigns(services()).discard(number, by=actor())
     return True
 
 
@@ -174,7 +167,7 @@ def discard_many() -> bool:
         if not there(number).is_editable():
             raise Refusal(409, f"Campaign {number} was started; what was sent is not forgotten.")
     for number in numbers:
-        campaign_commands.discard(number, by=actor())
+        Campaigns(services()).discard(number, by=actor())
     return True
 
 

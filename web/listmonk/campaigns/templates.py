@@ -7,17 +7,15 @@ from typing import Any, Literal
 
 from flask import Blueprint, Response, request
 
-from application import templates as template_commands
-from application.campaign_bodies import field_of
-from application.messages import Draft, messages
-from domain.campaign.template import TemplateType, check_place, wrapped
+from application.campaigns.templates import Templates, sample
+from domain.campaign.template import TemplateType
+from domain.clock import instant
 from domain.errors import Refused
 from domain.streams import template_stream
 from projections import templates
 from projections.templates import TemplateRow
 from storage import content
 from web.http.access import actor
-from web.http.answers import instant
 from web.http.contract import endpoint
 from web.http.errors import Refusal
 from web.http.if_match import OfStream
@@ -30,8 +28,6 @@ from web.listmonk.shapes import Lenient
 blueprint = Blueprint("listmonk_templates", __name__)
 
 LARGEST_BODY = 5_000_000
-SAMPLE = "<p>Hi there</p><p>This is where the content of a campaign stands.</p>"
-"""In one line, so that the lines of a template keep their numbers."""
 
 
 class TemplateBody(Lenient):
@@ -92,8 +88,7 @@ def create(body: TemplateBody) -> Versioned:
     `{{ content }}` once. The first one for campaigns is the default.
     """
     fields = {"name": "", "body": "", **body.fields()}
-    check(fields.get("type", TemplateType.CAMPAIGN), fields["body"], fields.get("subject", ""))
-    return told(template_commands.create(fields, by=actor()))
+    return told(Templates(services()).create(fields, by=actor()))
 
 
 @endpoint(
@@ -106,11 +101,10 @@ def change(number: int, body: TemplateBody) -> Versioned:
 
     What is left out stays as it is. Drafts and scheduled campaigns change with it; started ones do not.
     """
-    before, fields = there(number), body.fields()
+    there(number)
+    fields = body.fields()
     fields.pop("type", None)
-    if "body" in fields:
-        check(before.type, fields["body"], fields.get("subject", before.subject))
-    template_commands.edit(number, fields, by=actor())
+    Templates(services()).edit(number, fields, by=actor())
     return told(number)
 
 
@@ -124,7 +118,7 @@ def make_default(number: int) -> list[dict[str, Any]]:
     The one that campaigns get which are made without saying which. Answers with all templates.
     """
     there(number)
-    template_commands.make_default(number, by=actor())
+    Templates(services()).make_default(number, by=actor())
     with reading() as cursor:
         return described(cursor, templates.templates(cursor))
 
@@ -144,7 +138,7 @@ def delete(number: int) -> bool:
     Not the default one (409). Drafts and scheduled campaigns get the default one instead.
     """
     there(number)
-    template_commands.delete(number, by=actor())
+    Templates(services()).delete(number, by=actor())
     return True
 
 
@@ -173,25 +167,7 @@ def preview_body() -> Response:
     if type not in list(TemplateType):
         raise Refused(f"template_type: one of {', '.join(TemplateType)} is expected", "template_type")
     body = request.form.get("body", "")
-    if type == TemplateType.CAMPAIGN:
-        check_place(body)
     return shown(sample(type, body, ""))
-
-
-def check(type: str, body: str, subject: str) -> None:
-    """That messages can be made with it. Raises Refused, with line and reason."""
-    if not body.strip():
-        return
-    if type == TemplateType.CAMPAIGN:
-        check_place(body)
-    problems = messages().problems(sample(type, body, subject)) if services().messages else []
-    if problems:
-        raise Refused.for_fields({field_of(problem): problem for problem in problems})
-
-
-def sample(type: str, body: str, subject: str) -> Draft:
-    html = wrapped(body, SAMPLE) if type == TemplateType.CAMPAIGN else body
-    return Draft(0, "Sample", subject or "Sample", None, html, (), (), transactional=type == TemplateType.TX)
 
 
 def there(number: int) -> TemplateRow:

@@ -109,7 +109,7 @@ def logs() -> str:
     Refused rows by their line, the first hundred.
     """
     last = latest()
-    return "".join(f"{line}\n" for line in told(last)) if last else ""
+    return "".join(f"{line}\n" for line in log_lines(last)) if last else ""
 
 
 @endpoint(blueprint, "DELETE", "/api/import/subscribers", needs="write", answer=ImportStatus)
@@ -196,7 +196,7 @@ def described(last: Import) -> dict[str, Any]:
     }
 
 
-def told(last: Import) -> Iterator[str]:
+def log_lines(last: Import) -> Iterator[str]:
     at = f"{last.begun_at:%Y/%m/%d %H:%M:%S}"
     yield f"{at} processing '{last.file}'"
     if last.summary is not None:

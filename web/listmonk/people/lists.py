@@ -8,10 +8,10 @@ from flask import Blueprint, request
 from pydantic import Field
 
 from application.people.lists import Lists
+from domain.clock import instant
 from storage.people import lists
 from storage.people.lists import ListRow
 from web.http.access import actor
-from web.http.answers import instant
 from web.http.contract import endpoint
 from web.http.errors import Refusal
 from web.http.if_match import OfContent
@@ -58,7 +58,7 @@ def normalised(tags: list[str]) -> list[str]:
     return list(dict.fromkeys("-".join(tag.split()) for tag in tags if tag.strip()))
 
 
-class ListQuery(ListmonkPaged):
+class MailingListQuery(ListmonkPaged):
     query: Annotated[str, Line(200)] | None = None
     type: Type | None = None
     optin: Optin | None = None
@@ -94,15 +94,15 @@ def shown(cursor: Any, number: int) -> dict[str, Any]:
 FORM = {"application/json": {"schema": ListBody.model_json_schema()}}
 
 
-@endpoint(blueprint, "GET", "/api/lists", needs="read", query=ListQuery, answer=page_of(ListAnswer))
-def listed(query: ListQuery) -> dict[str, Any]:
+@endpoint(blueprint, "GET", "/api/lists", needs="read", query=MailingListQuery, answer=page_of(ListAnswer))
+def listed(query: MailingListQuery) -> dict[str, Any]:
     """Lists of people
 
     `query` looks into their names; `tag` may be repeated, and all have to be there. With `minimal` nothing is
     counted, and all are given at once.
     """
     window = query.window() if not query.minimal else PageWindow(1, 0, 10_000, 0)
-    wanted = lists.Wanted(query.query, query.type, query.optin, query.status, query.tag)
+    wanted = lists.WantedLists(query.query, query.type, query.optin, query.status, query.tag)
     order_by, ascending = query.ordered(lists.ORDERS, "created_at")
     with reading() as cursor:
         total = lists.count(cursor, wanted)
@@ -178,7 +178,7 @@ def delete_many() -> bool:
         raise Refusal(400, "id: numbers of lists, or a query, are needed.")
     if not numbers:
         with reading() as cursor:
-            numbers = [row.number for row in lists.found(cursor, lists.Wanted(search=query))]
+            numbers = [row.number for row in lists.found(cursor, lists.WantedLists(search=query))]
     Lists(services()).delete(numbers, by=actor())
     return True
 

@@ -8,7 +8,7 @@ from flask import Blueprint
 
 from application.people.people import People
 from storage.people import people_search
-from storage.people.people_search import Wanted
+from storage.people.people_search import WantedPeople
 from web.http.access import actor
 from web.http.contract import endpoint
 from web.http.errors import Refusal
@@ -113,7 +113,7 @@ def move(numbers: Sequence[int], body: Membership, *, again: bool) -> None:
             People(services()).unsubscribe(numbers, body.target_list_ids, by=actor())
 
 
-def chosen(wanted: Wanted) -> Iterator[list[int]]:
+def chosen(wanted: WantedPeople) -> Iterator[list[int]]:
     """In stretches of ascending numbers: what a command changes cannot bring anybody in twice."""
     after = 0
     while True:

@@ -7,12 +7,12 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field
 
 from domain.addresses import email_address
+from domain.clock import instant
 from storage.people import people_search
 from storage.people.directory import Recipient
-from storage.people.people_search import SubscriptionRow, Wanted
+from storage.people.people_search import SubscriptionRow, WantedPeople
 from storage.people.personal_data import LONGEST_NAME
 from storage.subscriber_query.subscriber_query import condition
-from web.http.answers import instant
 from web.http.shapes import Answer, Line, Told
 from web.listmonk.shapes import Lenient, ListmonkPaged, Number, Numbers
 
@@ -74,7 +74,7 @@ class SubscriberQuery(ListmonkPaged):
     )
     subscription_status: Subscription | None = None
 
-    def wanted(self) -> Wanted:
+    def wanted(self) -> WantedPeople:
         """Raises QueryError."""
         return wanted(self.search, self.query, self.list_id, self.subscription_status)
 
@@ -88,7 +88,7 @@ class Selection(Lenient):
     subscription_status: Subscription | Literal[""] | None = None
     all: bool | None = None
 
-    def wanted(self) -> Wanted:
+    def wanted(self) -> WantedPeople:
         """Raises QueryError."""
         if self.all:
             return wanted(None, None, self.list_ids or [], self.subscription_status)
@@ -121,9 +121,9 @@ class MembershipOfSelection(Selection, Membership):
     pass
 
 
-def wanted(search: str | None, query: str | None, lists: list[int], subscription: str | None) -> Wanted:
+def wanted(search: str | None, query: str | None, lists: list[int], subscription: str | None) -> WantedPeople:
     text = (query or "").strip()
-    return Wanted(
+    return WantedPeople(
         search=(search or "").strip() or None,
         query=condition(text) if text else None,
         lists=[number for number in lists if number],

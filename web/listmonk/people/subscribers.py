@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from flask import Blueprint, Response
 
 from application.people.people import People
+from domain.clock import instant
 from storage.people import directory, people_search
 from storage.people.directory import Recipient
-from storage.people.people_search import ORDERS
+from storage.people.people_search import ORDERS, SubscriptionRow
 from web.http.access import actor
-from web.http.answers import instant
 from web.http.contract import endpoint
 from web.http.if_match import OfContent
 from web.http.services import reading, services
@@ -181,7 +182,14 @@ def export(number: int) -> Response:
     with reading() as cursor:
         found = person(cursor, number)
         subscriptions = people_search.subscriptions(cursor, [number])[number]
-    data = {
+    text = json.dumps(exported(found, subscriptions), indent=2, ensure_ascii=False)
+    response = Response(text, mimetype="application/json")
+    response.headers["Content-Disposition"] = 'attachment; filename="data.json"'
+    return response
+
+
+def exported(found: Recipient, subscriptions: Sequence[SubscriptionRow]) -> dict[str, Any]:
+    return {
         "profile": [
             {
                 "id": found.number,
@@ -206,10 +214,6 @@ def export(number: int) -> Response:
         "campaign_views": [],
         "link_clicks": [],
     }
-    text = json.dumps(data, indent=2, ensure_ascii=False)
-    response = Response(text, mimetype="application/json")
-    response.headers["Content-Disposition"] = 'attachment; filename="data.json"'
-    return response
 
 
 def person(cursor: Any, number: int) -> Recipient:

@@ -53,8 +53,7 @@ def end_session() -> Response:
     number = request.form.get("session", "")
     if not (number.isascii() and number.isdigit() and len(number) < 10):
         raise Refusal(400, "session: a number is expected.")
-    with services().pool.transaction() as cursor:
-        sessions.end_one(cursor, me().number, int(number))
+    Accounts(services()).end_session(me().number, int(number))
     say("That session is ended.")
     return redirect(url_for("own_account.page"), 303)
 

@@ -40,7 +40,7 @@ def there() -> Response:
     kept, wanted = provider(), own_path(request.args.get("next"))
     if actor() == "local" or signed_in():
         return redirect(wanted, 303)
-    browser, public = cookies.visit_token() or secrets.token_urlsafe(32), services().settings.public_url or ""
+    browser, public = cookies.visit_token() or secrets.token_urlsafe(32), services().public_url
     if request.host != public.partition("//")[2].partition("/")[0]:
         return form(wanted, fault=f"To sign in this way, open {public}/sign-in.", status=400)
     now, nonce, verifier = services().clock.now(), secrets.token_urlsafe(32), secrets.token_urlsafe(48)
@@ -149,7 +149,7 @@ def provider() -> Provider:
 
 
 def back_to() -> str:
-    return f"{services().settings.public_url}{BACK}"
+    return f"{services().public_url}{BACK}"
 
 
 def refused(wanted: str, fault: str) -> Response:

@@ -10,7 +10,6 @@ from flask import Blueprint, make_response, redirect, render_template, request, 
 from werkzeug.wrappers import Response
 
 from application.accounts.sign_in import SignIn, TooManyAttempts
-from storage.accounts import sessions
 from storage.accounts.accounts import User
 from web.http import cookies
 from web.http.access import CSRF_FIELD, actor, hidden_token, needs, signed_in, token_from
@@ -87,8 +86,7 @@ def form(
 def leave() -> Response:
     token = cookies.session_token()
     if token is not None:
-        with services().pool.transaction() as cursor:
-            sessions.end(cursor, token)
+        here().end_session(token)
     response = redirect(url_for("sign_in.page"), 303)
     cookies.end_session(response)
     response.headers["Clear-Site-Data"] = '"cache"'

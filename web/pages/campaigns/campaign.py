@@ -7,7 +7,7 @@ from typing import Any
 from flask import Blueprint, current_app, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from application import campaigns as campaign_commands
+from application.campaigns.campaigns import Campaigns
 from application.dashboard.paces import Paces
 from domain.errors import Missing, Refused
 from projections import campaign_history, campaign_progress, servers
@@ -74,16 +74,16 @@ def steer(number: int, step: str) -> Response:
     reason = request.form.get("reason", "").strip()
     try:
         if step == "pause":
-            campaign_commands.pause(number, reason, by=actor())
+            Campaigns(services()).pause(number, reason, by=actor())
             say("It is paused.")
         elif step == "resume":
-            campaign_commands.resume(number, reason, by=actor())
+            Campaigns(services()).resume(number, reason, by=actor())
             say("It goes on.")
         elif step == "cancel":
-            campaign_commands.cancel(number, reason, by=actor())
+            Campaigns(services()).cancel(number, reason, by=actor())
             say("It is cancelled.")
         else:
-            campaign_commands.discard(number, by=actor())
+            Campaigns(services()).discard(number, by=actor())
             say("It is discarded. A copy of it can still be made.")
     except Missing:
         raise
@@ -103,7 +103,7 @@ def ask_for_priority(number: int) -> Response:
 def change_priority(number: int) -> Response:
     given = {name: request.form.get(name, "").strip() for name in ("priority", "reason")}
     try:
-        campaign_commands.change_priority(number, **given, by=actor())
+        Campaigns(services()).change_priority(number, **given, by=actor())
         say(f"The priority is {given['priority']} now.")
     except Missing:
         raise
@@ -137,4 +137,4 @@ def seen(number: int) -> CampaignView:
         found = campaign_progress.progress(cursor, number) if number <= LARGEST else None
         if found is None:
             raise Refusal(404, f"There is no campaign {number}.")
-        return campaign_view(cursor, found, now, paces, campaign_commands.audiences())
+        return campaign_view(cursor, found, now, paces, services().audiences)

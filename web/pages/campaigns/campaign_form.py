@@ -10,10 +10,9 @@ from zoneinfo import ZoneInfo
 
 from flask import Response, request
 
-from application import campaign_bodies
-from application.campaign_bodies import Written
-from application.campaigns import audiences
-from application.messages import Draft
+from application.campaigns import bodies
+from application.campaigns.bodies import CampaignBodies, Written
+from application.campaigns.drafts import Draft
 from domain.campaign.campaign import Campaign
 from domain.campaign.priority import Priority
 from domain.campaign.template import TemplateType
@@ -73,7 +72,7 @@ def standing(campaign: Campaign) -> dict[str, Any]:
     """The values of a campaign that is there."""
     content = campaign.content
     with reading() as cursor:
-        written = campaign_bodies.written(cursor, content)
+        written = bodies.written(cursor, content)
     html, text = ("", written.body) if written.is_plain else (written.body, written.altbody)
     return {
         **empty(),
@@ -158,7 +157,7 @@ def draft_of(values: Mapping[str, Any], number: int = 0) -> Draft:
     if written is None:
         raise Refused("There is nothing to show yet.")
     with reading() as cursor:
-        made = campaign_bodies.made(cursor, written)
+        made = CampaignBodies(services()).made(cursor, written)
     return Draft(
         number=number,
         name=values["name"].strip() or "Campaign",
@@ -192,7 +191,7 @@ def choices() -> dict[str, Any]:
         now = services().clock.now()
         known = directory.list_names(cursor)
         lists = [
-            ListChoice(number=number, name=name, people=audiences().size(cursor, [number], now))
+            ListChoice(number=number, name=name, people=services().audiences.size(cursor, [number], now))
             for number, name in known
         ]
         found = all_servers.servers(cursor)

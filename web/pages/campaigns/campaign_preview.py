@@ -5,10 +5,9 @@ from __future__ import annotations
 from flask import Blueprint, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from application import campaigns as campaign_commands
-from application.messages import Draft, Trial, UnmakeableError, messages
+from application.campaigns.drafts import Draft, TestEmail, UnmakeableError
+from application.campaigns.previews import CampaignMessages
 from domain.errors import Refused
-from projections import servers
 from storage.people import directory
 from storage.people.personal_data import DirectoryError, checked_email
 from web.http.access import actor, needs
@@ -41,22 +40,21 @@ def typed() -> Response:
 @blueprint.get("/campaigns/<int:number>/preview")
 @needs("read")
 def kept(number: int) -> Response:
-    campaign = services().application.campaign(number)
-    draft = campaign_commands.draft(campaign)
+    draft = CampaignMessages(services()).draft(number)
     return shown(draft, request.args.get("like", ""), request.args.get("part", "html"))
 
 
 @blueprint.post("/campaigns/<int:number>/test")
 @needs("send")
 def send_test(number: int) -> Response:
-    campaign = services().application.campaign(number)
+    messages = CampaignMessages(services())
     server = request.form.get("server", "")
     back = redirect(url_for("campaign_page.page", number=number, _anchor="test"), 303)
     try:
         addresses = checked(request.form.get("addresses", ""))
         like = recipient(request.form.get("model", ""))
-        trials = messages().send_test(
-            campaign_commands.draft(campaign),
+        sent = messages.send_test(
+            messages.draft(number),
             addresses,
             int(server) if server.isascii() and server.isdigit() and len(server) < 10 else None,
             like=like,
@@ -65,17 +63,17 @@ def send_test(number: int) -> Response:
     except (Refused, UnmakeableError) as error:
         say(f"No test e-mail was sent: {error}", "bad")
         return back
-    campaign_commands.catch_up()
-    report(trials)
+    services().catch_up()
+    report(sent)
     return back
 
 
-def report(trials: list[Trial]) -> None:
-    accepted = [one for one in trials if one.outcome == "accepted"]
+def report(sent: list[TestEmail]) -> None:
+    accepted = [one for one in sent if one.outcome == "accepted"]
     if accepted:
         names = ", ".join(one.address for one in accepted)
         say(f"Accepted by {', '.join(sorted({one.server for one in accepted}))}: {names}")
-    for one in trials:
+    for one in sent:
         if one.outcome != "accepted":
             through = f" by {one.server}" if one.server else ""
             say(f"{one.address}: {one.outcome}{through}. {one.detail}", "bad")
@@ -109,18 +107,12 @@ def recipient(who: str) -> int | None:
 
 def shown(draft: Draft, who: str, part: str) -> Response:
     try:
-        message = messages().preview(draft, recipient(who), sender())
+        message = CampaignMessages(services()).preview(draft, recipient(who))
     except (Refused, UnmakeableError) as error:
         return told(str(error))
     wants_text = (part == "text" and message.text is not None) or message.html is None
     page = render_template("campaigns/preview.html", message=message, wants_text=wants_text, trouble="")
     return framed(page)
-
-
-def sender() -> str:
-    with reading() as cursor:
-        found = servers.servers(cursor)
-    return str(found[0].settings["from_email"]) if found else "Newsletter <news@example.com>"
 
 
 def told(trouble: str) -> Response:

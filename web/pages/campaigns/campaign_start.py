@@ -5,8 +5,10 @@ from __future__ import annotations
 from flask import Blueprint, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from application import campaigns as campaign_commands
-from application.forecasts import situation
+from application.campaigns.campaigns import Campaigns
+from application.campaigns.previews import CampaignMessages
+from application.forecasts.description import forecast_view
+from application.forecasts.situations import situation
 from domain.campaign.campaign import Campaign
 from domain.errors import Refused
 from domain.forecast.bottleneck import Situation, outlook
@@ -15,7 +17,6 @@ from web.http.access import actor, needs
 from web.http.services import reading, services
 from web.pages.campaigns.campaign_form import send_at_of
 from web.pages.campaigns.campaigns import editable
-from web.pages.campaigns.forecast_view import forecast_view
 from web.pages.forms import faults
 from web.pages.notices import say
 
@@ -37,17 +38,14 @@ def start(number: int) -> Response:
         return redirect(url_for("campaign_start.page", number=number, send_at=typed or None), 303)
     is_timed = request.form.get("when") == "later"
     try:
-        check_audience(campaign)
         if not is_timed:
-            campaign_commands.start(number, by=actor())
+            Campaigns(services()).start(number, by=actor())
             say("It is on its way.")
         else:
             send_at = send_at_of(typed, services().application.policy().timezone)
             if send_at is None:
                 raise Refused("send_at: when is it to start?", "send_at")
-            if campaign.send_at is not None:
-                campaign_commands.unschedule(number, by=actor())
-            campaign_commands.schedule(number, send_at, by=actor())
+            Campaigns(services()).reschedule(number, send_at, by=actor())
             say("It starts by itself at that time.")
     except Refused as refused:
         return estimate(campaign, typed, faults(refused), is_timed, 400)
@@ -58,26 +56,18 @@ def start(number: int) -> Response:
 @needs("send")
 def unschedule(number: int) -> Response:
     try:
-        campaign_commands.unschedule(number, by=actor())
+        Campaigns(services()).unschedule(number, by=actor())
         say("The start is taken back; it is a draft again.")
     except Refused as refused:
         say(refused.message, "bad")
     return redirect(url_for("campaign_page.page", number=number), 303)
 
 
-def check_audience(campaign: Campaign) -> None:
-    with reading() as cursor:
-        people = campaign_commands.audiences().size(cursor, campaign.lists, services().clock.now())
-    if not people:
-        raise Refused("Nobody on its lists can be mailed, so there is nothing to start.")
-
-
 def estimate(
     campaign: Campaign, typed: str, errors: dict[str, str], is_timed: bool | None = None, status: int = 200
 ) -> Response:
     found, wrong_time = foreseen(campaign, typed)
-    messages = services().messages
-    problems = [] if messages is None else messages.problems(campaign_commands.draft(campaign))
+    messages = CampaignMessages(services())
     with reading() as cursor:
         progress = campaign_progress.progress(cursor, campaign.number)
     page = render_template(
@@ -85,7 +75,7 @@ def estimate(
         campaign=campaign,
         progress=progress,
         view=forecast_view(found, outlook(found)),
-        problems=problems,
+        problems=messages.problems(messages.draft(campaign.number)),
         values={"send_at": typed},
         errors={**wrong_time, **errors},
         is_timed=bool(typed) if is_timed is None else is_timed,
@@ -96,9 +86,9 @@ def estimate(
 
 def foreseen(campaign: Campaign, typed: str) -> tuple[Situation, dict[str, str]]:
     """With the start time that was typed, where it is one."""
-    campaign_commands.catch_up()
+    services().catch_up()
     with reading() as cursor:
-        found = situation(cursor, campaign.number, services().clock.now(), campaign_commands.audiences())
+        found = situation(cursor, campaign.number, services().clock.now(), services().audiences)
     try:
         send_at = send_at_of(typed, found.policy.timezone)
     except Refused as refused:

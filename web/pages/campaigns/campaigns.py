@@ -9,7 +9,7 @@ from flask import Blueprint, make_response, redirect, render_template, request, 
 from pydantic import Field
 from werkzeug.wrappers import Response
 
-from application import campaigns as campaign_commands
+from application.campaigns.campaigns import Campaigns
 from application.dashboard.model import share
 from domain.campaign.campaign import Campaign
 from domain.errors import Refused
@@ -34,7 +34,7 @@ PER_PAGE = 20
 STATES = ("running", "paused", "scheduled", "draft", "finished", "cancelled")
 
 
-class ListQuery(Paged):
+class CampaignListQuery(Paged):
     status: list[Literal["running", "paused", "scheduled", "draft", "finished", "cancelled"]] = Field(
         default_factory=list
     )
@@ -56,8 +56,8 @@ class Row:
 @needs("read")
 def listed() -> str:
     """Newest first."""
-    query = read_query(ListQuery)
-    assert isinstance(query, ListQuery)
+    query = read_query(CampaignListQuery)
+    assert isinstance(query, CampaignListQuery)
     states: list[str] | None = [state for state in STATES if state in query.status] or None
     is_transactional = query.kind == "transactional"
     with reading() as cursor:
@@ -106,7 +106,7 @@ def create() -> Response:
     values = given()
     try:
         timed = send_at(values)
-        number = campaign_commands.create(fields_of(values), by=actor())
+        number = Campaigns(services()).create(fields_of(values), by=actor())
     except Refused as refused:
         return form(values, faults_of(refused, values), status=400)
     say(f"“{values['name'].strip()}” is kept as a draft.")
@@ -126,7 +126,7 @@ def change(number: int) -> Response:
     campaign, values = editable(number), given()
     try:
         timed = send_at(values)
-        campaign_commands.edit(number, fields_of(values, campaign), by=actor())
+        Campaigns(services()).edit(number, fields_of(values, campaign), by=actor())
     except Refused as refused:
         return form(values, faults_of(refused, values), campaign, status=400)
     say("The changes are kept.")
@@ -136,7 +136,7 @@ def change(number: int) -> Response:
 @blueprint.post("/campaigns/<int:number>/copy")
 @needs("write")
 def copy(number: int) -> Response:
-    new_number = campaign_commands.copy(number, by=actor())
+    new_number = Campaigns(services()).copy(number, by=actor())
     say("This is the copy, as a draft.")
     return redirect(url_for("campaign_pages.edit", number=new_number), 303)
 

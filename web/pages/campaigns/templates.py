@@ -8,15 +8,15 @@ from typing import Any
 from flask import Blueprint, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from application import templates as template_commands
-from application.messages import Draft
+from application.campaigns.drafts import Draft
+from application.campaigns.templates import Templates, row_and_body
 from domain.campaign.template import TemplateType, wrapped
 from domain.errors import Missing, Refused
 from domain.streams import template_stream
 from projections import templates
 from projections.templates import TemplateRow
 from web.http.access import actor, needs
-from web.http.services import reading
+from web.http.services import reading, services
 from web.pages.campaigns.campaign_form import LARGEST_BODY, let_frames_in
 from web.pages.campaigns.campaign_preview import shown, told
 from web.pages.forms import faults
@@ -69,7 +69,7 @@ def new() -> Response:
 def create() -> Response:
     values = given()
     try:
-        number = template_commands.create(values, by=actor())
+        number = Templates(services()).create(values, by=actor())
     except Refused as refused:
         return form(values, faults(refused), status=400)
     say(f"The template “{values['name'].strip()}” is kept.")
@@ -80,7 +80,7 @@ def create() -> Response:
 @needs("read")
 def one(number: int) -> Response:
     with reading() as cursor:
-        row, body = template_commands.row_and_body(cursor, number)
+        row, body = row_and_body(cursor, number)
         page = render_template(
             "templates/page.html",
             row=row,
@@ -98,7 +98,7 @@ def one(number: int) -> Response:
 def preview(number: int) -> Response:
     """With a sample where the body of a campaign would stand."""
     with reading() as cursor:
-        row, body = template_commands.row_and_body(cursor, number)
+        row, body = row_and_body(cursor, number)
     return previewed({"type": row.type, "subject": row.subject, "body": body})
 
 
@@ -112,7 +112,7 @@ def preview_typed() -> Response:
 @needs("write")
 def edit(number: int) -> Response:
     with reading() as cursor:
-        row, body = template_commands.row_and_body(cursor, number)
+        row, body = row_and_body(cursor, number)
     return form({"name": row.name, "type": row.type, "subject": row.subject, "body": body}, {}, row)
 
 
@@ -120,10 +120,10 @@ def edit(number: int) -> Response:
 @needs("write", largest_body=LARGEST_BODY)
 def change(number: int) -> Response:
     with reading() as cursor:
-        row, _ = template_commands.row_and_body(cursor, number)
+        row, _ = row_and_body(cursor, number)
     values = {**given(), "type": row.type}
     try:
-        template_commands.edit(number, values, by=actor())
+        Templates(services()).edit(number, values, by=actor())
     except Missing:
         raise
     except Refused as refused:
@@ -136,7 +136,7 @@ def change(number: int) -> Response:
 @needs("write")
 def make_default(number: int) -> Response:
     try:
-        template_commands.make_default(number, by=actor())
+        Templates(services()).make_default(number, by=actor())
         say("This is the default template now.")
     except Missing:
         raise
@@ -149,7 +149,7 @@ def make_default(number: int) -> Response:
 @needs("write")
 def ask_to_delete(number: int) -> str:
     with reading() as cursor:
-        row, _ = template_commands.row_and_body(cursor, number)
+        row, _ = row_and_body(cursor, number)
     return render_template("templates/delete.html", row=row)
 
 
@@ -157,7 +157,7 @@ def ask_to_delete(number: int) -> str:
 @needs("write")
 def delete(number: int) -> Response:
     try:
-        template_commands.delete(number, by=actor())
+        Templates(services()).delete(number, by=actor())
     except Missing:
         raise
     except Refused as refused:

@@ -10,29 +10,25 @@ from typing import Any
 from application.dashboard.model import share
 from application.dashboard.paces import Paces
 from application.dashboard.query import OUTCOMES
-from application.forecasts import Audiences, situation
+from application.forecasts.audiences import Audiences
+from application.forecasts.description import ForecastView, forecast_view, lateness
+from application.forecasts.situations import situation
 from domain.campaign.estimate import Estimated
 from domain.delivery.delivery import Status
 from domain.forecast.bottleneck import Outlook, bottleneck
 from projections import campaign_history, campaign_refusals, servers
-from projections.campaign_history import Event
+from projections.campaign_history import CampaignEvent
 from projections.campaign_progress import Progress
-from projections.queue.queue import STATUSES
 from storage.people import directory
-from web.pages.campaigns.forecast_view import ForecastView, forecast_view, lateness
 from web.pages.dashboard.chart import Segment, stacked
 from web.pages.dashboard.rows import CAMPAIGN_TONES, DONE
 from web.pages.words import LABELS
 
+UNDER_WAY_OR_SENT = (Status.QUEUED, Status.SENDING, Status.SENT)
 FUNNEL = (
-    (Status.QUEUED, "Waiting"),
-    (Status.SENDING, "Sending"),
-    (Status.SENT, "Sent"),
+    *((status, LABELS[status]) for status in UNDER_WAY_OR_SENT),
     ("deferred", "To be tried again"),
-    (Status.FAILED, "Failed"),
-    (Status.UNKNOWN, "Unknown"),
-    (Status.SUPPRESSED, "Suppressed"),
-    (Status.CANCELLED, "Cancelled"),
+    *((status, label) for status, label in LABELS.items() if status not in UNDER_WAY_OR_SENT),
 )
 ALWAYS = frozenset({Status.QUEUED, Status.SENDING, Status.SENT, Status.FAILED})
 EDITABLE = frozenset({"draft", "scheduled"})
@@ -40,7 +36,7 @@ UNDER_WAY = frozenset({"running", "paused"})
 
 
 @dataclass(frozen=True, kw_only=True)
-class Step:
+class FunnelStep:
     status: str
     label: str
     count: int
@@ -60,7 +56,7 @@ class Split:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Reply:
+class ReplyRow:
     count: int
     wording: str
     what: str
@@ -98,11 +94,11 @@ class CampaignView:
     done_percent: int
     spoken: str
     segments: list[Segment]
-    steps: list[Step]
+    steps: list[FunnelStep]
     rate: int
     lists: Sequence[str]
     splits: list[Split]
-    replies: list[Reply]
+    replies: list[ReplyRow]
     first: First | None
     forecast: ForecastView | None
 
@@ -113,7 +109,7 @@ def campaign_view(
     split = campaign_history.by_server(cursor, campaign.campaign)
     names = {one.server: one.name for one in servers.servers(cursor)}
     lists = dict(directory.list_names(cursor))
-    deferred = sum(counts[STATUSES.index("queued")] for counts in split.values())
+    deferred = sum(counts[Status.QUEUED] for counts in split.values())
     total = max(campaign.total, campaign.recipients or 0)
     done = sum(campaign.counts[status] for status in DONE)
     steps = _steps(campaign, deferred, total)
@@ -142,13 +138,13 @@ def campaign_view(
     )
 
 
-def _steps(campaign: Progress, deferred: int, total: int) -> list[Step]:
+def _steps(campaign: Progress, deferred: int, total: int) -> list[FunnelStep]:
     counts = {**campaign.counts, "deferred": deferred}
     if campaign.state == "cancelled":
         counts["deferred"] = 0
     counts["queued"] = max(0, counts["queued"] - counts["deferred"])
     return [
-        Step(
+        FunnelStep(
             status=str(status),
             label=label,
             count=counts[str(status)],
@@ -184,35 +180,34 @@ def _first(estimate: Estimated | None, campaign: Progress, forecast: ForecastVie
     )
 
 
-def _splits(split: Mapping[int, Sequence[int]], names: Mapping[int, str]) -> list[Split]:
-    most = max((sum(counts) for counts in split.values()), default=0)
+def _splits(split: Mapping[int, Mapping[Status, int]], names: Mapping[int, str]) -> list[Split]:
+    most = max((sum(counts.values()) for counts in split.values()), default=0)
     rows = []
     for number, counts in split.items():
-        of = dict(zip(STATUSES, counts, strict=True))
-        parts = [(status, of[status]) for status in LABELS if status != Status.QUEUED]
+        parts = [(status, counts[status]) for status in LABELS if status != Status.QUEUED]
         rows.append(
             Split(
                 number=number,
                 name=names.get(number, f"server {number}"),
-                sent=of["sent"],
-                sending=of["sending"],
-                failed=of["failed"],
-                unknown=of["unknown"],
-                deferred=of["queued"],
-                segments=stacked([*parts, ("deferred", of["queued"])], most),
+                sent=counts[Status.SENT],
+                sending=counts[Status.SENDING],
+                failed=counts[Status.FAILED],
+                unknown=counts[Status.UNKNOWN],
+                deferred=counts[Status.QUEUED],
+                segments=stacked([*parts, ("deferred", counts[Status.QUEUED])], most),
             )
         )
     return sorted(rows, key=lambda row: row.name)
 
 
-def _reply(one: campaign_refusals.Reply) -> Reply:
+def _reply(one: campaign_refusals.GroupedReply) -> ReplyRow:
     about = f", about the {one.about}" if one.about else ""
-    return Reply(
+    return ReplyRow(
         count=one.n, wording=one.wording, what=f"{OUTCOMES[one.outcome]}{about}", last_at=one.last_at
     )
 
 
-def happening(event: Event, names: Mapping[int, str]) -> Happening:
+def happening(event: CampaignEvent, names: Mapping[int, str]) -> Happening:
     state, until = event.state, None
     tone = ""
     match event.topic.removeprefix("campaign."):
@@ -238,6 +233,9 @@ def happening(event: Event, names: Mapping[int, str]) -> Happening:
             text, tone = "Finished", "good"
         case "priority_changed":
             text = f"Priority set to {state['priority']}"
+        case "test_started":
+            server = names.get(state["server"], f"server {state['server']}")
+            text, tone = f"Test e-mail through {server}: outcome unknown", "warn"
         case "tried":
             server = names.get(state["server"], f"server {state['server']}")
             text = f"Test e-mail through {server}: {state['outcome']}"

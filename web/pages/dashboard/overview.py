@@ -84,8 +84,7 @@ def overview(model: DashboardModel) -> Overview:
         total=total,
         tiles=tiles,
         segments=stacked([(tile.status, tile.count) for tile in tiles], total),
-        spoken_counts=", ".join(f"{tile.count:,} {tile.label.lower()}" for tile in tiles if tile.count)
-        or "no e-mails",
+        spoken_counts=spoken(tiles) or "no e-mails",
         next_at=next_at if next_at and next_at > model.capacity.now else None,
         chart=chart(model.throughput, f"{INTERVAL.seconds} seconds"),
         pace=pace(model, usage),
@@ -100,6 +99,10 @@ def overview(model: DashboardModel) -> Overview:
         errors=model.rejections,
         steps=steps(model),
     )
+
+
+def spoken(tiles: Sequence[Tile]) -> str:
+    return ", ".join(f"{tile.count:,} {tile.label.lower()}" for tile in tiles if tile.count)
 
 
 def headline(model: DashboardModel) -> Headline:

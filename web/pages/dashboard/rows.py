@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from application.dashboard.model import CampaignStanding, DashboardModel, finish, share
 from domain.delivery.delivery import Status
-from domain.delivery.waiting import Waiting
+from domain.server.availability import Closed
 from projections.availability import Availability
 from web.pages.dashboard.chart import Segment, stacked
 from web.pages.words import LABELS, span
@@ -42,6 +42,15 @@ class CampaignRow:
     finished_at: datetime | None
 
 
+@dataclass(frozen=True)
+class BesideState:
+    """What is said beside a server's badge; the time goes into a <time> of its own."""
+
+    text: str
+    joint: str
+    until: datetime | None
+
+
 @dataclass(frozen=True, kw_only=True)
 class ServerRow:
     number: int
@@ -49,7 +58,7 @@ class ServerRow:
     from_email: str
     tone: str
     state: str
-    closed: Waiting | None
+    closed: BesideState | None
     daily_limit: int
     daily_used: int
     daily_remaining: int | None
@@ -113,11 +122,11 @@ def server_row(server: Availability) -> ServerRow:
     )
 
 
-def without_state(closed: Waiting | None, state: str) -> Waiting | None:
+def without_state(closed: Closed | None, state: str) -> BesideState | None:
     """What the badge says already is not said again beside it."""
     if closed is None or closed.text == state:
         return None
-    return replace(closed, text=closed.text.removeprefix(f"{state}: "))
+    return BesideState(closed.text.removeprefix(f"{state}: "), closed.joint, closed.until)
 
 
 def server_state(server: Availability) -> tuple[str, str]:

@@ -255,6 +255,9 @@ DESCRIPTIONS: dict[str, Callable[[State, Names], EventDescription]] = {
     "template.made_default": plain("Made the default template", "good"),
     "template.deleted": plain("Template deleted", "bad"),
     "campaign.estimated": filled("Estimated for {recipients} recipients: {days} days of sending"),
+    "campaign.test_started": lambda state, servers: EventDescription(
+        f"Test e-mail started through {server_in(state, servers)}", "note"
+    ),
     "campaign.tried": lambda state, servers: EventDescription(
         f"A test e-mail through {server_in(state, servers)}: {state.get('outcome')}",
         "good" if state.get("outcome") == "accepted" else "warn",

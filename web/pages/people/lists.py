@@ -55,7 +55,7 @@ class Sizes:
 def listed() -> str:
     query = read_query(ListsQuery)
     assert isinstance(query, ListsQuery)
-    wanted = lists.Wanted(search=query.search)
+    wanted = lists.WantedLists(search=query.search)
     with reading() as cursor:
         total = lists.count(cursor, wanted)
         rows = lists.found(

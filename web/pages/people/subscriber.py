@@ -13,7 +13,7 @@ from application.people.people import People
 from application.queue.deliveries import Deliveries
 from domain.errors import Missing, Refused
 from domain.streams import person_stream
-from projections.queue.items import Wanted, items
+from projections.queue.items import WantedItems, items
 from projections.servers import servers as all_servers
 from storage.people import directory, lists, people_search
 from storage.people.directory import Recipient
@@ -26,7 +26,7 @@ from web.pages.forms import faults, link_with
 from web.pages.log.changes import changes_of
 from web.pages.notices import say
 from web.pages.people import subscriber_form
-from web.pages.people.subscriber_form import SUBSCRIPTIONS, by_status, fields_of, given
+from web.pages.people.subscriber_form import SUBSCRIPTIONS, fields_of, given
 from web.pages.queue.queue import rows as queue_rows
 
 blueprint = Blueprint("subscriber_page", __name__)
@@ -55,7 +55,7 @@ def create() -> Response:
         fields = fields_of(values)
         check_lists(values["lists"])
         number = People(services()).add(**fields, by=actor())
-        put_on(number, values["lists"])
+        People(services()).set_lists(number, values["lists"], by=actor())
     except Refused as refused:
         return form(values, about_address(refused), status=400)
     say(f"{fields['email']} is added.")
@@ -71,7 +71,7 @@ def one(number: int) -> str:
         person = found(cursor, number)
         names = {server.server: server.name for server in all_servers(cursor)}
         sent, total = Deliveries(services()).page(
-            Wanted(recipients=[number]), (query.page - 1) * PER_PAGE, PER_PAGE
+            WantedItems(recipients=[number]), (query.page - 1) * PER_PAGE, PER_PAGE
         )
         return render_template(
             "people/subscriber.html",
@@ -104,7 +104,6 @@ def change(number: int) -> Response:
     values = given()
     with reading() as cursor:
         person = there(cursor, number)
-        before = subscriber_form.standing(cursor, person)["lists"]
     try:
         fields = fields_of(values)
         check_lists(values["lists"])
@@ -113,9 +112,7 @@ def change(number: int) -> Response:
         raise
     except Refused as refused:
         return form(values, about_address(refused), person, status=400)
-    put_on(number, {one: status for one, status in values["lists"].items() if before.get(one) != status})
-    if gone := sorted(before.keys() - values["lists"].keys()):
-        People(services()).take_off([number], gone, by=actor())
+    People(services()).set_lists(number, values["lists"], by=actor())
     say("The changes are kept.")
     return redirect(url_for("subscriber_page.one", number=number), 303)
 
@@ -135,7 +132,7 @@ def set_status(number: int, step: str) -> Response:
 def ask(number: int, step: str) -> str:
     with reading() as cursor:
         person = there(cursor, number)
-        _, total = items(cursor, Wanted(recipients=[number]), 0, 1)
+        _, total = items(cursor, WantedItems(recipients=[number]), 0, 1)
         on = [one for one in directory.subscriptions_of(cursor, number) if one.status != "unsubscribed"]
     return render_template("people/subscriber_ask.html", person=person, step=step, on=on, total=total)
 
@@ -174,11 +171,6 @@ def there(cursor: Any, number: int) -> Recipient:
     if person.status == "erased":
         raise Missing(f"subscriber {number} is erased")
     return person
-
-
-def put_on(number: int, wanted: Mapping[int, str]) -> None:
-    for status, those in by_status(wanted).items():
-        People(services()).subscribe([number], those, status, by=actor())
 
 
 def check_lists(wanted: Mapping[int, str]) -> None:

@@ -87,10 +87,3 @@ def attributes_of(text: str) -> dict[str, Any]:
         raise DirectoryError('a JSON object is expected, such as {"city": "Bern"}')
     checked_attributes(value)
     return value
-
-
-def by_status(lists: Mapping[int, str]) -> dict[str, list[int]]:
-    grouped: dict[str, list[int]] = {}
-    for number, status in lists.items():
-        grouped.setdefault(status, []).append(number)
-    return grouped

@@ -8,8 +8,8 @@ from flask import Blueprint, render_template, request
 from pydantic import BeforeValidator
 
 from storage.people import directory, people_page, people_search
-from storage.people.people_page import Page
-from storage.people.people_search import Wanted
+from storage.people.people_page import PeoplePage
+from storage.people.people_search import WantedPeople
 from storage.subscriber_query.query_tokens import QueryError
 from storage.subscriber_query.subscriber_query import condition
 from web.http.access import needs
@@ -48,7 +48,7 @@ def listed() -> str:
     """Newest first."""
     query = read_query(SubscribersQuery)
     assert isinstance(query, SubscribersQuery)
-    fault, found = "", Page([])
+    fault, found = "", PeoplePage([])
     with reading() as cursor:
         try:
             wanted = wanted_by(query)
@@ -74,9 +74,9 @@ def listed() -> str:
     )
 
 
-def wanted_by(query: SubscribersQuery) -> Wanted:
+def wanted_by(query: SubscribersQuery) -> WantedPeople:
     """Raises QueryError."""
-    return Wanted(
+    return WantedPeople(
         search=query.search or None,
         query=condition(query.query) if query.query else None,
         lists=[] if query.list is None else [query.list],

@@ -39,7 +39,7 @@ def unsubscribe(token: str) -> Response:
 
 def delivery_of(token: str) -> tuple[int, int]:
     """(campaign, recipient)."""
-    found = unsubscribe_token.read(services().settings.token_keys, token)
+    found = unsubscribe_token.read(services().opened_secrets().token_keys(), token)
     if found is None:
         raise Refusal(404, "This link is not complete, or no longer valid.")
     return found

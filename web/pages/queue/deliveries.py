@@ -1,4 +1,4 @@
-"""One e-mail's story, event by event, and what comes next."""
+"""The history of one delivery, event by event, and what comes next."""
 
 from __future__ import annotations
 
@@ -65,13 +65,13 @@ def moved(number: int) -> Response:
 
 @blueprint.get("/queue/<int:number>")
 @needs("read")
-def story(number: int) -> str:
+def history(number: int) -> str:
     found = Deliveries(services()).one(number)
     one, status = found.item, found.status
     with reading() as cursor:
         names = {server.server: server.name for server in all_servers(cursor)}
         own = newest_of_stream(cursor, found.stream, MOST_EVENTS)
-        entries = told(own, around(cursor, one), names)
+        entries = history_of(own, around(cursor, one), names)
         policy = availability.policy_of(cursor)
     return render_template(
         "queue/delivery.html",
@@ -100,7 +100,7 @@ def around(cursor: Any, one: Item) -> list[LoggedEvent]:
     return found + events_of(cursor.fetchall())
 
 
-def told(own: list[LoggedEvent], others: list[LoggedEvent], names: Names) -> list[HistoryEntry]:
+def history_of(own: list[LoggedEvent], others: list[LoggedEvent], names: Names) -> list[HistoryEntry]:
     """In the order in which it happened."""
     entries, attempt = [], 0
     streams: set[UUID] = {event.stream for event in own}

@@ -11,13 +11,13 @@ from werkzeug.wrappers import Response
 
 from application.queue.deliveries import Deliveries, DescribedDelivery, progress_of
 from application.queue.queue import MOST_AT_ONCE, Queue
+from domain.delivery.delivery import Status
 from domain.delivery.stepping_in import Action
 from domain.errors import Missing, Refused
 from domain.streams import server_stream
 from projections import availability, campaign_progress
 from projections.queue import queue
-from projections.queue.items import Wanted
-from projections.queue.queue import STATUSES
+from projections.queue.items import WantedItems
 from projections.servers import servers as all_servers
 from web.http.access import actor, needs
 from web.http.contract import read_query
@@ -121,7 +121,7 @@ def counts_of(cursor: Any, query: QueueQuery) -> dict[str, int]:
     if query.campaign_id is None:
         return queue.counts(cursor)
     campaign = campaign_progress.progress(cursor, query.campaign_id)
-    return campaign.counts if campaign else dict.fromkeys(STATUSES, 0)
+    return campaign.counts if campaign else dict.fromkeys(Status, 0)
 
 
 @dataclass(frozen=True)
@@ -163,7 +163,7 @@ def choices(cursor: Any, chosen: int | None) -> list[tuple[int, str]]:
     return list(found.items())
 
 
-def offers(wanted: Wanted) -> list[tuple[str, str]]:
+def offers(wanted: WantedItems) -> list[tuple[str, str]]:
     """(part of the address, title) of what can be done with all that match."""
     commands = Queue(services())
     return [
@@ -237,7 +237,7 @@ def filters_said(cursor: Any, query: QueueQuery) -> list[tuple[str, str]]:
     if query.campaign_id is not None:
         said.append(("Campaign", progress_of(cursor, query.campaign_id).name))
     if query.status:
-        said.append(("State", ", ".join(LABELS[status].lower() for status in query.status)))  # type: ignore[index]
+        said.append(("State", ", ".join(LABELS[status].lower() for status in query.status)))
     if query.smtp_server_uuid is not None:
         names = {server_stream(one.server): one.name for one in all_servers(cursor)}
         said.append(("Server", names.get(query.smtp_server_uuid, str(query.smtp_server_uuid))))

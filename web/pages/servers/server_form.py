@@ -9,9 +9,11 @@ from typing import Any
 from flask import Blueprint, make_response, redirect, render_template, request
 from werkzeug.wrappers import Response
 
-from application.servers import Probed, add_server, change_server, has_password, try_server
+from application.servers import Servers
 from domain.errors import Missing, Refused
 from domain.server.settings import AuthProtocol, ServerSettings, TlsType
+from mail.smtp.probe import ProbeResult
+from storage.secrets import holds_password
 from web.http.access import actor, needs
 from web.http.services import reading, services
 from web.pages.forms import duration, faults, seconds, whole
@@ -54,7 +56,7 @@ def new() -> Response:
 def add() -> Response:
     given = from_form()
     try:
-        number = add_server(given, request.form.get("password") or None, by=actor())
+        number = Servers(services()).add(given, request.form.get("password") or None, by=actor())
     except Refused as refused:
         return form(None, as_typed(), faults(refused), status=400)
     say(f"{given['name']} is added{', and used from now on' if given['enabled'] else ''}.")
@@ -73,7 +75,7 @@ def change(number: int) -> Response:
     given = from_form()
     password = "" if request.form.get("remove_password") else request.form.get("password") or None
     try:
-        change_server(number, given, password, by=actor())
+        Servers(services()).change(number, given, password, by=actor())
     except Missing:
         raise
     except Refused as refused:
@@ -94,9 +96,7 @@ def try_kept(number: int) -> Response:
     """With the values of the form when there are any, else as the server stands."""
     if "host" in request.form:
         return tried(number)
-    settings = services().application.server(number).settings.as_dict()
-    probed = try_server(settings, None, number)
-    return make_response(page_of(number, probed))
+    return make_response(page_of(number, Servers(services()).probe_as_kept(number)))
 
 
 def tried(number: int | None) -> Response:
@@ -105,7 +105,7 @@ def tried(number: int | None) -> Response:
     given = from_form()
     given["name"] = given["name"] or "new"
     try:
-        probed = try_server(given, request.form.get("password") or None, number)
+        probed = Servers(services()).probe(given, request.form.get("password") or None, number)
     except Refused as refused:
         return outcome(number, {"faults": faults(refused)}, 400)
     return outcome(number, {"probed": probed})
@@ -123,7 +123,7 @@ def form(
     number: int | None,
     values: Mapping[str, Any],
     errors: Mapping[str, str],
-    probed: Probed | None = None,
+    probed: ProbeResult | None = None,
     status: int = 200,
 ) -> Response:
     name = ""
@@ -131,7 +131,7 @@ def form(
     if number is not None:
         name = services().application.server(number).settings.name
         with reading() as cursor:
-            kept = has_password(cursor, number)
+            kept = holds_password(cursor, number)
     page = render_template(
         "servers/server_form.html",
         number=number,

@@ -13,10 +13,11 @@ from werkzeug.wrappers import Response
 
 from application.dashboard import throughput
 from application.dashboard.model import share
-from application.servers import Probed, disable_server, enable_server, resume_server, suspend_server
+from application.servers import Servers
 from domain.errors import Missing, Refused
 from domain.server.settings import ServerSettings
 from domain.streams import server_stream
+from mail.smtp.probe import ProbeResult
 from projections import availability, server_health
 from projections.availability import Availability
 from projections.server_health import Answers, Health
@@ -41,7 +42,7 @@ RESTS = [("", "Until somebody resumes it"), ("1", "For an hour"), ("24", "For a 
 
 
 @dataclass(frozen=True, kw_only=True)
-class Block:
+class ServerBlock:
     """A server as its block shows it."""
 
     server: Server
@@ -70,7 +71,7 @@ def opened() -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
 
 
-def blocks(cursor: Any, now: datetime, number: int | None = None) -> list[Block]:
+def blocks(cursor: Any, now: datetime, number: int | None = None) -> list[ServerBlock]:
     """Of all servers, or of one."""
     settings = {one.server: one for one in all_servers(cursor)}
     health, hours = server_health.health(cursor), throughput.hourly(cursor, now)
@@ -96,10 +97,10 @@ def block(
     answers: Sequence[Answers],
     kept: bool,
     now: datetime,
-) -> Block:
+) -> ServerBlock:
     picture = server_charts.last_hours(throughput.last_hours(answers, now))
     bad, good = picture.chart.failed + picture.chart.deferred, picture.chart.accepted
-    return Block(
+    return ServerBlock(
         server=server,
         row=server_row(one),
         facts=facts(ServerSettings(**server.settings), kept),
@@ -147,7 +148,7 @@ def one(number: int) -> str:
     return page_of(number, None)
 
 
-def page_of(number: int, probed: Probed | None) -> str:
+def page_of(number: int, probed: ProbeResult | None) -> str:
     now = services().clock.now()
     with reading() as cursor:
         found = next(iter(blocks(cursor, now, number)), None)
@@ -172,21 +173,21 @@ def page_of(number: int, probed: Probed | None) -> str:
 @blueprint.post("/servers/<int:number>/enable")
 @needs("configure")
 def enable(number: int) -> Response:
-    enable_server(number, by=actor())
+    Servers(services()).enable(number, by=actor())
     return done(number, "is enabled")
 
 
 @blueprint.post("/servers/<int:number>/disable")
 @needs("configure")
 def disable(number: int) -> Response:
-    disable_server(number, by=actor())
+    Servers(services()).disable(number, by=actor())
     return done(number, "is disabled: nothing more is begun through it")
 
 
 @blueprint.post("/servers/<int:number>/resume")
 @needs("configure")
 def resume(number: int) -> Response:
-    resume_server(number, by=actor())
+    Servers(services()).resume(number, by=actor())
     return done(number, "is used again")
 
 
@@ -206,7 +207,7 @@ def ask_to_suspend(number: int) -> Response:
 def suspend(number: int) -> Response:
     given = {name: request.form.get(name, "")[:500] for name in ("reason", "hours", "until")}
     try:
-        suspend_server(number, given["reason"], end_of_rest(given), by=actor())
+        Servers(services()).suspend(number, given["reason"], end_of_rest(given), by=actor())
     except Missing:
         raise
     except Refused as refused:

@@ -11,13 +11,14 @@ from zoneinfo import ZoneInfo, available_timezones
 from flask import Blueprint, make_response, redirect, render_template, request
 from werkzeug.wrappers import Response
 
+from application.policy import Policy
 from domain.calendar import parse_windows
 from domain.capacity.plan import Strategy
 from domain.errors import Refused
 from domain.policy import SendingPolicy
 from domain.streams import policy_stream
 from web.http.access import actor, needs
-from web.http.services import reading, services, wait_until_shown
+from web.http.services import reading, services
 from web.pages.forms import duration, faults, seconds, whole
 from web.pages.log.event_descriptions import describe
 from web.pages.log.events import newest_of_stream
@@ -42,14 +43,14 @@ STRATEGIES = [
 @blueprint.get("/settings")
 @needs("read")
 def shown() -> Response:
-    policy = services().application.policy()
+    policy = Policy(services()).in_force()
     return page(policy, typed(policy), {})
 
 
 @blueprint.post("/settings")
 @needs("configure")
 def change() -> Response:
-    policy = services().application.policy()
+    policy = Policy(services()).in_force()
     given = from_form()
     try:
         if request.form.get("version") != str(policy.version):
@@ -58,7 +59,7 @@ def change() -> Response:
                 "and save once more to put it in place"
             )
         changes = checked(given)
-        wait_until_shown(services().application.change_policy(changes, by=actor()))
+        Policy(services()).change(changes, by=actor())
     except Refused as refused:
         return page(policy, given, faults(refused), 400)
     say("The settings are changed, as of now.")
@@ -141,7 +142,7 @@ def page(
         now=now,
         timezones=sorted(available_timezones()),
         strategies=STRATEGIES,
-        public_url=services().settings.public_url,
+        public_url=services().public_url,
         history=[(event, describe(event.topic, event.state, {})) for event in history],
         stream=policy_stream(),
     )

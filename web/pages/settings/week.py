@@ -13,7 +13,7 @@ NAMES = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Su
 
 
 @dataclass(frozen=True)
-class Stretch:
+class OpenHours:
     """`x` and `width` in per cent of the day. `night`: it opened the evening before."""
 
     opens: str
@@ -24,13 +24,13 @@ class Stretch:
 
 
 @dataclass(frozen=True)
-class Day:
+class DayOfWeek:
     """A local day, by the clock on the wall."""
 
     day: date
     name: str
     holiday: bool
-    stretches: Sequence[Stretch]
+    stretches: Sequence[OpenHours]
     is_today: bool
 
     @property
@@ -39,16 +39,16 @@ class Day:
         return f"{hours}{' (holiday: nothing opens)' if self.holiday else ''}"
 
 
-def week(calendar: Calendar, today: date) -> list[Day]:
+def week(calendar: Calendar, today: date) -> list[DayOfWeek]:
     """The seven days from `today` on, with holidays as they fall."""
     return [day_of(calendar, today + timedelta(days=number), today) for number in range(7)]
 
 
-def day_of(calendar: Calendar, day: date, today: date) -> Day:
+def day_of(calendar: Calendar, day: date, today: date) -> DayOfWeek:
     before = [(closes, True) for _, closes in overnight(calendar, day - timedelta(days=1))]
     spans = [(0, closes, night) for closes, night in before if closes]
     spans += [(opens, closes, False) for opens, closes in opened_on(calendar, day)]
-    return Day(
+    return DayOfWeek(
         day=day,
         name=NAMES[day.weekday()],
         holiday=day in calendar.holidays,
@@ -86,8 +86,8 @@ def joined(spans: Iterable[tuple[int, int, bool]]) -> list[tuple[int, int, bool]
     return made
 
 
-def stretch(opens: int, closes: int, night: bool) -> Stretch:
-    return Stretch(
+def stretch(opens: int, closes: int, night: bool) -> OpenHours:
+    return OpenHours(
         clock(opens),
         clock(closes),
         round(100 * opens / DAY, 3),

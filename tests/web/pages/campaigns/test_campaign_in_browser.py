@@ -4,19 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from flask import Flask
 
-from application.previews import CampaignMessages
-from postledger.config import load
-from postledger.session import Session
 from postledger.sink.sink import Sink
 from projections.following import schema
 from storage.postgres.pool import Pool
-from storage.secrets import Secrets
 from tests.sending.world import World
 from web.app import create_app
 from web.http.settings import WebSettings
@@ -37,19 +32,8 @@ def sending(database_url: str, pool: Pool) -> Iterator[World]:
 
 
 @pytest.fixture
-def app(sending: World, tmp_path: Path) -> Iterator[Flask]:
-    values = {"POSTLEDGER_DATABASE_URL": sending.url, "POSTLEDGER_KEY": sending.key}
-    messages = CampaignMessages(Session(load({}, values, tmp_path), sending.url, sending.pool, sending.clock))
-    secrets = Secrets([sending.key])
-    made = create_app(
-        sending.pool,
-        sending.application,
-        sending.clock,
-        settings=WebSettings(token_keys=secrets.token_keys(), streams=3),
-        secrets=secrets,
-        preflight=messages.preflight,
-        messages=messages,
-    )
+def app(sending: World) -> Iterator[Flask]:
+    made = create_app(sending.installation, settings=WebSettings(streams=3))
     yield made
     made.extensions["postledger.broadcast"].close()
 

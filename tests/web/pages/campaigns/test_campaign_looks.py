@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from flask import Flask
 
 from tests.browser.axe import violations
-from tests.web.pages.whole import whole_app
 from tests.web.world import NOON, World
 
 if TYPE_CHECKING:
@@ -29,12 +25,6 @@ PAGES = (
     "/campaigns/2/start",
     "/campaigns/2/discard",
 )
-
-
-@pytest.fixture
-def app(world: World, database_url: str, tmp_path: Path) -> Iterator[Flask]:
-    with whole_app(world, database_url, tmp_path) as made:
-        yield made
 
 
 @pytest.fixture

@@ -3,29 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
-from flask import Flask
 
-from application.previews import CampaignMessages
 from domain.campaign.campaign import State
+from domain.campaign.test_send import SendTestStarted
 from domain.clock import VirtualClock
-from postledger.config import load
-from postledger.session import Session
+from domain.streams import trial_stream
 from postledger.sink.sink import Sink
-from postledger.sink.sink_rules import Rule
+from postledger.sink.sink_rules import SinkRule
 from storage import content
+from storage.log.append import Log
 from storage.postgres.pool import Pool
-from storage.secrets import Secrets, new_key
 from tests.web.accounts.browsers import Browser
 from tests.web.pages.reading import seen, told
-from tests.web.world import KEY, NOON, World
-from web.app import create_app
-from web.http.settings import WebSettings
+from tests.web.world import NOON, World
 
 FORM: dict[str, Any] = {
     "name": "Spring letter",
@@ -38,24 +32,6 @@ FORM: dict[str, Any] = {
     "headers": "X-Campaign: spring\nReply-To: desk@example.com\n",
     "send_at": "",
 }
-
-
-@pytest.fixture
-def app(pool: Pool, database_url: str, world: World, clock: VirtualClock, tmp_path: Path) -> Iterator[Flask]:
-    key = new_key()
-    config = load({}, {"POSTLEDGER_DATABASE_URL": database_url, "POSTLEDGER_KEY": key}, tmp_path)
-    messages = CampaignMessages(Session(config, database_url, pool, clock))
-    made = create_app(
-        pool,
-        world.application,
-        clock,
-        settings=WebSettings(token_keys=[KEY], streams=3),
-        secrets=Secrets([key]),
-        preflight=messages.preflight,
-        messages=messages,
-    )
-    yield made
-    made.extensions["postledger.broadcast"].close()
 
 
 @pytest.fixture
@@ -339,6 +315,49 @@ def test_a_test_e_mail_that_does_not_go_out_says_why(
         assert len(sink.messages) == 1
 
 
+class Witness(Sink):
+    """A mail server that looks what is on record at each MAIL FROM."""
+
+    def __init__(self, pool: Pool) -> None:
+        super().__init__()
+        self._pool = pool
+        self.on_record: list[tuple[int, int]] = []
+
+    def attempted(self, at: float, mail_from: str) -> None:
+        kinds = ("campaign.test_started", "campaign.tried")
+        started, ended = (len(told(self._pool, kind)) for kind in kinds)
+        self.on_record.append((started, ended))
+        super().attempted(at, mail_from)
+
+
+def test_a_test_e_mail_is_on_record_before_a_server_hears_of_it(
+    person: Browser, pool: Pool, world: World, people: list[int]
+) -> None:
+    with Witness(pool) as sink:
+        world.server("alpha", host="127.0.0.1", port=sink.port, tls_type="none", daily_limit=9)
+        write(person)
+        send_test(person, "me@example.net p1@example.org")
+    assert sink.on_record == [(1, 0), (2, 1)]
+    starts, ends = told(pool, "campaign.test_started"), told(pool, "campaign.tried")
+    assert [end["started"] for end in ends] == [1, 3]
+    assert [end.get("recipient") for end in ends] == [None, people[0]]
+    assert [start.get("recipient") for start in starts] == [None, people[0]]
+    text = seen(person.get("/campaigns/1").text)
+    assert text.count("Test e-mail through alpha") == 2
+
+
+def test_a_test_e_mail_whose_end_nobody_lived_to_record_is_of_unknown_outcome(
+    person: Browser, world: World, people: list[int]
+) -> None:
+    world.server("alpha")
+    write(person)
+    start = SendTestStarted(
+        originator_id=trial_stream(1), originator_version=1, by="user:ada", server=1, reservation=1
+    )
+    Log(world.pool, world.clock).append([start.stored()])
+    assert "Test e-mail through alpha: outcome unknown" in seen(person.get("/campaigns/1").text)
+
+
 class Hasty(Sink):
     """A mail server at which time flies: each e-mail takes a minute of the clock."""
 
@@ -369,7 +388,7 @@ def test_what_was_reserved_is_reserved_again_when_a_server_takes_its_time(
 def test_a_refused_test_e_mail_tells_the_reply(
     person: Browser, pool: Pool, world: World, people: list[int]
 ) -> None:
-    with Sink(rules=(Rule("rcpt", reply="550 5.1.1 <me@example.net> unknown"),)) as sink:
+    with Sink(rules=(SinkRule("rcpt", reply="550 5.1.1 <me@example.net> unknown"),)) as sink:
         world.server("alpha", host="127.0.0.1", port=sink.port, tls_type="none", daily_limit=3)
         write(person)
         text = send_test(person, "me@example.net")
@@ -473,7 +492,7 @@ def test_what_would_fail_or_reach_nobody_is_not_started(
     write(person, lists=[str(world.directory.list("Nobody"))])
     answer = person.post("/campaigns/2/start", "/campaigns/2/start", when="now")
     assert answer.status_code == 400
-    assert "Nobody on its lists can be mailed" in seen(answer.text)
+    assert "nobody on its lists can be mailed" in seen(answer.text)
     assert all(world.application.campaign(number).state is State.DRAFT for number in (1, 2))
 
 
@@ -529,7 +548,7 @@ def test_the_page_tells_what_became_of_each(person: Browser, under_way: list[int
     page = person.get("/campaigns/1").text
     text = seen(page)
     for said in (
-        "Waiting 1 20 %", "Sending 0", "Sent 1 20 %", "To be tried again 1 20 %", "Failed 1 20 %",
+        "Queued 1 20 %", "Sending 0", "Sent 1 20 %", "To be tried again 1 20 %", "Failed 1 20 %",
         "Unknown 1 20 %", "60 %",
     ):  # fmt: skip
         assert said in text

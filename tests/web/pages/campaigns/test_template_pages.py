@@ -3,25 +3,15 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from flask import Flask
 from flask.testing import FlaskClient
 
 from tests.web.pages.forms import send
-from tests.web.pages.whole import whole_app
 from tests.web.world import World
 from web.pages.campaigns.templates import STARTER
 
 FRAME = '<body><h1>Club</h1>{{ template "content" . }}<a href="{{ unsubscribe_url }}">out</a></body>'
-
-
-@pytest.fixture
-def app(world: World, database_url: str, tmp_path: Path) -> Iterator[Flask]:
-    with whole_app(world, database_url, tmp_path) as made:
-        yield made
 
 
 def write(client: FlaskClient, name: str, body: str = FRAME, type: str = "campaign") -> str:

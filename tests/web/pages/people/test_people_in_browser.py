@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from flask import Flask
 
 from application.people.lists import Lists
 from application.people.people import People
@@ -17,7 +15,6 @@ from storage import content
 from storage.people import imports
 from storage.postgres.pool import Pool
 from tests.browser.axe import violations
-from tests.web.pages.whole import whole_app
 from tests.web.world import NOON, World
 
 if TYPE_CHECKING:
@@ -28,12 +25,6 @@ ada@example.org,Ada Lovelace,"{""city"": ""London""}"
 bob@example.org,Bob,{}
 not an address,Nobody,
 """
-
-
-@pytest.fixture
-def app(world: World, database_url: str, tmp_path: Path) -> Iterator[Flask]:
-    with whole_app(world, database_url, tmp_path) as made:
-        yield made
 
 
 def test_a_file_is_imported_and_somebody_in_it_found(page: Page, world: World, tmp_path: Path) -> None:

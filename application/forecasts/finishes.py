@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
-from application.forecasts import Audiences, situation
+from application.forecasts.audiences import Audiences
+from application.forecasts.situations import situation
 
 KEPT = timedelta(minutes=1)
 NEVER = datetime.min.replace(tzinfo=UTC)

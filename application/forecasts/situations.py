@@ -1,18 +1,19 @@
-"""Forecasts from what the projections say now. Nothing here needs a request, so the command line uses it
-as well."""
+"""The situation that a forecast is made from: what the projections say now."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, timedelta
-from typing import Any, Generic, NamedTuple, TypeVar
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
 
+from application.forecasts.audiences import Audiences
 from domain.campaign.estimate import Estimated
+from domain.errors import Missing
 from domain.forecast.bottleneck import Situation
 from domain.forecast.forecast import Demand, Forecast
-from domain.forecast.sender import EVER, Sender
+from domain.forecast.sender import Sender
 from domain.policy import SendingPolicy
+from domain.server.availability import usable_from
 from domain.server.settings import ServerSettings
 from domain.streams import estimate_stream
 from projections import (
@@ -26,8 +27,6 @@ from projections import (
 )
 from projections.campaign_progress import Progress
 from projections.servers import Server
-from storage.people import audience_size
-from storage.people.audience_size import Sample
 
 LEAST_RATE = 1.0
 """E-mails a second: what a server did lately may have been all there was to do, so it is taken to send so
@@ -35,68 +34,15 @@ fast at least."""
 
 UNDER_WAY = ["running", "scheduled"]
 MOST_CAMPAIGNS = 200
-KEPT_AT_LEAST = timedelta(seconds=5)
-SAMPLE_KEPT_AT_LEAST = timedelta(minutes=2)
-PATIENCE = 300
-COUNTED = 50_000
-"""Subscriptions of several lists that are few enough to count whose they are."""
-
-Known = TypeVar("Known")
-
-
-class Audience(NamedTuple):
-    people: int
-    is_exact: bool
-
-
-class Audiences:
-    """How many people the lists of a campaign have. A number is kept for a while, the longer the longer it
-    took to get. Several lists that are large together are not counted, but reckoned from a sample."""
-
-    def __init__(self) -> None:
-        self._sizes: _Kept[dict[int, int]] = _Kept()
-        self._sample: _Kept[Sample] = _Kept(SAMPLE_KEPT_AT_LEAST)
-        self._counted: dict[tuple[int, ...], _Kept[int]] = {}
-
-    def size(self, cursor: Any, lists: Sequence[int], now: datetime) -> int:
-        return self.audience(cursor, lists, now).people
-
-    def audience(self, cursor: Any, lists: Sequence[int], now: datetime) -> Audience:
-        key = tuple(sorted(set(lists)))
-        sizes = self._sizes.get(now, lambda: audience_size.of_each_list(cursor))
-        together = sum(sizes.get(one, 0) for one in key)
-        if len(key) == 1 or not together:
-            return Audience(together, is_exact=True)
-        if together <= COUNTED:
-            self._counted = {known: kept for known, kept in self._counted.items() if now < kept.until}
-            kept = self._counted.setdefault(key, _Kept())
-            return Audience(kept.get(now, lambda: audience_size.audience_size(cursor, key)), is_exact=True)
-        sample = self._sample.get(now, lambda: audience_size.sample(cursor))
-        return Audience(audience_size.about(sizes, key, sample), is_exact=False)
-
-
-class _Kept(Generic[Known]):
-    def __init__(self, at_least: timedelta = KEPT_AT_LEAST) -> None:
-        self._at_least = at_least
-        self._since = self.until = EVER
-        self._value: Known | None = None
-
-    def get(self, now: datetime, read: Callable[[], Known]) -> Known:
-        if self._value is None or not self._since <= now < self.until:
-            began = time.monotonic()
-            self._value = read()
-            took = timedelta(seconds=time.monotonic() - began)
-            self._since, self.until = now, now + max(self._at_least, took * PATIENCE)
-        return self._value
 
 
 def situation(cursor: Any, campaign: int, now: datetime, audiences: Audiences | None = None) -> Situation:
     """Of a campaign as it is. One that is paused counts as if it went on at once, a draft as if it were
-    started at once. Raises LookupError when there is no such campaign."""
+    started at once. Raises Missing."""
     audiences = audiences or Audiences()
     wanted = campaign_progress.progress(cursor, campaign)
     if wanted is None:
-        raise LookupError(f"there is no campaign {campaign}")
+        raise Missing(f"there is no campaign {campaign}")
     others = campaign_progress.campaigns(cursor, UNDER_WAY, MOST_CAMPAIGNS, transactional=None)
     found = {one.campaign: one for one in others} | {campaign: wanted}
     policy = availability.policy_of(cursor)
@@ -160,8 +106,7 @@ def _sender(
     uses: Mapping[int, Sequence[tuple[float, int]]],
     now: datetime,
 ) -> Sender:
-    number, rests = server.server, server.is_suspended(now)
-    usable_from = (server.suspended_until if rests else EVER) if server.enabled else None
+    number = server.server
     return Sender(
         server=number,
         daily_limit=settings.daily_limit,
@@ -170,7 +115,7 @@ def _sender(
         uses=uses.get(number, ()),
         window=settings.window,
         rate=max(LEAST_RATE, rates[number]) if number in rates else None,
-        usable_from=usable_from,
+        usable_from=usable_from(server.enabled, server.suspension, now),
     )
 
 

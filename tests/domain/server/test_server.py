@@ -104,8 +104,3 @@ def test_resuming_ends_a_suspension_and_else_records_nothing() -> None:
     mail2.resume(by="test", at=NOW)
     assert mail2.suspension is None
     assert mail2.is_usable(NOW)
-
-
-def test_its_own_window_is_in_the_policys_time_zone() -> None:
-    berlin = server(window="08:00-20:00").calendar("Europe/Berlin")
-    assert berlin.opens_at(NOW.replace(hour=0)) == NOW.replace(hour=7)

@@ -6,14 +6,16 @@ sending hours do not hold them up, since a person waits for them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from typing import TypeVar
 from uuid import uuid4
 
-from application.messages import Trial
+from application.campaigns.drafts import TestEmail
+from application.installation import Installation
 from application.reservation import Reservation
 from application.reservations import Reservations
-from domain.campaign.test_send import Tried
+from domain.campaign.test_send import SendTestStarted, Tried
 from domain.capacity.capacity import Limits
 from domain.capacity.plan import Assignment, Candidate, Offer, plan
 from domain.delivery.reply import sanitise
@@ -27,9 +29,8 @@ from mail.smtp.transaction import Outcome
 from mail.smtp.transport import Connection, connect, deliver
 from mail.smtp.transport_errors import TransportError
 from mail.template.render import MessageError
-from postledger.session import Session
 from projections import servers
-from storage.log.append import Conflict, Log
+from storage.log.append import Conflict
 from storage.log.committer import Committer
 from storage.people import directory
 from storage.secrets import SecretsError
@@ -39,45 +40,47 @@ CONNECT_SECONDS = 15.0
 DELIVER_SECONDS = 30.0
 NO_CAPACITY = "no server has capacity left for it"
 NO_TIME = "the database answers too slowly to know what time it is"
+OTHERS_SEND = "others send test e-mails of the same campaign"
 _TRIES = 5
 
+FactT = TypeVar("FactT", bound=Fact)
 
-class Trials:
+
+class TestSends:
     """Of one campaign, asked for by one person."""
 
-    def __init__(self, session: Session, campaign: int, composer: Composer, by: str) -> None:
-        self._session = session
+    def __init__(self, installation: Installation, campaign: int, composer: Composer, by: str) -> None:
+        self._installation = installation
         self._campaign = campaign
         self._composer = composer
         self._by = by
-        self._log = Log(session.pool, session.clock)
 
-    def send(self, addresses: Sequence[str], server: int | None, like: int | None) -> list[Trial]:
+    def send(self, addresses: Sequence[str], server: int | None, like: int | None) -> list[TestEmail]:
         """In the order of the addresses, each of which is a valid one."""
         people, refused = self._people(addresses, like)
-        committer = Committer(self._session.pool, self._session.clock)
+        committer = Committer(self._installation.pool, self._installation.clock)
         try:
-            reservations = Reservations(self._session.pool, committer, self._by)
+            reservations = Reservations(self._installation.pool, committer, self._by)
             done = self._send(people, server, reservations)
-            reservations.close(self._session.clock.latest())
+            reservations.close(self._installation.clock.latest())
         finally:
             committer.close()
         return [refused.get(address) or done[address] for address in addresses]
 
     def _people(
         self, addresses: Sequence[str], like: int | None
-    ) -> tuple[dict[str, tuple[Recipient, int | None]], dict[str, Trial]]:
+    ) -> tuple[dict[str, tuple[Recipient, int | None]], dict[str, TestEmail]]:
         """Whom each address stands for. The number in the message is nobody's, so that its Message-ID is
         not that of the real e-mail, which would then be taken for a copy, and its unsubscribe link does
         nothing."""
         people: dict[str, tuple[Recipient, int | None]] = {}
-        refused: dict[str, Trial] = {}
-        with self._session.pool.transaction() as cursor:
+        refused: dict[str, TestEmail] = {}
+        with self._installation.pool.transaction() as cursor:
             model = directory.find_recipient(cursor, str(like)) if like else None
             for address in addresses:
                 known = directory.find_recipient(cursor, address)
                 if known is not None and known.status == "blocklisted":
-                    refused[address] = Trial(address, "not sent", "the address is blocklisted")
+                    refused[address] = TestEmail(address, "not sent", "the address is blocklisted")
                     continue
                 source = known or model
                 name, attributes = (source.name, source.attributes) if source else ("", {})
@@ -90,9 +93,9 @@ class Trials:
         people: dict[str, tuple[Recipient, int | None]],
         server: int | None,
         reservations: Reservations,
-    ) -> dict[str, Trial]:
+    ) -> dict[str, TestEmail]:
         usable, assigned = self._assigned(list(people), server, reservations)
-        done = {address: Trial(address, "not sent", NO_CAPACITY) for address in people}
+        done = {address: TestEmail(address, "not sent", NO_CAPACITY) for address in people}
         for number in dict.fromkeys(assignment.server for assignment in assigned):
             those = [one.candidate.key for one in assigned if one.server == number]
             done |= self._through(usable[number], {a: people[a] for a in those}, reservations)
@@ -102,10 +105,10 @@ class Trials:
         self, addresses: list[str], server: int | None, reservations: Reservations
     ) -> tuple[dict[int, SmtpServer], list[Assignment]]:
         """Which server each goes through, chosen as for any e-mail, capacity reserved."""
-        now, policy = self._now(), self._session.application.policy()
-        with self._session.pool.transaction() as cursor:
+        now, policy = self._now(), self._installation.application.policy()
+        with self._installation.pool.transaction() as cursor:
             numbers = [number for number in servers.numbers(cursor) if server in (None, number)]
-        found = {number: self._session.application.server(number) for number in numbers}
+        found = {number: self._installation.application.server(number) for number in numbers}
         usable = {number: one for number, one in found.items() if one.is_usable(now)}
         limits = {number: one.limits() for number, one in usable.items()}
         day = policy.calendar.local_date(now).isoformat()
@@ -124,30 +127,35 @@ class Trials:
         server: SmtpServer,
         people: dict[str, tuple[Recipient, int | None]],
         reservations: Reservations,
-    ) -> dict[str, Trial]:
-        done: dict[str, Trial] = {}
+    ) -> dict[str, TestEmail]:
+        done: dict[str, TestEmail] = {}
         try:
             skeleton = self._composer.for_server(server.settings.from_email)
         except MessageError as error:
             name = server.settings.name
-            return {address: Trial(address, "not sent", str(error), name) for address in people}
+            return {address: TestEmail(address, "not sent", str(error), name) for address in people}
         connection: Connection | None = None
         for address, (person, number) in people.items():
             try:
-                message = skeleton.message(person, self._session.clock.now())
+                message = skeleton.message(person, self._installation.clock.now())
                 if connection is None or not connection.is_quiet():
                     connection = self._connect(server)
             except (MessageError, TransportError, SecretsError) as error:
-                done[address] = Trial(address, "not sent", str(error), server.settings.name)
+                done[address] = TestEmail(address, "not sent", str(error), server.settings.name)
                 continue
             reservation = self._unit(server, reservations)
             if reservation is None:
-                reason = NO_CAPACITY if self._session.clock.is_trusted() else NO_TIME
-                done[address] = Trial(address, "not sent", reason, server.settings.name)
+                reason = NO_CAPACITY if self._installation.clock.is_trusted() else NO_TIME
+                done[address] = TestEmail(address, "not sent", reason, server.settings.name)
+                continue
+            started = self._started(server, reservation, number)
+            if started is None:
+                reservations.untouched(reservation)
+                done[address] = TestEmail(address, "not sent", OTHERS_SEND, server.settings.name)
                 continue
             outcome = _delivered(connection, skeleton, person, message)
             reservations.ended(reservation, refused=not outcome.dot_sent)
-            done[address] = self._recorded(server, reservation, outcome, address, number)
+            done[address] = self._ended(server, started, outcome, address)
         if connection is not None:
             connection.close()
         return done
@@ -155,11 +163,11 @@ class Trials:
     def _unit(self, server: SmtpServer, reservations: Reservations) -> Reservation | None:
         """One to send with, by the limits of this moment. What was reserved for all of them runs out where a
         server takes its time: then another one is reserved."""
-        now, clock = self._now(), self._session.clock
-        limits = self._session.application.server(server.number).limits()
+        now, clock = self._now(), self._installation.clock
+        limits = self._installation.application.server(server.number).limits()
         unit = reservations.take(server.number, limits, clock.latest())
         if unit is None:
-            calendar = self._session.application.policy().calendar
+            calendar = self._installation.application.policy().calendar
             reservations.refresh(
                 {server.number: limits}, calendar.local_date(now).isoformat(), now.timestamp()
             )
@@ -169,50 +177,66 @@ class Trials:
 
     def _now(self) -> datetime:
         """The earliest that it can be, by the clock that counts for all, asked anew."""
-        with self._session.pool.transaction() as cursor:
-            set_by_database(self._session.clock, cursor)
-        return datetime.fromtimestamp(self._session.clock.earliest(), UTC)
+        with self._installation.pool.transaction() as cursor:
+            set_by_database(self._installation.clock, cursor)
+        return datetime.fromtimestamp(self._installation.clock.earliest(), UTC)
 
     def _connect(self, server: SmtpServer) -> Connection:
-        with self._session.pool.transaction() as cursor:
-            password = self._session.secrets.password_of(cursor, server.number)
+        with self._installation.pool.transaction() as cursor:
+            password = self._installation.opened_secrets().password_of(cursor, server.number)
         settings = SmtpSettings.of(server.settings.as_dict())
         return connect(settings, password or "", timeout=CONNECT_SECONDS)
 
-    def _recorded(
-        self,
-        server: SmtpServer,
-        reservation: Reservation,
-        outcome: Outcome,
-        address: str,
-        recipient: int | None,
-    ) -> Trial:
-        kind = "accepted" if outcome.accepted else "unknown" if outcome.is_unknown else "refused"
-        reply = f"{outcome.code} {outcome.text}" if outcome.code else outcome.text
-        for _ in range(_TRIES):
-            fact = Tried(
+    def _started(
+        self, server: SmtpServer, reservation: Reservation, recipient: int | None
+    ) -> SendTestStarted | None:
+        """Once that is on record, the e-mail may be sent; None when it is not."""
+        return self._recorded(
+            lambda version: SendTestStarted(
                 originator_id=trial_stream(self._campaign),
-                originator_version=self._version() + 1,
+                originator_version=version,
                 by=self._by,
                 server=server.number,
                 reservation=reservation.version,
-                outcome=kind,
-                reply=sanitise(reply, address),
                 recipient=recipient,
             )
-            if self._appended(fact):
-                return Trial(address, kind, sanitise(reply, address), server.settings.name)
-        raise Outrun("others send test e-mails of the same campaign: one went out that is not on record")
+        )
 
-    def _appended(self, fact: Fact) -> bool:
-        try:
-            self._log.append([fact.stored()])
-        except Conflict:
-            return False
-        return True
+    def _ended(
+        self, server: SmtpServer, started: SendTestStarted, outcome: Outcome, address: str
+    ) -> TestEmail:
+        kind = "accepted" if outcome.accepted else "unknown" if outcome.is_unknown else "refused"
+        told = sanitise(f"{outcome.code} {outcome.text}" if outcome.code else outcome.text, address)
+        recorded = self._recorded(
+            lambda version: Tried(
+                originator_id=started.originator_id,
+                originator_version=version,
+                by=self._by,
+                server=started.server,
+                reservation=started.reservation,
+                outcome=kind,
+                reply=told,
+                recipient=started.recipient,
+                started=started.originator_version,
+            )
+        )
+        if recorded is None:
+            raise Outrun("others send test e-mails of the same campaign: how one ended is not on record")
+        return TestEmail(address, kind, told, server.settings.name)
+
+    def _recorded(self, made: Callable[[int], FactT]) -> FactT | None:
+        """At the next version of the stream, which others may take first; not for ever."""
+        for _ in range(_TRIES):
+            fact = made(self._version() + 1)
+            try:
+                self._installation.log.append([fact.stored()])
+            except Conflict:
+                continue
+            return fact
+        return None
 
     def _version(self) -> int:
-        with self._session.pool.transaction() as cursor:
+        with self._installation.pool.transaction() as cursor:
             cursor.execute(
                 "SELECT coalesce(max(version), 0) FROM events WHERE stream_id = %s",
                 (str(trial_stream(self._campaign)),),

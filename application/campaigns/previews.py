@@ -9,38 +9,35 @@ from email.message import EmailMessage
 from functools import lru_cache
 from typing import Any
 
-from application.messages import Draft, Reader, Shown, Trial, UnmakeableError
-from application.test_sends import Trials
+from application.campaigns.drafts import Draft, Shown, TemplateReader, TestEmail, UnmakeableError
+from application.campaigns.test_sends import TestSends
+from application.installation import Installation
 from domain.campaign.transactional import Particulars
 from domain.streams import campaign_stream
 from mail.message.compose import CampaignContent, Composer, Recipient, Skeleton, check
 from mail.template.render import MessageError
-from postledger.session import Session
+from projections import servers
 from storage import content
 from storage.people import directory
 
 SAMPLES = 20
+EXAMPLE_SENDER = "Newsletter <news@example.com>"
 NOBODY = Recipient(0, "00000000-0000-8000-8000-000000000000", "reader@example.com", "Reader", {})
 
 
 class CampaignMessages:
-    """What `application.messages.Messages` describes, on one session."""
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
-
-    def preflight(self, number: int) -> list[str]:
-        """What is wrong with a campaign's templates. Raises Missing."""
-        return self.problems(self.draft(number))
+    def __init__(self, installation: Installation) -> None:
+        self._installation = installation
 
     def draft(self, number: int) -> Draft:
-        aggregate = self._session.application.campaign(number)
+        """Of a campaign that is kept. Raises Missing."""
+        aggregate = self._installation.application.campaign(number)
         bodies = [name for name in (aggregate.text, aggregate.html) if name]
-        with self._session.pool.transaction() as cursor:
+        with self._installation.pool.transaction() as cursor:
             texts = content.texts_of(cursor, bodies) if bodies else {}
         return Draft(
             number=number,
-            name=aggregate.name,
+            name=aggregate.rendered_name,
             subject=aggregate.subject,
             text=texts.get(aggregate.text or ""),
             html=texts.get(aggregate.html or ""),
@@ -51,17 +48,21 @@ class CampaignMessages:
         )
 
     def problems(self, draft: Draft) -> list[str]:
-        with self._session.pool.transaction() as cursor:
+        """What is wrong with its templates, tried with some people of its lists. Empty when nothing is."""
+        with self._installation.pool.transaction() as cursor:
             people = sample(cursor, draft.lists)
-        wrong = check(content_of(draft), people, self._session.clock.now(), self._session.public_address)
+        wrong = check(
+            content_of(draft), people, self._installation.clock.now(), self._installation.public_address
+        )
         return [str(error) for error in wrong]
 
     def transactional_problems(
-        self, draft: Draft, particulars: Particulars, readers: Sequence[Reader]
+        self, draft: Draft, particulars: Particulars, readers: Sequence[TemplateReader]
     ) -> list[str]:
-        now, parts = self._session.clock.now(), (draft.name, draft.subject, draft.text, draft.html)
+        """Why messages to these people cannot be made, each reason once. Empty when all can."""
+        now, parts = self._installation.clock.now(), (draft.name, draft.subject, draft.text, draft.html)
         try:
-            skeleton = transactional_skeleton(*parts, self._session.public_address)
+            skeleton = transactional_skeleton(*parts, self._installation.public_address)
         except MessageError as error:
             return [str(error)]
         people = [Recipient(0, one.uuid, one.email, one.name, dict(one.attributes), particulars)
@@ -69,8 +70,14 @@ class CampaignMessages:
         errors = (str(error) for person in people for error in skeleton.errors_of(person, now))
         return list(dict.fromkeys(errors))
 
-    def preview(self, draft: Draft, recipient: int | None, from_email: str) -> Shown:
-        with self._session.pool.transaction() as cursor:
+    def preview(self, draft: Draft, recipient: int | None) -> Shown:
+        """As the first server would send it. Raises UnmakeableError, as `message` does."""
+        return shown(parsed(self.message(draft, recipient)))
+
+    def message(self, draft: Draft, recipient: int | None, from_email: str | None = None) -> bytes:
+        """As it would be sent to the recipient of that number, or to somebody on its lists, from `from_email`
+        or by the first server. Raises UnmakeableError."""
+        with self._installation.pool.transaction() as cursor:
             if recipient is not None:
                 person = directory.find_recipient(cursor, str(recipient))
                 people = [addressed(person)] if person and person.email else []
@@ -79,11 +86,10 @@ class CampaignMessages:
         if not people:
             raise UnmakeableError("nobody has that number any more")
         try:
-            composer = self._composer(draft)
-            message = composer.for_server(from_email).message(people[0], self._session.clock.now())
+            skeleton = self._composer(draft).for_server(from_email or self._first_sender())
+            return skeleton.message(people[0], self._installation.clock.now())
         except MessageError as error:
             raise UnmakeableError(str(error)) from None
-        return shown(parsed(message))
 
     def send_test(
         self,
@@ -93,17 +99,25 @@ class CampaignMessages:
         *,
         like: int | None = None,
         by: str,
-    ) -> list[Trial]:
-        """Raises UnmakeableError when no message can be made for anybody."""
+    ) -> list[TestEmail]:
+        """Sends at once, whatever the hours, within the limits of the servers, and puts it on record.
+        `server` is the only one to use, None for the one with the most remaining; `like` is the recipient
+        whose name and attributes stand in for those of addresses that nobody has. Raises UnmakeableError when
+        no message can be made for anybody."""
         try:
             composer = self._composer(draft)
         except MessageError as error:
             raise UnmakeableError(str(error)) from None
-        return Trials(self._session, draft.number, composer, by).send(addresses, server, like)
+        return TestSends(self._installation, draft.number, composer, by).send(addresses, server, like)
+
+    def _first_sender(self) -> str:
+        with self._installation.reading() as cursor:
+            found = servers.servers(cursor)
+        return str(found[0].settings["from_email"]) if found else EXAMPLE_SENDER
 
     def _composer(self, draft: Draft) -> Composer:
-        session = self._session
-        return Composer(content_of(draft), session.public_address, session.secrets.token_key())
+        key = self._installation.opened_secrets().token_key()
+        return Composer(content_of(draft), self._installation.public_address, key)
 
 
 @lru_cache(maxsize=64)

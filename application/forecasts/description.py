@@ -1,4 +1,4 @@
-"""A forecast as pages and the command line tell it."""
+"""A forecast in words, as pages, API and command line tell it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from datetime import date, datetime, timedelta
 
 from domain.forecast.bottleneck import Change, Outlook, Situation
 from domain.forecast.forecast import HORIZON, Day
-from web.pages.dashboard.chart import Segment, stacked
 
 MOST_DAYS = 14
 """Columns of the table by server."""
@@ -20,12 +19,11 @@ class DayRow:
     title: str
     total: int
     others: int
-    segments: list[Segment]
     is_last: bool
 
 
 @dataclass(frozen=True, kw_only=True)
-class ServerRow:
+class ServerDays:
     number: int
     name: str
     counts: Sequence[int]
@@ -52,7 +50,7 @@ class ForecastView:
     finish_title: str
     days_it_takes: int | None
     days: list[DayRow]
-    servers: list[ServerRow]
+    servers: list[ServerDays]
     columns: list[DayRow]
     others: int
     left: int
@@ -63,12 +61,16 @@ class ForecastView:
     is_speed_assumed: bool
     is_queue_paused: bool
 
+    @property
+    def busiest(self) -> int:
+        """E-mails of the day that has most."""
+        return max((day.total + day.others for day in self.days), default=0)
+
 
 def forecast_view(situation: Situation, outlook: Outlook) -> ForecastView:
     found, policy = outlook.forecast, situation.policy
     today = policy.calendar.local_date(situation.now)
-    most = max((day.total + day.others for day in found.days), default=0)
-    days = [_day(day, today, most, day is found.days[-1]) for day in found.days]
+    days = [_day(day, today, day is found.days[-1]) for day in found.days]
     last = found.finish_day
     takes = None if last is None else (last - today).days + 1
     return ForecastView(
@@ -124,20 +126,19 @@ def lateness(first: datetime, now: datetime) -> str:
     return f"{apart} {'later' if now > first else 'earlier'}"
 
 
-def _day(day: Day, today: date, most: int, is_last: bool) -> DayRow:
+def _day(day: Day, today: date, is_last: bool) -> DayRow:
     return DayRow(
         date=day.date,
         title=day_title(day.date, today),
         total=day.total,
         others=day.others,
-        segments=stacked([("used", day.total), ("queued", day.others)], most),
         is_last=is_last,
     )
 
 
-def _servers(situation: Situation, days: Sequence[Day]) -> list[ServerRow]:
+def _servers(situation: Situation, days: Sequence[Day]) -> list[ServerDays]:
     rows = [
-        ServerRow(
+        ServerDays(
             number=sender.server,
             name=situation.names.get(sender.server, ""),
             counts=[day.servers.get(sender.server, 0) for day in days[:MOST_DAYS]],

@@ -1,0 +1,1 @@
+"""Campaigns and their templates: writing, checking, starting and steering them, previews and test e-mails."""

@@ -1,0 +1,1 @@
+"""What campaigns under way, or about to start, will come to."""

@@ -1,0 +1,69 @@
+"""What the doctor asks of all that sends: processors and SMTP servers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from domain.addresses.host_name import AddressError
+from domain.addresses.mailbox import Mailbox
+from mail.smtp.probe import probe
+from postledger.tools.check import Check, Patient
+from projections import servers
+from projections.servers import Server
+from storage import processors
+from storage.secrets import Secrets, SecretsError, holds_password, load_keys
+
+
+def processor_jobs(patient: Patient) -> Iterator[Check]:
+    with patient.pool.transaction() as cursor:
+        failing = processors.failing(cursor, processors.database_time(cursor))
+    for job in failing:
+        yield Check("processor", "fail", str(job), "See what the processor's log says of it.")
+    if not failing:
+        yield Check("processor", "ok", "no job of a processor fails again and again")
+
+
+def smtp_servers(patient: Patient) -> Iterator[Check]:
+    with patient.pool.transaction() as cursor:
+        found = servers.servers(cursor)
+    if not found:
+        yield Check("SMTP servers", "warn", "none is set up", "Add one: `postledger server add --help`.")
+    for server in found:
+        yield from _from_address(server)
+        if not server.enabled:
+            yield Check(f"SMTP server {server.name}", "ok", "disabled, not tried")
+            continue
+        password = _password(patient, server.server)
+        if password is None:
+            continue  # the check of the key tells
+        result = probe(server.settings, password)
+        if not result.ok:
+            yield Check(f"SMTP server {server.name}", "fail", result.error, result.remedy)
+        elif result.warnings:
+            yield Check(f"SMTP server {server.name}", "warn", "works", " ".join(result.warnings))
+        else:
+            yield Check(f"SMTP server {server.name}", "ok", "connects and signs in")
+
+
+def _from_address(server: Server) -> Iterator[Check]:
+    """Of one that an earlier release took: what is left goes through other servers, or fails."""
+    try:
+        Mailbox.parse(server.settings["from_email"])
+    except AddressError as error:
+        yield Check(
+            f"From address of {server.name}", "fail", f"no message can come from it: {error}",
+            "Set another one: `postledger server edit NAME --from-email`.",
+        )  # fmt: skip
+
+
+def _password(patient: Patient, server: int) -> str | None:
+    """None when no key opens it; empty for none."""
+    config = patient.config
+    with patient.pool.transaction() as cursor:
+        if not holds_password(cursor, server):
+            return ""
+        try:
+            secrets = Secrets(load_keys(config.key, config.key_file, config.data_folder))
+            return secrets.password_of(cursor, server)
+        except SecretsError:
+            return None

@@ -1,0 +1,117 @@
+"""How the code is laid out: names that mean one thing, files and functions that can be read at one go, no
+folder that has to be searched, and no circle of files that import one another."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections import defaultdict
+from collections.abc import Iterator
+from functools import cache
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+ROOMS = ("domain", "mail", "storage", "projections", "application", "processor", "web", "postledger")
+
+OUTSIDE = frozenset({"asyncio", "http", "os", "pathlib", "sched", "smtplib", "socket", "sqlite3", "ssl",
+                     "subprocess", "tempfile", "threading"})  # fmt: skip
+"""Parts of the language that lead out of a process."""
+
+MOST_MODULES = 15
+LONGEST_FILE = 300
+LONGEST_FUNCTION = 30
+"""Lines of its body, without signature and docstring."""
+
+
+def test_a_class_name_means_one_thing() -> None:
+    """A leading underscore makes no other name. Classes inside of a class are called by both names: the
+    events of two aggregates may be called Created."""
+    places: dict[str, list[str]] = defaultdict(list)
+    for path, tree in production().items():
+        for node in tree.body:
+            if isinstance(node, ast.ClassDef):
+                places[node.name.lstrip("_")].append(f"{path}:{node.lineno}")
+    assert {name: found for name, found in places.items() if len(found) > 1} == {}
+
+
+def test_no_folder_has_to_be_searched() -> None:
+    modules: dict[str, int] = defaultdict(int)
+    for path in python_files(*ROOMS, "tests", "benchmarks"):
+        modules[str(path.parent)] += path.name != "__init__.py"
+    assert {folder: n for folder, n in modules.items() if n > MOST_MODULES} == {}
+
+
+def test_files_are_short() -> None:
+    lines = {str(path): len((ROOT / path).read_text().splitlines()) for path in production()}
+    assert {path: n for path, n in lines.items() if n > LONGEST_FILE} == {}
+
+
+def test_functions_are_short() -> None:
+    lengths = {
+        f"{path}:{node.lineno} {node.name}": length(node)
+        for path, tree in production().items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    }
+    assert {name: n for name, n in lengths.items() if n > LONGEST_FUNCTION} == {}
+
+
+def test_no_files_import_one_another_in_a_circle() -> None:
+    """For types alone and within functions, too."""
+    files = {module(path): imports(tree) for path, tree in production().items()}
+    graph = {name: {one for one in found if one in files and one != name} for name, found in files.items()}
+    try:
+        list(TopologicalSorter(graph).static_order())
+    except CycleError as error:
+        pytest.fail(" imports ".join(reversed(error.args[1])))
+
+
+def test_the_domain_stands_on_the_language_and_one_library_alone() -> None:
+    allowed = {*sys.stdlib_module_names, "domain", "eventsourcing"} - OUTSIDE
+    asked = {
+        f"{path} imports {name}"
+        for path, tree in production().items()
+        if path.parts[0] == "domain"
+        for name in imports(tree)
+        if name.split(".")[0] not in allowed
+    }
+    assert asked == set()
+
+
+def length(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    body = function.body if ast.get_docstring(function) is None else function.body[1:]
+    return ((body[-1].end_lineno or 0) - body[0].lineno + 1) if body else 0
+
+
+@cache
+def production() -> dict[Path, ast.Module]:
+    return {path: ast.parse((ROOT / path).read_text()) for path in python_files(*ROOMS)}
+
+
+def python_files(*folders: str) -> Iterator[Path]:
+    for folder in folders:
+        yield from (path.relative_to(ROOT) for path in sorted((ROOT / folder).rglob("*.py")))
+
+
+def module(path: Path) -> str:
+    return ".".join(path.with_suffix("").parts).removesuffix(".__init__")
+
+
+def imports(tree: ast.Module) -> set[str]:
+    """Modules by name; `from a import b` may mean the module a.b or a name in a: both are there."""
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {one.name for one in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            submodules = {f"{node.module}.{one.name}" for one in node.names}
+            found |= submodules if submodules <= modules() else submodules | {node.module}
+    return found
+
+
+@cache
+def modules() -> set[str]:
+    return {module(path) for path in production()}

@@ -1,0 +1,25 @@
+"""An installation with an admin, an operator and an auditor."""
+
+from __future__ import annotations
+
+import pytest
+from flask import Flask
+
+from application.accounts.accounts import Accounts
+from tests.web.accounts.browsers import Browser, add_people
+from tests.web.world import World
+from web.http.services import services
+
+
+@pytest.fixture
+def accounts(app: Flask, world: World) -> Accounts:
+    with app.app_context():
+        made = Accounts(services())
+    add_people(made)
+    return made
+
+
+@pytest.fixture
+def browser(app: Flask, accounts: Accounts) -> Browser:
+    """Of nobody yet."""
+    return Browser(app.test_client())
