@@ -14,7 +14,6 @@ from domain.delivery.delivery import (
     AttemptStarted,
     Cancelled,
     Deferred,
-    Delivery,
     Failed,
     OutcomeUnknown,
     Requeued,
@@ -23,6 +22,7 @@ from domain.delivery.delivery import (
 )
 from domain.fact import Fact
 from domain.streams import delivery_stream
+from tests.domain.delivery.folded import Delivery
 
 STREAM = delivery_stream(1, 2)
 FIELDS: dict[type[Fact], dict[str, object]] = {
