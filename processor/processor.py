@@ -90,7 +90,7 @@ class Processor:
         self._schedule = Schedule(self._failures)
         self._is_planning = False
         self._next_round_at = 0.0
-        self._trusts_the_clock = True
+        self._next_look_at = 0.0
         self._has_news = False
         self._is_stopping = threading.Event()
         self._actor = actor
@@ -235,21 +235,16 @@ class Processor:
     def _on_beat(self, since: float) -> None:
         """In the listener's thread, several times a second while the database answers."""
         self._schedule.keep_pace()
-        self._tell_whether_the_clock_is_trusted()
-        self._look_again(since)
-        self._dispatcher.wake()
-
-    def _tell_whether_the_clock_is_trusted(self) -> None:
-        is_trusted = self._clock.is_trusted()
-        if is_trusted == self._trusts_the_clock:
+        self._heartbeat.trust_clock(self._clock.is_trusted())
+        if self._clock.steady() < self._next_look_at:
             return
-        with self._pool.transaction() as cursor:
-            processors.trust_clock(cursor, self.number, is_trusted)
-        self._trusts_the_clock = is_trusted
-        if is_trusted:
-            log.warning("the time is certain again: sending goes on")
+        try:
+            self._look_again(since)
+        except Exception as error:  # noqa: BLE001  # Nothing starts meanwhile, and people are told.
+            self._next_look_at = self._clock.steady() + self._failures.failed("gate", error)
         else:
-            log.warning("nothing is sent: the database answers too slowly to know what time it is")
+            self._failures.succeeded("gate")
+            self._dispatcher.wake()
 
     def _look_again(self, since: float | None = None) -> None:
         """Also when a round was to be by now, for a clock that was set or a machine that slept."""

@@ -14,7 +14,7 @@ import pytest
 from postledger.config import load
 from postledger.serving.serve import environment
 from postledger.sink.sink import Sink
-from postledger.sink.sink_rules import Rule
+from postledger.sink.sink_rules import SinkRule
 from tests.installation import Running, processes_of, wait_until
 from tests.sending.world import World
 
@@ -126,7 +126,7 @@ def test_a_database_that_does_not_start_is_tried_again_until_it_does(served: Run
 def test_nothing_outlives_one_that_is_killed_for_long_although_e_mails_are_on_their_way(
     served: Running,
 ) -> None:
-    with Sink(rules=(Rule("dot", delay=3600.0),)) as silent, Sink(latency=0.01) as sink:
+    with Sink(rules=(SinkRule("dot", delay=3600.0),)) as silent, Sink(latency=0.01) as sink:
         with world_of(served) as world:
             world.add_server("silent", silent, max_conns=2)
             world.add_server("quick", sink)

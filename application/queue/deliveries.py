@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from application.installation import Installation
+from application.queue.waits import WaitHistory, Waits
 from domain.clock import instant
 from domain.delivery.delivery import Status
 from domain.delivery.waiting import CampaignState, Waiting
@@ -96,6 +97,12 @@ class Deliveries:
             if found is None:
                 raise Missing("There is no such e-mail in the queue.")
             return described(cursor, [found], self._installation.clock.now())[0]
+
+    def waits(self, one: DescribedDelivery, history: Sequence[Recorded]) -> WaitHistory:
+        """`history` is its own, from the first event on."""
+        with self._installation.reading() as cursor:
+            reader = Waits(self._installation, cursor)
+            return reader.of(one.item.campaign, one.item.queued_at, history)
 
     def history(self, one: DescribedDelivery, most: int) -> list[Recorded]:
         """The first events of its own stream; that it was queued is in its campaign's audience."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from domain.delivery.reply import Verdict
+
 
 class RetryPolicy(Protocol):
     """Seconds, a number of attempts, and hours."""
@@ -40,6 +42,16 @@ def next_try(
     if attempts >= policy.retry_attempts or now >= deadline:
         return None
     return min(now + _delay(attempts, policy.retry_first, policy.retry_cap, jitter), deadline)
+
+
+def after_refusal(
+    verdict: Verdict, attempts: int, first_failed_at: float, now: float, policy: RetryPolicy, jitter: float
+) -> float | None:
+    """Retry or give up: when a delivery that was refused is tried again (epoch seconds), or None when it has
+    failed. `attempts` are those that counted, this one among them."""
+    if not verdict.transient:
+        return None
+    return next_try(attempts, first_failed_at, now, policy, jitter)
 
 
 def suspend_until(

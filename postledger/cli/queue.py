@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from operator import itemgetter
+from typing import Any
 
 import click
 
 from application.queue.deliveries import Deliveries, DescribedDelivery
 from application.queue.queue import Queue, SteppedInto
+from domain.clock import instant
 from domain.delivery.delivery import Status
 from domain.delivery.stepping_in import possible_in
 from postledger.cli.context import ACTOR, Settings, pass_settings
@@ -177,25 +180,26 @@ def show_delivery(settings: Settings, /, email: str, as_json: bool) -> None:
     """All that happened to one e-mail, from the log. E-MAIL is CAMPAIGN/RECIPIENT, or its API number."""
     with settings.session() as session:
         one = _delivery(session, email)
-        history = Deliveries(session).history(one, MOST_EVENTS)
+        deliveries = Deliveries(session)
+        history = deliveries.history(one, MOST_EVENTS)
+        waited = deliveries.waits(one, history)
     events = [
         {"position": event.position, "at": event.recorded_at, "topic": event.topic, **json.loads(event.state)}
         for event in history
     ]
     if as_json:
-        print_json({**one.fields(), "events": events})
+        print_json({**one.fields(), "events": events, **waited.fields()})
         return
     click.echo(f"campaign {one.item.campaign} to recipient {one.item.recipient}: {one.status}"
                + (f", {one.waiting}" if one.waiting else ""))  # fmt: skip
     own = ("position", "at", "topic", "by")
-    print_rows(
-        ["position", "when", "what", "by", "details"],
-        [
-            (None, one.item.queued_at, "queued", None, None),
-            *(
-                (event["position"], event["at"], event["topic"], event.get("by"),
-                 {name: value for name, value in event.items() if name not in own})
-                for event in events
-            ),
-        ],
-    )  # fmt: skip
+    rows: list[tuple[Any, ...]] = [(None, one.item.queued_at, "queued", None, None)]
+    rows += [(None, wait.since, "waited", None, str(wait)) for wait in waited.waits]
+    rows += [
+        (event["position"], event["at"], event["topic"], event.get("by"),
+         {name: value for name, value in event.items() if name not in own})
+        for event in events
+    ]  # fmt: skip
+    print_rows(["position", "when", "what", "by", "details"], sorted(rows, key=itemgetter(1)))
+    if waited.known_until is not None:
+        click.echo(f"too much happened to tell what it waited for after {instant(waited.known_until)}")

@@ -161,24 +161,19 @@ def _clock(patient: Patient) -> Iterator[Check]:
         ours = clock.seconds()
         set_by_database(clock, cursor)
         doubting = processors.doubting(cursor, processors.database_time(cursor), processors.PATIENCE)
-    finding = f"{abs(clock.seconds() - ours):.1f} s apart from the database's, by which e-mails are sent"
+    finding = f"{(apart := abs(clock.seconds() - ours)):.1f} s apart from the database's, by which is sent"
     if doubting:
-        numbers = ", ".join(str(number) for number in doubting)
-        yield Check("clock", "fail", f"processors that do not know the time: {numbers}", _SLOW_REMEDY)
+        finding = f"processors that do not know the time: {', '.join(map(str, doubting))}"
+        yield Check("clock", "fail", finding, _SLOW_REMEDY)
     elif not clock.is_trusted():
         yield Check("clock", "fail", "the database takes too long to tell the time", _SLOW_REMEDY)
-    elif abs(clock.seconds() - ours) >= CLOCK_WARNS:
-        yield Check(
-            "clock", "warn", finding, "Keep both machines in time with NTP (chrony, systemd-timesyncd)."
-        )
-    else:
+    elif apart < CLOCK_WARNS:
         yield Check("clock", "ok", finding)
+    else:
+        yield Check("clock", "warn", finding, "Keep both in time with NTP (chrony, systemd-timesyncd).")
 
 
-_SLOW_REMEDY = (
-    "Nothing is sent without knowing what time it is: bring processors and database closer together, or"
-    " relieve whatever makes the database answer late."
-)
+_SLOW_REMEDY = "Nothing is sent before that: bring both closer together, or make the database faster."
 
 
 def _key(patient: Patient) -> Iterator[Check]:

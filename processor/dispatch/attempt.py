@@ -17,7 +17,7 @@ from domain.delivery.delivery import (
     Suppressed,
 )
 from domain.delivery.reply import Verdict, sanitise
-from domain.delivery.retry import RetryPolicy, next_try
+from domain.delivery.retry import RetryPolicy, after_refusal, next_try
 from domain.fact import Fact
 from domain.streams import delivery_stream
 from mail.smtp.transaction import Transaction
@@ -113,9 +113,7 @@ def refused(
 ) -> Deferred | Failed:  # fmt: skip
     """A refusal of the e-mail: tried again later while it is transient and the retries last."""
     stream, text = delivery_stream(send.campaign, send.recipient), sanitise(reply, send.person.email)
-    again = None
-    if verdict.transient:
-        again = next_try(send.attempts + 1, send.first_failed_at or now, now, retry, jitter)
+    again = after_refusal(verdict, send.attempts + 1, send.first_failed_at or now, now, retry, jitter)
     if again is None:
         return Failed(
             originator_id=stream,

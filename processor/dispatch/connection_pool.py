@@ -149,6 +149,10 @@ class Lane:
         self._begun_before, self._arrived_before = begun, (one_ago, self.arrived)
         return stands_still or begun < two_ago
 
+    def waits_for_server(self) -> bool:
+        """Whether it is not our own database, before which no attempt is offered, that all wait for."""
+        return not self.lines or any(line.attempt and line.attempt.deadline for line in self.lines)
+
     def slow_down(self) -> None:
         """Until it is seen to end more than two e-mails a connection and second again."""
         self.is_slow, self.rate, self.width = True, 0.0, CONNECTIONS_AT_FIRST

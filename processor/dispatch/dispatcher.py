@@ -277,7 +277,9 @@ class Dispatcher:
             return
         if error is None:
             is_there = line.is_open and self._is_there(line)
-            obstacle = self._attempts.obstacle(attempt) if is_there else line.connection.closed_because
+            obstacle = self._attempts.obstacle(attempt)
+            if not obstacle and not is_there:
+                obstacle = line.connection.closed_because
             if not obstacle:
                 self._offer(line, attempt)
                 return
@@ -404,7 +406,7 @@ class Dispatcher:
                     self._lost(line, "the server did not answer in time")
                 elif line.attempt is None and now - line.idle_since > lane.idle_timeout:
                     self._drop(line)
-            if lane.falls_behind() and not self._holds:
+            if lane.falls_behind() and lane.waits_for_server():
                 lane.slow_down()
                 self._release(lane)
                 self._hungry.set()

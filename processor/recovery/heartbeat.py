@@ -31,6 +31,7 @@ class Heartbeat:
         self.patience = patience
         self.is_fenced = False
         self.share = (0, 1)
+        self._trusts_clock = True
         self._last: datetime | None = None
         self._steady_since: datetime | None = None
 
@@ -65,3 +66,15 @@ class Heartbeat:
         self._last = now
         if self._processor in alive:
             self.share = (alive.index(self._processor), len(alive))
+
+    def trust_clock(self, is_trusted: bool) -> None:
+        """Says, whenever that changes, whether the processor knows well enough what time it is to send."""
+        if is_trusted == self._trusts_clock:
+            return
+        with self._pool.transaction() as cursor:
+            processors.trust_clock(cursor, self._processor, is_trusted)
+        self._trusts_clock = is_trusted
+        if is_trusted:
+            log.warning("the time is certain again: sending goes on")
+        else:
+            log.warning("nothing is sent: the database answers too slowly to know what time it is")

@@ -11,6 +11,7 @@ from domain.campaign.audience import RecipientsQueued
 from domain.delivery.delivery import Accepted, AttemptStarted, Failed
 from domain.fact import Fact
 from domain.streams import audience_stream, delivery_stream
+from storage import processors
 from storage.log.append import Log
 from storage.postgres.pool import Pool
 from tests.cli.command_line import Cli
@@ -21,6 +22,8 @@ class Past:
 
     def __init__(self, cli: Cli, pool: Pool) -> None:
         self._log = Log(pool)
+        self._pool = pool
+        self.start_processor()
         cli.add_server("alpha")
         cli.add_people()
         self.campaign = cli.add_campaign()
@@ -31,6 +34,14 @@ class Past:
         self._happened(RecipientsQueued, audience_stream(self.campaign), 1, ranges=ranges, count=2)
         self.attempt(self.ada, 1)
         self.failed(self.ada, 2)
+
+    def start_processor(self) -> None:
+        with self._pool.transaction() as cursor:
+            self._processor = processors.register(cursor, "here", 1, processors.database_time(cursor))
+
+    def stop_processor(self) -> None:
+        with self._pool.transaction() as cursor:
+            processors.fence(cursor, self._processor)
 
     def attempt(self, recipient: int, version: int) -> None:
         self._to(recipient, AttemptStarted, version, server=1, reservation=1)
@@ -76,6 +87,9 @@ def test_counts_and_items_show_what_the_log_says(cli: Cli, past: Past) -> None:
 def test_why_says_what_an_email_waits_for(cli: Cli, past: Past) -> None:
     email = f"{past.campaign}/bob@example.com"
     assert cli("queue", "why", email).output == "queued: next in line\n"
+    past.stop_processor()
+    assert cli("queue", "why", email).output == "queued: no processor is running\n"
+    past.start_processor()
     cli("server", "disable", "alpha")
     assert cli.json("queue", "why", email)["waitingFor"] == "server alpha: disabled"
     cli("campaign", "pause", past.campaign, "--reason", "lunch")
@@ -92,9 +106,11 @@ def test_a_failed_email_is_tried_again_and_its_story_told(cli: Cli, past: Past) 
         "delivery.attempt_started", "delivery.failed", "delivery.requeued",
     ]  # fmt: skip
     assert story["events"][2]["by"] == "cli"
+    assert [wait["code"] for wait in story["waits"]][-1] == "next_in_line"
     text = cli("delivery", "show", email).output
     assert "no such user" in text
     assert "delivery.requeued" in text
+    assert "waited" in text
 
 
 def test_all_failed_emails_of_a_campaign_are_tried_again_together(cli: Cli, past: Past) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any, cast
 
 from mail.smtp.settings import SmtpSettings
 from mail.smtp.transport import Connection
 from processor.dispatch.connection_pool import (
+    ALLOWANCE_SECONDS,
     CAP_SECONDS,
     CONNECTIONS_AT_FIRST,
     Lane,
@@ -131,6 +133,16 @@ def test_it_falls_behind_when_something_has_waited_for_two_seconds() -> None:
 def test_with_nothing_to_do_it_never_falls_behind() -> None:
     lane = lane_of()
     assert not any(lane.falls_behind() for _ in range(5))
+
+
+def test_it_is_not_the_server_that_is_waited_for_while_nothing_can_be_recorded() -> None:
+    lane: Any = lane_of(waiting=10)
+    assert lane.waits_for_server(), "no connection is open yet"
+    line: Any = open_line(lane)
+    line.attempt = SimpleNamespace(deadline=0.0)
+    assert not lane.waits_for_server()
+    line.attempt.deadline = 300.0
+    assert lane.waits_for_server()
 
 
 def test_once_slow_it_takes_what_can_begin_at_once_until_it_is_quick_again() -> None:

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from postledger.sink.sink import Rule, Sink
+from postledger.sink.sink import Sink
+from postledger.sink.sink_rules import SinkRule
 from processor import processor as module
 from tests.sending import ledger
 from tests.sending.world import World, wait_until
@@ -40,7 +41,7 @@ def test_what_is_in_flight_ends_and_nothing_begins(world: World) -> None:
 
 def test_a_slow_server_is_waited_for_and_nobody_takes_the_waiting_one_for_dead(world: World) -> None:
     people = world.add_people(40)
-    slow = Rule("dot", delay=6.0, times=CONNECTIONS)
+    slow = SinkRule("dot", delay=6.0, times=CONNECTIONS)
     with Sink(rules=(slow,)) as sink:
         world.add_server("slow", sink, max_conns=CONNECTIONS)
         campaign = world.create_and_start()
@@ -63,8 +64,8 @@ def test_who_does_not_answer_in_time_is_recorded_for_what_it_is(
     monkeypatch.setattr(module, "DRAIN_SECONDS", 1.0)
     world.add_people(2)
     with (
-        Sink(rules=(Rule("mail", delay=60.0),)) as silent_at_first,
-        Sink(rules=(Rule("dot", delay=60.0, keeps=True),)) as silent_at_last,
+        Sink(rules=(SinkRule("mail", delay=60.0),)) as silent_at_first,
+        Sink(rules=(SinkRule("dot", delay=60.0, keeps=True),)) as silent_at_last,
     ):
         sinks = (silent_at_first, silent_at_last)
         for number, sink in enumerate(sinks):

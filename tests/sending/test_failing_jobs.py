@@ -51,6 +51,24 @@ def test_planning_that_fails_is_on_record_until_it_works_again(
     assert "jane@" not in caplog.text
 
 
+def test_permissions_that_cannot_be_read_are_on_record_and_permit_nothing(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Sink() as sink:
+        world.add_server("alpha", sink)
+        world.add_people(1)
+        with world.sending(patience=HASTE) as processor:
+            with monkeypatch.context() as broken:
+                broken.setattr(processor._gate, "refresh", fail)
+                campaign = world.create_and_start()
+                (job,) = wait_until(lambda: failing(world))
+                assert (job.job, job.holds_up_all) == ("gate", True)
+                assert not sink.attempts
+            world.wait_for(campaign)
+            wait_until(lambda: not failing(world))
+    assert world.counts() == {"sent": 1}
+
+
 def test_queueing_that_fails_leaves_the_sending_of_what_is_queued(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,7 +10,8 @@ from subprocess import Popen
 
 import pytest
 
-from postledger.sink.sink import Rule, Sink
+from postledger.sink.sink import Sink
+from postledger.sink.sink_rules import SinkRule
 from tests.sending import ledger
 from tests.sending.world import World, wait_until
 
@@ -18,7 +19,7 @@ PATIENCE = 3.0
 CONNECTIONS = 4
 IS_FENCED = "SELECT fenced FROM processors WHERE pid = %s"
 NUMBER = "SELECT number FROM processors WHERE pid = %s"
-SLOW = Rule("dot", delay=0.05)
+SLOW = SinkRule("dot", delay=0.05)
 
 
 @pytest.fixture

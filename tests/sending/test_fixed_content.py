@@ -8,7 +8,8 @@ import pytest
 
 from domain.delivery.delivery import Requeued
 from domain.streams import delivery_stream
-from postledger.sink.sink import Rule, Sink
+from postledger.sink.sink import Sink
+from postledger.sink.sink_rules import SinkRule
 from storage.log.append import Log
 from tests.sending.world import World, wait_until
 
@@ -17,7 +18,7 @@ from tests.sending.world import World, wait_until
 def test_a_paused_campaign_that_is_renamed_says_in_all_its_e_mails_what_it_was_started_as(
     world: World, restarts: bool
 ) -> None:
-    busy = Rule("rcpt", reply="450 4.2.0 mailbox busy", recipient="p2@", times=1)
+    busy = SinkRule("rcpt", reply="450 4.2.0 mailbox busy", recipient="p2@", times=1)
     with Sink(rules=(busy,)) as sink, ExitStack() as processors:
         world.add_server("alpha", sink)
         world.change_policy(retry_first=3600)

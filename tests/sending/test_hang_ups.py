@@ -7,7 +7,8 @@ from contextlib import closing
 import psycopg2
 import pytest
 
-from postledger.sink.sink import Rule, Sink
+from postledger.sink.sink import Sink
+from postledger.sink.sink_rules import SinkRule
 from processor.dispatch.connection_pool import CONNECTIONS_AT_FIRST, MOST_BREAKS
 from tests.sending.ledger import Units, events, units
 from tests.sending.test_trouble import attempts_counted, send_everything, told
@@ -48,7 +49,7 @@ def reasons(world: World) -> set[str]:
 def test_a_server_that_closes_after_its_greeting_is_suspended_before_it_uses_up_its_limits(
     world: World, seconds: float
 ) -> None:
-    with Sink(rules=(Rule("ehlo", closes_in=seconds),)) as first, Sink() as second:
+    with Sink(rules=(SinkRule("ehlo", closes_in=seconds),)) as first, Sink() as second:
         alpha = world.add_server("alpha", first, daily_limit=1000, **ROLLING)
         world.add_server("beta", second, daily_limit=100)
         world.change_policy(poll_interval=1, retry_first=1)
@@ -68,7 +69,7 @@ def test_a_server_that_closes_after_its_greeting_is_suspended_before_it_uses_up_
 
 def test_what_was_not_written_to_a_server_counts_against_none_of_its_limits(world: World) -> None:
     """It closes each connection while the attempt is being recorded."""
-    with Sink(rules=(Rule("ehlo", closes_in=LATER),)) as first, Sink() as second:
+    with Sink(rules=(SinkRule("ehlo", closes_in=LATER),)) as first, Sink() as second:
         alpha = world.add_server("alpha", first, daily_limit=1000, **ROLLING)
         world.add_server("beta", second, daily_limit=100)
         world.add_people(30)

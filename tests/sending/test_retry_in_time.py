@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from itertools import pairwise
 
-from postledger.sink.sink import Rule, Sink
+from postledger.sink.sink import Sink
+from postledger.sink.sink_rules import SinkRule
 from tests.sending.world import World
 
 ATTEMPTS = "SELECT recorded_at FROM events WHERE topic = 'delivery.attempt_started' ORDER BY position"
@@ -19,7 +20,7 @@ def attempts(world: World) -> list[datetime]:
 
 def test_a_retry_does_not_wait_for_the_next_poll(world: World) -> None:
     world.change_policy(poll_interval=3600, retry_first=1, retry_cap=1)
-    busy = Rule("rcpt", reply="450 4.2.0 <p1@example.org>: mailbox busy", times=2)
+    busy = SinkRule("rcpt", reply="450 4.2.0 <p1@example.org>: mailbox busy", times=2)
     with Sink(rules=(busy,)) as sink:
         world.add_server("alpha", sink)
         world.add_people(1)

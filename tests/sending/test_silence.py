@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from postledger.sink.sink import Rule, Sink
-from postledger.sink.sink_rules import Step
+from postledger.sink.sink import Sink
+from postledger.sink.sink_rules import SinkRule, Step
 from processor import processor as module
 from processor.dispatch.connection_pool import CONNECTIONS_AT_FIRST
 from tests.sending.world import World, wait_until
@@ -21,7 +21,7 @@ def test_what_it_was_to_send_next_goes_through_another_server(
 ) -> None:
     """It has been quick for a while, so that many wait for it when it stops to answer."""
     monkeypatch.setattr(module, "DRAIN_SECONDS", 1.0)
-    silent = (Rule(step, times=300), Rule(step, delay=FOR_EVER))
+    silent = (SinkRule(step, times=300), SinkRule(step, delay=FOR_EVER))
     with Sink(rules=silent) as first, Sink(latency=0.005) as second:
         world.add_server("alpha", first, max_conns=CONNECTIONS, daily_limit=100_000)
         world.add_server("beta", second, max_conns=CONNECTIONS, daily_limit=50_000)
@@ -36,7 +36,7 @@ def test_what_it_was_to_send_next_goes_through_another_server(
 
 
 def test_it_is_used_again_when_it_goes_on(world: World) -> None:
-    pause = (Rule("dot", times=300), Rule("dot", delay=4.0, times=CONNECTIONS))
+    pause = (SinkRule("dot", times=300), SinkRule("dot", delay=4.0, times=CONNECTIONS))
     with Sink(rules=pause) as sink:
         world.add_server("alpha", sink, max_conns=CONNECTIONS)
         world.add_people(PEOPLE)
@@ -53,7 +53,7 @@ def test_it_is_used_again_when_it_goes_on(world: World) -> None:
 def test_a_slow_server_has_all_its_connections_at_work(world: World) -> None:
     """Each e-mail takes longer than anything may wait for a connection."""
     seconds, rounds = 2.5, 4
-    with Sink(rules=(Rule("dot", delay=seconds),)) as sink:
+    with Sink(rules=(SinkRule("dot", delay=seconds),)) as sink:
         world.add_server("alpha", sink, max_conns=CONNECTIONS)
         world.add_people(CONNECTIONS_AT_FIRST + rounds * CONNECTIONS)
         campaign = world.create_and_start()

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from postledger.sink.sink import Rule, Sink
+from postledger.sink.sink import Sink
+from postledger.sink.sink_rules import SinkRule
 from storage.postgres.pool import Pool
 from tests.sending.ledger import Event, events
 from tests.sending.world import MovingClock, World, wait_until
@@ -53,7 +54,7 @@ def send_everything(world: World, **options: Any) -> int:
 
 
 def test_who_cannot_be_reached_for_a_while_is_tried_through_another_server(world: World) -> None:
-    busy = Rule("rcpt", reply="450 4.2.0 <p1@example.org>: mailbox busy", recipient="p1@")
+    busy = SinkRule("rcpt", reply="450 4.2.0 <p1@example.org>: mailbox busy", recipient="p1@")
     with Sink(rules=(busy,)) as first, Sink() as second:
         alpha, beta = (
             world.add_server("alpha", first, daily_limit=100),
@@ -74,7 +75,7 @@ def test_who_cannot_be_reached_for_a_while_is_tried_through_another_server(world
 
 
 def test_who_cannot_be_reached_at_all_is_given_up_after_the_last_attempt(world: World) -> None:
-    busy = Rule("rcpt", reply="450 4.2.0 <p1@example.org>: mailbox busy", recipient="p1@")
+    busy = SinkRule("rcpt", reply="450 4.2.0 <p1@example.org>: mailbox busy", recipient="p1@")
     with Sink(rules=(busy,)) as sink:
         world.add_server("alpha", sink)
         world.change_policy(poll_interval=1, retry_first=1, retry_cap=1, retry_attempts=3)
@@ -88,7 +89,7 @@ def test_who_cannot_be_reached_at_all_is_given_up_after_the_last_attempt(world: 
 
 
 def test_who_does_not_exist_fails_at_once(world: World) -> None:
-    unknown = Rule("rcpt", reply="550 5.1.1 p1@example.org: no such user", recipient="p1@")
+    unknown = SinkRule("rcpt", reply="550 5.1.1 p1@example.org: no such user", recipient="p1@")
     with Sink(rules=(unknown,)) as sink:
         world.add_server("alpha", sink)
         world.add_people(5)
@@ -173,18 +174,18 @@ def test_a_campaign_of_one_server_does_not_leave_it_for_an_address(world: World)
 # The server
 
 OF_THE_SERVER = {
-    "it shuts down": Rule("mail", reply="421 4.3.2 shutting down"),
-    "too many messages": Rule("rcpt", reply="450 4.7.0 too many messages, slow down"),
-    "its sign-in is out of order": Rule("mail", reply="454 4.7.0 temporary authentication failure"),
-    "it does not let us in": Rule("auth", reply="535 5.7.8 wrong user name or password"),
-    "it does not want to talk": Rule("greeting", reply="554 no SMTP here"),
-    "it is too busy to talk": Rule("greeting", reply="421 too busy"),
-    "it hangs up at once": Rule("greeting", drop=True),
+    "it shuts down": SinkRule("mail", reply="421 4.3.2 shutting down"),
+    "too many messages": SinkRule("rcpt", reply="450 4.7.0 too many messages, slow down"),
+    "its sign-in is out of order": SinkRule("mail", reply="454 4.7.0 temporary authentication failure"),
+    "it does not let us in": SinkRule("auth", reply="535 5.7.8 wrong user name or password"),
+    "it does not want to talk": SinkRule("greeting", reply="554 no SMTP here"),
+    "it is too busy to talk": SinkRule("greeting", reply="421 too busy"),
+    "it hangs up at once": SinkRule("greeting", drop=True),
 }
 
 
 @pytest.mark.parametrize("trouble", OF_THE_SERVER.values(), ids=OF_THE_SERVER)
-def test_a_server_in_trouble_rests_and_the_others_take_over(world: World, trouble: Rule) -> None:
+def test_a_server_in_trouble_rests_and_the_others_take_over(world: World, trouble: SinkRule) -> None:
     users = {"me": ""} if trouble.step == "auth" else None
     with Sink(rules=(trouble,), users=users) as first, Sink() as second:
         login = {"username": "me"} if users else {}
@@ -216,7 +217,7 @@ def test_a_server_that_nobody_answers_at_rests(world: World) -> None:
 
 
 def test_a_server_that_does_not_greet_in_time_rests(world: World) -> None:
-    with Sink(rules=(Rule("greeting", delay=3600),)) as first, Sink() as second:
+    with Sink(rules=(SinkRule("greeting", delay=3600),)) as first, Sink() as second:
         alpha = world.add_server("alpha", first, daily_limit=1000, wait_timeout=1)
         world.add_server("beta", second, daily_limit=100)
         world.add_people(5)
@@ -228,7 +229,7 @@ def test_a_server_that_does_not_greet_in_time_rests(world: World) -> None:
 
 
 def test_rests_grow_and_a_server_comes_back_by_itself(world: World) -> None:
-    with Sink(rules=(Rule("mail", reply="421 4.3.2 busy", times=2),)) as sink:
+    with Sink(rules=(SinkRule("mail", reply="421 4.3.2 busy", times=2),)) as sink:
         world.add_server("alpha", sink, max_conns=1)
         world.change_policy(first_suspension=2, poll_interval=600)
         world.add_people(5)
@@ -245,7 +246,7 @@ def test_rests_grow_and_a_server_comes_back_by_itself(world: World) -> None:
 
 
 def test_somebody_can_end_the_rest_of_a_server(world: World) -> None:
-    with Sink(rules=(Rule("mail", reply="421 4.3.2 busy", times=1),)) as sink:
+    with Sink(rules=(SinkRule("mail", reply="421 4.3.2 busy", times=1),)) as sink:
         alpha = world.add_server("alpha", sink, max_conns=1)
         world.change_policy(first_suspension=3600)
         world.add_people(5)
@@ -282,16 +283,20 @@ def test_a_server_that_takes_a_single_connection_is_used_with_that(world: World)
 # The server, because of one e-mail
 
 OF_ONE_RECIPIENT = {
-    "its relay blocks us": Rule("rcpt", reply="554 5.7.1 Client host [192.0.2.1] blocked", recipient="p1@"),
-    "its relay wants DMARC": Rule("dot", reply="550 5.7.26 DMARC policy of example.com", recipient="p1@"),
-    "its relay knows no sign-in": Rule("data", reply="530 5.7.0 Authentication required", recipient="p1@"),
+    "its relay blocks us": SinkRule(
+        "rcpt", reply="554 5.7.1 Client host [192.0.2.1] blocked", recipient="p1@"
+    ),
+    "its relay wants DMARC": SinkRule("dot", reply="550 5.7.26 DMARC policy of example.com", recipient="p1@"),
+    "its relay knows no sign-in": SinkRule(
+        "data", reply="530 5.7.0 Authentication required", recipient="p1@"
+    ),
 }
 
 
 @pytest.mark.parametrize("refusal", OF_ONE_RECIPIENT.values(), ids=OF_ONE_RECIPIENT)
 @pytest.mark.parametrize("others", [0, 40])
 def test_one_recipient_whom_no_server_may_write_to_fails_and_suspends_none(
-    world: World, refusal: Rule, others: int
+    world: World, refusal: SinkRule, others: int
 ) -> None:
     with Sink(rules=(refusal,)) as first, Sink(rules=(refusal,)) as second:
         alpha = world.add_server("alpha", first, daily_limit=1000)
@@ -311,7 +316,7 @@ def test_one_recipient_whom_no_server_may_write_to_fails_and_suspends_none(
 
 
 def test_one_recipient_whom_servers_are_too_busy_for_is_given_up_after_the_last_attempt(world: World) -> None:
-    busy = Rule("rcpt", reply="450 4.7.0 too many messages to this domain", recipient="p1@")
+    busy = SinkRule("rcpt", reply="450 4.7.0 too many messages to this domain", recipient="p1@")
     with Sink(rules=(busy,)) as sink:
         world.add_server("alpha", sink)
         world.change_policy(poll_interval=1, retry_first=1, retry_cap=1, retry_attempts=3)
@@ -324,7 +329,7 @@ def test_one_recipient_whom_servers_are_too_busy_for_is_given_up_after_the_last_
 
 
 def test_recipients_of_a_domain_that_no_server_may_write_to_have_an_end(world: World) -> None:
-    refusal = Rule("rcpt", reply="554 5.7.1 Client host [192.0.2.1] blocked", recipient=r"p\d@")
+    refusal = SinkRule("rcpt", reply="554 5.7.1 Client host [192.0.2.1] blocked", recipient=r"p\d@")
     with Sink(rules=(refusal,)) as sink:
         world.add_server("alpha", sink, max_conns=2)
         world.change_policy(poll_interval=1, retry_first=1, retry_cap=1, first_suspension=1, max_suspension=1)
@@ -339,7 +344,7 @@ def test_recipients_of_a_domain_that_no_server_may_write_to_have_an_end(world: W
 
 
 def test_a_connection_lost_within_a_message_costs_an_attempt_and_makes_no_double(world: World) -> None:
-    with Sink(rules=(Rule("data", drop=True, times=1),)) as sink:
+    with Sink(rules=(SinkRule("data", drop=True, times=1),)) as sink:
         world.add_server("alpha", sink, max_conns=1)
         world.change_policy(poll_interval=1, retry_first=1)
         world.add_people(5)
@@ -353,7 +358,7 @@ def test_a_connection_lost_within_a_message_costs_an_attempt_and_makes_no_double
 
 @pytest.mark.parametrize("keeps", [True, False], ids=["it was kept", "it was not kept"])
 def test_a_connection_lost_after_the_message_leaves_an_unknown_outcome(world: World, keeps: bool) -> None:
-    with Sink(rules=(Rule("dot", drop=True, times=1, keeps=keeps),)) as sink:
+    with Sink(rules=(SinkRule("dot", drop=True, times=1, keeps=keeps),)) as sink:
         world.add_server("alpha", sink, max_conns=1)
         world.change_policy(poll_interval=1, retry_first=1)
         world.add_people(5)
@@ -367,7 +372,7 @@ def test_a_connection_lost_after_the_message_leaves_an_unknown_outcome(world: Wo
 def test_a_server_that_hangs_up_within_each_message_rests_before_it_has_used_up_attempts(
     world: World,
 ) -> None:
-    with Sink(rules=(Rule("data", drop=True),)) as first, Sink() as second:
+    with Sink(rules=(SinkRule("data", drop=True),)) as first, Sink() as second:
         alpha = world.add_server("alpha", first, daily_limit=1000, max_conns=1)
         world.add_server("beta", second, daily_limit=100)
         world.change_policy(poll_interval=1, retry_first=1)
@@ -382,7 +387,7 @@ def test_a_server_that_hangs_up_within_each_message_rests_before_it_has_used_up_
 
 
 def test_a_server_that_hangs_up_after_each_message_rests_before_it_leaves_all_unknown(world: World) -> None:
-    with Sink(rules=(Rule("dot", drop=True),)) as sink:
+    with Sink(rules=(SinkRule("dot", drop=True),)) as sink:
         alpha = world.add_server("alpha", sink, max_conns=1)
         world.add_people(50)
         world.create_and_start()
@@ -393,7 +398,7 @@ def test_a_server_that_hangs_up_after_each_message_rests_before_it_leaves_all_un
 
 
 def test_breaks_with_answers_in_between_are_no_trouble_of_the_server(world: World) -> None:
-    fragile = tuple(Rule("data", drop=True, recipient=f"p{n}@", times=1) for n in range(0, 50, 4))
+    fragile = tuple(SinkRule("data", drop=True, recipient=f"p{n}@", times=1) for n in range(0, 50, 4))
     with Sink(rules=fragile) as sink:
         world.add_server("alpha", sink, max_conns=1)
         world.change_policy(poll_interval=1, retry_first=1)
@@ -405,7 +410,7 @@ def test_breaks_with_answers_in_between_are_no_trouble_of_the_server(world: Worl
 
 
 def test_an_unknown_outcome_is_sent_again_where_the_policy_says_so(world: World) -> None:
-    with Sink(rules=(Rule("dot", drop=True, times=2, recipient="p1@", keeps=True),)) as sink:
+    with Sink(rules=(SinkRule("dot", drop=True, times=2, recipient="p1@", keeps=True),)) as sink:
         world.add_server("alpha", sink, max_conns=1)
         world.change_policy(poll_interval=1, retry_first=1, resend_unknown=True)
         world.add_people(5)
@@ -417,7 +422,7 @@ def test_an_unknown_outcome_is_sent_again_where_the_policy_says_so(world: World)
 
 
 def test_sending_again_by_policy_has_an_end(world: World) -> None:
-    with Sink(rules=(Rule("dot", drop=True),)) as sink:
+    with Sink(rules=(SinkRule("dot", drop=True),)) as sink:
         world.add_server("alpha", sink, max_conns=1)
         world.change_policy(
             poll_interval=1, retry_first=1, retry_cap=1, retry_attempts=2, resend_unknown=True
@@ -437,7 +442,7 @@ def test_a_server_that_falls_silent_is_not_waited_for_longer_than_the_standard_s
 ) -> None:
     clock = MovingClock(NOON)
     world = World(database_url, clock)
-    with Sink(rules=(Rule(step, delay=36_000, times=1),)) as sink:
+    with Sink(rules=(SinkRule(step, delay=36_000, times=1),)) as sink:
         world.add_server("alpha", sink, max_conns=1)
         world.add_people(1)
         campaign = world.create_and_start()

@@ -17,7 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mail.smtp.transport import connect, deliver
-from postledger.sink.sink import Rule, Sink, duplicates_among
+from postledger.sink.sink import Sink, duplicates_among
+from postledger.sink.sink_rules import SinkRule
 
 
 def message(number: int = 1, domain: str = "mail.example", body: str = "A line.\n") -> EmailMessage:
@@ -71,8 +72,8 @@ def test_a_folder_gets_a_readable_file_per_message_and_is_continued(tmp_path: Pa
 
 def test_rules_refuse_by_recipient_and_a_number_of_times() -> None:
     rules = (
-        Rule("rcpt", reply="550 5.1.1 unknown", recipient="^bounce"),
-        Rule("mail", reply="451 4.3.0 later", times=1),
+        SinkRule("rcpt", reply="550 5.1.1 unknown", recipient="^bounce"),
+        SinkRule("mail", reply="451 4.3.0 later", times=1),
     )
     with Sink(rules=rules) as sink, smtplib.SMTP("127.0.0.1", sink.port) as client:
         client.ehlo()
@@ -83,7 +84,7 @@ def test_rules_refuse_by_recipient_and_a_number_of_times() -> None:
 
 
 def test_a_message_may_be_kept_though_its_answer_is_lost() -> None:
-    with Sink(rules=(Rule("dot", drop=True, keeps=True, times=1), Rule("dot", drop=True))) as sink:
+    with Sink(rules=(SinkRule("dot", drop=True, keeps=True, times=1), SinkRule("dot", drop=True))) as sink:
         for _ in range(2):
             with pytest.raises(smtplib.SMTPServerDisconnected):
                 send(sink, message())
@@ -91,7 +92,7 @@ def test_a_message_may_be_kept_though_its_answer_is_lost() -> None:
 
 
 def test_a_refused_message_is_not_kept() -> None:
-    with Sink(rules=(Rule("dot", reply="554 5.7.1 spam"),)) as sink, pytest.raises(smtplib.SMTPDataError):
+    with Sink(rules=(SinkRule("dot", reply="554 5.7.1 spam"),)) as sink, pytest.raises(smtplib.SMTPDataError):
         send(sink, message())
     assert sink.messages == []
 

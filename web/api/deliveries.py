@@ -6,15 +6,17 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from typing import Annotated, Any
 
 from flask import Blueprint
-from pydantic import Field
+from pydantic import ConfigDict, Field
+from pydantic.alias_generators import to_camel
 
 from application.queue.deliveries import Deliveries
+from domain.server.availability import Reason
 from web.api.cloud_events import CloudEvent, cloud_event, source
 from web.api.queue_items import QueueItem
 from web.http.contract import endpoint
 from web.http.errors import Refusal
 from web.http.services import reading, services
-from web.http.shapes import Answer, Digits
+from web.http.shapes import Answer, Digits, Told
 from web.shapes.deliveries import DeliveryFilter
 
 blueprint = Blueprint("deliveries", __name__)
@@ -37,10 +39,25 @@ class DeliveryList(Answer):
     next: str | None
 
 
+class WaitAnswer(Answer):
+    """`onAndOff` when it ended for moments in between."""
+
+    model_config = ConfigDict(alias_generator=to_camel)
+
+    since: Told
+    until: Told
+    code: Reason
+    reason: str
+    on_and_off: bool
+
+
 class DeliveryAnswer(QueueItem):
-    """`events` are all that happened to it, in order; that it was queued is in its campaign's audience."""
+    """`events` are all that happened to it, in order; that it was queued is in its campaign's audience.
+    `waits` is what it waited for in between, from the log; with `waitsKnownUntil`, only until then."""
 
     events: list[CloudEvent]
+    waits: list[WaitAnswer]
+    waits_known_until: Told | None
 
 
 @endpoint(blueprint, "GET", "/api/deliveries", needs="read", query=DeliveryQuery, answer=DeliveryList)
@@ -67,7 +84,12 @@ def one(number: int) -> dict[str, Any]:
     deliveries = Deliveries(services())
     found = deliveries.one(number)
     events = deliveries.history(found, MOST_EVENTS)
-    return {**found.fields(), "events": [cloud_event(event, source()) for event in events]}
+    waited = deliveries.waits(found, events)
+    return {
+        **found.fields(),
+        "events": [cloud_event(event, source()) for event in events],
+        **waited.fields(),
+    }
 
 
 def write_cursor(campaign: int, recipient: int) -> str:

@@ -12,6 +12,17 @@ LABELS = {status: status.label for status in (*_FIRST, *_OTHERS, Status.CANCELLE
 SPANS = ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
 
 
+def lasting(seconds: float) -> str:
+    """50 → 50 s, 330 → 5 min 30 s, 93600 → 1 d 2 h: two units are enough."""
+    rest = round(seconds)
+    parts: list[str] = []
+    for length, unit in ((86400, "d"), (3600, "h"), (60, "min"), (1, "s")):
+        many, rest = divmod(rest, length)
+        if many or (parts and len(parts) < 2):
+            parts.append(f"{many} {unit}")
+    return " ".join(part for part in parts[:2] if not part.startswith("0 ")) or "0 s"
+
+
 def span(seconds: int) -> str:
     """60 → a minute, 90 → 90 seconds, 7200 → 2 hours."""
     for length, unit in SPANS:

@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.delivery.retry import next_try, suspend_until
+from domain.delivery.delivery import About
+from domain.delivery.reply import Verdict
+from domain.delivery.retry import after_refusal, next_try, suspend_until
 from domain.policy import SendingPolicy
 
 POLICY = SendingPolicy()
@@ -15,6 +17,13 @@ POLICY = SendingPolicy()
 def test_delays_double_from_a_minute_to_four_hours() -> None:
     delays = [next_try(attempts, 0, 0, POLICY, jitter=0) for attempts in range(1, 10)]
     assert delays == [60, 120, 240, 480, 960, 1920, 3840, 7680, 14_400]
+
+
+def test_what_is_refused_for_good_has_failed_and_what_is_not_is_tried_again() -> None:
+    for_good, for_now = Verdict(About.RECIPIENT, transient=False), Verdict(About.RECIPIENT, transient=True)
+    assert after_refusal(for_good, 1, 0, 0, POLICY, jitter=0) is None
+    assert after_refusal(for_now, 1, 0, 0, POLICY, jitter=0) == 60
+    assert after_refusal(for_now, 10, 0, 0, POLICY, jitter=0) is None
 
 
 def test_after_ten_attempts_it_gives_up() -> None:

@@ -9,7 +9,8 @@ import pytest
 
 from domain.delivery.delivery import Requeued
 from domain.streams import delivery_stream
-from postledger.sink.sink import Rule, Sink
+from postledger.sink.sink import Sink
+from postledger.sink.sink_rules import SinkRule
 from storage.log.append import Log
 from tests.sending.ledger import events
 from tests.sending.world import World, wait_until
@@ -23,7 +24,7 @@ def world(database_url: str) -> Iterator[World]:
 
 
 def test_a_retry_through_another_server_keeps_the_whole_message_id(world: World) -> None:
-    busy = Rule("dot", reply="451 4.2.0 mailbox busy", keeps=True)
+    busy = SinkRule("dot", reply="451 4.2.0 mailbox busy", keeps=True)
     with Sink(rules=(busy,)) as first, Sink() as second:
         world.add_server("alpha", first, daily_limit=100)
         world.add_server("beta", second, daily_limit=10)
@@ -40,7 +41,7 @@ def test_a_retry_through_another_server_keeps_the_whole_message_id(world: World)
 
 
 def test_a_from_address_that_is_changed_between_two_attempts_changes_no_message_id(world: World) -> None:
-    busy = Rule("dot", reply="451 4.2.0 mailbox busy", keeps=True, times=2)
+    busy = SinkRule("dot", reply="451 4.2.0 mailbox busy", keeps=True, times=2)
     with Sink(rules=(busy,)) as sink:
         alpha = world.add_server("alpha", sink, from_email="news@Alpha.example")
         world.change_policy(retry_first=1, retry_cap=1, poll_interval=1)
@@ -58,7 +59,7 @@ def test_a_from_address_that_is_changed_between_two_attempts_changes_no_message_
 
 
 def test_a_first_attempt_with_a_changed_from_address_says_which_domain_it_took(world: World) -> None:
-    busy = Rule("dot", reply="451 4.2.0 mailbox busy", keeps=True, times=1)
+    busy = SinkRule("dot", reply="451 4.2.0 mailbox busy", keeps=True, times=1)
     with Sink(rules=(busy,)) as sink:
         alpha = world.add_server("alpha", sink)
         world.application.change_server(alpha, {"from_email": "news@bücher.example"}, by="test")
@@ -77,7 +78,7 @@ def test_a_first_attempt_with_a_changed_from_address_says_which_domain_it_took(w
 
 
 def test_an_international_from_domain_is_the_same_in_a_retry(world: World) -> None:
-    busy = Rule("dot", reply="451 4.2.0 mailbox busy", keeps=True, times=1)
+    busy = SinkRule("dot", reply="451 4.2.0 mailbox busy", keeps=True, times=1)
     with Sink(rules=(busy,)) as sink:
         world.add_server("alpha", sink, from_email="news@bücher.example")
         world.change_policy(retry_first=1, poll_interval=1)
@@ -90,7 +91,7 @@ def test_an_international_from_domain_is_the_same_in_a_retry(world: World) -> No
 
 
 def test_what_somebody_sends_again_after_an_unknown_outcome_is_known_by_its_message_id(world: World) -> None:
-    with Sink(rules=(Rule("dot", drop=True, keeps=True),)) as first, Sink() as second:
+    with Sink(rules=(SinkRule("dot", drop=True, keeps=True),)) as first, Sink() as second:
         alpha = world.add_server("alpha", first)
         (person,) = world.add_people(1)
         campaign = world.create_and_start()

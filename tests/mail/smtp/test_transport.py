@@ -12,7 +12,8 @@ from mail.smtp.envelope import Extensions
 from mail.smtp.settings import SmtpSettings
 from mail.smtp.transport import Connection, connect, deliver
 from mail.smtp.transport_errors import ConnectError, GreetingError, TransportError
-from postledger.sink.sink import Rule, Sink
+from postledger.sink.sink import Sink
+from postledger.sink.sink_rules import SinkRule
 from tests.smtp.scripted import Act, ScriptedServer
 
 MESSAGE = b"Message-ID: <7.9@mail.example>\r\nSubject: hello\r\n\r\n.stuffed\r\nA line.\r\n"
@@ -194,7 +195,7 @@ def test_the_last_words_of_a_server_that_hung_up_are_read_although_writing_fails
 
 
 def test_a_slow_answer_is_waited_for() -> None:
-    with Sink(rules=(Rule("dot", delay=0.2),)) as sink:
+    with Sink(rules=(SinkRule("dot", delay=0.2),)) as sink:
         connection = connect({"host": "127.0.0.1", "port": sink.port})
         assert deliver(connection, connection.transaction("a@b.example", "c@d.example", MESSAGE)).accepted
         connection.close()

@@ -12,7 +12,8 @@ from domain.delivery.reply import Stage
 from mail.smtp.dialogue import Dialogue
 from mail.smtp.transport import connect, deliver
 from mail.smtp.transport_errors import ConnectError, LoginError
-from postledger.sink.sink import Rule, Sink
+from postledger.sink.sink import Sink
+from postledger.sink.sink_rules import SinkRule
 from tests.smtp.scripted import Act, ScriptedServer
 
 MESSAGE = b"Subject: hello\r\n\r\nA line.\r\n"
@@ -105,7 +106,7 @@ def test_the_password_is_in_no_error_no_log_and_no_dialogue(
     password = "hunter2-hunter2"
     plain = b64encode(f"\0{USER}\0{password}".encode()).decode()
     encoded = b64encode(password.encode()).decode()
-    tattling = Rule("auth", reply=f"535 5.7.8 {password} ({encoded}, {plain}) is wrong")
+    tattling = SinkRule("auth", reply=f"535 5.7.8 {password} ({encoded}, {plain}) is wrong")
     dialogue = Dialogue()
     caplog.set_level(logging.DEBUG)
     with Sink(users={USER: "other"}, rules=(tattling,)) as sink, pytest.raises(LoginError) as caught:

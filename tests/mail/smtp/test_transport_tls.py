@@ -14,7 +14,8 @@ from domain.delivery.reply import Stage
 from mail.smtp.session import tls_context
 from mail.smtp.transport import connect, deliver
 from mail.smtp.transport_errors import TlsError, TransportError
-from postledger.sink.sink import Rule, Sink
+from postledger.sink.sink import Sink
+from postledger.sink.sink_rules import SinkRule
 from tests.smtp.authority import Authority
 from tests.smtp.scripted import Act, ScriptedServer
 
@@ -92,7 +93,7 @@ def test_starttls_that_is_not_offered_is_never_done_without(authority: Authority
 
 
 def test_starttls_that_is_refused_for_now_may_pass(authority: Authority) -> None:
-    rules = (Rule("starttls", reply="454 4.7.0 no entropy"),)
+    rules = (SinkRule("starttls", reply="454 4.7.0 no entropy"),)
     with (
         Sink(tls="STARTTLS", context=authority.serving("127.0.0.1"), rules=rules) as sink,
         pytest.raises(TlsError) as caught,
@@ -144,7 +145,7 @@ def test_what_was_offered_before_encryption_is_forgotten(authority: Authority) -
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_connection_cut_under_encryption_leaves_a_sent_dot_unknown(kind: str, authority: Authority) -> None:
-    rules = (Rule("dot", drop=True, keeps=True),)
+    rules = (SinkRule("dot", drop=True, keeps=True),)
     with Sink(tls=kind, context=authority.serving("127.0.0.1"), rules=rules) as sink:
         connection = connect(settings(sink, kind), context=authority.trusting())
         outcome = deliver(connection, connection.transaction("a@b.example", "c@d.example", MESSAGE))

@@ -47,6 +47,26 @@ def test_it_is_told_from_the_queue_to_the_end(person: Browser, world: World) -> 
     )
 
 
+def test_what_it_waited_for_is_told_between_what_happened(person: Browser, world: World) -> None:
+    server, campaign, people = world.server("alpha"), world.campaign(), world.people(1)
+    world.application.change_policy({"windows": "13:00-20:00"}, by="test")
+    world.queued(campaign, people)
+    world.clock.advance_to(NOON + timedelta(hours=1))
+    world.deferred(campaign, people[0], server, NOON + timedelta(hours=1, minutes=5, seconds=30))
+    world.clock.advance_to(NOON + timedelta(hours=1, minutes=5, seconds=30))
+    world.accepted(campaign, people[0], server)
+    assert in_order(
+        story(person, campaign, people[0]),
+        "Put in the queue",
+        "Waited 1 h: outside the sending window",
+        "An attempt began through alpha",
+        "Not now because of the recipient",
+        "Waited 5 min 30 s: retry",
+        "Attempt 2: An attempt began through alpha",
+        "alpha accepted it",
+    )
+
+
 def test_the_event_itself_is_there_to_be_checked(person: Browser, world: World) -> None:
     campaign, people = world.campaign(), world.people(1)
     world.queued(campaign, people)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -10,8 +12,11 @@ from flask import Blueprint, redirect, render_template
 from werkzeug.wrappers import Response
 
 from application.queue.deliveries import Deliveries
+from application.queue.waits import WaitHistory
 from domain.delivery.delivery import Status
+from domain.delivery.waits import Wait
 from domain.policy import SendingPolicy
+from domain.server.availability import Reason
 from domain.streams import audience_stream, campaign_stream
 from projections import availability
 from projections.queue.items import Item
@@ -21,7 +26,7 @@ from web.http.services import reading, services
 from web.pages.log.event_descriptions import EventDescription, Names, describe
 from web.pages.log.events import COLUMNS, LoggedEvent, events_of, newest_of_stream
 from web.pages.queue.queue import TONES, possible
-from web.pages.words import LABELS
+from web.pages.words import LABELS, lasting
 
 blueprint = Blueprint("delivery_pages", __name__)
 
@@ -47,6 +52,10 @@ OF_CAMPAIGN = (
 )
 
 
+SHORT = timedelta(seconds=1)
+"""Waits in line that are shorter go without saying."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class HistoryEntry:
     """`aside`: it happened to the whole campaign."""
@@ -55,6 +64,14 @@ class HistoryEntry:
     description: EventDescription
     aside: bool = False
     attempt: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class WaitEntry:
+    """Beside what happened: what it waited for until then."""
+
+    wait: Wait
+    lasting: str
 
 
 @blueprint.get("/deliveries/<int:number>")
@@ -73,6 +90,8 @@ def history(number: int) -> str:
         own = newest_of_stream(cursor, found.stream, MOST_EVENTS)
         entries = history_of(own, around(cursor, one), names)
         policy = availability.policy_of(cursor)
+    deliveries = Deliveries(services())
+    waited = deliveries.waits(found, deliveries.history(found, MOST_EVENTS))
     return render_template(
         "queue/delivery.html",
         number=number,
@@ -82,7 +101,8 @@ def history(number: int) -> str:
         label=LABELS[status],
         tone=TONES.get(status, ""),
         server=(one.server, names.get(one.server, f"server {one.server}")) if one.server else None,
-        entries=entries,
+        entries=with_waits(entries, waited),
+        known_until=waited.known_until,
         stream=found.stream,
         waiting=found.waiting,
         outlook=outlook(status, one, policy),
@@ -120,6 +140,25 @@ def history_of(own: list[LoggedEvent], others: list[LoggedEvent], names: Names) 
             )
         )
     return entries
+
+
+def with_waits(entries: Sequence[HistoryEntry], waited: WaitHistory) -> list[HistoryEntry | WaitEntry]:
+    """Each before what ended it."""
+    told: list[HistoryEntry | WaitEntry] = list(entries)
+    for wait in waited.waits:
+        length = wait.until - wait.since
+        if wait.waiting.reason is Reason.NEXT_IN_LINE and length < SHORT:
+            continue
+        place = next(
+            (
+                place
+                for place, entry in enumerate(told)
+                if isinstance(entry, HistoryEntry) and entry.event.recorded_at >= wait.until
+            ),
+            len(told),
+        )
+        told.insert(place, WaitEntry(wait=wait, lasting=lasting(length.total_seconds())))
+    return told
 
 
 def outlook(status: Status, one: Item, policy: SendingPolicy) -> str:

@@ -1,0 +1,68 @@
+"""The log by time: which of its events were there at a moment. Times in the log never go back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from storage.log.feed import COLUMNS, Recorded, recorded
+
+# Halves the range of each stream's versions until one is left: as many looks into an index as the number of
+# events has binary digits, however long the stream is.
+VERSIONS_BEFORE = """
+    WITH RECURSIVE search AS (
+        SELECT s AS stream, 0 AS low,
+               coalesce((SELECT max(version) FROM events WHERE stream_id = s), 0) + 1 AS high
+        FROM unnest(%(streams)s::uuid[]) AS s
+        UNION ALL
+        SELECT stream, CASE WHEN is_before THEN (low + high) / 2 ELSE low END,
+               CASE WHEN is_before THEN high ELSE (low + high) / 2 END
+        FROM (SELECT search.*, coalesce((SELECT e.recorded_at < %(at)s FROM events e
+                                         WHERE e.stream_id = stream AND e.version = (low + high) / 2), true)
+                     AS is_before
+              FROM search WHERE high - low > 1) AS halved
+    )
+    SELECT stream::text, low FROM search WHERE high - low = 1
+"""
+
+POSITION_BEFORE = """
+    WITH RECURSIVE search AS (
+        SELECT 0::bigint AS low, position + 1 AS high FROM log_head
+        UNION ALL
+        SELECT CASE WHEN is_before THEN (low + high) / 2 ELSE low END,
+               CASE WHEN is_before THEN high ELSE (low + high) / 2 END
+        FROM (SELECT search.*, coalesce((SELECT recorded_at < %s FROM events
+                                         WHERE position = (low + high) / 2), true) AS is_before
+              FROM search WHERE high - low > 1) AS halved
+    )
+    SELECT low FROM search WHERE high - low = 1
+"""
+
+OF_STREAMS = COLUMNS + "WHERE stream_id = ANY (%s::uuid[]) AND recorded_at <= %s ORDER BY position LIMIT %s"
+OF_STREAM = COLUMNS + "WHERE stream_id = %s AND version > %s AND recorded_at <= %s ORDER BY version LIMIT %s"
+
+
+def versions_before(cursor: Any, streams: Sequence[UUID], at: datetime) -> dict[UUID, int]:
+    """The version that each stream had just before `at`, 0 for none."""
+    cursor.execute(VERSIONS_BEFORE, {"streams": [str(stream) for stream in streams], "at": at})
+    return {UUID(stream): version for stream, version in cursor.fetchall()}
+
+
+def position_before(cursor: Any, at: datetime) -> int:
+    """The last position that was recorded before `at`, 0 for none."""
+    cursor.execute(POSITION_BEFORE, (at,))
+    return int(cursor.fetchone()[0])
+
+
+def of_streams(cursor: Any, streams: Sequence[UUID], until: datetime, most: int) -> list[Recorded]:
+    """All of them from their beginning, in the order of the log."""
+    cursor.execute(OF_STREAMS, ([str(stream) for stream in streams], until, most))
+    return recorded(cursor.fetchall())
+
+
+def of_stream(cursor: Any, stream: UUID, after: int, until: datetime, most: int) -> list[Recorded]:
+    """Those after a version."""
+    cursor.execute(OF_STREAM, (str(stream), after, until, most))
+    return recorded(cursor.fetchall())
