@@ -8,14 +8,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from domain.delivery.delivery import FACTS, Status
+from domain.delivery.delivery import FACTS, Delivery, Status
 from domain.streams import delivery_stream
 from projections.following import runner as runner_module
 from projections.following.check import check
 from projections.following.rebuild import rebuild
 from projections.following.runner import Runner
 from storage.postgres.pool import Pool
-from tests.domain.delivery.folded import Delivery
 from tests.projections.conftest import Writing
 from tests.projections.histories import History, histories
 from tests.projections.oracle import Oracle
