@@ -182,10 +182,6 @@ class Capacity:
         rolling = self.rolling_frees_at(now, limits)
         return None if rolling is None else max(earliest, rolling)
 
-    def outstanding(self, now: float) -> list[int]:
-        """Reservations that ran out before `now` and that nobody returned, oldest first."""
-        return [version for version, reservation in self._open.items() if reservation.until <= now]
-
     def in_window(self, now: float, window: float) -> int:
         """What counts of the last `window` seconds."""
         return sum(units for last_use, units in self._uses() if last_use + window > now)

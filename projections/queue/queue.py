@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -145,14 +145,12 @@ def drained_campaigns(cursor: Any) -> list[int]:
     return [campaign for (campaign,) in cursor.fetchall()]
 
 
-def is_drained(cursor: Any, campaign: int) -> bool:
-    """Whether the whole audience has been queued and nothing of it waits or is on its way."""
+def cancelled_campaigns(cursor: Any, among: Collection[int]) -> set[int]:
     cursor.execute(
-        "SELECT queueing_finished AND queued + sending = 0 FROM queue_campaigns WHERE campaign = %s",
-        (campaign,),
+        "SELECT campaign FROM queue_campaigns WHERE campaign = ANY (%s) AND state = 'cancelled'",
+        (list(among),),
     )
-    row = cursor.fetchone()
-    return row is not None and bool(row[0])
+    return {campaign for (campaign,) in cursor.fetchall()}
 
 
 def due(
