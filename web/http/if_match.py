@@ -112,9 +112,10 @@ def held(condition: Condition | None, parts: Mapping[str, Any]) -> Iterator[None
 
 def asked_for() -> Wanted | None:
     """None without If-Match. A version alone, such as 7, is taken, too."""
-    given = ", ".join(request.headers.getlist("If-Match")).strip()
-    if not given:
+    lines = request.headers.getlist("If-Match")
+    if not lines:
         return None
+    given = ", ".join(lines).strip()
     if given == "*":
         return Wanted(anything=True)
     if VERSION.fullmatch(given):
