@@ -30,7 +30,7 @@ class Conversations:
         self._now = now
         self.freed: dict[ConnectionPool, None] = {}
         self.held: list[PooledConnection] = []
-        self.holds = False
+        self.holds = self.is_stopping = False
 
     def add(self, line: PooledConnection) -> None:
         line.lane.lines.add(line)
@@ -51,7 +51,7 @@ class Conversations:
         if error is None:
             is_there = line.is_open and self.is_there(line)
             obstacle = self._attempts.obstacle(attempt)
-            if not obstacle and not is_there:
+            if not is_there and not (obstacle and self.is_stopping):
                 obstacle = line.connection.closed_because
             if not obstacle:
                 self._offer(line, attempt)

@@ -160,7 +160,7 @@ class Dispatcher:
         )  # fmt: skip
 
     def _stop(self) -> None:
-        self._is_stopping = True
+        self._is_stopping = self._conversations.is_stopping = True
         for lane in self._lanes.values():
             self._release(lane)
             for line in list(lane.idle):
