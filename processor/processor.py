@@ -19,7 +19,7 @@ from application.reservations import Reservations
 from domain.clock import Clock
 from processor.campaigns import DueCampaigns
 from processor.dispatch.attempts import Attempts
-from processor.dispatch.connection_pool import Wanted
+from processor.dispatch.connection_pool import PoolSettings
 from processor.dispatch.dispatcher import Dispatcher
 from processor.failures import Failures
 from processor.listener import Listener
@@ -209,7 +209,7 @@ class Processor:
 
     def _rooms(self) -> dict[int, Room]:
         servers = self._gate.view.servers
-        self._dispatcher.open_lanes({number: Wanted.of(s.settings) for number, s in servers.items()})
+        self._dispatcher.open_lanes({number: PoolSettings.of(s.settings) for number, s in servers.items()})
         return self._dispatcher.rooms(servers)
 
     def _seconds_to_next_round(self) -> float:

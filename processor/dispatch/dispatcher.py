@@ -20,7 +20,7 @@ from mail.smtp.settings import SmtpSettings
 from mail.smtp.transport import Connection
 from mail.smtp.transport_errors import ConnectError, TransportError
 from processor.dispatch.attempts import Attempts
-from processor.dispatch.connection_pool import ConnectionPool, PooledConnection, Wanted
+from processor.dispatch.connection_pool import ConnectionPool, PooledConnection, PoolSettings
 from processor.dispatch.conversations import Conversations
 from processor.dispatch.inbox import Inbox
 from processor.dispatch.openers import Openers
@@ -114,7 +114,7 @@ class Dispatcher:
         if by_server:
             self._call(partial(self._hand, by_server))
 
-    def open_lanes(self, wanted: Mapping[int, Wanted]) -> None:
+    def open_lanes(self, wanted: Mapping[int, PoolSettings]) -> None:
         """Makes the lanes known, by server, and what their settings have come to be."""
         self._call(partial(self._open_lanes, dict(wanted)))
 
@@ -178,7 +178,7 @@ class Dispatcher:
                 else:
                     self._conversations.drop(line)
 
-    def _open_lanes(self, wanted: dict[int, Wanted]) -> None:
+    def _open_lanes(self, wanted: dict[int, PoolSettings]) -> None:
         for server, settings in wanted.items():
             lane = self._lanes.setdefault(server, ConnectionPool(server))
             lane.max_conns, lane.idle_timeout = settings.max_conns, settings.idle_timeout
