@@ -143,22 +143,34 @@ class TestSends:
             except (MessageError, TransportError, SecretsError) as error:
                 done[address] = TestEmail(address, "not sent", str(error), server.settings.name)
                 continue
-            reservation = self._unit(server, reservations)
-            if reservation is None:
-                reason = NO_CAPACITY if self._installation.clock.is_trusted() else NO_TIME
-                done[address] = TestEmail(address, "not sent", reason, server.settings.name)
-                continue
-            started = self._started(server, reservation, number)
-            if started is None:
-                reservations.untouched(reservation)
-                done[address] = TestEmail(address, "not sent", OTHERS_SEND, server.settings.name)
-                continue
-            outcome = _delivered(connection, skeleton, person, message)
-            reservations.ended(reservation, refused=not outcome.dot_sent)
-            done[address] = self._ended(server, started, outcome, address)
+            done[address] = self._one(server, connection, skeleton, person, number, message, reservations)
         if connection is not None:
             connection.close()
         return done
+
+    def _one(
+        self,
+        server: SmtpServer,
+        connection: Connection,
+        skeleton: Skeleton,
+        person: MessageRecipient,
+        number: int | None,
+        message: bytes,
+        reservations: Reservations,
+    ) -> TestEmail:
+        """`number` is who of the directory has the address, None for nobody."""
+        address, name = person.email, server.settings.name
+        reservation = self._unit(server, reservations)
+        if reservation is None:
+            reason = NO_CAPACITY if self._installation.clock.is_trusted() else NO_TIME
+            return TestEmail(address, "not sent", reason, name)
+        started = self._started(server, reservation, number)
+        if started is None:
+            reservations.untouched(reservation)
+            return TestEmail(address, "not sent", OTHERS_SEND, name)
+        outcome = _delivered(connection, skeleton, person, message)
+        reservations.ended(reservation, refused=not outcome.dot_sent)
+        return self._ended(server, started, outcome, address)
 
     def _unit(self, server: SmtpServer, reservations: Reservations) -> Reservation | None:
         """One to send with, by the limits of this moment. What was reserved for all of them runs out where a

@@ -16,7 +16,8 @@ from domain.delivery.reply import UNREACHABLE, Stage, Verdict, classify, is_prov
 from domain.delivery.retry import suspend_until
 from domain.fact import Fact
 from domain.streams import delivery_stream_bytes
-from mail.smtp.transaction import Outcome
+from mail.message.skeleton import Skeleton
+from mail.smtp.transaction import Outcome, Transaction
 from mail.smtp.transport import Connection
 from mail.smtp.transport_errors import TransportError
 from mail.template.render import MessageError
@@ -85,17 +86,9 @@ class Attempts:
         if skeleton is None or reservation is None:
             self.in_hand.release(send.key)
             return None
-        try:
-            message = skeleton.message(send.person, self._clock.now(), send.id_domain)
-            address = skeleton.envelope_to(send.person)
-            transaction = connection.transaction(skeleton.envelope_from, address, message)
-        except Exception as error:  # noqa: BLE001  # It ends this delivery, not the dispatcher.
+        transaction = self._transaction(send, skeleton, connection)
+        if transaction is None:
             self._reservations.give_back(reservation)
-            self._record([facts.unmakeable(send, _why_unmakeable(send, error), self._actor).entry()], send)
-            return None
-        if transaction.outcome is not None:
-            self._reservations.give_back(reservation)
-            self._not_through_here(send, transaction.outcome.text)
             return None
         stream = delivery_stream_bytes(send.campaign, send.recipient)
         attempt = Attempt(send, stream, reservation, transaction)
@@ -104,6 +97,22 @@ class Attempts:
             attempt.id_domain = skeleton.from_domain
         self._submit([facts.started(attempt, self._actor)], partial(self._started, attempt, on_committed))
         return attempt
+
+    def _transaction(self, send: Send, skeleton: Skeleton, connection: Connection) -> Transaction | None:
+        """None when no message can be made or this server cannot take it: so it is recorded then."""
+        try:
+            message = skeleton.message(send.person, self._clock.now(), send.id_domain)
+            address = skeleton.envelope_to(send.person)
+            transaction = connection.transaction(skeleton.envelope_from, address, message)
+        except Exception as error:  # noqa: BLE001  # It ends this delivery, not the dispatcher.
+            self._record(
+                [facts.unmakeable(send, facts.why_unmakeable(send, error), self._actor).entry()], send
+            )
+            return None
+        if transaction.outcome is not None:
+            self._not_through_here(send, transaction.outcome.text)
+            return None
+        return transaction
 
     def _not_through_here(self, send: Send, obstacle: str) -> None:
         """This server cannot take the message: another one shall, if there is one."""
@@ -278,15 +287,6 @@ class Attempts:
             for told, heard in parts:
                 first += len(told)
                 heard(first - 1, error)
-
-
-def _why_unmakeable(send: Send, error: Exception) -> str:
-    """Whatever it is, but for a MessageError only its kind: an error may quote what it choked on."""
-    if isinstance(error, MessageError):
-        return str(error)
-    kind = type(error).__name__
-    log.error("the message of %s:%s could not be made: %s", *send.key, kind)
-    return f"the message cannot be made ({kind})"
 
 
 def _was_given_up(outcome: Outcome) -> bool:
