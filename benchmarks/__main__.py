@@ -6,7 +6,18 @@ import importlib
 import json
 import sys
 
-NAMES = ("compose", "transport", "dispatch", "queueing", "rebuild", "stats", "plan", "footprint", "pages")
+NAMES = (
+    "compose",
+    "transport",
+    "dispatch",
+    "queueing",
+    "rebuild",
+    "stats",
+    "plan",
+    "footprint",
+    "pages",
+    "kills",
+)
 
 
 def main(names: list[str]) -> int:

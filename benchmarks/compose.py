@@ -13,7 +13,7 @@ from typing import Any
 
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from mail.message.compose import CampaignContent, Composer, Recipient, Skeleton
+from mail.message.compose import CampaignContent, Composer, MessageRecipient, Skeleton
 
 REACH = 60.0
 SUBJECT = "{{ subscriber.first_name }}, the spring letter"
@@ -44,9 +44,9 @@ _html_env = ImmutableSandboxedEnvironment(autoescape=True)
 _subject, _text, _html = _env.from_string(SUBJECT), _env.from_string(TEXT), _html_env.from_string(HTML)
 
 
-def recipients(count: int) -> list[Recipient]:
+def recipients(count: int) -> list[MessageRecipient]:
     return [
-        Recipient(
+        MessageRecipient(
             number,
             f"{number:08x}-0000-4000-8000-000000000000",
             f"person{number}@example.net",
@@ -57,7 +57,7 @@ def recipients(count: int) -> list[Recipient]:
     ]
 
 
-def plain_way(recipient: Recipient) -> bytes:
+def plain_way(recipient: MessageRecipient) -> bytes:
     names = {
         "subscriber": {
             "name": recipient.name,
@@ -81,14 +81,14 @@ def plain_way(recipient: Recipient) -> bytes:
     return message.as_bytes()
 
 
-def microseconds(make: Callable[[Recipient], bytes], people: list[Recipient]) -> float:
+def microseconds(make: Callable[[MessageRecipient], bytes], people: list[MessageRecipient]) -> float:
     started = process_time()
     for recipient in people:
         make(recipient)
     return (process_time() - started) / len(people) * 1e6
 
 
-def ours(skeleton: Skeleton) -> Callable[[Recipient], bytes]:
+def ours(skeleton: Skeleton) -> Callable[[MessageRecipient], bytes]:
     return lambda recipient: skeleton.message(recipient, AT)
 
 

@@ -19,7 +19,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.routing import Rule
 
-from benchmarks.busy_month import CAMPAIGNS, build
+from benchmarks.histories.busy_month import CAMPAIGNS, build
 from benchmarks.installation import Installation, installation
 from domain.clock import SystemClock
 from domain.delivery.unsubscribe_token import token as unsubscribe_token

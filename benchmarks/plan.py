@@ -12,8 +12,8 @@ import time
 from typing import Any
 
 from application.reservations import Reservations
+from benchmarks.histories.ten_million import fill, start_campaign
 from benchmarks.installation import Installation, installation
-from benchmarks.ten_million import fill, start_campaign
 from domain.clock import SystemClock
 from processor.planner.planned_deliveries import InHand
 from processor.planner.planning_rounds import Rounds

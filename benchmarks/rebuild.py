@@ -14,7 +14,7 @@ from eventsourcing.persistence import Tracking
 from eventsourcing.projection import Projection, ProjectionRunner
 
 from application.decisions import Postledger
-from benchmarks.finished_campaign import write
+from benchmarks.histories.finished_campaign import write
 from benchmarks.installation import installation
 from domain.delivery.delivery import Accepted, AttemptStarted, Deferred, Failed
 from domain.streams import campaign_of, number_of

@@ -9,8 +9,8 @@ from typing import Any
 from flask.testing import FlaskClient
 
 from application.installation import Installation as Built
+from benchmarks.histories.ten_million import fill, start_campaign
 from benchmarks.installation import installation
-from benchmarks.ten_million import fill, start_campaign
 from domain.clock import SystemClock
 from web.app import create_app
 from web.http.settings import WebSettings

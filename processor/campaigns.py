@@ -17,7 +17,7 @@ from storage.postgres.pool import Pool
 log = logging.getLogger(__name__)
 
 
-class Campaigns:
+class DueCampaigns:
     def __init__(self, pool: Pool, application: Postledger, runner: Runner, queueing: Queueing, clock: Clock,
                  actor: str) -> None:  # fmt: skip
         self._pool = pool

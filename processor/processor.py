@@ -8,18 +8,17 @@ import os
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache, partial
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from eventsourcing.persistence import InfrastructureFactory
 
 from application.decisions import Postledger
 from application.reservations import Reservations
-from domain.campaign.campaign import State
+from domain.campaign.course import State
 from domain.clock import Clock
-from domain.server.settings import ServerSettings
-from mail.smtp.settings import SmtpSettings
-from processor.campaigns import Campaigns
+from processor.campaigns import DueCampaigns
 from processor.dispatch.attempts import Attempts
 from processor.dispatch.connection_pool import Wanted
 from processor.dispatch.dispatcher import Dispatcher
@@ -28,6 +27,7 @@ from processor.listener import Listener
 from processor.planner.planning_rounds import Rounds
 from processor.planner.send import Room
 from processor.queueing import Queueing
+from processor.recovery.flight_recorder import FlightRecorder
 from processor.recovery.heartbeat import Heartbeat
 from processor.recovery.recovery import Recovery, host_name
 from processor.schedule import Schedule
@@ -55,13 +55,15 @@ class Processor:
     log once others have taken it for dead, which they do after `patience`."""
 
     def __init__(self, url: str, pool: Pool, secrets: Secrets, clock: Clock, public_url: str,
-                 *, patience: timedelta = processors.PATIENCE) -> None:  # fmt: skip
+                 *, patience: timedelta = processors.PATIENCE,
+                 records: Path | None = None) -> None:  # fmt: skip
         self._pool = pool
         self._clock = clock
         with pool.transaction() as cursor:
             set_by_database(clock, cursor)
             now = processors.database_time(cursor)
             self.number = processors.register(cursor, host_name(), os.getpid(), now)
+        self._recorder = FlightRecorder(records, self.number, now)
         actor = f"processor:{self.number}"
         self._runner = Runner(pool)
         self._failures = Failures()
@@ -77,15 +79,18 @@ class Processor:
             self._gate, application, clock, self._failures, actor, self._look_again
         )
         self._attempts = Attempts(
-            self._gate, self._reservations, self._committer, clock, actor, self._suspensions.suspend
-        )
+            self._gate, self._reservations, self._committer, clock, actor, self._suspensions.suspend,
+            self._recorder,
+        )  # fmt: skip
         self._hungry = threading.Event()
         self._dispatcher = Dispatcher(self._gate, self._attempts, clock, self._hungry)
         self._rounds = Rounds(pool, self._gate, self._reservations, self._attempts.in_hand, clock)
         queueing = Queueing(pool, application, self._committer, actor)
-        self._campaigns = Campaigns(pool, application, self._runner, queueing, clock, actor)
+        self._campaigns = DueCampaigns(pool, application, self._runner, queueing, clock, actor)
         self._heartbeat = Heartbeat(pool, self.number, patience, self._failures)
-        self._recovery = Recovery(pool, self._runner, self._committer, clock, self._heartbeat, self.number)
+        self._recovery = Recovery(
+            pool, self._runner, self._committer, clock, self._heartbeat, self.number, records
+        )
         self._listener = Listener(url, clock, self._on_log, self._on_directory, self._on_beat)
         self._schedule = Schedule(self._failures)
         self._is_planning = False
@@ -155,6 +160,7 @@ class Processor:
         self._suspensions.close()
         self._return_the_rest()
         self._committer.close()
+        self._recorder.close()
         self._follower.stop()
         self._runner.catch_up()
         with self._pool.transaction() as cursor:
@@ -214,7 +220,7 @@ class Processor:
 
     def _rooms(self) -> dict[int, Room]:
         servers = self._gate.view.servers
-        self._dispatcher.open_lanes({number: _wanted(s.settings) for number, s in servers.items()})
+        self._dispatcher.open_lanes({number: Wanted.of(s.settings) for number, s in servers.items()})
         return self._dispatcher.rooms(servers)
 
     def _seconds_to_next_round(self) -> float:
@@ -286,12 +292,6 @@ class Processor:
             self._wake()
 
     def _recover(self) -> None:
-        self._recovery.run(resend_unknown=self._gate.view.policy.resend_unknown)
+        self._recovery.run(self._gate.view.policy)
         # What was the share of the dead is somebody's from now on.
         self._beat()
-
-
-@lru_cache(maxsize=256)
-def _wanted(settings: ServerSettings) -> Wanted:
-    smtp = SmtpSettings.of(settings.as_dict())
-    return Wanted(settings.max_conns, float(settings.idle_timeout), smtp)

@@ -15,7 +15,8 @@ from uuid import UUID
 
 from application.decisions import Postledger
 from domain.calendar import Calendar
-from domain.campaign.campaign import Campaign, State
+from domain.campaign.campaign import Campaign
+from domain.campaign.course import State
 from domain.capacity.capacity import Limits
 from domain.delivery.reply import Stage
 from domain.policy import SendingPolicy

@@ -84,7 +84,7 @@ class Availability:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Capacity:
+class SendingCapacity:
     """`opens` is when the sending calendar next allows an attempt: `now` when it does, None for never.
     `sending` is what holds all servers alike; `failing` is what processors do not get done."""
 
@@ -107,7 +107,7 @@ class Capacity:
         )
 
 
-def capacity(cursor: Any, now: datetime) -> Capacity:
+def capacity(cursor: Any, now: datetime) -> SendingCapacity:
     """All servers, by name, as the projections have them."""
     policy = policy_of(cursor)
     found = [(one, ServerSettings(**one.settings)) for one in servers.servers(cursor)]
@@ -119,7 +119,7 @@ def capacity(cursor: Any, now: datetime) -> Capacity:
         rolling=rolling_usage.in_window(cursor, windows, now) if windows else {},
     )
     failing = processors.failing(cursor, processors.database_time(cursor))
-    return Capacity(
+    return SendingCapacity(
         now=now,
         timezone=policy.timezone,
         opens=policy.calendar.opens_at(now),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -88,7 +88,9 @@ USES = """
 
 LEFT_OPEN = """
     SELECT server, reservation, n, used FROM reservations
-    WHERE by = ANY (%s) AND returned_at IS NULL AND used < n
+    WHERE returned_at IS NULL
+      AND (by = ANY (%s) AND used < n
+           OR (server, reservation) IN (SELECT * FROM unnest(%s::integer[], %s::integer[])))
     ORDER BY server, reservation
 """
 
@@ -133,6 +135,11 @@ def uses(cursor: Any, windows: Mapping[int, float], now: datetime) -> dict[int, 
     return found
 
 
-def left_open_by(cursor: Any, processors: Sequence[int]) -> list[LeftOpen]:
-    cursor.execute(LEFT_OPEN, ([f"processor:{number}" for number in processors],))
+def left_open_by(
+    cursor: Any, processors: Sequence[int], also: Collection[tuple[int, int]] = ()
+) -> list[LeftOpen]:
+    """What these processors reserved, did not use up and did not return; and those of `also` (server,
+    reservation) that are not returned, used up or not."""
+    by = [f"processor:{number}" for number in processors]
+    cursor.execute(LEFT_OPEN, (by, [server for server, _ in also], [number for _, number in also]))
     return [LeftOpen(*row) for row in cursor.fetchall()]

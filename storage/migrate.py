@@ -62,11 +62,7 @@ def migrate(url: str) -> Applied:
     opened = open_connection(url, service=False)
     try:
         opened.autocommit = True
-        with opened.cursor() as cur:
-            cur.execute("SELECT pg_advisory_lock(%s)", (_ADVISORY_LOCK,))
-            cur.execute("SELECT set_config('lock_timeout', %s, false)", (_LOCK_TIMEOUT,))
-            cur.execute("SELECT set_config('search_path', 'public', false)")
-            cur.execute(_CREATE_MEMORY)
+        _prepare(opened)
         opened.autocommit = False
         for name in _pending(opened):
             _apply(opened, name)
@@ -90,6 +86,14 @@ def migrate(url: str) -> Applied:
     finally:
         opened.close()
     return applied
+
+
+def _prepare(opened: connection) -> None:
+    with opened.cursor() as cur:
+        cur.execute("SELECT pg_advisory_lock(%s)", (_ADVISORY_LOCK,))
+        cur.execute("SELECT set_config('lock_timeout', %s, false)", (_LOCK_TIMEOUT,))
+        cur.execute("SELECT set_config('search_path', 'public', false)")
+        cur.execute(_CREATE_MEMORY)
 
 
 def pending(url: str) -> list[str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 from psycopg2.extensions import cursor
 from psycopg2.extras import Json
@@ -31,6 +32,14 @@ FAILING = """
     GROUP BY ended_on HAVING count(*) >= %(enough)s
     ORDER BY 2 DESC, 1
 """
+
+
+class Dead(NamedTuple):
+    """A processor that is fenced while something of it is open."""
+
+    number: int
+    host: str
+    started_at: datetime
 
 
 def register(cur: cursor, host: str, pid: int, now: datetime) -> int:
@@ -123,10 +132,15 @@ def fence(cur: cursor, number: int) -> None:
     cur.execute("UPDATE processors SET fenced = true WHERE number = %s AND NOT fenced", (number,))
 
 
-def fenced_with_open_work(cur: cursor) -> list[int]:
-    """Those that are fenced and not settled, ascending."""
-    cur.execute("SELECT number FROM processors WHERE fenced AND NOT settled ORDER BY number")
-    return _numbers(cur)
+def fenced_with_open_work(cur: cursor, host: str, silent_since: datetime) -> list[Dead]:
+    """Those that are fenced and not settled, ascending. Those of other hosts than `host` only once they have
+    been silent so long: who lives on their host knows more of them."""
+    cur.execute(
+        "SELECT number, host, started_at FROM processors WHERE fenced AND NOT settled"
+        " AND (host = %s OR seen_at < %s) ORDER BY number",
+        (host, silent_since),
+    )
+    return [Dead(*row) for row in cur.fetchall()]
 
 
 def settle(cur: cursor, number: int) -> None:

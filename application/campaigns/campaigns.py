@@ -12,7 +12,8 @@ from application.campaigns.bodies import CampaignBodies
 from application.campaigns.previews import CampaignMessages
 from application.forecasts.estimates import Estimates
 from application.installation import Installation
-from domain.campaign.campaign import Campaign, State
+from domain.campaign.campaign import Campaign
+from domain.campaign.course import State
 from domain.errors import Refused
 from storage.numbers import next_campaign
 from storage.people.audience_size import has_audience

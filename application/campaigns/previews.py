@@ -14,7 +14,7 @@ from application.campaigns.test_sends import TestSends
 from application.installation import Installation
 from domain.campaign.transactional import Particulars
 from domain.streams import campaign_stream
-from mail.message.compose import CampaignContent, Composer, Recipient, Skeleton, check
+from mail.message.compose import CampaignContent, Composer, MessageRecipient, Skeleton, check
 from mail.template.render import MessageError
 from projections import servers
 from storage import content
@@ -22,7 +22,7 @@ from storage.people import directory
 
 SAMPLES = 20
 EXAMPLE_SENDER = "Newsletter <news@example.com>"
-NOBODY = Recipient(0, "00000000-0000-8000-8000-000000000000", "reader@example.com", "Reader", {})
+NOBODY = MessageRecipient(0, "00000000-0000-8000-8000-000000000000", "reader@example.com", "Reader", {})
 
 
 class CampaignMessages:
@@ -65,7 +65,7 @@ class CampaignMessages:
             skeleton = transactional_skeleton(*parts, self._installation.public_address)
         except MessageError as error:
             return [str(error)]
-        people = [Recipient(0, one.uuid, one.email, one.name, dict(one.attributes), particulars)
+        people = [MessageRecipient(0, one.uuid, one.email, one.name, dict(one.attributes), particulars)
                   for one in readers]  # fmt: skip
         errors = (str(error) for person in people for error in skeleton.errors_of(person, now))
         return list(dict.fromkeys(errors))
@@ -143,14 +143,16 @@ def content_of(draft: Draft) -> CampaignContent:
     )
 
 
-def sample(cursor: Any, lists: Sequence[int]) -> list[Recipient]:
+def sample(cursor: Any, lists: Sequence[int]) -> list[MessageRecipient]:
     """Some people of the lists, from all over them."""
     numbers = directory.sample(cursor, lists, SAMPLES) if lists else []
     return [addressed(person) for person in directory.mailable(cursor, lists, numbers) if not person.reason]
 
 
-def addressed(person: directory.Addressee | directory.Recipient) -> Recipient:
-    return Recipient(person.number, str(person.uuid), person.email or "", person.name, person.attributes)
+def addressed(person: directory.Addressee | directory.Recipient) -> MessageRecipient:
+    return MessageRecipient(
+        person.number, str(person.uuid), person.email or "", person.name, person.attributes
+    )
 
 
 def parsed(message: bytes) -> EmailMessage:

@@ -23,7 +23,7 @@ from domain.errors import Outrun
 from domain.fact import Fact
 from domain.server.server import SmtpServer
 from domain.streams import trial_stream
-from mail.message.compose import Composer, Recipient, Skeleton
+from mail.message.compose import Composer, MessageRecipient, Skeleton
 from mail.smtp.settings import SmtpSettings
 from mail.smtp.transaction import Outcome
 from mail.smtp.transport import Connection, connect, deliver
@@ -69,11 +69,11 @@ class TestSends:
 
     def _people(
         self, addresses: Sequence[str], like: int | None
-    ) -> tuple[dict[str, tuple[Recipient, int | None]], dict[str, TestEmail]]:
+    ) -> tuple[dict[str, tuple[MessageRecipient, int | None]], dict[str, TestEmail]]:
         """Whom each address stands for. The number in the message is nobody's, so that its Message-ID is
         not that of the real e-mail, which would then be taken for a copy, and its unsubscribe link does
         nothing."""
-        people: dict[str, tuple[Recipient, int | None]] = {}
+        people: dict[str, tuple[MessageRecipient, int | None]] = {}
         refused: dict[str, TestEmail] = {}
         with self._installation.pool.transaction() as cursor:
             model = directory.find_recipient(cursor, str(like)) if like else None
@@ -84,13 +84,13 @@ class TestSends:
                     continue
                 source = known or model
                 name, attributes = (source.name, source.attributes) if source else ("", {})
-                person = Recipient(0, str(uuid4()), address, name, attributes)
+                person = MessageRecipient(0, str(uuid4()), address, name, attributes)
                 people[address] = person, known.number if known else None
         return people, refused
 
     def _send(
         self,
-        people: dict[str, tuple[Recipient, int | None]],
+        people: dict[str, tuple[MessageRecipient, int | None]],
         server: int | None,
         reservations: Reservations,
     ) -> dict[str, TestEmail]:
@@ -125,7 +125,7 @@ class TestSends:
     def _through(
         self,
         server: SmtpServer,
-        people: dict[str, tuple[Recipient, int | None]],
+        people: dict[str, tuple[MessageRecipient, int | None]],
         reservations: Reservations,
     ) -> dict[str, TestEmail]:
         done: dict[str, TestEmail] = {}
@@ -256,6 +256,8 @@ def _offer(reservations: Reservations, number: int, limits: Limits, day: str, no
     )
 
 
-def _delivered(connection: Connection, skeleton: Skeleton, person: Recipient, message: bytes) -> Outcome:
+def _delivered(
+    connection: Connection, skeleton: Skeleton, person: MessageRecipient, message: bytes
+) -> Outcome:
     transaction = connection.transaction(skeleton.envelope_from, skeleton.envelope_to(person), message)
     return deliver(connection, transaction, at_most=DELIVER_SECONDS)

@@ -9,7 +9,7 @@ from functools import cached_property
 
 from application.dashboard.throughput import Interval
 from domain.delivery.waiting import Waiting
-from projections.availability import Availability, Capacity
+from projections.availability import Availability, SendingCapacity
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +54,7 @@ class DashboardModel:
     """`throughput` is of the last minutes, `usage` of the last days. `rate` is in e-mails a minute;
     `processors` are those that live; `has_people` tells whether there is anybody to mail."""
 
-    capacity: Capacity
+    capacity: SendingCapacity
     counts: Mapping[str, int]
     throughput: Sequence[Interval]
     usage: Sequence[Interval]

@@ -15,7 +15,7 @@ from application.installation import Installation
 from application.queue.deliveries import state_of
 from domain.delivery.delivery import Status
 from projections import availability, campaign_progress, refusals
-from projections.availability import Capacity
+from projections.availability import SendingCapacity
 from projections.campaign_progress import Progress
 from projections.following.batch import NUMBERS
 from projections.queue import queue
@@ -96,7 +96,7 @@ def recent_rate(throughput: Sequence[Interval], now: datetime) -> float:
     return sum(one.accepted for one in throughput if one.at >= since)
 
 
-def oldest(cursor: Any, capacity: Capacity) -> OldestQueued | None:
+def oldest(cursor: Any, capacity: SendingCapacity) -> OldestQueued | None:
     cursor.execute(OLDEST, NUMBERS)
     row = cursor.fetchone()
     if row is None:

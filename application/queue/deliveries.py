@@ -16,7 +16,7 @@ from domain.delivery.waiting import CampaignState, Waiting
 from domain.errors import Missing
 from domain.streams import Kind, campaign_stream, delivery_stream, kind_of, number_of, server_stream
 from projections import availability, campaign_progress
-from projections.availability import Capacity
+from projections.availability import SendingCapacity
 from projections.campaign_progress import Progress
 from projections.queue import deliveries as in_order
 from projections.queue.items import QUEUED, Item, WantedItems, item, items, people_like
@@ -163,7 +163,7 @@ def progress_of(cursor: Any, campaign: int) -> Progress:
     return found
 
 
-def waiting_for(one: Item, campaign: Progress, capacity: Capacity | None) -> Waiting | None:
+def waiting_for(one: Item, campaign: Progress, capacity: SendingCapacity | None) -> Waiting | None:
     if one.status != QUEUED or capacity is None:
         return None
     return capacity.why_it_waits(state_of(campaign), one.due)

@@ -12,10 +12,9 @@ and finishes only after queueing has.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import field
 from datetime import UTC, datetime
-from enum import StrEnum
 from typing import Any, ClassVar, Self
 from uuid import UUID
 
@@ -23,6 +22,7 @@ from eventsourcing.domain import Aggregate, event
 
 from domain import fields
 from domain.campaign.content import checked_changes, checked_content, checked_transactional_content
+from domain.campaign.course import DISCARDED, NOT_STARTED, STARTED, CampaignCourse, State
 from domain.campaign.priority import Priority
 from domain.errors import Refused
 from domain.streams import campaign_stream
@@ -30,24 +30,7 @@ from domain.streams import campaign_stream
 _EDITABLE_WHILE_PAUSED = frozenset({"name", "priority", "tags"})
 
 
-DISCARDED = "discarded"
-"""The reason of a cancellation before the start."""
-
-
-class State(StrEnum):
-    DRAFT = "draft"
-    SCHEDULED = "scheduled"
-    RUNNING = "running"
-    PAUSED = "paused"
-    FINISHED = "finished"
-    CANCELLED = "cancelled"
-
-
-_NOT_STARTED = (State.DRAFT, State.SCHEDULED)
-_STARTED = (State.RUNNING, State.PAUSED)
-
-
-class Campaign(Aggregate):
+class Campaign(CampaignCourse, Aggregate):
     """`text` and `html` are SHA-256 in hexadecimal of contents kept elsewhere, or None; `messenger` is
     the number of the only server to use, None for automatic; `headers` are [name, value].
 
@@ -186,56 +169,6 @@ class Campaign(Aggregate):
         self.recipients: int | None = None
         self.reason = ""
 
-    def is_editable(self) -> bool:
-        return self.state in _NOT_STARTED
-
-    def is_started(self) -> bool:
-        """Running or paused: its content is fixed and its audience is queued or being queued."""
-        return self.state in _STARTED
-
-    def is_queueing(self) -> bool:
-        """Started, and part of the audience may still have to be queued."""
-        return self.is_started() and not self.has_finished_queueing() and not self.transactional
-
-    def has_finished_queueing(self) -> bool:
-        return self.recipients is not None
-
-    def is_over(self) -> bool:
-        return self.state in (State.FINISHED, State.CANCELLED)
-
-    def may_send(self) -> bool:
-        """Whether its queued e-mails may go out, by its own state alone. In a finished campaign nothing is
-        queued but what somebody has put back."""
-        return self.state in (State.RUNNING, State.FINISHED)
-
-    def is_due(self, at: datetime) -> bool:
-        return self.state is State.SCHEDULED and self.send_at is not None and self.send_at <= at
-
-    @property
-    def rendered_name(self) -> str:
-        """What templates see as `campaign.name`. It is fixed with the start, as all that is sent: who renames
-        a paused campaign gives it another name on the pages, and none in its later e-mails."""
-        return self.name if self.started_as is None else self.started_as
-
-    @property
-    def content(self) -> dict[str, Any]:
-        return {
-            "name": self.name,
-            "subject": self.subject,
-            "text": self.text,
-            "html": self.html,
-            "lists": self.lists,
-            "messenger": self.messenger,
-            "priority": self.priority,
-            "headers": self.headers,
-            "template": self.template,
-            "body": self.body,
-            "content_type": self.content_type,
-            "tags": self.tags,
-            "attributes": self.attributes,
-            "planned_for": self.planned_for,
-        }
-
     def edit(self, changes: Mapping[str, Any], *, by: str, at: datetime) -> None:
         """Records only what differs. Raises Refused with a message for each field that is wrong."""
         if self.is_over():
@@ -293,7 +226,7 @@ class Campaign(Aggregate):
 
     def start(self, *, reason: str = "", by: str, at: datetime) -> None:
         """From draft or scheduled, before its time too; a paused campaign is resumed, for `reason`."""
-        self._only_from((*_NOT_STARTED, State.PAUSED), "started")
+        self._only_from((*NOT_STARTED, State.PAUSED), "started")
         if self.state is State.PAUSED:
             self.resume(reason=reason, by=by, at=at)
         else:
@@ -337,13 +270,13 @@ class Campaign(Aggregate):
         self.reason = ""
 
     def cancel(self, reason: str, *, by: str, at: datetime) -> None:
-        self._only_from(_STARTED, "cancelled")
+        self._only_from(STARTED, "cancelled")
         reason = fields.text(reason, "reason", longest=500)
         self.trigger_event(self.Cancelled, reason=reason, by=by, timestamp=at)
 
     def discard(self, *, by: str, at: datetime) -> None:
         """What was never started is cancelled for good: it stays on record, and is shown no longer."""
-        self._only_from(_NOT_STARTED, "discarded")
+        self._only_from(NOT_STARTED, "discarded")
         self.trigger_event(self.Cancelled, reason=DISCARDED, by=by, timestamp=at)
 
     @event(Cancelled)
@@ -361,14 +294,3 @@ class Campaign(Aggregate):
     @event(Finished)
     def _finished(self) -> None:
         self.state = State.FINISHED
-
-    def _only_from(self, allowed: Iterable[State], become: str) -> None:
-        if self.state not in allowed:
-            hint = "; unschedule it first" if self._is_scheduled_for(become) else ""
-            raise Refused(
-                f"a {self.state} campaign cannot be {become}, only one that is {' or '.join(allowed)}{hint}",
-                "status",
-            )
-
-    def _is_scheduled_for(self, become: str) -> bool:
-        return self.state is State.SCHEDULED and become in ("cancelled", "scheduled")

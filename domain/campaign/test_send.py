@@ -1,4 +1,4 @@
-"""Trials: e-mails of a campaign that somebody sent to an address of their choice before it was started."""
+"""Test e-mails of a campaign, sent to addresses of somebody's choice."""
 
 from __future__ import annotations
 

@@ -56,6 +56,14 @@ class About(StrEnum):
     MESSAGE = "message"
     SERVER = "server"
     NETWORK = "network"
+    PROCESSOR = "processor"
+
+
+UNTOUCHED = (About.SERVER, About.PROCESSOR)
+"""What is deferred because of these counts as no attempt: the e-mail itself was nobody's trouble."""
+
+BY_POLICY = "policy"
+"""The reason of a Requeued that nobody asked for."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,9 +110,9 @@ class Accepted(Fact):
 
 @dataclass(frozen=True, kw_only=True)
 class Deferred(Fact):
-    """To be tried again at `again`. When `about` is `server`, the e-mail itself is untouched and the
-    attempt does not count against it. `provoked`: the server spoke of itself, but knew whom the e-mail was
-    for, so that it may be the e-mail that it will not have (see domain.delivery.reply.weigh)."""
+    """To be tried again at `again`. When `about` is one of UNTOUCHED, the e-mail itself is untouched and
+    the attempt does not count against it. `provoked`: the server spoke of itself, but knew whom the e-mail
+    was for, so that it may be the e-mail that it will not have (see domain.delivery.reply.weigh)."""
 
     TOPIC: ClassVar[str] = "delivery.deferred"
     server: int
@@ -210,18 +218,21 @@ class Delivery:
 
     A recipient that was queued and has no fact yet is `queued`, at version 0. `attempts` are those
     that count towards giving up: not the ones that only told something of the server, and none
-    from before the delivery was put back in the queue.
+    from before the delivery was put back in the queue. `deaths` are the attempts whose processor died
+    before it had recorded the outcome, since a person last put the delivery back.
     """
 
     def __init__(self) -> None:
         self.version = 0
         self.attempts = 0
+        self.deaths = 0
         self.provoked = 0
         self.server: int | None = None
         self.reply = ""
         self.first_failed_at: float | None = None
         self.again: float | None = None
         self._status = Status.QUEUED
+        self._tried_by = ""
         self._campaign_cancelled = False
 
     @property
@@ -250,18 +261,22 @@ class Delivery:
         self.again = None
         self.provoked = provoked_after(self.provoked, fact)
         if isinstance(fact, AttemptStarted):
-            self.server = fact.server
+            self.server, self._tried_by = fact.server, fact.by
             self.attempts += 1
         elif isinstance(fact, Deferred):
             self._defer(fact, recorded_at)
+        elif isinstance(fact, OutcomeUnknown):
+            self.deaths += fact.by != self._tried_by
         elif isinstance(fact, Requeued):
             self.attempts, self.first_failed_at, self.again = 0, None, fact.again
+            self.deaths = self.deaths if fact.reason == BY_POLICY else 0
         if isinstance(fact, Accepted | Deferred | Failed):
             self.reply = fact.reply
 
     def _defer(self, fact: Deferred, recorded_at: float | None) -> None:
         self.again = fact.again
-        if fact.about == About.SERVER:
+        self.deaths += fact.about == About.PROCESSOR
+        if fact.about in UNTOUCHED:
             self.attempts -= 1
         elif self.first_failed_at is None:
             self.first_failed_at = recorded_at

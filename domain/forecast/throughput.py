@@ -27,7 +27,7 @@ class Throughput(NamedTuple):
     bound: Bound
 
 
-class _Sent(NamedTuple):
+class _SentPieces(NamedTuple):
     """What was sent from `start` on: `units`, as the `pieces` (start, units) let them through."""
 
     start: float
@@ -56,7 +56,7 @@ class Flow:
         self._rate = rate
         self._rolling = None if rolling is None or rolling[0] >= rate * rolling[1] else rolling
         self._uses = sorted(uses)
-        self._last: _Sent | None = None
+        self._last: _SentPieces | None = None
         self._pieces: list[tuple[float, int]] = []
         self._pieces_from: float | None = None
 
@@ -85,7 +85,7 @@ class Flow:
         """So many went out from `start` on, as early as they could."""
         self.used_today += units
         if self._rolling is not None and units:
-            self._last = _Sent(start, units, self._pieces_at(start))
+            self._last = _SentPieces(start, units, self._pieces_at(start))
             self._pieces_from = None
 
     def _through_window(self, start: float, end: float) -> int:
@@ -133,7 +133,7 @@ class Flow:
                 uses.append((latest - window + sent / self._rate, units - sent))
         self._uses, self._last = sorted(uses), None
 
-    def _stop(self, last: _Sent, window: float) -> float:
+    def _stop(self, last: _SentPieces, window: float) -> float:
         """When the last one of them went out."""
         rounds, rest = divmod(last.units - 1, sum(units for _, units in last.pieces))
         rest += 1

@@ -19,7 +19,7 @@ from domain.addresses.mailbox import Mailbox
 from domain.addresses.public_url import PublicUrl
 from domain.delivery.unsubscribe_token import SHORTEST_KEY
 from mail.message.headers import Headers, refuse_line_ends
-from mail.message.skeleton import Compiled, Part, Recipient, Skeleton
+from mail.message.skeleton import Compiled, MessageRecipient, Part, Skeleton
 from mail.template.render import (
     LIMITS,
     NAMES,
@@ -31,7 +31,7 @@ from mail.template.render import (
     TemplateError,
 )
 
-__all__ = ["CampaignContent", "Composer", "Recipient", "Skeleton", "check"]
+__all__ = ["CampaignContent", "Composer", "MessageRecipient", "Skeleton", "check"]
 
 
 class CampaignContent(NamedTuple):
@@ -91,7 +91,7 @@ class Composer:
 
 def check(
     campaign: CampaignContent,
-    samples: Iterable[Recipient],
+    samples: Iterable[MessageRecipient],
     at: datetime,
     public_url: str = "https://example.com",
 ) -> list[MessageError]:

@@ -22,7 +22,7 @@ _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 _TRANSFER_ENCODINGS = ("7bit", "quoted-printable", "base64")
 
 
-class Recipient(NamedTuple):
+class MessageRecipient(NamedTuple):
     number: int
     uuid: str
     email: str
@@ -94,7 +94,7 @@ class Skeleton:
         self._fixed_subject = field("Subject", compiled.subject.source) if compiled.subject.is_fixed else None
         self._second = _Second(_LONG_AGO, _LONG_AGO, "", date.min)
 
-    def message(self, recipient: Recipient, at: datetime, id_domain: str | None = None) -> bytes:
+    def message(self, recipient: MessageRecipient, at: datetime, id_domain: str | None = None) -> bytes:
         """The message: CRLF line ends, the last one too, and 7-bit unless `needs_smtputf8`.
 
         `at` is aware. `id_domain` is `from_domain` of the server that made the first attempt at this
@@ -118,25 +118,25 @@ class Skeleton:
         )
         return b"".join(self._pieces(header, names))
 
-    def message_id(self, recipient: Recipient, id_domain: str | None = None) -> str:
+    def message_id(self, recipient: MessageRecipient, id_domain: str | None = None) -> str:
         """Without angle brackets. What stands before the @ names the delivery for ever: it depends on no key
         and no server, and is unguessable for who does not know the recipient's UUID."""
         campaign = self._compiled.campaign
         seal = sha256(f"postledger message-id {campaign} {recipient.uuid}".encode()).hexdigest()[:16]
         return f"c{campaign}.r{recipient.number}.{seal}@{id_domain or self.from_domain}"
 
-    def envelope_to(self, recipient: Recipient) -> str:
+    def envelope_to(self, recipient: MessageRecipient) -> str:
         """For RCPT TO: the address with its domain in A-labels. Raises MessageError."""
         try:
             return on_the_wire(recipient.email)
         except AddressError as error:
             raise MessageError(f"the recipient's address cannot be used: {error}") from None
 
-    def needs_smtputf8(self, recipient: Recipient) -> bool:
+    def needs_smtputf8(self, recipient: MessageRecipient) -> bool:
         """Only a server with SMTPUTF8 and 8BITMIME can take this recipient's message."""
         return needs_smtputf8(recipient.email)
 
-    def errors_of(self, recipient: Recipient, at: datetime) -> Iterator[MessageError]:
+    def errors_of(self, recipient: MessageRecipient, at: datetime) -> Iterator[MessageError]:
         """Every error that this recipient's message would have, not the first alone."""
         if recipient.particulars is not None and recipient.particulars.has_texts:
             try:
@@ -193,7 +193,7 @@ class Skeleton:
             second = self._second = _Second(begins, begins + _A_SECOND, date_field, begins.date())
         return second.date_field, second.day
 
-    def _names(self, recipient: Recipient, unsubscribe_url: str, today: date) -> dict[str, Any]:
+    def _names(self, recipient: MessageRecipient, unsubscribe_url: str, today: date) -> dict[str, Any]:
         words = recipient.name.split()
         subscriber = {
             "email": recipient.email,
@@ -214,7 +214,7 @@ def _written(sender: Mailbox) -> str:
     return f"{sender.display} <{sender.address}>" if sender.display else str(sender.address)
 
 
-def _without_texts(recipient: Recipient) -> Recipient:
+def _without_texts(recipient: MessageRecipient) -> MessageRecipient:
     own = recipient.particulars
     return recipient._replace(particulars=Particulars(own.data) if own else None)
 

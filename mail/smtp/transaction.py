@@ -18,7 +18,7 @@ DATA_BLOCK_SECONDS = 180.0
 """RFC 5321 §4.5.3.2.5: how long a part of the message may wait for the network to take it."""
 
 
-class State(StrEnum):
+class TransactionState(StrEnum):
     """Whose reply is awaited. LONE_DOT and RSET only tidy up after a refusal."""
 
     READY = "ready"
@@ -31,7 +31,7 @@ class State(StrEnum):
     DONE = "done"
 
 
-class Kind(StrEnum):
+class OutcomeKind(StrEnum):
     ACCEPTED = "accepted"
     REFUSED = "refused"
     LOST = "lost"
@@ -39,10 +39,25 @@ class Kind(StrEnum):
 
 
 # Looking a member up on its class costs more than all else in the common path.
-READY, MAIL, RCPT, DATA = State.READY, State.MAIL, State.RCPT, State.DATA
-DOT, LONE_DOT, RSET, DONE = State.DOT, State.LONE_DOT, State.RSET, State.DONE
+READY, MAIL, RCPT, DATA = (
+    TransactionState.READY,
+    TransactionState.MAIL,
+    TransactionState.RCPT,
+    TransactionState.DATA,
+)
+DOT, LONE_DOT, RSET, DONE = (
+    TransactionState.DOT,
+    TransactionState.LONE_DOT,
+    TransactionState.RSET,
+    TransactionState.DONE,
+)
 AT_DOT = Stage.DOT
-ACCEPTED, REFUSED, LOST, PROTOCOL_ERROR = Kind.ACCEPTED, Kind.REFUSED, Kind.LOST, Kind.PROTOCOL_ERROR
+ACCEPTED, REFUSED, LOST, PROTOCOL_ERROR = (
+    OutcomeKind.ACCEPTED,
+    OutcomeKind.REFUSED,
+    OutcomeKind.LOST,
+    OutcomeKind.PROTOCOL_ERROR,
+)
 
 SECONDS = {READY: 300.0, MAIL: 300.0, RCPT: 300.0, DATA: 120.0, DOT: 600.0}
 SECONDS |= {LONE_DOT: 60.0, RSET: 60.0, DONE: 0.0}
@@ -62,7 +77,7 @@ class Outcome(NamedTuple):
     nothing was sent.
     """
 
-    kind: Kind
+    kind: OutcomeKind
     code: int | None
     text: str
     stage: Stage
@@ -270,7 +285,7 @@ class Transaction:
         if self._verdict is None:
             self._verdict = Outcome(REFUSED, code, text, STAGES[self.state], self._is_dot_out(unsent))
 
-    def _break_off(self, kind: Kind, reason: str, unsent: int = 0) -> Outcome:
+    def _break_off(self, kind: OutcomeKind, reason: str, unsent: int = 0) -> Outcome:
         if self._verdict is None:
             self._verdict = Outcome(kind, None, reason, STAGES[self.state], self._is_dot_out(unsent))
         return self._end(False)

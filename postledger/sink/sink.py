@@ -23,7 +23,7 @@ from types import TracebackType
 from typing import Any
 
 from postledger.sink.sink_dialogue import SinkDialogue
-from postledger.sink.sink_keeper import Received
+from postledger.sink.sink_keeper import OpenDialogue, Received
 from postledger.sink.sink_rules import Behaviour, Occasions, SinkRule
 
 BACKLOG = 512
@@ -60,7 +60,7 @@ class Sink:
         """How many have been opened so far."""
         self._remembers_messages = remembers_messages
         self._folder = _Folder(keep) if keep is not None else None
-        self._open: set[SinkDialogue] = set()
+        self._open: set[OpenDialogue] = set()
         self._ready = threading.Event()
         self._failed: OSError | None = None
         self._thread = threading.Thread(target=self._run, name="sink", daemon=True)
@@ -98,12 +98,12 @@ class Sink:
         """By delivery: how many copies too many arrived. Empty when none."""
         return duplicates_among(self.messages)
 
-    def opened(self, dialogue: SinkDialogue) -> int:
+    def opened(self, dialogue: OpenDialogue) -> int:
         self._open.add(dialogue)
         self.connections += 1
         return self.connections
 
-    def closed(self, dialogue: SinkDialogue) -> None:
+    def closed(self, dialogue: OpenDialogue) -> None:
         self._open.discard(dialogue)
 
     def attempted(self, at: float, mail_from: str) -> None:

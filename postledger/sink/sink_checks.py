@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hmac
-from collections.abc import Mapping
+import re
 
 from postledger.sink.sink_rules import Behaviour
 
-CHALLENGE = b"<1896.697170952@sink.invalid>"
 NO_RECIPIENT = "554 5.5.1 no valid recipients"
+
+_MESSAGE_ID = re.compile(rb"(?im)^message-id:\s*(<[^>\r\n]+>)").search
 
 
 def fault_of_parameters(parameters: str, behaviour: Behaviour) -> str | None:
@@ -43,13 +43,7 @@ def fault_of_message(message: bytes, parameters: str, behaviour: Behaviour) -> s
     return None
 
 
-def signed_in(mechanism: str, answers: list[str], users: Mapping[str, str]) -> str | None:
-    """The user who these answers to AUTH's challenges prove to be; None when they prove nothing."""
-    if mechanism == "CRAM-MD5":
-        user, _, digest = answers[0].rpartition(" ")
-        expected = hmac.new(users.get(user, "").encode(), CHALLENGE, "md5").hexdigest()
-        return user if user in users and digest == expected else None
-    parts = answers if mechanism == "LOGIN" else answers[0].split("\0")[1:]
-    if len(parts) != 2 or parts[0] not in users:
-        return None
-    return parts[0] if users[parts[0]] == parts[1] else None
+def message_id_of(message: bytes) -> str:
+    """From its header; empty without one."""
+    found = _MESSAGE_ID(message, 0, message.find(b"\r\n\r\n") + 2)
+    return found.group(1).decode("ascii", "replace") if found else ""

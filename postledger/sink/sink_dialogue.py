@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import re
-from base64 import b64decode, b64encode
 from collections import deque
 from collections.abc import Callable
 
 from postledger.sink.sink_checks import (
-    CHALLENGE,
     NO_RECIPIENT,
     fault_of_address,
     fault_of_message,
     fault_of_parameters,
-    signed_in,
 )
-from postledger.sink.sink_keeper import Keeper, Received
+from postledger.sink.sink_keeper import Keeper, MailTransaction
+from postledger.sink.sink_login import Login
 from postledger.sink.sink_rules import SinkRule, Step
 
 LONGEST_LINE = 4_096
@@ -24,7 +22,6 @@ END_OF_DATA = b"\r\n.\r\n"
 
 _MAIL = re.compile(rb"(?i)MAIL FROM:<([^>]*)>(.*)").fullmatch
 _RCPT = re.compile(rb"(?i)RCPT TO:<([^>]+)>(.*)").fullmatch
-_MESSAGE_ID = re.compile(rb"(?im)^message-id:\s*(<[^>\r\n]+>)").search
 
 
 class SinkDialogue(asyncio.Protocol):
@@ -38,16 +35,13 @@ class SinkDialogue(asyncio.Protocol):
         self._is_waiting = self._is_closed = self._is_in_data = False
         self._is_encrypted = self._behaviour.tls == "TLS"
         self._user: str | None = None
-        self._login: list[str] | None = None
+        self._login: Login | None = None
         self._messages = 0
         self._handshake: asyncio.Task[None] | None = None
         self._forget()
 
     def _forget(self) -> None:
-        self._mail_from: str | None = None
-        self._mail_at = 0.0
-        self._parameters = ""
-        self._rcpt_to: list[str] = []
+        self._mail = MailTransaction()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
@@ -115,43 +109,29 @@ class SinkDialogue(asyncio.Protocol):
 
     def _finish_message(self, message: bytes) -> None:
         now = self._keeper.now()
-        rule = self._keeper.occasions.rule_at("dot", self._rcpt_to)
+        rule = self._keeper.occasions.rule_at("dot", self._mail.rcpt_to)
         fault = (
-            fault_of_message(message, self._parameters, self._behaviour) if self._rcpt_to else NO_RECIPIENT
+            fault_of_message(message, self._mail.parameters, self._behaviour)
+            if self._mail.rcpt_to
+            else NO_RECIPIENT
         )
         usual = fault or f"250 2.0.0 kept by {self._behaviour.name}"
         answer = (rule.reply if rule else None) or usual
         keeps = (
             rule.keeps if rule and rule.keeps is not None else answer[0] == "2" and not (rule and rule.drop)
         )
-        if keeps and self._rcpt_to:
-            self._keeper.keep(self._received(message, now))
+        if keeps and self._mail.rcpt_to:
+            self._keeper.keep(self._mail.received(message, now, self._number, self._is_encrypted, self._user))
         self._forget()
         self._answer_by(rule, usual)
         self._messages += 1
         if self._messages == self._behaviour.most_messages:
             self._close_in(0.0)
 
-    def _received(self, message: bytes, now: float) -> Received:
-        found = _MESSAGE_ID(message, 0, message.find(b"\r\n\r\n") + 2)
-        return Received(
-            mail_at=self._mail_at,
-            dot_at=now,
-            mail_from=self._mail_from or "",
-            rcpt_to=tuple(self._rcpt_to),
-            parameters=self._parameters,
-            message_id=found.group(1).decode("ascii", "replace") if found else "",
-            size=len(message),
-            message=message,
-            connection=self._number,
-            is_encrypted=self._is_encrypted,
-            user=self._user,
-        )
-
     def _command(self, line: bytes) -> None:
         verb = line[:4].upper()
         if verb == b"MAIL":
-            self._mail(line)
+            self._begin(line)
         elif verb == b"RCPT":
             self._rcpt(line)
         elif verb == b"DATA":
@@ -186,39 +166,39 @@ class SinkDialogue(asyncio.Protocol):
         rows = [f"250-{line}" for line in lines[:-1]] + [f"250 {lines[-1]}"]
         self._answer("ehlo", "\r\n".join(rows))
 
-    def _mail(self, line: bytes) -> None:
+    def _begin(self, line: bytes) -> None:
         match = _MAIL(line)
         now = self._keeper.now()
         if self._behaviour.users is not None and self._user is None:
             self._say("530 5.7.0 sign in first")
         elif match is None:
             self._say("501 5.5.4 MAIL FROM:<address>")
-        elif self._mail_from is not None:
+        elif self._mail.mail_from is not None:
             self._say("503 5.5.1 one sender is enough")
         else:
             sender, parameters = match.group(1).decode("utf-8", "replace"), match.group(2).decode().strip()
             self._keeper.attempted(now, sender)
             fault = fault_of_parameters(parameters, self._behaviour) or fault_of_address(sender, parameters)
             if self._answer("mail", fault or "250 2.1.0 ok"):
-                self._mail_from, self._mail_at, self._parameters = sender, now, parameters
+                self._mail = MailTransaction(sender, now, parameters)
 
     def _rcpt(self, line: bytes) -> None:
         match = _RCPT(line)
-        if self._mail_from is None:
+        if self._mail.mail_from is None:
             self._say("503 5.5.1 MAIL first")
         elif match is None:
             self._say("501 5.5.4 RCPT TO:<address>")
         else:
             recipient = match.group(1).decode("utf-8", "replace")
-            fault = fault_of_address(recipient, self._parameters)
+            fault = fault_of_address(recipient, self._mail.parameters)
             if self._answer("rcpt", fault or "250 2.1.5 ok", recipient):
-                self._rcpt_to.append(recipient)
+                self._mail.rcpt_to.append(recipient)
 
     def _data(self) -> None:
-        if self._mail_from is None or not self._rcpt_to:
-            self._answer("data", "503 5.5.1 MAIL first" if self._mail_from is None else NO_RECIPIENT)
+        if self._mail.mail_from is None or not self._mail.rcpt_to:
+            self._answer("data", "503 5.5.1 MAIL first" if self._mail.mail_from is None else NO_RECIPIENT)
         else:
-            self._answer("data", "354 end with a dot", *self._rcpt_to)
+            self._answer("data", "354 end with a dot", *self._mail.rcpt_to)
 
     def _starttls(self) -> None:
         if self._behaviour.tls != "STARTTLS" or self._is_encrypted:
@@ -249,23 +229,19 @@ class SinkDialogue(asyncio.Protocol):
         if self._behaviour.users is None or mechanism.upper() not in self._behaviour.mechanisms:
             self._say("504 5.5.4 not offered")
             return
-        self._login = [mechanism.upper()]
+        self._login = Login(mechanism.upper(), self._behaviour.users)
         if initial:
             self._continue_login(initial[0].encode())
-        elif mechanism.upper() == "CRAM-MD5":
-            self._say("334 " + b64encode(CHALLENGE).decode())
         else:
-            self._say("334 " + ("VXNlcm5hbWU6" if mechanism.upper() == "LOGIN" else ""))
+            self._say(self._login.challenge or "")
 
     def _continue_login(self, line: bytes) -> None:
         assert self._login is not None
-        self._login.append(b64decode(line).decode())
-        mechanism, *answers = self._login
-        if mechanism == "LOGIN" and len(answers) == 1:
-            self._say("334 UGFzc3dvcmQ6")
+        self._login.answer(line)
+        if (challenge := self._login.challenge) is not None:
+            self._say(challenge)
             return
-        self._login = None
-        user = signed_in(mechanism, answers, self._behaviour.users or {})
+        user, self._login = self._login.user, None
         if self._answer("auth", "535 5.7.8 wrong" if user is None else "235 2.7.0 welcome"):
             self._user = user
 

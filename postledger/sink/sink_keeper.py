@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
 
+from postledger.sink.sink_checks import message_id_of
 from postledger.sink.sink_rules import Behaviour, Occasions
 
-if TYPE_CHECKING:
-    from postledger.sink.sink_dialogue import SinkDialogue
+
+class OpenDialogue(Protocol):
+    def hang_up(self) -> None: ...
 
 
 class Received(NamedTuple):
@@ -34,6 +37,33 @@ class Received(NamedTuple):
         return f"{self.message_id.strip('<>').partition('@')[0]} {' '.join(self.rcpt_to)}"
 
 
+@dataclass
+class MailTransaction:
+    """What was said of a message before its data. `mail_from` is None before MAIL."""
+
+    mail_from: str | None = None
+    mail_at: float = 0.0
+    parameters: str = ""
+    rcpt_to: list[str] = field(default_factory=list)
+
+    def received(
+        self, message: bytes, at: float, connection: int, encrypted: bool, user: str | None
+    ) -> Received:
+        return Received(
+            mail_at=self.mail_at,
+            dot_at=at,
+            mail_from=self.mail_from or "",
+            rcpt_to=tuple(self.rcpt_to),
+            parameters=self.parameters,
+            message_id=message_id_of(message),
+            size=len(message),
+            message=message,
+            connection=connection,
+            is_encrypted=encrypted,
+            user=user,
+        )
+
+
 class Keeper(Protocol):
     """What the dialogues of one sink share."""
 
@@ -43,8 +73,8 @@ class Keeper(Protocol):
 
     @property
     def open_connections(self) -> int: ...
-    def opened(self, dialogue: SinkDialogue) -> int: ...
-    def closed(self, dialogue: SinkDialogue) -> None: ...
+    def opened(self, dialogue: OpenDialogue) -> int: ...
+    def closed(self, dialogue: OpenDialogue) -> None: ...
     def attempted(self, at: float, mail_from: str) -> None: ...
     def keep(self, received: Received) -> None: ...
     def statistics(self) -> str: ...

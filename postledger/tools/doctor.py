@@ -5,20 +5,17 @@ from __future__ import annotations
 import shutil
 import stat
 from collections.abc import Callable, Iterator
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import urlsplit
 
 import psycopg2
 
-from application.accounts.provider import ProviderAway
 from domain.clock import SystemClock
-from postledger.config import Config, ConfigError, without_password
-from postledger.session import Session, open_database
-from postledger.sign_in_provider import sign_in_provider
+from postledger.config import Config, without_password
+from postledger.session import open_database
 from postledger.tools.check import Check, Patient
 from postledger.tools.sending_checks import processor_jobs, smtp_servers
+from postledger.tools.web_checks import provider_of_sign_in, public_address
 from projections.following import schema
 from storage import processors
 from storage.migrate import MigrationError, pending
@@ -35,7 +32,7 @@ DISK_WARNS, DISK_FAILS = 2_000_000_000, 200_000_000  # bytes free
 
 def examine(config: Config) -> list[Check]:
     """Never raises for what it finds. Starts the database of our own for the time, like every command."""
-    checks = [*_sign_in_provider(config), _disk(config)]
+    checks = [*provider_of_sign_in(config), _disk(config)]
     try:
         with open_database(config) as url:
             checks.append(_database(url))
@@ -161,24 +158,19 @@ def _clock(patient: Patient) -> Iterator[Check]:
         ours = clock.seconds()
         set_by_database(clock, cursor)
         doubting = processors.doubting(cursor, processors.database_time(cursor), processors.PATIENCE)
-    finding = f"{abs(clock.seconds() - ours):.1f} s apart from the database's, by which e-mails are sent"
+    finding = f"{(apart := abs(clock.seconds() - ours)):.1f} s apart from the database's, by which e-mails go"
     if doubting:
-        numbers = ", ".join(str(number) for number in doubting)
-        yield Check("clock", "fail", f"processors that do not know the time: {numbers}", _SLOW_REMEDY)
+        finding = f"processors that do not know the time: {', '.join(map(str, doubting))}"
+        yield Check("clock", "fail", finding, _SLOW_REMEDY)
     elif not clock.is_trusted():
         yield Check("clock", "fail", "the database takes too long to tell the time", _SLOW_REMEDY)
-    elif abs(clock.seconds() - ours) >= CLOCK_WARNS:
-        yield Check(
-            "clock", "warn", finding, "Keep both machines in time with NTP (chrony, systemd-timesyncd)."
-        )
-    else:
+    elif apart < CLOCK_WARNS:
         yield Check("clock", "ok", finding)
+    else:
+        yield Check("clock", "warn", finding, "Keep both in time with NTP (chrony, systemd-timesyncd).")
 
 
-_SLOW_REMEDY = (
-    "Nothing is sent without knowing what time it is: bring processors and database closer together, or"
-    " relieve whatever makes the database answer late."
-)
+_SLOW_REMEDY = "Nothing is sent before that: bring both closer together, or make the database faster."
 
 
 def _key(patient: Patient) -> Iterator[Check]:
@@ -247,47 +239,6 @@ def _row(cursor: Any) -> tuple[Any, ...]:
     return row
 
 
-def _public_address(patient: Patient) -> Iterator[Check]:
-    """Where unsubscribe links lead."""
-    session = Session.of(patient.config, patient.url, patient.pool, SystemClock())
-    address, name = session.public_address, "public address"
-    host = urlsplit(address).hostname or ""
-    try:
-        is_local = host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        is_local = False
-    if is_local:
-        yield Check(
-            name, "warn", f"{address} is reachable on this machine only",
-            "Unsubscribe links in e-mails lead there: set public_url to where people reach the pages.",
-        )  # fmt: skip
-    elif not address.startswith("https:"):
-        yield Check(
-            name, "warn", f"{address} is no HTTPS address",
-            "One-click unsubscribing (RFC 8058) wants HTTPS: put a TLS proxy in front, and set public_url.",
-        )  # fmt: skip
-    else:
-        yield Check(name, "ok", address)
-
-
-def _sign_in_provider(config: Config) -> Iterator[Check]:
-    name = "sign-in provider"
-    try:
-        provider = sign_in_provider(config)
-        if provider is None:
-            return
-        provider.check()
-    except ConfigError as error:
-        yield Check(name, "fail", str(error), "Write the client secret into that file.")
-    except ProviderAway as error:
-        yield Check(
-            name, "fail", f"{config.oidc_issuer}: {error}",
-            "Check oidc_issuer, to the letter, and that this machine reaches it. Passwords work meanwhile.",
-        )  # fmt: skip
-    else:
-        yield Check(name, "ok", f"{config.oidc_issuer} answers, and its keys can be read")
-
-
 def _disk(config: Config) -> Check:
     folder = config.data_folder.absolute()
     while not folder.exists():
@@ -301,5 +252,5 @@ def _disk(config: Config) -> Check:
 
 
 _EXAMINATIONS: tuple[Callable[[Patient], Iterator[Check]], ...] = (
-    _append_only, _durability, _clock, _key, _projections, processor_jobs, _public_address, smtp_servers,
+    _append_only, _durability, _clock, _key, _projections, processor_jobs, public_address, smtp_servers,
 )  # fmt: skip

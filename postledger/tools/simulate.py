@@ -29,7 +29,7 @@ from domain.fact import Fact
 from domain.streams import delivery_stream
 from postledger.session import prepare
 from postledger.tools.violations import DayOfSending, days_of, limit_violations, window_violations
-from processor.campaigns import Campaigns
+from processor.campaigns import DueCampaigns
 from processor.dispatch.attempt import refused
 from processor.planner.planned_deliveries import InHand
 from processor.planner.planning_rounds import Rounds
@@ -159,7 +159,7 @@ class Simulation:
         reservations = Reservations(self._pool, self._committer, ACTOR)
         rounds = Rounds(self._pool, gate, reservations, self._in_hand, self._clock)
         queueing = Queueing(self._pool, self._application, self._committer, ACTOR)
-        campaigns = Campaigns(self._pool, self._application, self._runner, queueing, self._clock, ACTOR)
+        campaigns = DueCampaigns(self._pool, self._application, self._runner, queueing, self._clock, ACTOR)
         end = self._options.start + timedelta(days=self._options.days)
         while self._clock.now() < end:
             campaigns.run()

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from application.reservation import Reservation
 from domain.delivery.delivery import (
+    BY_POLICY,
     About,
     Accepted,
     AttemptStarted,
@@ -22,6 +23,7 @@ from domain.fact import Fact
 from domain.streams import delivery_stream
 from mail.smtp.transaction import Transaction
 from processor.planner.send import Send
+from processor.recovery.flight_recorder import NO_SLOT
 from storage.log.entries import Entry
 
 EVENTS_A_RESENDING = 3
@@ -31,7 +33,8 @@ EVENTS_A_RESENDING = 3
 @dataclass(eq=False, slots=True)
 class Attempt:
     """`deadline` is the second, by the steady clock, by which the server has to answer the present stage;
-    `id_domain` the Message-ID's domain where this attempt has to say it."""
+    `id_domain` the Message-ID's domain where this attempt has to say it; `slot` its place in the flight
+    record."""
 
     send: Send
     stream: bytes
@@ -39,6 +42,7 @@ class Attempt:
     transaction: Transaction
     deadline: float = 0.0
     id_domain: str | None = None
+    slot: int = NO_SLOT
 
     @property
     def version(self) -> int:
@@ -84,7 +88,7 @@ def resent(attempt: Attempt, now: float, retry: RetryPolicy, jitter: float, by: 
         originator_id=_stream(attempt),
         originator_version=attempt.version + 2,
         by=by,
-        reason="policy",
+        reason=BY_POLICY,
         again=round(again, 3),
     )
 

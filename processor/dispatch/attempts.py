@@ -22,11 +22,12 @@ from mail.smtp.transport_errors import TransportError
 from mail.template.render import MessageError
 from processor.dispatch import attempt as facts
 from processor.dispatch.attempt import Attempt
-from processor.dispatch.connection_pool import Lane
+from processor.dispatch.connection_pool import ConnectionPool
 from processor.planner.planned_deliveries import InHand
 from processor.planner.send import Send
+from processor.recovery.flight_recorder import NO_SLOT, FlightRecorder
 from processor.send_permissions import Gate
-from storage.log.committer import Committer, Conflict, Fenced
+from storage.log.committer import Committer, Conflict, Fenced, Unresolved
 from storage.log.entries import Entry
 from storage.log.submission import Settled
 
@@ -41,19 +42,21 @@ class Attempts:
     """`suspend(server, reason, until)` is called in the loop's thread and must not block."""
 
     def __init__(self, gate: Gate, reservations: Reservations, committer: Committer, clock: Clock,
-                 actor: str, suspend: Callable[[int, str, datetime], None]) -> None:  # fmt: skip
+                 actor: str, suspend: Callable[[int, str, datetime], None],
+                 recorder: FlightRecorder) -> None:  # fmt: skip
         self._gate = gate
         self._reservations = reservations
         self._committer = committer
         self._clock = clock
         self._actor = actor
         self._suspend = suspend
+        self.recorder = recorder
         self.in_hand = InHand()
         self.are_over = False
         """Set from any thread: no attempt starts any more."""
         self._outbox: list[tuple[list[Entry], Heard]] = []
         self._answers: deque[Settled] = deque()
-        self._untold: deque[tuple[list[Entry], Send]] = deque()
+        self._untold: deque[tuple[list[Entry], Send, int]] = deque()
         self._unanswered = 0
 
     @property
@@ -96,6 +99,7 @@ class Attempts:
             return None
         stream = delivery_stream_bytes(send.campaign, send.recipient)
         attempt = Attempt(send, stream, reservation, transaction)
+        attempt.slot = self.recorder.start(stream, attempt.version, reservation.version, send.server)
         if send.id_domain is None and skeleton.from_domain != view.servers[send.server].first_domain:
             attempt.id_domain = skeleton.from_domain
         self._submit([facts.started(attempt, self._actor)], partial(self._started, attempt, on_committed))
@@ -116,6 +120,8 @@ class Attempts:
         else:
             self._reservations.give_back(attempt.reservation)
             self.in_hand.release(attempt.send.key)
+            if not isinstance(error, Unresolved):
+                self.recorder.release(attempt.slot)
         on_committed(error)
 
     def is_open(self, server: int) -> bool:
@@ -143,16 +149,16 @@ class Attempts:
         """Nothing was written to the server, so it was given nothing."""
         self._reservations.untouched(attempt.reservation)
         fact = facts.put_back(attempt, f"not offered: {reason}", self._clock.seconds(), self._actor)
-        self._record([fact.entry()], attempt.send)
+        self._record([fact.entry()], attempt.send, attempt.slot)
 
-    def hung_up(self, lane: Lane, served: int, reason: str) -> None:
+    def hung_up(self, lane: ConnectionPool, served: int, reason: str) -> None:
         """The server closed a connection on which it had answered `served` attempts, before the next."""
         if served:
             lane.closed_after(served)
         elif lane.has_broken_too_often():
             self._trouble(lane, UNREACHABLE, sanitise(reason, ""))
 
-    def end(self, attempt: Attempt, lane: Lane, *, served: int) -> bool:
+    def end(self, attempt: Attempt, lane: ConnectionPool, *, served: int) -> bool:
         """Records how the attempt ended, the connection having carried `served` ones before. True when it can
         carry another one."""
         outcome, now = attempt.transaction.outcome, self._clock.seconds()
@@ -160,7 +166,7 @@ class Attempts:
         self._reservations.ended(attempt.reservation, refused=not outcome.dot_sent)
         if outcome.accepted:
             lane.widen()
-            self._record([facts.accepted(attempt, outcome.text, self._actor)], attempt.send)
+            self._conclude(attempt, facts.accepted(attempt, outcome.text, self._actor), outcome)
         elif outcome.is_unknown:
             self._unknown(attempt, outcome.text, now)
             self._break(lane, outcome)
@@ -168,7 +174,9 @@ class Attempts:
             self._refused(attempt, lane, outcome, served, now)
         return outcome.connection_usable
 
-    def _refused(self, attempt: Attempt, lane: Lane, outcome: Outcome, served: int, now: float) -> None:
+    def _refused(
+        self, attempt: Attempt, lane: ConnectionPool, outcome: Outcome, served: int, now: float
+    ) -> None:
         send, told = attempt.send, _verdict(outcome.code, outcome.text, outcome.stage)
         provoked = is_provoked(told, outcome.stage)
         verdict = weigh(told, outcome.stage, send.provoked)
@@ -185,9 +193,14 @@ class Attempts:
                 send, verdict, outcome.text, now, policy, jitter, self._actor, provoked=provoked
             )
             self._break(lane, outcome)
-        self._record([fact.entry()], send)
+        self._conclude(attempt, fact.entry(), outcome)
 
-    def _break(self, lane: Lane, outcome: Outcome) -> None:
+    def _conclude(self, attempt: Attempt, entry: Entry, outcome: Outcome) -> None:
+        """The flight record has it first: between there and the log the processor may die."""
+        self.recorder.ended(attempt.slot, entry[2], entry[3], dot_sent=outcome.dot_sent)
+        self._record([entry], attempt.send, attempt.slot)
+
+    def _break(self, lane: ConnectionPool, outcome: Outcome) -> None:
         """One connection that breaks says nothing of the server; that none lasts does: it would use up the
         attempts of one e-mail after the other, or leave them all unknown."""
         if outcome.code is not None:
@@ -201,13 +214,13 @@ class Attempts:
         if policy.resend_unknown and not self._gate.is_cancelled(send.campaign):
             again = facts.resent(attempt, now, policy, random.random(), self._actor)  # noqa: S311
             told += [again] if again else []
-        self._record([fact.entry() for fact in told], send)
+        self._record([fact.entry() for fact in told], send, attempt.slot)
 
-    def suspend_for_connect(self, lane: Lane, error: TransportError) -> None:
+    def suspend_for_connect(self, lane: ConnectionPool, error: TransportError) -> None:
         verdict = _verdict(error.code, error.text, error.stage)
         self._trouble(lane, verdict._replace(transient=error.transient), sanitise(error.text, ""))
 
-    def _trouble(self, lane: Lane, verdict: Verdict, reason: str) -> None:
+    def _trouble(self, lane: ConnectionPool, verdict: Verdict, reason: str) -> None:
         """What several connections say at the same time is one trouble."""
         now, policy = self._clock.seconds(), self._gate.view.policy
         if not self._gate.view.is_open(lane.server, now):
@@ -222,19 +235,23 @@ class Attempts:
         )
         self._suspend(lane.server, reason, datetime.fromtimestamp(until, UTC))
 
-    def _record(self, told: list[Entry], send: Send) -> None:
-        self._submit(told, partial(self._recorded, told, send))
+    def _record(self, told: list[Entry], send: Send, slot: int = NO_SLOT) -> None:
+        self._submit(told, partial(self._recorded, told, send, slot))
 
-    def _recorded(self, told: list[Entry], send: Send, position: int, error: Exception | None) -> None:
+    def _recorded(
+        self, told: list[Entry], send: Send, slot: int, position: int, error: Exception | None
+    ) -> None:
         if error is None:
             self.in_hand.wrote(send.key, position)
+            self.recorder.release(slot)
         elif isinstance(error, Conflict | Fenced):
             # Another processor took this one for dead and wrote for it; what it wrote stands.
             log.warning("outcome of %s:%s not recorded: %s", *send.key, type(error).__name__)
             self.in_hand.release(send.key)
+            self.recorder.release(slot)
         else:
             log.warning("outcome of %s:%s not recorded yet: %s", *send.key, str(error).strip())
-            self._untold.append((told, send))
+            self._untold.append((told, send, slot))
 
     def tell_again(self) -> None:
         """Hands in again what the database did not take, its disk being full, say; call it now and then."""

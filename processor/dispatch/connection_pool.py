@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
+from functools import lru_cache
 
+from domain.server.settings import ServerSettings
 from mail.smtp.settings import SmtpSettings
 from mail.smtp.transport import Connection
 from processor.dispatch.attempt import Attempt
@@ -35,10 +37,15 @@ class Wanted:
     idle_timeout: float
     smtp: SmtpSettings
 
+    @classmethod
+    @lru_cache(maxsize=256)
+    def of(cls, settings: ServerSettings) -> Wanted:
+        return cls(settings.max_conns, float(settings.idle_timeout), SmtpSettings.of(settings.as_dict()))
+
 
 @dataclass(eq=False)
-class Line:
-    lane: Lane
+class PooledConnection:
+    lane: ConnectionPool
     connection: Connection
     smtp: SmtpSettings | None = None
     attempt: Attempt | None = None
@@ -49,7 +56,7 @@ class Line:
 
 
 @dataclass(eq=False)
-class Lane:
+class ConnectionPool:
     """All in the dispatcher's thread, but for `handed`, which counts the sends that a planner has given;
     `arrived` counts those of them that are in `waiting` or beyond. `witness` is the one e-mail that the
     server has refused because of itself since it accepted the last one, once it knew whom the e-mail was for.
@@ -60,8 +67,8 @@ class Lane:
     idle_timeout: float = 15.0
     smtp: SmtpSettings | None = None
     waiting: deque[Send] = field(default_factory=deque)
-    lines: set[Line] = field(default_factory=set)
-    idle: list[Line] = field(default_factory=list)
+    lines: set[PooledConnection] = field(default_factory=set)
+    idle: list[PooledConnection] = field(default_factory=list)
     opening: int = 0
     width: int = CONNECTIONS_AT_FIRST
     failures: int = 0
@@ -112,7 +119,7 @@ class Lane:
         """Whether the server has lately closed connections that were in use."""
         return self._closed_after > 0
 
-    def keeps(self, line: Line) -> bool:
+    def keeps(self, line: PooledConnection) -> bool:
         """Whether a free line is one that the settings still allow, and the server."""
         return (
             len(self.lines) <= self.max_conns

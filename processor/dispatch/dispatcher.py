@@ -16,12 +16,14 @@ from functools import partial
 
 from domain.clock import Clock
 from domain.delivery.reply import Stage
+from mail.smtp.envelope import FINAL_DOT
 from mail.smtp.settings import SmtpSettings
+from mail.smtp.transaction import TransactionState
 from mail.smtp.transport import Connection
 from mail.smtp.transport_errors import ConnectError, TransportError
 from processor.dispatch.attempt import Attempt
 from processor.dispatch.attempts import Attempts
-from processor.dispatch.connection_pool import Lane, Line, Wanted
+from processor.dispatch.connection_pool import ConnectionPool, PooledConnection, Wanted
 from processor.dispatch.inbox import Inbox
 from processor.dispatch.openers import Openers
 from processor.planner.send import Room, Send
@@ -52,8 +54,9 @@ class Dispatcher:
     def __init__(self, gate: Gate, attempts: Attempts, clock: Clock, hungry: threading.Event) -> None:
         self._gate = gate
         self._attempts = attempts
+        self._recorder = attempts.recorder
         self._hungry = hungry
-        self._lanes: dict[int, Lane] = {}
+        self._lanes: dict[int, ConnectionPool] = {}
         self._selector = selectors.DefaultSelector()
         self._inbox = Inbox()
         self._selector.register(self._inbox, selectors.EVENT_READ, None)
@@ -61,8 +64,8 @@ class Dispatcher:
         self._call = self._inbox.put
         self._now = clock.steady
         self._openers = Openers(gate, self._call, self._opened, self._not_opened)
-        self._freed: dict[Lane, None] = {}
-        self._held: list[Line] = []
+        self._freed: dict[ConnectionPool, None] = {}
+        self._held: list[PooledConnection] = []
         self._holds = False
         self._is_stopping = self._is_abandoned = False
         self._thread = threading.Thread(target=self._run, name="dispatch", daemon=True)
@@ -115,7 +118,7 @@ class Dispatcher:
         for send in sends:
             by_server.setdefault(send.server, []).append(send)
         for server, given in by_server.items():
-            self._lanes.setdefault(server, Lane(server)).handed += len(given)
+            self._lanes.setdefault(server, ConnectionPool(server)).handed += len(given)
         if by_server:
             self._call(partial(self._hand, by_server))
 
@@ -185,7 +188,7 @@ class Dispatcher:
 
     def _open_lanes(self, wanted: dict[int, Wanted]) -> None:
         for server, settings in wanted.items():
-            lane = self._lanes.setdefault(server, Lane(server))
+            lane = self._lanes.setdefault(server, ConnectionPool(server))
             lane.max_conns, lane.idle_timeout = settings.max_conns, settings.idle_timeout
             if lane.smtp != settings.smtp:
                 lane.smtp = settings.smtp
@@ -200,7 +203,7 @@ class Dispatcher:
             lane.arrived += len(sends)
             self._pump(lane)
 
-    def _pump(self, lane: Lane) -> None:
+    def _pump(self, lane: ConnectionPool) -> None:
         """Gives waiting sends to idle lines, and opens lines while there are more sends than lines."""
         if self._is_stopping or not self._attempts.is_open(lane.server):
             self._release(lane)
@@ -232,25 +235,25 @@ class Dispatcher:
         for lane in self._lanes.values():
             self._release(lane)
 
-    def _release(self, lane: Lane) -> None:
+    def _release(self, lane: ConnectionPool) -> None:
         for send in lane.waiting:
             self._attempts.in_hand.release(send.key)
         lane.waiting.clear()
 
-    def _opened(self, lane: Lane, connection: Connection, settings: SmtpSettings) -> None:
+    def _opened(self, lane: ConnectionPool, connection: Connection, settings: SmtpSettings) -> None:
         if self._is_stopping or not connection.is_quiet():
             connection.close()
             self._not_opened(lane, ConnectError(Stage.EHLO, connection.closed_because))
             return
         lane.opening -= 1
         smtp = lane.smtp if settings == lane.smtp else settings
-        line = Line(lane, connection, smtp, idle_since=self._now())
+        line = PooledConnection(lane, connection, smtp, idle_since=self._now())
         lane.lines.add(line)
         lane.idle.append(line)
         self._selector.register(connection, selectors.EVENT_READ, line)
         self._pump(lane)
 
-    def _not_opened(self, lane: Lane, error: Exception) -> None:
+    def _not_opened(self, lane: ConnectionPool, error: Exception) -> None:
         lane.opening -= 1
         if self._is_stopping:
             return
@@ -264,14 +267,14 @@ class Dispatcher:
             self._release(lane)
             self._attempts.suspend_for_connect(lane, error)
 
-    def _begin(self, line: Line, send: Send) -> None:
+    def _begin(self, line: PooledConnection, send: Send) -> None:
         attempt = self._attempts.begin(send, line.connection, partial(self._committed, line))
         if attempt is None:
             line.lane.idle.append(line)
         else:
             line.attempt = attempt
 
-    def _committed(self, line: Line, error: Exception | None) -> None:
+    def _committed(self, line: PooledConnection, error: Exception | None) -> None:
         attempt = line.attempt
         if attempt is None:
             return
@@ -291,7 +294,7 @@ class Dispatcher:
         line.attempt = None
         self._rest(line)
 
-    def _is_there(self, line: Line) -> bool:
+    def _is_there(self, line: PooledConnection) -> bool:
         """Whether the server has not closed the connection. Asked for before anything is written where there
         is reason to doubt it: one that it leaves open tells so through the selector, soon enough."""
         if (line.served and not line.lane.has_hung_up) or line.connection.is_quiet():
@@ -309,7 +312,7 @@ class Dispatcher:
         for lane in self._lanes.values():
             self._pump(lane)
 
-    def _offer(self, line: Line, attempt: Attempt) -> None:
+    def _offer(self, line: PooledConnection, attempt: Attempt) -> None:
         line.connection.queue(attempt.transaction.start())
         attempt.deadline = self._now() + attempt.transaction.deadline
         if attempt.transaction.outcome is not None:
@@ -317,7 +320,7 @@ class Dispatcher:
         else:
             self._flush(line)
 
-    def _rest(self, line: Line) -> None:
+    def _rest(self, line: PooledConnection) -> None:
         """The line is free for the next send."""
         if not line.is_open:
             return
@@ -328,7 +331,7 @@ class Dispatcher:
             self._drop(line)
         self._freed[line.lane] = None
 
-    def _on_socket(self, line: Line, events: int) -> None:
+    def _on_socket(self, line: PooledConnection, events: int) -> None:
         if events & selectors.EVENT_WRITE:
             self._flush(line)
         if not events & selectors.EVENT_READ or not line.is_open:
@@ -343,7 +346,7 @@ class Dispatcher:
         else:
             self._answered(line, line.attempt, data)
 
-    def _answered(self, line: Line, attempt: Attempt, data: bytes) -> None:
+    def _answered(self, line: PooledConnection, attempt: Attempt, data: bytes) -> None:
         transaction, state = attempt.transaction, attempt.transaction.state
         reply = transaction.receive(data, line.connection.unsent)
         if transaction.outcome is not None:
@@ -355,15 +358,23 @@ class Dispatcher:
             line.connection.queue(reply)
             self._flush(line)
 
-    def _flush(self, line: Line) -> None:
+    def _flush(self, line: PooledConnection) -> None:
         """What the socket does not take now goes out when it is writable; a broken one tells `receive`."""
-        line.connection.flush()
-        if line.connection.wants_write != line.is_writing:
-            line.is_writing = not line.is_writing
-            events = selectors.EVENT_READ | (selectors.EVENT_WRITE if line.is_writing else 0)
-            self._selector.modify(line.connection, events, line)
+        connection, attempt = line.connection, line.attempt
+        if attempt is not None and attempt.transaction.state is not TransactionState.DOT:
+            attempt = None
+        if attempt is not None:
+            self._recorder.dot_sent(attempt.slot)
+        connection.flush()
+        wants_write = connection.wants_write
+        if wants_write != line.is_writing:
+            line.is_writing = wants_write
+            events = selectors.EVENT_READ | (selectors.EVENT_WRITE if wants_write else 0)
+            self._selector.modify(connection, events, line)
+        if attempt is not None and wants_write and connection.unsent >= len(FINAL_DOT):
+            self._recorder.dot_kept(attempt.slot)
 
-    def _lost(self, line: Line, reason: str) -> None:
+    def _lost(self, line: PooledConnection, reason: str) -> None:
         """The connection is gone or given up, maybe in the middle of an attempt."""
         attempt, lane = line.attempt, line.lane
         if attempt is not None and attempt.deadline:
@@ -375,7 +386,7 @@ class Dispatcher:
         if self._now() < line.idle_since + SOON_SECONDS:
             self._attempts.hung_up(lane, line.served, reason)
 
-    def _finish(self, line: Line, attempt: Attempt) -> None:
+    def _finish(self, line: PooledConnection, attempt: Attempt) -> None:
         line.attempt = None
         served, line.served = line.served, line.served + 1
         if self._attempts.end(attempt, line.lane, served=served):
@@ -384,7 +395,7 @@ class Dispatcher:
             self._drop(line)
             self._freed[line.lane] = None
 
-    def _drop(self, line: Line) -> None:
+    def _drop(self, line: PooledConnection) -> None:
         if not line.is_open:
             return
         line.is_open = False

@@ -11,7 +11,7 @@ from domain.delivery.reply import Stage
 from mail.smtp.settings import SmtpSettings
 from mail.smtp.transport import Connection, connect
 from mail.smtp.transport_errors import ConnectError, TransportError
-from processor.dispatch.connection_pool import Lane
+from processor.dispatch.connection_pool import ConnectionPool
 from processor.send_permissions import Gate
 from storage.postgres.outage import OUTAGE
 
@@ -27,8 +27,8 @@ class Openers:
         self,
         gate: Gate,
         call: Callable[[Callable[[], None]], None],
-        opened: Callable[[Lane, Connection, SmtpSettings], None],
-        not_opened: Callable[[Lane, Exception], None],
+        opened: Callable[[ConnectionPool, Connection, SmtpSettings], None],
+        not_opened: Callable[[ConnectionPool, Exception], None],
     ) -> None:
         self._gate = gate
         self._call = call
@@ -36,14 +36,14 @@ class Openers:
         self._not_opened = not_opened
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="open-smtp")
 
-    def open(self, lane: Lane) -> None:
+    def open(self, lane: ConnectionPool) -> None:
         self._threads.submit(self._try, lane)
 
     def close(self) -> None:
         """Those under way end by themselves, and find nobody to tell."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    def _try(self, lane: Lane) -> None:
+    def _try(self, lane: ConnectionPool) -> None:
         try:
             settings, password = self._gate.login(lane.server)
             patience = self._gate.view.servers[lane.server].settings.wait_timeout
@@ -54,7 +54,7 @@ class Openers:
         else:
             self._call(partial(self._opened, lane, connection, settings))
 
-    def _log(self, lane: Lane, error: Exception) -> None:
+    def _log(self, lane: ConnectionPool, error: Exception) -> None:
         if isinstance(error, OUTAGE):
             log.warning("no login for server %d: %s", lane.server, str(error).strip())
         elif not isinstance(error, TransportError):

@@ -15,7 +15,7 @@ from application.reservations import Reservations
 from domain.capacity.plan import Assignment, Batch, Candidate, Offer, interleave, plan
 from domain.clock import Clock
 from domain.streams import campaign_of, delivery_stream, number_of
-from mail.message.compose import Recipient
+from mail.message.compose import MessageRecipient
 from processor.planner.planned_deliveries import InHand
 from processor.planner.provocations import provocations
 from processor.planner.send import Room, Send
@@ -238,7 +238,7 @@ def _send(
         first_failed_at=row.first_failed_at.timestamp() if row.first_failed_at else None,
         server=assignment.server,
         remaining=assignment.remaining,
-        person=Recipient(
+        person=MessageRecipient(
             number=person.number,
             uuid=person.uuid or "",
             email=person.email or "",

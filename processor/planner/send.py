@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from mail.message.compose import Recipient
+from mail.message.compose import MessageRecipient
 
 
 class Send(NamedTuple):
@@ -24,7 +24,7 @@ class Send(NamedTuple):
     first_failed_at: float | None
     server: int
     remaining: int | None
-    person: Recipient
+    person: MessageRecipient
     not_mailable: str | None = None
     id_domain: str | None = None
     read_at: int = 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from domain.delivery.delivery import STATUS_AFTER, Status
+from domain.delivery.delivery import STATUS_AFTER, UNTOUCHED, Status
 from projections.following.batch import NUMBERS, DecodedEvent, EventBatch
 from projections.following.projection import Projection
 
@@ -26,7 +26,7 @@ CAMPAIGN = (
 )
 
 # `server` is the last one tried, 0 for none. `version` is the delivery stream's last. `attempts` counts
-# since the delivery was last put in the queue, without those that were put back because of the server.
+# since the delivery was last put in the queue, without those that left the e-mail untouched.
 # A queued row in a cancelled campaign is cancelled: cancelling changes one row, not a million.
 # The vacuum settings keep short what a scan of the due ones has to step over.
 QUEUE = """
@@ -103,12 +103,12 @@ TOUCHED = """
                (max(b.version::bigint << 32 | b.server) FILTER (WHERE b.status = %(sending)s)
                    & 4294967295)::integer AS server,
                count(*) FILTER (WHERE b.status = %(sending)s AND (r.version IS NULL OR b.version > r.version))
-                   - count(*) FILTER (WHERE b.status = %(queued)s AND b.about = 'server'
+                   - count(*) FILTER (WHERE b.status = %(queued)s AND b.about = ANY (%(untouched)s)
                                       AND (r.version IS NULL OR b.version > r.version)) AS attempts,
                count(r.version) > 0 AS requeued,
                max(b.version) FILTER (WHERE b.status = %(queued)s) AS due_version,
                max(b.at) AS changed_at,
-               min(b.at) FILTER (WHERE b.status = %(queued)s AND b.about <> 'server'
+               min(b.at) FILTER (WHERE b.status = %(queued)s AND b.about <> ALL (%(untouched)s)
                                  AND (r.version IS NULL OR b.version > r.version)) AS first_failed_at,
                max(b.version) FILTER (WHERE b.reply IS NOT NULL AND b.topic <> 'delivery.requeued')
                    AS error_version
@@ -225,7 +225,7 @@ def fold(cursor: Any, batch: EventBatch) -> None:
     is_queued = batch.has((AUDIENCE,))
     cursor.execute(SCRATCH)
     if batch.has(STATUS_AFTER):
-        cursor.execute(TOUCHED, NUMBERS)
+        cursor.execute(TOUCHED, {**NUMBERS, "untouched": [about.value for about in UNTOUCHED]})
         cursor.execute(LEAVING)
         cursor.execute(MOVE, NUMBERS)
     if is_queued:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -143,6 +143,14 @@ def drained_campaigns(cursor: Any) -> list[int]:
     """Running campaigns that have nothing left to do."""
     cursor.execute(DRAINED)
     return [campaign for (campaign,) in cursor.fetchall()]
+
+
+def cancelled_campaigns(cursor: Any, among: Collection[int]) -> set[int]:
+    cursor.execute(
+        "SELECT campaign FROM queue_campaigns WHERE campaign = ANY (%s) AND state = 'cancelled'",
+        (list(among),),
+    )
+    return {campaign for (campaign,) in cursor.fetchall()}
 
 
 def is_drained(cursor: Any, campaign: int) -> bool:

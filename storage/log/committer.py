@@ -32,6 +32,7 @@ from storage.log.entries import (
     repeats,
 )
 from storage.log.submission import Done, Part, Settled, Submission, apart, tell
+from storage.log.versions import already_there
 from storage.log.writer import ConnectionLost, Sealed, Writer, Writing
 from storage.postgres.pool import Pool, open_connection
 
@@ -41,12 +42,6 @@ __all__ = ["Committed", "Committer", "CommitterClosed", "Conflict", "Fenced", "N
 log = logging.getLogger(__name__)
 
 _LONGEST_PAUSE = 1.0
-
-_ALREADY_THERE = """
-    SELECT uuid_send(stream_id), version
-    FROM unnest(%(streams)s::uuid[], %(versions)s::integer[]) AS wanted (stream_id, version)
-    JOIN events USING (stream_id, version)
-"""
 
 
 class Committer:
@@ -259,7 +254,8 @@ class Committer:
     ) -> list[Submission]:
         """Refuses the submissions of which an event is in the log already; returns the others."""
         try:
-            there = self._already_there(batch)
+            with self._connected().cursor() as cur:
+                there = already_there(cur, batch.entries)
         except (psycopg2.Error, ConnectionLost) as broken:
             if self._connection is not None and not self._connection.closed:
                 self._refuse(submissions, broken)
@@ -277,15 +273,6 @@ class Committer:
             self._refuse(submissions, error)
             return []
         return innocent
-
-    def _already_there(self, batch: Writing) -> set[tuple[bytes, int]]:
-        wanted = {
-            "streams": [entry[0].hex() for entry in batch.entries],
-            "versions": [entry[1] for entry in batch.entries],
-        }
-        with self._connected().cursor() as cur:
-            cur.execute(_ALREADY_THERE, wanted)
-            return {(bytes(stream), version) for stream, version in cur.fetchall()}
 
     def _confirm(self, submissions: list[Submission], sealed: Sealed | None) -> None:
         first = sealed.first if sealed else 0

@@ -10,10 +10,8 @@ only once. Whether it did is seen from the hash that stands at its last position
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 import psycopg2
@@ -21,6 +19,7 @@ from psycopg2.errors import UniqueViolation
 from psycopg2.extensions import TRANSACTION_STATUS_IDLE, connection, cursor
 
 from domain.clock import Clock
+from storage.log.arrays import array, quoted
 from storage.log.chain import chained, microseconds, moment_of
 from storage.log.entries import DamagedLog, Entry, Fenced
 
@@ -268,26 +267,14 @@ class Writer:
             "old_place": head.place,
             "old_position": head.position,
             "old_hash": head.hash,
-            "streams": _array(map(bytes.hex, streams)),
-            "versions": _array(map(str, versions)),
-            "topics": _array(map(_quoted, topics)),
-            "states": _array(state.hex() or '""' for state in states),
-            "hashes": _array(map(bytes.hex, hashes)),
+            "streams": array(map(bytes.hex, streams)),
+            "versions": array(map(str, versions)),
+            "topics": array(map(quoted, topics)),
+            "states": array(state.hex() or '""' for state in states),
+            "hashes": array(map(bytes.hex, hashes)),
             "notify": batch.notify,
         }
         return Sealed(head, position, hashes[-1], recorded_at, parameters)
-
-
-def _array(elements: Iterable[str]) -> str:
-    """An array as PostgreSQL reads it, of what needs no quotes or has them: far cheaper than a list."""
-    return "{" + ",".join(elements) + "}"
-
-
-@lru_cache(maxsize=1024)
-def _quoted(element: str) -> str:
-    """As PostgreSQL's documentation has it in section 8.15.6."""
-    escaped = element.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
 
 
 def _stands_in(cur: cursor, sealed: Sealed) -> bool:

@@ -147,8 +147,7 @@ def _merge(cursor: Any, options: Options, summary: Summary) -> None:
     summary.imported = cursor.rowcount
     summary.duplicates = summary.rows - summary.refused - summary.imported
     cursor.execute("DROP TABLE pg_temp.arriving; ANALYZE pg_temp.arrived")
-    # Asking first keeps the people who are there from using up numbers of the sequence; the new ones get
-    # theirs in the order of the file.
+    # Asking first keeps who is there from using up numbers; the new ones get theirs in the file's order.
     cursor.execute(
         """
         INSERT INTO recipients (email, name, attributes)

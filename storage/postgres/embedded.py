@@ -27,34 +27,13 @@ from urllib.parse import urlsplit
 import psycopg2
 
 from storage.postgres import postgres_binaries
-from storage.postgres.kept_process import Handed, KeptProcess
+from storage.postgres.embedded_settings import INITDB_OPTIONS, SETTINGS, WITHOUT_FSYNC
+from storage.postgres.kept_process import Handed, KeptProcess, has_a_future
 
 NAME = "postledger"
 MOMENT = 0.02
 START_LIMIT = 300.0
 JOIN_LIMIT = 60.0
-SETTINGS = {
-    "listen_addresses": "127.0.0.1",
-    "unix_socket_directories": "",
-    "max_connections": "100",
-    "shared_buffers": "256MB",
-    "max_wal_size": "2GB",
-    "wal_compression": "on",
-    "checkpoint_completion_target": "0.9",
-    "random_page_cost": "1.1",
-    "jit": "off",
-    "log_checkpoints": "off",
-    "timezone": "UTC",
-    "log_timezone": "UTC",
-}
-INITDB_OPTIONS = ("--auth=scram-sha-256", "--encoding=UTF8", "--locale=C", "--no-instructions")
-WITHOUT_FSYNC = {
-    "fsync": "off",
-    "synchronous_commit": "off",
-    "full_page_writes": "off",
-    "wal_level": "minimal",
-    "max_wal_senders": "0",
-}
 
 
 class EmbeddedServerError(Exception):
@@ -134,7 +113,7 @@ class EmbeddedServer:
                 fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 url = self._recorded_url()
-                if url and _has_a_future(self._lock) and _answers(url):
+                if url and has_a_future(self._lock) and _answers(url):
                     self.url = url
                     return False
                 time.sleep(MOMENT)
@@ -281,14 +260,6 @@ class EmbeddedServer:
 
     def _log_tail(self) -> str:
         return "\n".join((self.folder / "server.log").read_text(errors="replace").splitlines()[-10:])
-
-
-def _has_a_future(lock: int) -> bool:
-    """Whether the process that started the server lives; on Linux the server is ending when it does not."""
-    if sys.platform != "linux":
-        return True
-    owner = os.pread(lock, 20, 0).decode()
-    return bool(owner) and Path(f"/proc/{owner}").exists()
 
 
 def _free_port(preferred: int) -> int:

@@ -106,3 +106,11 @@ class Handed:
     def __exit__(self, *_: object) -> None:
         for descriptor in self.descriptors:
             os.close(descriptor)
+
+
+def has_a_future(lock: int) -> bool:
+    """Whether the process that started the server lives; on Linux the server is ending when it does not."""
+    if sys.platform != "linux":
+        return True
+    owner = os.pread(lock, 20, 0).decode()
+    return bool(owner) and Path(f"/proc/{owner}").exists()

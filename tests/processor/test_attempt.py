@@ -9,7 +9,7 @@ from application.reservation import Reservation
 from domain.delivery.delivery import Accepted, AttemptStarted
 from domain.delivery.reply import sanitise
 from domain.streams import delivery_stream, delivery_stream_bytes
-from mail.message.compose import Recipient
+from mail.message.compose import MessageRecipient
 from mail.smtp.transaction import Transaction
 from processor.dispatch.attempt import Attempt, accepted, started
 from processor.planner.send import Send
@@ -19,7 +19,7 @@ BY = "processor:7"
 
 
 def attempt(campaign: int, recipient: int, version: int, server: int, remaining: int | None) -> Attempt:
-    person = Recipient(recipient, "c0ffee00-0000-4000-8000-000000000000", "ada@example.org", "Ada", {})
+    person = MessageRecipient(recipient, "c0ffee00-0000-4000-8000-000000000000", "ada@example.org", "Ada", {})
     send = Send(campaign, recipient, version, 0, None, server, remaining, person)
     transaction = Transaction("news@example.com", person.email, b"Subject: hello\r\n\r\nHello.\r\n")
     reservation = Reservation(version=12, n=5, until=100.0, reserved_at=90.0)

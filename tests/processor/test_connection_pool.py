@@ -11,8 +11,8 @@ from processor.dispatch.connection_pool import (
     ALLOWANCE_SECONDS,
     CAP_SECONDS,
     CONNECTIONS_AT_FIRST,
-    Lane,
-    Line,
+    ConnectionPool,
+    PooledConnection,
 )
 from processor.planner.send import Send
 
@@ -20,15 +20,15 @@ HERE = SmtpSettings("127.0.0.1", 25)
 ELSEWHERE = SmtpSettings("127.0.0.1", 26)
 
 
-def lane_of(max_conns: int = 10, waiting: int = 0) -> Lane:
-    lane = Lane(1, max_conns, smtp=HERE)
+def lane_of(max_conns: int = 10, waiting: int = 0) -> ConnectionPool:
+    lane = ConnectionPool(1, max_conns, smtp=HERE)
     lane.waiting.extend(cast(Send, object()) for _ in range(waiting))
     lane.handed = lane.arrived = waiting
     return lane
 
 
-def open_line(lane: Lane, smtp: SmtpSettings = HERE) -> Line:
-    line = Line(lane, cast(Connection, object()), smtp)
+def open_line(lane: ConnectionPool, smtp: SmtpSettings = HERE) -> PooledConnection:
+    line = PooledConnection(lane, cast(Connection, object()), smtp)
     lane.lines.add(line)
     return line
 
@@ -108,7 +108,7 @@ def test_a_line_is_kept_while_the_settings_allow_it() -> None:
     assert not lane.keeps(first)
 
 
-def begin(lane: Lane, count: int) -> None:
+def begin(lane: ConnectionPool, count: int) -> None:
     for _ in range(count):
         lane.waiting.popleft()
 

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,9 +17,11 @@ from application.decisions import Postledger
 from domain.campaign.audience import RecipientsQueued
 from domain.capacity.capacity import Reserved
 from domain.clock import SystemClock
-from domain.delivery.delivery import Accepted, AttemptStarted
+from domain.delivery.delivery import Accepted, AttemptStarted, Failed
 from domain.fact import Fact
+from domain.policy import SendingPolicy
 from domain.streams import audience_stream, capacity_stream, delivery_stream
+from processor.recovery.flight_recorder import FlightRecorder
 from processor.recovery.heartbeat import Heartbeat
 from processor.recovery.recovery import Recovery, host_name
 from projections.following.runner import Runner
@@ -38,6 +41,10 @@ RETURNS = """
            coalesce((convert_from(state, 'UTF8')::jsonb->>'unused')::integer, 0)
     FROM events WHERE stream_id = %s AND topic = 'capacity.returned' ORDER BY position
 """
+REFUSED = """
+    SELECT coalesce((convert_from(state, 'UTF8')::jsonb->>'refused')::integer, 0)
+    FROM events WHERE stream_id = %s AND topic = 'capacity.returned' ORDER BY position
+"""
 AGE = "UPDATE processors SET seen_at = seen_at - %s WHERE number = %s"
 
 
@@ -51,7 +58,7 @@ def shared_clock(pool: Pool) -> SystemClock:
 class Member:
     """A processor as far as the log and the table of processors know it."""
 
-    def __init__(self, pool: Pool, *, host: str | None = None, pid: int | None = None) -> None:
+    def __init__(self, pool: Pool, records: Path, *, host: str | None = None, pid: int | None = None) -> None:
         self.pool = pool
         with pool.transaction() as cursor:
             now = processors.database_time(cursor)
@@ -59,8 +66,9 @@ class Member:
         self.committer = Committer(pool, processor=self.number)
         self.heartbeat = Heartbeat(pool, self.number, PATIENCE)
         self.recovery = Recovery(
-            pool, Runner(pool), self.committer, shared_clock(pool), self.heartbeat, self.number
+            pool, Runner(pool), self.committer, shared_clock(pool), self.heartbeat, self.number, records
         )
+        self.recorder = FlightRecorder(records, self.number, now)
 
     @property
     def by(self) -> str:
@@ -91,17 +99,34 @@ class Member:
             )
         self.say(*facts)
 
+    def start(self, recipient: int, *, version: int = 1, reservation: int = 1) -> int:
+        """An attempt as the dispatcher starts it; its slot in the flight record."""
+        stream = delivery_stream(CAMPAIGN, recipient)
+        slot = self.recorder.start(stream.bytes, version, reservation, SERVER)
+        self.say(
+            AttemptStarted(
+                originator_id=stream, originator_version=version, by=self.by, server=SERVER,
+                reservation=reservation,
+            )
+        )  # fmt: skip
+        return slot
+
+    def hear(self, slot: int, fact: Fact, *, dot_sent: bool) -> None:
+        """What the dispatcher does before it hands the outcome to the log."""
+        self.recorder.ended(slot, *fact.entry()[2:], dot_sent=dot_sent)
+
     def recover(self, *, resend_unknown: bool = False) -> int:
-        return self.recovery.run(resend_unknown=resend_unknown)
+        return self.recovery.run(SendingPolicy(resend_unknown=resend_unknown))
 
 
 class Members:
-    def __init__(self, pool: Pool, stack: ExitStack) -> None:
+    def __init__(self, pool: Pool, stack: ExitStack, records: Path) -> None:
         self._pool = pool
         self._stack = stack
+        self._records = records
 
     def join(self, **where: Any) -> Member:
-        member = Member(self._pool, **where)
+        member = Member(self._pool, self._records, **where)
         self._stack.callback(member.committer.close)
         return member
 
@@ -113,9 +138,9 @@ class Members:
 
 
 @pytest.fixture
-def members(pool: Pool) -> Iterator[Members]:
+def members(pool: Pool, tmp_path: Path) -> Iterator[Members]:
     with ExitStack() as stack:
-        yield Members(pool, stack)
+        yield Members(pool, stack, tmp_path)
 
 
 @pytest.fixture(autouse=True)
@@ -144,6 +169,19 @@ def returns(pool: Pool) -> list[tuple[int, int]]:
     with pool.transaction() as cursor:
         cursor.execute(RETURNS, (str(capacity_stream(SERVER)),))
         return cursor.fetchall()
+
+
+def refused(pool: Pool) -> list[int]:
+    with pool.transaction() as cursor:
+        cursor.execute(REFUSED, (str(capacity_stream(SERVER)),))
+        return [units for (units,) in cursor.fetchall()]
+
+
+def accepted(recipient: int, by: Member) -> Accepted:
+    return Accepted(
+        originator_id=delivery_stream(CAMPAIGN, recipient), originator_version=2, by=by.by, server=SERVER,
+        reply="2.0.0 taken",
+    )  # fmt: skip
 
 
 def fenced(pool: Pool, member: Member) -> bool:
@@ -181,6 +219,92 @@ def test_the_policy_may_have_unknown_ones_sent_again(members: Members, pool: Poo
     assert counts(pool) == {"queued": 10}
 
 
+def test_what_the_dead_had_heard_is_recorded_and_what_it_had_not_sent_is_put_back(
+    members: Members, pool: Pool
+) -> None:
+    dead, alive = members.join_and_die(), members.join()
+    dead.reserve(4)
+    taken, refusal, waiting, _ = (dead.start(recipient) for recipient in (1, 2, 3, 4))
+    for slot in (taken, waiting):
+        dead.recorder.dot_sent(slot)
+    dead.hear(taken, accepted(1, dead), dot_sent=True)
+    gone = Failed(
+        originator_id=delivery_stream(CAMPAIGN, 2), originator_version=2, by=dead.by, server=SERVER,
+        reply="5.1.1 unknown", about="recipient",
+    )  # fmt: skip
+    dead.hear(refusal, gone, dot_sent=False)
+    dead.recorder.close()
+    assert alive.recover() == 4
+    assert counts(pool) == {"sent": 1, "failed": 1, "unknown": 1, "queued": 7}
+    assert returns(pool) == [(1, 0)]
+    assert refused(pool) == [2], "units of attempts that ended before the dot"
+    assert alive.recover() == 0
+
+
+def test_a_record_is_believed_only_once_its_process_is_gone(members: Members, pool: Pool) -> None:
+    """It was only asleep: it may yet send what it had not sent."""
+    sleeper, alive = members.join(host=host_name()), members.join()
+    sleeper.reserve(1)
+    sleeper.start(1)
+    steady_for_a_minute(alive)
+    aged(pool, sleeper, 31)
+    assert alive.recover() == 1
+    assert counts(pool) == {"unknown": 1, "queued": 9}
+    assert refused(pool) == []
+
+
+def test_a_record_counts_only_for_the_attempt_that_the_log_shows(members: Members, pool: Pool) -> None:
+    dead, alive = members.join_and_die(), members.join()
+    dead.reserve(3)
+    dead.attempt(1)
+    dead.recorder.start(delivery_stream(CAMPAIGN, 1).bytes, 1, 2, SERVER)
+    dead.attempt(2)
+    dead.recorder.start(delivery_stream(CAMPAIGN, 2).bytes, 3, 1, SERVER)
+    dead.recorder.close()
+    assert alive.recover() == 2
+    assert counts(pool) == {"unknown": 2, "queued": 8}
+
+
+def test_those_who_share_its_host_are_left_to_end_what_a_dead_one_left_open(
+    members: Members, pool: Pool
+) -> None:
+    """They have its record; after its time of silence others go on without."""
+    elsewhere, here = members.join(host="elsewhere", pid=1), members.join()
+    elsewhere.reserve(1)
+    elsewhere.start(1)
+    with pool.transaction() as cursor:
+        processors.fence(cursor, elsewhere.number)
+    assert here.recover() == 0
+    aged(pool, elsewhere, 31)
+    assert here.recover() == 1
+    assert counts(pool) == {"unknown": 1, "queued": 9}
+
+
+def test_what_is_unknown_in_a_cancelled_campaign_is_not_sent_again(members: Members, pool: Pool) -> None:
+    dead, alive = members.join_and_die(), members.join()
+    dead.reserve(2)
+    for recipient in (1, 2):
+        slot = dead.start(recipient)
+    dead.recorder.dot_sent(slot)
+    dead.recorder.close()
+    Postledger(factory=LogFactory(pool=pool)).cancel(CAMPAIGN, by="test")
+    alive.recover(resend_unknown=True)
+    assert counts(pool) == {"unknown": 1, "cancelled": 9}
+
+
+def test_an_e_mail_that_kills_every_processor_is_not_sent_for_ever(members: Members, pool: Pool) -> None:
+    alive = members.join()
+    attempts = 0
+    while counts(pool).get("queued") == 10:
+        attempts += 1
+        dead = members.join_and_die()
+        dead.recorder.dot_sent(dead.start(1, version=3 * attempts - 2, reservation=attempts))
+        dead.recorder.close()
+        alive.recover(resend_unknown=True)
+        assert attempts <= SendingPolicy().retry_attempts
+    assert counts(pool) == {"unknown": 1, "queued": 9}
+
+
 def test_a_reservation_that_was_wholly_used_is_not_returned(members: Members, pool: Pool) -> None:
     dead, alive = members.join_and_die(), members.join()
     dead.reserve(2)
@@ -203,7 +327,7 @@ def test_two_that_recover_at_a_time_return_a_reservation_once(members: Members, 
 
     Recovery(
         pool, Runner(pool), Overtaken(), shared_clock(pool), one.heartbeat, one.number,  # type: ignore[arg-type]
-    ).run(resend_unknown=False)  # fmt: skip
+    ).run(SendingPolicy())  # fmt: skip
     assert returns(pool) == [(1, 5)]
 
 
@@ -223,7 +347,7 @@ def test_others_may_use_the_server_while_a_reservation_is_returned(members: Memb
 
     Recovery(
         pool, Runner(pool), Overtaken(), shared_clock(pool), one.heartbeat, one.number,  # type: ignore[arg-type]
-    ).run(resend_unknown=False)  # fmt: skip
+    ).run(SendingPolicy())  # fmt: skip
     assert returns(pool) == [(1, 5)]
 
 

@@ -11,7 +11,7 @@ import pytest
 from application.decisions import Postledger
 from domain.clock import VirtualClock
 from domain.server.server import SmtpServer
-from mail.message.compose import Recipient
+from mail.message.compose import MessageRecipient
 from processor import send_permissions as gates
 from processor.send_permissions import Gate
 from projections.following.runner import Runner
@@ -22,7 +22,7 @@ from storage.postgres.pool import Pool
 from storage.secrets import Secrets, new_key
 
 NOON = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
-ADA = Recipient(1, "5b2d1fd4-8f0e-4f2c-9d8a-30c1b1c2a001", "ada@example.org", "Ada", {})
+ADA = MessageRecipient(1, "5b2d1fd4-8f0e-4f2c-9d8a-30c1b1c2a001", "ada@example.org", "Ada", {})
 
 
 class Scene:

@@ -310,7 +310,7 @@ def _deliver(history: History, move: str, draw: st.DrawFn) -> None:
             history.attempt(one_of(history.in_status("queued")), reservation)
         case "end":
             key = one_of(history.in_status("sending"))
-            about = one_of(["recipient", "message", "server", "network"])
+            about = one_of(["recipient", "message", "server", "network", "processor"])
             outcome = one_of(["accept", "accept", "defer", "defer", "fail", "lose"])
             if outcome == "defer":
                 history.defer(key, about, draw(st.integers(1, 7200)))

@@ -100,7 +100,7 @@ class Oracle:
         elif what == "deferred":
             delivery.due = datetime.fromtimestamp(state["again"], UTC)
             delivery.error = state["reply"]
-            if state["about"] == "server":
+            if state["about"] in ("server", "processor"):
                 delivery.attempts -= 1
             else:
                 delivery.first_failed_at = delivery.first_failed_at or event.at

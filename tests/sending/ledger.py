@@ -100,6 +100,20 @@ def unknown_of(found: list[Event]) -> Counter[str]:
     return unknown
 
 
+def ended_by_others(found: list[Event]) -> Counter[str]:
+    """By topic: outcomes of attempts that their own processor did not live to record."""
+    starters: dict[UUID, tuple[int, str]] = {}
+    ended: Counter[str] = Counter()
+    for event in found:
+        if event.topic == "delivery.attempt_started":
+            starters[event.stream] = event.version, event.state["by"]
+        elif event.stream in starters:
+            version, starter = starters[event.stream]
+            if event.version == version + 1 and event.state["by"] != starter:
+                ended[event.topic] += 1
+    return ended
+
+
 def deliveries(found: list[Event]) -> dict[tuple[int, int], str]:
     """By campaign and recipient: the topic of the last event."""
     return {

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 
@@ -70,7 +71,16 @@ class Nursery:
         os.kill(number, signal.SIGSTOP)
         wait_until(lambda: Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()[0] == "T")
 
+    def waits(self, number: int) -> bool:
+        """Whether none of its threads is in the middle of anything."""
+        states = [stat.read_text().rpartition(")")[2].split()[0] for stat in _threads(number)]
+        return set(states) == {"S"}
+
     def kill(self, number: int) -> None:
         os.kill(number, signal.SIGKILL)
         wait_until(lambda: not Path(f"/proc/{number}").exists())
         self._born.discard(number)
+
+
+def _threads(number: int) -> Iterator[Path]:
+    return Path(f"/proc/{number}/task").glob("*/stat")

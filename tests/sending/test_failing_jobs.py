@@ -10,7 +10,7 @@ from domain.failing_jobs import FailingJob
 from domain.policy import PolicyChanged
 from domain.streams import policy_stream
 from postledger.sink.sink import Sink
-from processor.campaigns import Campaigns
+from processor.campaigns import DueCampaigns
 from processor.planner.planning_rounds import Rounds
 from projections.following.follower import Follower
 from storage import processors
@@ -83,7 +83,7 @@ def test_queueing_that_fails_leaves_the_sending_of_what_is_queued(
         world.create_and_start("Others")
         with world.sending():
             wait_until(lambda: world.counts() == {"sent": 1, "queued": 1})
-        monkeypatch.setattr(Campaigns, "run", fail)
+        monkeypatch.setattr(DueCampaigns, "run", fail)
         world.change_policy(queue_paused=False)
         with world.sending(patience=HASTE):
             wait_until(lambda: len(sink.messages) == 2)

@@ -22,6 +22,7 @@ from storage.postgres.embedded import EmbeddedServer
 from tests.sending import ledger
 from tests.sending.nursery import Nursery
 from tests.sending.world import World, wait_until
+from tests.smtp.scripted import Act, ScriptedServer
 
 pytestmark = pytest.mark.starts_processes
 
@@ -29,6 +30,7 @@ KILLS = 20
 SEED = 20
 CONNECTIONS = 4
 LATENCY = 0.004
+LONG = "{% for _ in range(2) %}" + 490_000 * "é" + "{% endfor %}"
 FULL_DISK = """
     CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
@@ -69,7 +71,9 @@ def test_a_processor_killed_again_and_again_loses_nothing_and_doubles_nothing(
     unknown = ledger.unknown_of(found)
     for processor, process in processes(world).items():
         assert unknown[processor] <= connections.get(process, 0)
-    assert unknown.total() > 0, "no kill was in the middle of anything"
+    left_open = ledger.ended_by_others(found)
+    assert left_open.total() > KILLS, "no kill was in the middle of anything"
+    assert unknown.total() == left_open["delivery.outcome_unknown"] < left_open.total()
     counts = world.counts()
     assert counts == {"sent": len(people) - unknown.total(), "unknown": unknown.total()}
     nothing_is_lost_or_doubled(found, sinks)
@@ -80,6 +84,49 @@ def test_a_processor_killed_again_and_again_loses_nothing_and_doubles_nothing(
     arrived = Counter(message.rcpt_to[0] for sink in sinks for message in sink.messages)
     assert len(arrived) == len(people)
     assert sum(arrived.values()) <= len(people) + unknown.total()
+
+
+def test_what_was_heard_and_could_not_be_recorded_is_known_after_a_kill(world: World, tmp_path: Path) -> None:
+    people = world.add_people(30)
+    with Sink() as sink:
+        world.add_server("alpha", sink, max_conns=CONNECTIONS, idle_timeout=1)
+        campaign = world.create_and_start()
+        as_owner(world, FULL_DISK)
+        with Nursery(world, tmp_path) as nursery:
+            number = nursery.born()
+            wait_until(lambda: len(sink.messages) == len(people))
+            wait_until(lambda: sink.open_connections == 0)
+            nursery.kill(number)
+        as_owner(world, "DROP TRIGGER refuse ON events")
+        with world.processor():
+            world.wait_for(campaign)
+    assert world.counts() == {"sent": len(people)}
+    assert ledger.ended_by_others(ledger.events(world.pool)) == {"delivery.accepted": len(people)}
+    nothing_is_lost_or_doubled(ledger.events(world.pool), [sink])
+
+
+def test_a_kill_before_the_last_bytes_are_handed_over_leaves_nothing_unknown(
+    world: World, tmp_path: Path
+) -> None:
+    """The server stops reading in the middle of a message that is more than the buffers hold."""
+    with ScriptedServer({"body": [Act(then="be silent")]}, receive_buffer=4096) as slow:
+        world.add_server("alpha", slow.port, max_conns=1, daily_limit=10)
+        world.add_people(1)
+        campaign = world.create_and_start(text=LONG, html=LONG)
+        with Nursery(world, tmp_path) as nursery:
+            number = nursery.born()
+            wait_until(lambda: "DATA" in slow.commands and not slow.script["body"])
+            wait_until(lambda: nursery.waits(number))
+            nursery.stop(number)
+            nursery.kill(number)
+        with world.processor():
+            world.wait_for(campaign)
+        assert len(slow.bodies) == 1
+    assert world.counts() == {"sent": 1}
+    found = ledger.events(world.pool)
+    assert ledger.ended_by_others(found) == {"delivery.deferred": 1}
+    (units,) = ledger.units(found).values()
+    assert units.reserved - units.unused - units.refused == 1, "the unit came back"
 
 
 def killed(world: World, nursery: Nursery, sinks: list[Sink], chance: random.Random) -> tuple[int, int]:

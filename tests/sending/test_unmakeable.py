@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from domain.server.server import SmtpServer
-from mail.message.skeleton import Recipient, Skeleton
+from mail.message.skeleton import MessageRecipient, Skeleton
 from postledger.sink.sink import Sink
 from tests.sending.ledger import events
 from tests.sending.world import World
@@ -60,7 +60,9 @@ def test_whatever_composing_raises_ends_that_delivery_alone(
 ) -> None:
     compose = Skeleton.message
 
-    def choke(skeleton: Skeleton, recipient: Recipient, at: datetime, id_domain: str | None = None) -> bytes:
+    def choke(
+        skeleton: Skeleton, recipient: MessageRecipient, at: datetime, id_domain: str | None = None
+    ) -> bytes:
         if recipient.email == "p2@example.org":
             raise RecursionError(f"too deep for {recipient.email}")
         return compose(skeleton, recipient, at, id_domain)

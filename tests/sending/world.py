@@ -108,10 +108,13 @@ class World:
         people = [(f"p{number}@example.org", f"P {number}") for number in new]
         return self.directory.bring(people, list_name, "confirmed")
 
-    def create(self, list_name: str = "Everybody", *, text: str = "Hello", **options: Any) -> int:
+    def create(
+        self, list_name: str = "Everybody", *, text: str = "Hello", html: str = "", **options: Any
+    ) -> int:
         with self.pool.transaction() as cursor:
             number = next_campaign(cursor)
             body = content.keep(cursor, text)
+            options |= {"html": content.keep(cursor, html)} if html else {}
         lists = [self.directory.list(list_name)]
         given = {"name": f"Campaign {number}", "subject": "News", "text": body, "lists": lists, **options}
         return self.application.create_campaign(number=number, by="test", **given)

@@ -34,7 +34,8 @@ class ScriptedServer:
     """`script` has what to do at a step instead of the usual: greeting, ehlo, starttls, mail, rcpt, data,
     body (when the message begins), dot, rset, quit. A list is used up one occasion at a time.
 
-    `commands` is what the client said, `bodies` what stood between 354 and the final dot.
+    `script` is what is left of it, `commands` what the client said, `bodies` what stood between 354 and the
+    final dot.
     """
 
     def __init__(
@@ -45,7 +46,7 @@ class ScriptedServer:
         extensions: tuple[str, ...] = (),
         receive_buffer: int | None = None,
     ) -> None:
-        self._script = dict(script or {})
+        self.script = dict(script or {})
         offered = ["scripted.invalid", *extensions] + ["PIPELINING"] * pipelining
         self._hello = "".join(f"250{' ' if row is offered[-1] else '-'}{row}\r\n" for row in offered).encode()
         self.commands: list[str] = []
@@ -108,7 +109,7 @@ class ScriptedServer:
             return
 
     def _read_body(self, connection: socket.socket, lines: BufferedReader) -> bool:
-        if "body" in self._script:
+        if "body" in self.script:
             lines.peek(1)
             if not self._act(connection, "body", b""):
                 return False
@@ -122,7 +123,7 @@ class ScriptedServer:
 
     def _act(self, connection: socket.socket, step: str, usual: bytes) -> bytes:
         """What was said; nothing when the conversation is over."""
-        act = self._script.get(step, Act())
+        act = self.script.get(step, Act())
         if isinstance(act, list):
             act = act.pop(0) if act else Act()
         said = usual if act.say is None else act.say

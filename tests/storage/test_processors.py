@@ -44,9 +44,9 @@ def test_who_is_fenced_is_neither_alive_nor_silent_until_its_work_is_settled(poo
         assert processors.silent(cur, NOON + timedelta(days=1), PATIENCE) == [two]
         assert processors.unfenced_on(cur, "here") == [(two, 1)]
         processors.settle(cur, two)
-        assert processors.fenced_with_open_work(cur) == [one]
+        assert [dead.number for dead in processors.fenced_with_open_work(cur, "here", NOON)] == [one]
         processors.settle(cur, one)
-        assert processors.fenced_with_open_work(cur) == []
+        assert processors.fenced_with_open_work(cur, "here", NOON) == []
 
 
 def test_a_fenced_processor_appends_nothing_any_more_and_its_neighbour_does(pool: Pool) -> None:

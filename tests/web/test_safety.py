@@ -111,6 +111,7 @@ def test_changes_for_pages_of_another_origin_are_refused(
 
 
 def test_changes_for_our_own_page_are_taken(client: FlaskClient, world: World) -> None:
+    world.people(1)
     answer = client.put(
         f"/api/campaigns/{world.campaign()}/status",
         json={"status": "running"},

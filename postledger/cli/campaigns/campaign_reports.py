@@ -6,7 +6,8 @@ from typing import Any
 
 import click
 
-from domain.campaign.campaign import Campaign, State
+from domain.campaign.campaign import Campaign
+from domain.campaign.course import State
 from domain.streams import campaign_stream
 from postledger.cli.context import Settings, pass_settings
 from postledger.cli.lookup import AUTOMATIC, campaign_number

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from domain.addresses.public_url import PublicUrl, parse_public_url
 from domain.errors import Refused
 from domain.policy import SendingPolicy
-from mail.message.compose import CampaignContent, Composer, Recipient
+from mail.message.compose import CampaignContent, Composer, MessageRecipient
 
 CAMPAIGN = CampaignContent(1, "00000001-0001-8000-8000-000000000000", "News", "News", "Hello", None)
-READER = Recipient(7, "c0ffee00-0000-4000-8000-000000000000", "jane@example.net", "Jane", {})
+READER = MessageRecipient(7, "c0ffee00-0000-4000-8000-000000000000", "jane@example.net", "Jane", {})
 
 urls = st.builds(
     "{}://{}{}{}".format,

@@ -15,7 +15,7 @@ from domain.addresses.mailbox import Mailbox
 from domain.errors import Refused
 from domain.policy import SendingPolicy
 from domain.server.settings import ServerSettings
-from mail.message.compose import CampaignContent, Composer, Recipient
+from mail.message.compose import CampaignContent, Composer, MessageRecipient
 from mail.smtp.settings import SmtpSettings
 from mail.smtp.transport import connect, deliver
 from postledger.sink.sink import Sink
@@ -23,7 +23,7 @@ from postledger.sink.sink import Sink
 AT = datetime(2026, 3, 6, tzinfo=UTC)
 CAMPAIGN = CampaignContent(1, "00000001-0001-8000-8000-000000000000", "News", "News", "Hello", None)
 COMPOSER = Composer(CAMPAIGN, "https://post.example.com", bytes(32))
-READER = Recipient(7, "c0ffee00-0000-4000-8000-000000000000", "jane@example.net", "Jane", {})
+READER = MessageRecipient(7, "c0ffee00-0000-4000-8000-000000000000", "jane@example.net", "Jane", {})
 LEAST = {"name": "alpha", "host": "127.0.0.1", "port": 25, "tls_type": "none"}
 
 parts = st.text('aZ09.-_ "\\<>()@,;:[]=?é', max_size=20)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from domain.delivery.unsubscribe_token import read
-from mail.message.compose import CampaignContent, Composer, Recipient, Skeleton, check
+from mail.message.compose import CampaignContent, Composer, MessageRecipient, Skeleton, check
 from mail.template.render import MessageError, RenderLimits, SenderError, TemplateError
 
 KEY = b"a key of 32 bytes for the tests!"
@@ -25,7 +25,7 @@ SPRING = CampaignContent(
     text="Dear {{ subscriber.name }} of {{ subscriber.attributes.city }}\n.\n.hidden\n{{ unsubscribe_url }}",
     html="<p>Dear {{ subscriber.name }}</p>",
 )
-JANE = Recipient(
+JANE = MessageRecipient(
     123, "c0ffee00-0000-4000-8000-000000000000", "jane@example.net", "Jane van Doe", {"city": "Oslo"}
 )
 
@@ -40,7 +40,7 @@ def read_message(wire: bytes) -> EmailMessage:
     return message
 
 
-def made(recipient: Recipient = JANE, **changes: Any) -> EmailMessage:
+def made(recipient: MessageRecipient = JANE, **changes: Any) -> EmailMessage:
     return read_message(skeleton(**changes).message(recipient, AT))
 
 

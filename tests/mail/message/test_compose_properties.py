@@ -14,7 +14,7 @@ from typing import Any
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from mail.message.compose import CampaignContent, Composer, Recipient
+from mail.message.compose import CampaignContent, Composer, MessageRecipient
 
 AT = datetime(2026, 3, 6, 9, 30, 5, tzinfo=UTC)
 CAMPAIGN = CampaignContent(
@@ -96,8 +96,8 @@ def test_a_text_that_is_the_same_for_everybody_is_sent_as_one_that_is_rendered(
     assert once == again == SKELETON.message(recipient, AT)
 
 
-def _recipient(name: str, **attributes: Any) -> Recipient:
-    return Recipient(123, "c0ffee00-0000-4000-8000-000000000000", "jane@example.net", name, attributes)
+def _recipient(name: str, **attributes: Any) -> MessageRecipient:
+    return MessageRecipient(123, "c0ffee00-0000-4000-8000-000000000000", "jane@example.net", name, attributes)
 
 
 def _plain_way(subject: str, text: str, html: str, name: str, note: str) -> EmailMessage:

@@ -6,7 +6,7 @@ import pytest
 
 from domain.delivery.reply import Stage
 from mail.smtp.envelope import Extensions
-from mail.smtp.transaction import Kind, State, Transaction
+from mail.smtp.transaction import OutcomeKind, Transaction, TransactionState
 
 MESSAGE = b"Subject: hello\r\n\r\nA line.\r\n"
 PIPELINING = Extensions(pipelining=True)
@@ -80,7 +80,11 @@ def test_what_this_server_cannot_take_is_refused_before_a_word_is_sent(
     assert refused.start() == b""
     assert refused.outcome is not None
     assert refused.outcome.local
-    assert (refused.outcome.kind, refused.outcome.code, refused.outcome.stage) == (Kind.REFUSED, code, stage)
+    assert (refused.outcome.kind, refused.outcome.code, refused.outcome.stage) == (
+        OutcomeKind.REFUSED,
+        code,
+        stage,
+    )
     assert refused.outcome.connection_usable
     assert not refused.outcome.dot_sent
 
@@ -118,7 +122,7 @@ def test_a_refused_recipient_with_354_gets_a_lone_dot_whose_answer_means_nothing
     assert refused.outcome is None
     refused.receive(b"250 an empty message, thanks\r\n")
     assert refused.outcome is not None
-    assert (refused.outcome.kind, refused.outcome.code) == (Kind.REFUSED, 550)
+    assert (refused.outcome.kind, refused.outcome.code) == (OutcomeKind.REFUSED, 550)
     assert refused.outcome.stage is Stage.RCPT
     assert not refused.outcome.dot_sent
     assert refused.outcome.connection_usable
@@ -165,7 +169,7 @@ def test_a_failed_reset_costs_the_connection_and_not_the_outcome() -> None:
         refused.start()
         refused.receive(b"250 ok\r\n")
         refused.receive(b"550 unknown\r\n")
-        assert refused.state is State.RSET
+        assert refused.state is TransactionState.RSET
         refused.receive(after)
         assert refused.outcome is not None
         assert (refused.outcome.code, refused.outcome.connection_usable) == (550, False)
@@ -177,7 +181,7 @@ def test_a_reply_to_the_message_that_came_before_the_message_was_out_never_count
     early.receive(b"250 ok\r\n250 ok\r\n354 go\r\n")
     early.receive(b"250 ok\r\n", unsent=20)
     assert early.outcome is not None
-    assert (early.outcome.kind, early.outcome.dot_sent) == (Kind.PROTOCOL_ERROR, False)
+    assert (early.outcome.kind, early.outcome.dot_sent) == (OutcomeKind.PROTOCOL_ERROR, False)
 
 
 def test_a_refusal_in_the_middle_of_the_message_is_a_refusal_without_a_dot() -> None:
@@ -186,7 +190,11 @@ def test_a_refusal_in_the_middle_of_the_message_is_a_refusal_without_a_dot() -> 
     early.receive(b"250 ok\r\n250 ok\r\n354 go\r\n")
     early.receive(b"552 5.3.4 too big\r\n", unsent=20)
     assert early.outcome is not None
-    assert (early.outcome.kind, early.outcome.code, early.outcome.dot_sent) == (Kind.REFUSED, 552, False)
+    assert (early.outcome.kind, early.outcome.code, early.outcome.dot_sent) == (
+        OutcomeKind.REFUSED,
+        552,
+        False,
+    )
     assert not early.outcome.connection_usable
 
 
@@ -197,7 +205,7 @@ def test_the_dot_counts_as_sent_from_its_first_byte_on(unsent: int, dot_sent: bo
     lost.receive(b"250 ok\r\n250 ok\r\n354 go\r\n")
     assert lost.dot_was_sent
     outcome = lost.lost("the cable was cut", unsent)
-    assert (outcome.kind, outcome.text) == (Kind.LOST, "the cable was cut")
+    assert (outcome.kind, outcome.text) == (OutcomeKind.LOST, "the cable was cut")
     assert outcome.dot_sent is outcome.is_unknown is dot_sent
 
 
@@ -206,7 +214,7 @@ def test_an_early_354_and_250_in_one_piece_deliver_nothing_and_claim_nothing() -
     eager.start()
     assert eager.receive(b"250 ok\r\n250 ok\r\n354 go\r\n250 queued\r\n") == b""
     assert eager.outcome is not None
-    assert (eager.outcome.kind, eager.outcome.dot_sent) == (Kind.PROTOCOL_ERROR, False)
+    assert (eager.outcome.kind, eager.outcome.dot_sent) == (OutcomeKind.PROTOCOL_ERROR, False)
 
 
 def test_421_may_come_unasked() -> None:
@@ -214,7 +222,7 @@ def test_421_may_come_unasked() -> None:
     leaving.start()
     leaving.receive(b"250 ok\r\n421 4.3.2 shutting down\r\n")
     assert leaving.outcome is not None
-    assert (leaving.outcome.kind, leaving.outcome.code) == (Kind.REFUSED, 421)
+    assert (leaving.outcome.kind, leaving.outcome.code) == (OutcomeKind.REFUSED, 421)
     assert not leaving.outcome.connection_usable
 
 
@@ -244,12 +252,12 @@ def test_what_is_no_reply_is_a_protocol_error_and_after_the_dot_an_unknown_outco
     before.start()
     before.receive(reply)
     assert before.outcome is not None
-    assert (before.outcome.kind, before.outcome.is_unknown) == (Kind.PROTOCOL_ERROR, False)
+    assert (before.outcome.kind, before.outcome.is_unknown) == (OutcomeKind.PROTOCOL_ERROR, False)
     after.start()
     after.receive(b"250 ok\r\n250 ok\r\n354 go\r\n")
     after.receive(reply)
     assert after.outcome is not None
-    assert (after.outcome.kind, after.outcome.is_unknown) == (Kind.PROTOCOL_ERROR, True)
+    assert (after.outcome.kind, after.outcome.is_unknown) == (OutcomeKind.PROTOCOL_ERROR, True)
 
 
 def test_a_wordy_reply_is_understood_and_cut() -> None:
@@ -282,7 +290,7 @@ def test_a_half_reply_at_the_end_is_no_reply() -> None:
 def test_silence_is_told_from_an_answer() -> None:
     silent, talking = transaction(), transaction()
     silent.start()
-    assert silent.timed_out()[:3] == (Kind.LOST, None, "no answer to MAIL in time")
+    assert silent.timed_out()[:3] == (OutcomeKind.LOST, None, "no answer to MAIL in time")
     assert not silent.lost("again").replied
     talking.start()
     talking.receive(b"250 ok\r\n")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from mail.smtp.envelope import Extensions
-from mail.smtp.transaction import FINAL_DOT, Kind, Outcome, Transaction
+from mail.smtp.transaction import FINAL_DOT, Outcome, OutcomeKind, Transaction
 
 MESSAGE = b"Subject: hello\r\n\r\nA line.\r\n"
 CODES = [200, 220, 235, 250, 251, 252, 334, 354, 399, 400, 421, 450, 451, 452, 500, 550, 552, 554, 599]
@@ -66,7 +66,7 @@ def test_how_the_network_cuts_the_replies_changes_nothing(
     if (
         whole[0] is None
         or cut[0] is None
-        or not (whole[0].kind is Kind.PROTOCOL_ERROR or whole[0].code == 421)
+        or not (whole[0].kind is OutcomeKind.PROTOCOL_ERROR or whole[0].code == 421)
     ):
         assert cut[0] == whole[0]
     else:

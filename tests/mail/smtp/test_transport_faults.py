@@ -7,7 +7,7 @@ from itertools import product
 import pytest
 
 from domain.delivery.reply import Stage
-from mail.smtp.transaction import Kind, Outcome
+from mail.smtp.transaction import Outcome, OutcomeKind
 from mail.smtp.transport import connect, deliver
 from tests.smtp.scripted import Act, ScriptedServer
 
@@ -15,22 +15,22 @@ MESSAGE = b"Subject: hello\r\n\r\nA line.\r\n"
 STEPS = ("mail", "rcpt", "data", "dot")
 
 FAULTS = {
-    "transient refusal": (Act(b"451 4.3.0 later\r\n"), Kind.REFUSED, 451),
-    "permanent refusal": (Act(b"550 5.7.1 never\r\n"), Kind.REFUSED, 550),
-    "refusal in lines": (Act(b"550-5.7.1 never\r\n550 5.7.1 ever\r\n"), Kind.REFUSED, 550),
-    "goodbye": (Act(b"421 4.3.2 bye\r\n", "hang up"), Kind.REFUSED, 421),
-    "refusal and hang-up": (Act(b"554 5.7.1 no\r\n", "hang up"), Kind.REFUSED, 554),
-    "hang-up": (Act(b"", "hang up"), Kind.LOST, None),
-    "reset": (Act(b"", "reset"), Kind.LOST, None),
-    "half a reply": (Act(b"250 o", "hang up"), Kind.LOST, None),
-    "half of the lines": (Act(b"250-ok\r\n", "hang up"), Kind.LOST, None),
-    "silence": (Act(b"", "be silent"), Kind.LOST, None),
-    "nonsense": (Act(b"HTTP/1.1 400 Bad Request\r\n"), Kind.PROTOCOL_ERROR, None),
-    "endless reply": (Act(b"250-" + b"x" * 20_000 + b"\r\n"), Kind.PROTOCOL_ERROR, None),
-    "endless lines": (Act(b"250-x\r\n" * 5_000), Kind.PROTOCOL_ERROR, None),
-    "no code": (Act(b"ok\r\n"), Kind.PROTOCOL_ERROR, None),
-    "letters for a code": (Act(b"2x0 ok\r\n"), Kind.PROTOCOL_ERROR, None),
-    "wrong kind of reply": (Act(b"354 go\r\n"), Kind.PROTOCOL_ERROR, None),
+    "transient refusal": (Act(b"451 4.3.0 later\r\n"), OutcomeKind.REFUSED, 451),
+    "permanent refusal": (Act(b"550 5.7.1 never\r\n"), OutcomeKind.REFUSED, 550),
+    "refusal in lines": (Act(b"550-5.7.1 never\r\n550 5.7.1 ever\r\n"), OutcomeKind.REFUSED, 550),
+    "goodbye": (Act(b"421 4.3.2 bye\r\n", "hang up"), OutcomeKind.REFUSED, 421),
+    "refusal and hang-up": (Act(b"554 5.7.1 no\r\n", "hang up"), OutcomeKind.REFUSED, 554),
+    "hang-up": (Act(b"", "hang up"), OutcomeKind.LOST, None),
+    "reset": (Act(b"", "reset"), OutcomeKind.LOST, None),
+    "half a reply": (Act(b"250 o", "hang up"), OutcomeKind.LOST, None),
+    "half of the lines": (Act(b"250-ok\r\n", "hang up"), OutcomeKind.LOST, None),
+    "silence": (Act(b"", "be silent"), OutcomeKind.LOST, None),
+    "nonsense": (Act(b"HTTP/1.1 400 Bad Request\r\n"), OutcomeKind.PROTOCOL_ERROR, None),
+    "endless reply": (Act(b"250-" + b"x" * 20_000 + b"\r\n"), OutcomeKind.PROTOCOL_ERROR, None),
+    "endless lines": (Act(b"250-x\r\n" * 5_000), OutcomeKind.PROTOCOL_ERROR, None),
+    "no code": (Act(b"ok\r\n"), OutcomeKind.PROTOCOL_ERROR, None),
+    "letters for a code": (Act(b"2x0 ok\r\n"), OutcomeKind.PROTOCOL_ERROR, None),
+    "wrong kind of reply": (Act(b"354 go\r\n"), OutcomeKind.PROTOCOL_ERROR, None),
 }
 USABLE_AFTER = {"transient refusal", "permanent refusal", "refusal in lines"}
 
@@ -57,7 +57,7 @@ def delivered(server: ScriptedServer) -> Outcome:
 @pytest.mark.parametrize(("step", "fault", "pipelining"), list(product(STEPS, FAULTS, (False, True))))
 def test_every_fault_at_every_step_is_told_for_what_it_is(step: str, fault: str, pipelining: bool) -> None:
     script = {step: fault_at(step, fault)}
-    if pipelining and step in ("mail", "rcpt") and FAULTS[fault][1] is Kind.REFUSED:
+    if pipelining and step in ("mail", "rcpt") and FAULTS[fault][1] is OutcomeKind.REFUSED:
         script["data"] = Act(b"503 5.5.1 nothing to send\r\n")
     with ScriptedServer(script, pipelining=pipelining) as server:
         outcome = delivered(server)
@@ -66,8 +66,8 @@ def test_every_fault_at_every_step_is_told_for_what_it_is(step: str, fault: str,
     # A reset may overtake the replies before it.
     assert outcome.stage.value == step or (fault == "reset" and step != "dot")
     assert outcome.dot_sent is (step == "dot")
-    assert outcome.is_unknown is (step == "dot" and kind is not Kind.REFUSED)
-    if kind is not Kind.REFUSED:
+    assert outcome.is_unknown is (step == "dot" and kind is not OutcomeKind.REFUSED)
+    if kind is not OutcomeKind.REFUSED:
         assert not outcome.connection_usable
     elif fault in USABLE_AFTER:
         assert outcome.connection_usable
@@ -94,7 +94,7 @@ def test_after_a_refusal_the_same_connection_delivers_the_next_message(step: str
         refused = deliver(connection, connection.transaction(*parts))
         accepted = deliver(connection, connection.transaction(*parts))
         connection.close()
-    assert (refused.kind, refused.code, refused.connection_usable) == (Kind.REFUSED, 550, True)
+    assert (refused.kind, refused.code, refused.connection_usable) == (OutcomeKind.REFUSED, 550, True)
     assert accepted.accepted
     assert ("RSET" in server.commands) is (step in ("rcpt", "data"))
 
@@ -118,15 +118,15 @@ BIG = (b"x" * 76 + b"\r\n") * 250_000
 @pytest.mark.parametrize(
     ("act", "kind", "code"),
     [
-        (Act(b"", "reset"), Kind.LOST, None),
-        (Act(b"", "be silent"), Kind.LOST, None),
-        (Act(b"552 5.3.4 too big\r\n", "be silent"), Kind.REFUSED, 552),
-        (Act(b"421 4.3.2 bye\r\n", "be silent"), Kind.REFUSED, 421),
-        (Act(b"250 already taken\r\n", "be silent"), Kind.PROTOCOL_ERROR, None),
+        (Act(b"", "reset"), OutcomeKind.LOST, None),
+        (Act(b"", "be silent"), OutcomeKind.LOST, None),
+        (Act(b"552 5.3.4 too big\r\n", "be silent"), OutcomeKind.REFUSED, 552),
+        (Act(b"421 4.3.2 bye\r\n", "be silent"), OutcomeKind.REFUSED, 421),
+        (Act(b"250 already taken\r\n", "be silent"), OutcomeKind.PROTOCOL_ERROR, None),
     ],
 )
 def test_a_message_that_was_cut_off_in_its_middle_is_certainly_not_sent(
-    act: Act, kind: Kind, code: int | None
+    act: Act, kind: OutcomeKind, code: int | None
 ) -> None:
     with ScriptedServer({"body": act}, receive_buffer=4096) as server:
         connection = connect(server.settings)

@@ -6,7 +6,7 @@ import pytest
 from flask import Flask
 
 from application.accounts.accounts import Accounts
-from tests.web.accounts.browsers import Browser, add_people
+from tests.web.accounts.browsers import add_people
 from tests.web.world import World
 from web.http.services import services
 
@@ -17,9 +17,3 @@ def accounts(app: Flask, world: World) -> Accounts:
         made = Accounts(services())
     add_people(made)
     return made
-
-
-@pytest.fixture
-def browser(app: Flask, accounts: Accounts) -> Browser:
-    """Of nobody yet."""
-    return Browser(app.test_client())

@@ -30,6 +30,11 @@ OTHER = "quite another song"
 ADMIN, OPERATOR, AUDITOR = 1, 2, 3
 
 
+@pytest.fixture
+def browser(app: Flask) -> Browser:
+    return Browser(app.test_client())
+
+
 # Signing in
 
 

@@ -19,6 +19,11 @@ from web.pages.accounts.sign_in import own_path
 pytestmark = pytest.mark.usefixtures("accounts")
 
 
+@pytest.fixture
+def browser(app: Flask) -> Browser:
+    return Browser(app.test_client())
+
+
 def test_a_sign_in_that_another_site_began_is_not_taken(app: Flask) -> None:
     foreign = browser_of_nobody(app).token("/sign-in")
     browser = browser_of_nobody(app)

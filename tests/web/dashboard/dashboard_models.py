@@ -6,7 +6,7 @@ from application.dashboard.model import CampaignStanding, DashboardModel, Oldest
 from application.dashboard.throughput import Interval, last_days
 from domain.delivery.waiting import Waiting
 from domain.server.availability import Closed, Open, SendingState
-from projections.availability import Availability, Capacity
+from projections.availability import Availability, SendingCapacity
 from projections.daily_usage import Outcomes
 from tests.web.world import NOON
 
@@ -30,7 +30,7 @@ def model(
     processors: int = 1,
 ) -> DashboardModel:
     return DashboardModel(
-        capacity=Capacity(
+        capacity=SendingCapacity(
             now=NOON,
             timezone="UTC",
             opens=NOON,

@@ -10,7 +10,8 @@ from pydantic import Field
 from application.campaigns.bodies import CampaignBodies
 from application.campaigns.campaigns import Campaigns
 from application.dashboard.paces import Paces
-from domain.campaign.campaign import Campaign, State
+from domain.campaign.campaign import Campaign
+from domain.campaign.course import State
 from domain.clock import instant
 from projections import campaign_progress
 from web.http.access import actor

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from flask import Blueprint, current_app, make_response, redirect, render_template, request, url_for
@@ -9,14 +10,17 @@ from werkzeug.wrappers import Response
 
 from application.campaigns.campaigns import Campaigns
 from application.dashboard.paces import Paces
+from domain.campaign.test_send import SendTestStarted, Tried
 from domain.errors import Missing, Refused
 from projections import campaign_history, campaign_progress, servers
+from projections.campaign_history import CampaignEvent
 from web.http.access import actor, needs
 from web.http.errors import Refusal
 from web.http.services import reading, services
 from web.pages.campaigns.campaign_form import AUTOMATIC, PRIORITIES, let_frames_in
-from web.pages.campaigns.view import EDITABLE, CampaignView, campaign_view, happening
+from web.pages.campaigns.view import EDITABLE, CampaignView, campaign_view
 from web.pages.forms import faults
+from web.pages.log.event_descriptions import EventDescription, describe
 from web.pages.notices import say
 
 blueprint = Blueprint("campaign_page", __name__)
@@ -37,7 +41,7 @@ def page(number: int) -> Response:
     view = seen(number)
     with reading() as cursor:
         names = {one.server: one.name for one in servers.servers(cursor)}
-        history = [happening(event, names) for event in campaign_history.history(cursor, number)]
+        history = [(event, told_of(event, names)) for event in campaign_history.history(cursor, number)]
     page = render_template(
         "campaigns/page.html",
         view=view,
@@ -52,6 +56,13 @@ def page(number: int) -> Response:
     response = make_response(page)
     let_frames_in(response)
     return response
+
+
+def told_of(event: CampaignEvent, names: Mapping[int, str]) -> EventDescription:
+    """The history has the start of a test e-mail only where no end is on record."""
+    if event.topic == SendTestStarted.TOPIC:
+        return describe(Tried.TOPIC, {**event.state, "outcome": "unknown"}, names)
+    return describe(event.topic, event.state, names)
 
 
 @blueprint.get("/campaigns/<int:number>/live")

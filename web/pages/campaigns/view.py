@@ -17,7 +17,6 @@ from domain.campaign.estimate import Estimated
 from domain.delivery.delivery import Status
 from domain.forecast.bottleneck import Outlook, bottleneck
 from projections import campaign_history, campaign_refusals, servers
-from projections.campaign_history import CampaignEvent
 from projections.campaign_progress import Progress
 from storage.people import directory
 from web.pages.dashboard.chart import Segment, stacked
@@ -61,16 +60,6 @@ class ReplyRow:
     wording: str
     what: str
     last_at: datetime
-
-
-@dataclass(frozen=True, kw_only=True)
-class Happening:
-    at: datetime
-    by: str
-    text: str
-    reason: str
-    tone: str
-    until: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -204,49 +193,4 @@ def _reply(one: campaign_refusals.GroupedReply) -> ReplyRow:
     about = f", about the {one.about}" if one.about else ""
     return ReplyRow(
         count=one.n, wording=one.wording, what=f"{OUTCOMES[one.outcome]}{about}", last_at=one.last_at
-    )
-
-
-def happening(event: CampaignEvent, names: Mapping[int, str]) -> Happening:
-    state, until = event.state, None
-    tone = ""
-    match event.topic.removeprefix("campaign."):
-        case "created":
-            text = "Written"
-        case "edited":
-            text = "Changed: " + ", ".join(sorted(state.get("changes", {})))
-        case "scheduled":
-            text, tone, until = "Start set to", "note", datetime.fromisoformat(state["send_at"])
-        case "unscheduled":
-            text = "Start taken back"
-        case "started":
-            text, tone = "Started", "good"
-        case "queueing_finished":
-            text = f"All {state['recipients']:,} recipients are in the queue"
-        case "paused":
-            text, tone = "Paused", "warn"
-        case "resumed":
-            text, tone = "Resumed", "good"
-        case "cancelled":
-            text, tone = "Cancelled", "bad"
-        case "finished":
-            text, tone = "Finished", "good"
-        case "priority_changed":
-            text = f"Priority set to {state['priority']}"
-        case "test_started":
-            server = names.get(state["server"], f"server {state['server']}")
-            text, tone = f"Test e-mail through {server}: outcome unknown", "warn"
-        case "tried":
-            server = names.get(state["server"], f"server {state['server']}")
-            text = f"Test e-mail through {server}: {state['outcome']}"
-            tone = "good" if state["outcome"] == "accepted" else "bad"
-        case other:
-            text = other.replace("_", " ").capitalize()
-    return Happening(
-        at=event.at,
-        by=event.by.removeprefix("user:"),
-        text=text,
-        reason=state.get("reason") or state.get("reply") or "",
-        tone=tone,
-        until=until,
     )

@@ -83,6 +83,7 @@ ABOUT = {
     "message": " because of the message",
     "server": " because of the server itself",
     "network": " because of the network",
+    "processor": " because its processor died",
 }
 
 

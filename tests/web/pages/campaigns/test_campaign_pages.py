@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from domain.campaign.campaign import State
+from domain.campaign.course import State
 from domain.campaign.test_send import SendTestStarted
 from domain.clock import VirtualClock
 from domain.streams import trial_stream
@@ -113,7 +113,7 @@ def test_a_campaign_is_written_with_every_field(person: Browser, pool: Pool, peo
     page = seen(person.get("/campaigns/1").text)
     assert "kept as a draft" in page
     assert "Friends" in page
-    assert "Written" in page
+    assert "Campaign created: " in page
 
 
 def test_what_is_wrong_is_said_beside_its_field_and_nothing_is_lost(
@@ -275,7 +275,7 @@ def test_a_test_e_mail_goes_out_counts_and_is_on_record_without_its_address(
     assert (first["outcome"], first["by"], first.get("recipient")) == ("accepted", "local", None)
     assert second["recipient"] == people[0]
     assert "@" not in str(first) + str(second)
-    assert "Test e-mail through alpha: accepted" in text
+    assert "A test e-mail through alpha: accepted" in text
 
 
 def test_a_test_takes_the_name_of_who_was_named_and_is_no_copy_of_the_real_one(
@@ -343,7 +343,7 @@ def test_a_test_e_mail_is_on_record_before_a_server_hears_of_it(
     assert [end.get("recipient") for end in ends] == [None, people[0]]
     assert [start.get("recipient") for start in starts] == [None, people[0]]
     text = seen(person.get("/campaigns/1").text)
-    assert text.count("Test e-mail through alpha") == 2
+    assert text.count("A test e-mail through alpha") == 2
 
 
 def test_a_test_e_mail_whose_end_nobody_lived_to_record_is_of_unknown_outcome(
@@ -355,7 +355,7 @@ def test_a_test_e_mail_whose_end_nobody_lived_to_record_is_of_unknown_outcome(
         originator_id=trial_stream(1), originator_version=1, by="user:ada", server=1, reservation=1
     )
     Log(world.pool, world.clock).append([start.stored()])
-    assert "Test e-mail through alpha: outcome unknown" in seen(person.get("/campaigns/1").text)
+    assert "A test e-mail through alpha: unknown" in seen(person.get("/campaigns/1").text)
 
 
 class Hasty(Sink):
@@ -508,7 +508,7 @@ def test_a_start_time_is_set_in_the_zone_of_the_policy_and_taken_back(
     assert answer.status_code == 303
     assert told(pool, "campaign.scheduled")[0]["send_at"] == "2026-03-06T07:00:00+00:00"
     assert told(pool, "campaign.estimated")[0]["first"] == datetime(2026, 3, 6, 7, tzinfo=UTC).timestamp()
-    assert "Start set to 2026-03-06 07:00" in seen(person.get("/campaigns/1").text)
+    assert "Campaign to start at 2026-03-06 07:00" in seen(person.get("/campaigns/1").text)
     person.post("/campaigns/1/unschedule", "/campaigns/1")
     assert world.application.campaign(1).state is State.DRAFT
 

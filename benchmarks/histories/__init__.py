@@ -1,0 +1,1 @@
+"""What an installation has behind it when a benchmark begins."""
