@@ -3,9 +3,7 @@ what it decided."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID
@@ -15,17 +13,16 @@ from eventsourcing.persistence import InfrastructureFactory, IntegrityError, Sto
 from eventsourcing.utils import Environment
 
 import domain.topics  # noqa: F401 - so that every topic of the log can be read
+from application.precondition import check_version, version_was_right
 from domain.campaign.campaign import Campaign
 from domain.campaign.template import Template
 from domain.clock import Clock, SystemClock
-from domain.errors import Changed, Missing, Outrun, Refused
+from domain.errors import Missing, Outrun, Refused
 from domain.policy import PolicyChanged, SendingPolicy
 from domain.server.server import SmtpServer
 from domain.streams import campaign_stream, policy_stream, server_stream, template_stream
 
 _TRIES = 3
-
-_expected: ContextVar[int | None] = ContextVar("expected version", default=None)
 
 Decided = TypeVar("Decided", Campaign, SmtpServer, Template)
 
@@ -218,23 +215,13 @@ class Postledger(Application[UUID]):
     def change_policy(self, changes: Mapping[str, Any], *, by: str) -> int | None:
         def decide() -> int | None:
             policy = self.policy()
-            _check_version(policy.version)
+            check_version(policy_stream(), policy.version)
             fact = policy.change(changes, by=by)
             return None if fact is None else self._append(fact)
 
         return self._again_when_outrun(decide)
 
     # How a command is carried out
-
-    @contextmanager
-    def expecting(self, version: int | None) -> Iterator[None]:
-        """The next command in the block is carried out only on a campaign, server or policy that is at
-        `version`, else it raises Changed. None: on any."""
-        token = _expected.set(version)
-        try:
-            yield
-        finally:
-            _expected.reset(token)
 
     def _check_numbers(self, content: Mapping[str, Any]) -> None:
         """That there are such a messenger and such a template."""
@@ -262,14 +249,14 @@ class Postledger(Application[UUID]):
 
     def _decide(self, loaded: Decided, decide: Callable[[Decided, datetime], None]) -> int | None:
         version = loaded.version
-        _check_version(version)
+        check_version(loaded.id, version)
         try:
             decide(loaded, self._clock.now())
         except Refused as refused:
             refused.version = version
             raise
         position = self._append(loaded)
-        _expected.set(None)
+        version_was_right(loaded.id)
         return position
 
     def _again_when_outrun(self, command: Callable[[], int | None]) -> int | None:
@@ -289,9 +276,3 @@ class Postledger(Application[UUID]):
     def _append(self, decided: Campaign | SmtpServer | Template | PolicyChanged) -> int | None:
         recordings = self.save(decided)
         return recordings[-1].notification.id if recordings else None
-
-
-def _check_version(version: int) -> None:
-    expected = _expected.get()
-    if expected is not None and expected != version:
-        raise Changed(expected, version)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 
 class Refused(Exception):
@@ -39,9 +39,10 @@ class Outrun(Refused):
 
 
 class Changed(Refused):
-    """The thing is at another version than the one that the command was meant for."""
+    """The thing is at another version than those that the command was meant for."""
 
-    def __init__(self, expected: int, version: int) -> None:
+    def __init__(self, expected: Collection[int], version: int) -> None:
+        meant = " or ".join(map(str, sorted(expected))) or "none of ours"
         super().__init__(
-            f"this was meant for version {expected}, and it is at version {version} by now", version=version
+            f"this was meant for version {meant}, and it is at version {version} by now", version=version
         )

@@ -124,11 +124,6 @@ def servers(cursor: Any) -> list[Server]:
     return _servers(cursor.fetchall())
 
 
-def server(cursor: Any, number: int) -> Server | None:
-    cursor.execute(SERVERS + "WHERE server = %s", (number,))
-    return next(iter(_servers(cursor.fetchall())), None)
-
-
 def server_named(cursor: Any, name: str) -> Server | None:
     cursor.execute(SERVERS + "WHERE name = %s", (name,))
     return next(iter(_servers(cursor.fetchall())), None)

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask import Flask
 from gunicorn import glogging  # type: ignore[import-untyped]
 from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
+from gunicorn.http import wsgi as gunicorn_wsgi  # type: ignore[import-untyped]
 from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped]
 
 from domain.addresses.bind_address import check_bind
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+MOST_DRAINED = 64 * 1024
+"""Bytes of an unread body that gunicorn reads to keep a connection."""
 
 GRACE = 10
 """Seconds that requests under way are given after SIGTERM."""
@@ -40,7 +47,30 @@ def serve(
     if threads < held + 4:
         raise ValueError(f"{held} live pages and feeds need at least {held + 4} threads")
     address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    app.wsgi_app = closing(app.wsgi_app)  # type: ignore[assignment, method-assign]
     Served(app, address, threads, ready).run()
+
+
+def closing(application: WSGIApplication) -> WSGIApplication:
+    """What is refused before its body was read ends the connection, and says so (RFC 9112, section 9.3):
+    gunicorn announces that it goes on, reads no more than 64 KiB of such a body and hangs up."""
+
+    def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        response = getattr(start_response, "__self__", None)
+
+        def started(status: str, headers: list[tuple[str, str]], *more: Any) -> Callable[[bytes], object]:
+            if status[0] in "45" and isinstance(response, gunicorn_wsgi.Response) and has_much_body(environ):
+                response.force_close()
+            return start_response(status, headers, *more)
+
+        return application(environ, started)
+
+    return answer
+
+
+def has_much_body(environ: WSGIEnvironment) -> bool:
+    """Of unknown length counts as much."""
+    return "HTTP_TRANSFER_ENCODING" in environ or int(environ.get("CONTENT_LENGTH") or 0) > MOST_DRAINED
 
 
 class Served(BaseApplication):  # type: ignore[misc]

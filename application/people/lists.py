@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from application.event_recording import EventToRecord, record
 from application.installation import Installation
+from application.precondition import check_content
 from domain.errors import Missing, Outrun
 from domain.people.people import ListChanged, ListCreated, ListDeleted
 from domain.streams import list_stream
@@ -37,6 +38,8 @@ class Lists:
         """Raises Missing, Refused, DirectoryError."""
 
         def change(cursor: Any) -> tuple[None, list[EventToRecord]]:
+            lists.lock(cursor, [number])
+            check_content(cursor)
             changes = lists.change(cursor, number, values)
             if changes is None:
                 raise Missing(f"there is no list {number}")
@@ -51,6 +54,8 @@ class Lists:
 
         def change(cursor: Any) -> tuple[int, list[EventToRecord]]:
             events = []
+            lists.lock(cursor, numbers)
+            check_content(cursor)
             for number in sorted(set(numbers)):
                 subscribers = lists.delete(cursor, number)
                 if subscribers is not None:

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from application.event_recording import EventToRecord, record
 from application.installation import Installation
+from application.precondition import check_content
 from domain.errors import Missing, Outrun, Refused
 from domain.people.people import (
     PersonAdded,
@@ -89,6 +90,7 @@ class People:
 
         def change(cursor: Any) -> tuple[None, list[EventToRecord]]:
             person = people_writing.locked(cursor, [number]).get(number)
+            check_content(cursor)
             if person is None:
                 raise Missing(f"there is no subscriber {number}")
             events = _rewritten(cursor, person, changes)
@@ -221,7 +223,9 @@ class People:
         self, step: Sequence[int], change: Callable[[Any, Sequence[int]], list[EventToRecord]], by: str
     ) -> int:
         def changed(cursor: Any) -> tuple[int, list[EventToRecord]]:
-            events = change(cursor, list(people_writing.locked(cursor, step)))
+            there = list(people_writing.locked(cursor, step))
+            check_content(cursor)
+            events = change(cursor, there)
             return len(events), events
 
         return self._commit(changed, by)

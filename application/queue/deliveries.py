@@ -98,11 +98,13 @@ class Deliveries:
                 raise Missing("There is no such e-mail in the queue.")
             return described(cursor, [found], self._installation.clock.now())[0]
 
-    def waits(self, one: DescribedDelivery, history: Sequence[Recorded]) -> WaitHistory:
-        """`history` is its own, from the first event on."""
+    def waits(
+        self, one: DescribedDelivery, history: Sequence[Recorded], most: int | None = None
+    ) -> WaitHistory:
+        """`history` is its own, from the first event on; `most` is as in `Waits.of`."""
         with self._installation.reading() as cursor:
             reader = Waits(self._installation, cursor)
-            return reader.of(one.item.campaign, one.item.queued_at, history)
+            return reader.of(one.item.campaign, one.item.queued_at, history, most)
 
     def history(self, one: DescribedDelivery, most: int) -> list[Recorded]:
         """The first events of its own stream; that it was queued is in its campaign's audience."""

@@ -3,22 +3,25 @@ domain.delivery.waiting of each moment, and that domain.server.availability of e
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, cast
+from uuid import UUID
 
 from eventsourcing.persistence import StoredEvent
 
 from application.installation import Installation
 from domain.campaign.campaign import Campaign
 from domain.campaign.priority import Priority
-from domain.capacity.capacity import LONGEST_VALIDITY
+from domain.capacity.capacity import LONGEST_VALIDITY, Reserved, Returned
 from domain.clock import instant
 from domain.delivery.waits import (
     Happened,
     Past,
     Sent,
+    Span,
     Wait,
     by_what_was_sent,
     condensed,
@@ -38,6 +41,8 @@ MOST_CHANGES = 20_000
 
 MOST_RESERVATIONS = 20_000
 """Events of capacity that are read, of all servers together."""
+
+LONGEST_DAY = timedelta(hours=26)
 
 MOST_SENT = 200_000
 """Events that are looked through for what was sent meanwhile, in one wait."""
@@ -92,8 +97,11 @@ class Waits:
     installation: Installation
     cursor: Any
 
-    def of(self, campaign: int, queued_at: datetime, own: Sequence[Recorded]) -> WaitHistory:
-        """`own` are the events of the delivery's stream, in order."""
+    def of(
+        self, campaign: int, queued_at: datetime, own: Sequence[Recorded], most: int | None = None
+    ) -> WaitHistory:
+        """`own` are the events of the delivery's stream, in order; `most` is how many events of capacity are
+        read, MOST_RESERVATIONS when it is None."""
         now = self.installation.clock.now()
         facts = [(event.recorded_at, cast(Fact, self._event(event))) for event in own]
         queued = list(spans(queued_at, facts, now))
@@ -102,7 +110,7 @@ class Waits:
         numbers = servers.numbers(self.cursor)
         changes = self._changes(campaign, numbers, queued[-1].until)
         windows = _windows(changes)
-        reserved, known_until = self._reserved(windows, queued[0].since, queued[-1].until)
+        reserved, known_until = self._reserved(windows, queued, most or MOST_RESERVATIONS)
         if len(changes) == MOST_CHANGES:
             known_until = min(changes[-1].at, known_until or changes[-1].at)
         if known_until is not None:
@@ -122,20 +130,23 @@ class Waits:
         return [Happened(event.recorded_at, self._event(event)) for event in found]
 
     def _reserved(
-        self, windows: dict[int, float], since: datetime, until: datetime
+        self, windows: dict[int, float], queued: Sequence[Span], most: int
     ) -> tuple[list[Happened], datetime | None]:
         """As far back as a day or a rolling window reaches, and until when all of it was read."""
-        back = timedelta(days=2, seconds=max(windows.values(), default=0.0) + LONGEST_VALIDITY)
+        back = LONGEST_DAY + timedelta(seconds=max(windows.values(), default=0.0) + LONGEST_VALIDITY)
         streams = [capacity_stream(number) for number in windows]
-        after = moments.versions_before(self.cursor, streams, since - back)
-        most = MOST_RESERVATIONS // max(1, len(streams))
+        after = moments.versions_before(self.cursor, streams, queued[0].since - back)
+        each, until = most // max(1, len(streams)), queued[-1].until
         found: list[Happened] = []
         known_until: datetime | None = None
         for stream in streams:
-            events = moments.of_stream(self.cursor, stream, after[stream], until, most)
-            found += [Happened(event.recorded_at, self._event(event)) for event in events]
-            if len(events) == most:
-                last = events[-1].recorded_at
+            events = moments.of_stream(self.cursor, stream, after[stream], until, each)
+            found += [
+                Happened(at, _capacity_fact(stream, version, topic, state))
+                for at, version, topic, state in events
+            ]
+            if len(events) == each:
+                last = events[-1][0]
                 known_until = min(last, known_until or last)
         return found, known_until
 
@@ -168,6 +179,12 @@ class Waits:
         version = moments.versions_before(self.cursor, [stream], at)[stream]
         found: Campaign = self.installation.application.repository.get(stream, version=version)
         return [priority.value for priority in Priority].index(found.priority)
+
+
+def _capacity_fact(stream: UUID, version: int, topic: str, state: str) -> Reserved | Returned:
+    """There are many of them, which the library's mapper would take long to read."""
+    kind = Reserved if topic == Reserved.TOPIC else Returned
+    return kind(originator_id=stream, originator_version=version, **json.loads(state))
 
 
 def _windows(changes: Iterable[Happened]) -> dict[int, float]:

@@ -160,7 +160,9 @@ class Capacity:
     def available(self, now: float, day: str, limits: Limits) -> int | None:
         """How many attempts may be reserved now, on the local date `day`; None when unlimited."""
         self._forget(now, day, limits)
-        left = limits.left_today(self.used_on(day)), limits.left_in_window(self.in_window(now, limits.window))
+        left = [limits.left_today(self.used_on(day))]
+        if limits.sliding:
+            left.append(limits.left_in_window(self.in_window(now, limits.window)))
         return min((units for units in left if units is not None), default=None)
 
     def rolling_frees_at(self, now: float, limits: Limits) -> float | None:
@@ -179,10 +181,6 @@ class Capacity:
             earliest = midnight
         rolling = self.rolling_frees_at(now, limits)
         return None if rolling is None else max(earliest, rolling)
-
-    def outstanding(self, now: float) -> list[int]:
-        """Reservations that ran out before `now` and that nobody returned, oldest first."""
-        return [version for version, reservation in self._open.items() if reservation.until <= now]
 
     def in_window(self, now: float, window: float) -> int:
         """What counts of the last `window` seconds."""

@@ -231,19 +231,8 @@ class Delivery:
         self.reply = ""
         self.first_failed_at: float | None = None
         self.again: float | None = None
-        self._status = Status.QUEUED
+        self.status = Status.QUEUED
         self._tried_by = ""
-        self._campaign_cancelled = False
-
-    @property
-    def status(self) -> Status:
-        if self._campaign_cancelled and self._status is Status.QUEUED:
-            return Status.CANCELLED
-        return self._status
-
-    def cancel_with_campaign(self) -> None:
-        """What is queued in a cancelled campaign is cancelled, and so is what becomes queued later."""
-        self._campaign_cancelled = True
 
     def may(self, fact: type[Fact]) -> bool:
         """Whether such a fact can follow now."""
@@ -256,7 +245,7 @@ class Delivery:
             raise ValueError(f"version {fact.originator_version} cannot follow version {self.version}")
         if not self.may(type(fact)):
             raise ValueError(f"a delivery that is {self.status} cannot become {fact.TOPIC}")
-        self._status = _TRANSITIONS[self.status, type(fact)]
+        self.status = _TRANSITIONS[self.status, type(fact)]
         self.version = fact.originator_version
         self.again = None
         self.provoked = provoked_after(self.provoked, fact)

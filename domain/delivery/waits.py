@@ -18,7 +18,14 @@ from domain.delivery.delivery import Delivery, Status
 from domain.delivery.waiting import CampaignState, Route, Waiting, why_it_waits
 from domain.fact import Fact
 from domain.policy import PolicyChanged, SendingPolicy
-from domain.server.availability import Closed, Open, Reason, SendingState, availability
+from domain.server.availability import (
+    Closed,
+    Open,
+    Reason,
+    SendingState,
+    ServerState,
+    availability,
+)
 from domain.server.server import SmtpServer
 from domain.streams import number_of
 
@@ -114,70 +121,46 @@ class Past:
         self._servers: dict[int, SmtpServer] = {}
         self._capacities: dict[int, Capacity] = {}
         self._answers: dict[int, Open | Closed] = {}
-        self._stale: set[int] = set()
         self._opens: tuple[datetime | None, datetime | None] | None = None
-        self._known: tuple[datetime, Waiting, datetime | None] | None = None
+        self._known_open = 0
 
     def apply(self, event: object) -> None:
         match event:
             case PolicyChanged():
                 self.policy = self.policy.apply(event)
-                self._stale.update(self._servers)
-                self._opens = self._known = None
+                self._answers.clear()
+                self._opens = None
             case Campaign.Created() | Campaign.Event():
                 self._campaign = event.mutate(self._campaign)
-                self._known = None
             case SmtpServer.Created() | SmtpServer.Event():
                 number = number_of(event.originator_id)
                 server = event.mutate(self._servers.get(number))
                 assert server is not None
                 self._servers[number] = server
-                self._stale.add(number)
+                self._answers.pop(number, None)
             case Reserved() | Returned():
                 number = number_of(event.originator_id)
                 if number not in self._capacities:
                     self._capacities[number] = Capacity(self._windows.get(number, 0.0))
                 self._capacities[number].apply(event.originator_version, event)
-                self._stale.add(number)
+                self._answers.pop(number, None)
 
     def why(self, at: datetime, again: datetime) -> tuple[Waiting, datetime | None]:
         """And when that may change without an event."""
-        if self._known is not None and (self._known[0] != again or (self._known[2] or at) <= at):
-            self._stale.update(
-                number
-                for number, answer in self._answers.items()
-                if answer.until is not None and answer.until <= at
-            )
-            self._known = None
-        if self._ask_anew(at) or self._known is None:
-            waiting, ends = self._decide(at, again)
-            self._known = again, waiting, ends
-        return self._known[1], self._known[2]
-
-    def _ask_anew(self, at: datetime) -> bool:
-        """Whether a server's answer is another one."""
-        before = {number: self._answers.get(number) for number in self._stale}
-        for number in before:
-            if number in self._servers:
-                self._answers[number] = self._asked(number, self._servers[number], at)
-        self._stale.clear()
-        return any(self._answers.get(number) != answer for number, answer in before.items())
-
-    def _decide(self, at: datetime, again: datetime) -> tuple[Waiting, datetime | None]:
         opens, changes = self._calendar(at)
-        waiting = why_it_waits(
-            self._campaign_state(),
-            now=at,
-            again=again,
-            opens=opens,
-            routes=[
-                Route(server=number, name=self._servers[number].settings.name, answer=answer)
-                for number, answer in self._answers.items()
-            ],
-            sending=SendingState(queue_paused=self.policy.queue_paused),
-        )
-        ends = [again, changes, *(answer.until for answer in self._answers.values())]
+        waiting, ends = self._asked(at, again, opens, ()), [again, changes]
+        if waiting.reason is Reason.NO_SERVER:
+            routes = self._routes(at)
+            waiting = self._asked(at, again, opens, routes)
+            ends += [route.answer.until for route in routes]
         return waiting, min((end for end in ends if end is not None and end > at), default=None)
+
+    def _asked(
+        self, at: datetime, again: datetime, opens: datetime | None, routes: Sequence[Route]
+    ) -> Waiting:
+        sending = SendingState(queue_paused=self.policy.queue_paused)
+        state = self._campaign_state()
+        return why_it_waits(state, now=at, again=again, opens=opens, routes=routes, sending=sending)
 
     def _calendar(self, at: datetime) -> tuple[datetime | None, datetime | None]:
         """When it opens, and when that changes."""
@@ -187,21 +170,44 @@ class Past:
             self._opens = opens, self.policy.calendar.closes_at(at) if is_open else opens
         return self._opens
 
-    def _asked(self, number: int, server: SmtpServer, at: datetime) -> Open | Closed:
-        state, limits, capacity = server.state(self.policy), server.limits(), self._capacities.get(number)
+    def _routes(self, at: datetime) -> list[Route]:
+        """One that is open, which is enough; else all that the campaign may go through, each closed. The one
+        that was open last is asked first, so that what others do costs nothing."""
+        only = self._campaign.messenger if self._campaign else None
+        closed = []
+        for number in sorted(self._servers, key=lambda number: number != self._known_open):
+            if only in (None, number):
+                route = Route(
+                    server=number, name=self._servers[number].settings.name, answer=self._answer(number, at)
+                )
+                if isinstance(route.answer, Open):
+                    self._known_open = number
+                    return [route]
+                closed.append(route)
+        return closed
+
+    def _answer(self, number: int, at: datetime) -> Open | Closed:
+        known = self._answers.get(number)
+        if known is None or (known.until is not None and known.until <= at):
+            known = self._answers[number] = availability(self._state(number, at), at)
+        return known
+
+    def _state(self, number: int, at: datetime) -> ServerState:
+        server, capacity = self._servers[number], self._capacities.get(number)
+        state, limits = server.state(self.policy), server.limits()
         if capacity is None:
-            return availability(state, at)
+            return state
         now, day = at.timestamp(), self.policy.calendar.local_date(at).isoformat()
         capacity.available(now, day, limits)
-        frees = capacity.rolling_frees_at(now, limits)
-        state = replace(
+        in_window = capacity.in_window(now, limits.window) if limits.sliding else 0
+        frees = capacity.rolling_frees_at(now, limits) if limits.left_in_window(in_window) == 0 else None
+        return replace(
             state,
             limits=limits,
             used_today=capacity.used_on(day),
-            in_window=capacity.in_window(now, limits.window),
+            in_window=in_window,
             rolling_frees=None if frees is None else datetime.fromtimestamp(frees, UTC),
         )
-        return availability(state, at)
 
     def _campaign_state(self) -> CampaignState:
         campaign = self._campaign

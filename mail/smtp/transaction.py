@@ -151,11 +151,6 @@ class Transaction:
         """Seconds that the server has for the reply awaited now; see also DATA_BLOCK_SECONDS."""
         return SECONDS[self.state]
 
-    @property
-    def dot_was_sent(self) -> bool:
-        """Whether the final dot was given out for writing, even if it is not yet written."""
-        return self.outcome.dot_sent if self.outcome else self.state is DOT
-
     def receive(self, data: bytes, unsent: int = 0) -> bytes:
         """Takes what was read and returns what to write next, perhaps nothing.
 

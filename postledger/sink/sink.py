@@ -12,7 +12,6 @@ import ipaddress
 import json
 import re
 import signal
-import socket
 import sys
 import threading
 import time
@@ -156,16 +155,6 @@ def duplicates_among(messages: Iterable[Received]) -> dict[str, int]:
     """By delivery, over any number of sinks: how many copies too many arrived."""
     counts = Counter(received.delivery for received in messages)
     return {delivery: count - 1 for delivery, count in counts.items() if count > 1}
-
-
-def statistics_of(port: int, host: str = "127.0.0.1") -> dict[str, Any]:
-    """What a sink that runs elsewhere has counted: messages, duplicates, attempts, connections."""
-    with socket.create_connection((host, port), 10) as connection, connection.makefile("rwb") as lines:
-        lines.readline()
-        lines.write(b"XSTATS\r\n")
-        lines.flush()
-        counted: dict[str, Any] = json.loads(lines.readline()[4:])
-        return counted
 
 
 class _Folder:

@@ -153,16 +153,6 @@ def cancelled_campaigns(cursor: Any, among: Collection[int]) -> set[int]:
     return {campaign for (campaign,) in cursor.fetchall()}
 
 
-def is_drained(cursor: Any, campaign: int) -> bool:
-    """Whether the whole audience has been queued and nothing of it waits or is on its way."""
-    cursor.execute(
-        "SELECT queueing_finished AND queued + sending = 0 FROM queue_campaigns WHERE campaign = %s",
-        (campaign,),
-    )
-    row = cursor.fetchone()
-    return row is not None and bool(row[0])
-
-
 def due(
     cursor: Any,
     campaign: int,

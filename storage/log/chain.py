@@ -14,7 +14,6 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from hashlib import sha256
 from struct import Struct
-from uuid import UUID
 
 GENESIS = bytes(32)
 
@@ -34,20 +33,6 @@ def microseconds(moment: datetime) -> int:
 
 def moment_of(microseconds: int) -> datetime:
     return _EPOCH + timedelta(microseconds=microseconds)
-
-
-def hash_of(
-    previous: bytes,
-    position: int,
-    stream: UUID,
-    version: int,
-    topic: str,
-    recorded_at: datetime,
-    state: bytes,
-) -> bytes:
-    return next(
-        iter(chained(previous, position, microseconds(recorded_at), [(stream.bytes, version, topic, state)]))
-    )
 
 
 def chained(

@@ -41,7 +41,10 @@ POSITION_BEFORE = """
 """
 
 OF_STREAMS = COLUMNS + "WHERE stream_id = ANY (%s::uuid[]) AND recorded_at <= %s ORDER BY position LIMIT %s"
-OF_STREAM = COLUMNS + "WHERE stream_id = %s AND version > %s AND recorded_at <= %s ORDER BY version LIMIT %s"
+OF_STREAM = """
+    SELECT recorded_at, version, topic, convert_from(state, 'UTF8') FROM events
+    WHERE stream_id = %s AND version > %s AND recorded_at <= %s ORDER BY version LIMIT %s
+"""
 
 
 def versions_before(cursor: Any, streams: Sequence[UUID], at: datetime) -> dict[UUID, int]:
@@ -62,7 +65,10 @@ def of_streams(cursor: Any, streams: Sequence[UUID], until: datetime, most: int)
     return recorded(cursor.fetchall())
 
 
-def of_stream(cursor: Any, stream: UUID, after: int, until: datetime, most: int) -> list[Recorded]:
-    """Those after a version."""
+def of_stream(
+    cursor: Any, stream: UUID, after: int, until: datetime, most: int
+) -> list[tuple[datetime, int, str, str]]:
+    """Those after a version: when, version, topic and state of each."""
     cursor.execute(OF_STREAM, (str(stream), after, until, most))
-    return recorded(cursor.fetchall())
+    found: list[tuple[datetime, int, str, str]] = cursor.fetchall()
+    return found

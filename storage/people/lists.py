@@ -103,6 +103,11 @@ def one(cursor: Any, number: int) -> ListRow | None:
     return None if row is None else ListRow(*row)
 
 
+def lock(cursor: Any, numbers: Sequence[int]) -> None:
+    """Until the transaction ends nobody else changes these lists, or the subscriptions to them."""
+    cursor.execute("SELECT FROM lists WHERE number = ANY (%s) ORDER BY number FOR UPDATE", (list(numbers),))
+
+
 def sizes(cursor: Any, numbers: Sequence[int]) -> dict[int, dict[str, int]]:
     """Of each list, how many subscriptions of each status; statuses that nobody has are left out."""
     cursor.execute(

@@ -39,12 +39,6 @@ def checked_name(name: str) -> str:
     return name
 
 
-def checked_list_name(name: str) -> str:
-    if not name.strip() or len(name) > LONGEST_LIST_NAME or _UNPRINTABLE.search(name):
-        raise DirectoryError(f"a list's name has 1 to {LONGEST_LIST_NAME} printable characters")
-    return name.strip()
-
-
 def checked_attributes(attributes: object, them: str = "the attributes") -> str:
     """As compact JSON. Raises DirectoryError unless it is an object that PostgreSQL can hold."""
     if not isinstance(attributes, dict):

@@ -100,7 +100,7 @@ def test_the_campaign_of_the_documentation_is_made_without_a_body(listmonk: List
                 "send_at": None, "status": "draft", "content_type": "richtext", "tags": ["test"],
                 "views": 0, "clicks": 0, "bounces": 0, "started_at": None, "sent": 0, "type": "regular",
                 "headers": [], "attribs": {},
-                "template_id": None, "body_source": None}  # fmt: skip
+                "template_id": 0, "body_source": None}  # fmt: skip
     assert {name: made[name] for name in expected} == expected
 
 
@@ -125,9 +125,9 @@ def test_the_default_template_is_taken_unless_it_is_said_otherwise(
 ) -> None:
     assert create(listmonk, friends)["template_id"] == letter
     assert create(listmonk, friends, template_id=None)["template_id"] == letter
-    assert create(listmonk, friends, template_id=0)["template_id"] is None
+    assert create(listmonk, friends, template_id=0)["template_id"] == 0
     plain = create(listmonk, friends, content_type="plain", body="Just text")
-    assert (plain["template_id"], plain["content_type"], plain["body"]) == (None, "plain", "Just text")
+    assert (plain["template_id"], plain["content_type"], plain["body"]) == (0, "plain", "Just text")
     assert preview(listmonk, plain["id"]).strip() == "Just text"
 
 

@@ -133,6 +133,11 @@ def test_an_import_with_wrong_parameters_does_not_begin(
     assert listmonk.get("/api/import/subscribers")["status"] == "none"
 
 
+def test_who_watches_bounces_sees_none(listmonk: Listmonk) -> None:
+    page = listmonk.get("/api/bounces", per_page=50, order_by="created_at", order="desc", source="")
+    assert (page["results"], page["total"], page["page"]) == ([], 0, 1)
+
+
 def test_listmonks_unsubscribe_links_ask_first_and_then_do_it(
     listmonk: Listmonk, friends: int, world: World, pool: Pool
 ) -> None:

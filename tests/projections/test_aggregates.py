@@ -108,7 +108,7 @@ def test_a_server_is_shown_as_it_stands_after_a_rebuild_too(
 
 def test_there_is_nothing_to_show_of_what_there_is_not(writing: Writing) -> None:
     writing.runner.catch_up()
-    assert writing.ask(servers.server, 1) is None
+    assert writing.ask(servers.server_named, "alpha") is None
     assert writing.ask(campaign_progress.progress, 1) is None
 
 
@@ -119,6 +119,6 @@ def test_a_new_password_is_told_without_the_password(
     writing.clock.advance_to(START + timedelta(minutes=1))
     application.note_password(1, by="user:ada")
     writing.runner.catch_up()
-    shown = writing.ask(servers.server, 1)
+    shown = writing.ask(servers.server_named, "alpha")
     assert (shown.changed_by, shown.changed_at) == ("user:ada", START + timedelta(minutes=1))
     assert shown.settings["name"] == "alpha"

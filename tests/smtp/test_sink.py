@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mail.smtp.transport import connect, deliver
-from postledger.sink.sink import Sink, duplicates_among, statistics_of
+from postledger.sink.sink import Sink, duplicates_among
 from postledger.sink.sink_rules import SinkRule
 
 
@@ -195,7 +195,8 @@ def test_as_a_process_it_counts_for_whoever_asks_and_ends_on_sigterm(tmp_path: P
             client.send_message(message(), "news@mail.example", ["reader@home.example"])
             with pytest.raises(smtplib.SMTPRecipientsRefused):
                 client.send_message(message(), "news@mail.example", ["bounce@home.example"])
-        counted = statistics_of(port)
+        with smtplib.SMTP("127.0.0.1", port) as client:
+            counted = json.loads(client.docmd("XSTATS")[1])
         assert counted == {"messages": 2, "duplicates": 1, "attempts": 3, "connections": 2}
         process.send_signal(signal.SIGTERM)
         assert json.loads(process.stdout.readline())["messages"] == 2

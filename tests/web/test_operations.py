@@ -9,11 +9,14 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
 from time import monotonic
 
 import pytest
+import requests
 from flask.testing import FlaskClient
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -110,7 +113,9 @@ finally:
 """
 
 
-def test_the_server_stops_at_once_though_pages_are_open(world: World, database_url: str) -> None:
+@contextmanager
+def served(database_url: str) -> Iterator[tuple[subprocess.Popen[str], int]]:
+    """The process, and the port on which it will listen; it is gone in the end."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -121,6 +126,34 @@ def test_the_server_stops_at_once_though_pages_are_open(world: World, database_u
         env={**os.environ, "PYTHONPATH": str(STATIC.parents[1])},
     )
     with process:
+        try:
+            yield process, port
+        finally:
+            process.kill()
+
+
+def test_a_body_that_is_too_large_is_refused_and_ends_its_connection_as_it_says(
+    world: World, database_url: str
+) -> None:
+    with served(database_url) as (process, _), requests.Session() as client:
+        assert process.stdout is not None
+        address = process.stdout.readline().strip()
+        headers = {"Content-Type": "application/json"}
+        for size in (70_000, 1_000_000, 20_000_000):
+            answer = client.post(f"{address}/api/lists", data=b" " * size, headers=headers, timeout=20)
+            assert (answer.status_code, answer.headers["Connection"]) == (413, "close")
+            assert answer.json()["message"] == "The request body is too large."
+        parts = iter([b" " * 50_000] * 4)
+        chunks = client.post(f"{address}/api/lists", data=parts, headers=headers, timeout=20)
+        assert (chunks.status_code, chunks.headers["Connection"]) == (413, "close"), chunks.text
+        small = client.post(f"{address}/api/lists", data=b"{", headers=headers, timeout=20)
+        assert (small.status_code, small.headers["Connection"]) == (400, "keep-alive")
+        process.terminate()
+        assert process.wait(timeout=20) == 0
+
+
+def test_the_server_stops_at_once_though_pages_are_open(world: World, database_url: str) -> None:
+    with served(database_url) as (process, port):
         assert process.stdout is not None
         assert process.stdout.readline() == f"http://127.0.0.1:{port}\n"
         viewer = HTTPConnection("127.0.0.1", port, timeout=20)

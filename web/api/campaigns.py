@@ -8,9 +8,11 @@ from typing import Annotated, Literal, NoReturn
 from flask import Blueprint
 
 from application.campaigns.campaigns import Campaigns
+from domain.streams import campaign_stream
 from web.http.access import actor
 from web.http.contract import endpoint
 from web.http.errors import Refusal
+from web.http.if_match import OfStream
 from web.http.services import services
 from web.http.shapes import Body, Instant, Line
 from web.http.versions import Versioned
@@ -30,6 +32,7 @@ class NewStatus(Body):
 @endpoint(
     blueprint, "PUT", "/api/campaigns/<int:number>/status",
     needs="send", body=NewStatus, answer=CampaignAnswer, errors=(404, 409), versioned=True,
+    if_match=OfStream(campaign_stream),
 )  # fmt: skip
 def set_status(number: int, body: NewStatus) -> Versioned:
     """Start, pause, resume, cancel, schedule a campaign, or take its schedule back.

@@ -15,6 +15,8 @@ from web.http.services import services
 from web.http.shapes import Answer, Told
 
 PREFIX = "org.postledger."
+OF_THE_LIBRARY = frozenset({"timestamp", "originator_topic"})
+"""Of events of aggregates: `time` and `type` say the same."""
 SOURCE = "urn:postledger"
 """Where no public address is configured."""
 
@@ -58,8 +60,22 @@ def cloud_event(event: Recorded, from_where: str) -> dict[str, Any]:
         "stream": str(event.stream),
         "streamversion": event.version,
         "hash": event.hash.hex(),
-        "data": json.loads(event.state),
+        "data": told(json.loads(event.state)),
     }
+
+
+def told(state: dict[str, Any]) -> dict[str, Any]:
+    """What happened, without what the library adds for itself."""
+    return {name: plain(value) for name, value in state.items() if name not in OF_THE_LIBRARY}
+
+
+def plain(value: Any) -> Any:
+    """Values of kinds that JSON has none for are kept with the name of their kind."""
+    if isinstance(value, dict):
+        if value.keys() == {"_type_", "_data_"}:
+            return plain(value["_data_"])
+        return {name: plain(one) for name, one in value.items()}
+    return [plain(one) for one in value] if isinstance(value, list) else value
 
 
 def subject(stream: UUID) -> str:

@@ -80,8 +80,19 @@ class Feed(Query):
         ]
 
     def read(self, pool: Pool, after: int, limit: int) -> FeedPage:
+        """Raises Refusal for a position that the log has not reached."""
         with pool.transaction() as cursor:
-            return feed.read(cursor, after, limit, topics=self.topics(), streams=self.streams())
+            page = feed.read(cursor, after, limit, topics=self.topics(), streams=self.streams())
+        if after > page.head:
+            raise beyond(page.head)
+        return page
+
+
+def beyond(head: int) -> Refusal:
+    """Whoever knows of more than there is has read another log, of a time before a backup say: waiting would
+    leave out all that comes until then."""
+    message = f"after: the log ends at {head}. Was another one read, or has a backup been restored?"
+    return Refusal(400, message, fields={"after": message}, part="query")
 
 
 class FeedAnswer(Answer):
@@ -169,6 +180,7 @@ def place() -> Iterator[bool]:
 def stream(query: Feed) -> Response:
     here = waiters()
     after = resumed_at(query)
+    query.read(services().pool, after, 1)
     if not here.enter():
         raise Refusal(503, "Too many are waiting for events; ask without waiting.", {"Retry-After": "30"})
     body = messages(query, after, services().pool, source(), here.closing, lasting())

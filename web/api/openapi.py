@@ -11,6 +11,7 @@ from flask import Flask
 from pydantic import BaseModel, TypeAdapter
 from werkzeug.routing import IntegerConverter, Rule, UUIDConverter
 
+from web.http import if_match
 from web.http.contract import Contract
 from web.http.services import release
 
@@ -151,11 +152,11 @@ def headers_of(contract: Contract) -> Iterable[dict[str, Any]]:
             "^[!-~]{1,255}$",
             "Sent again with it within 24 hours, the request has no second effect and gets the same answer.",
         )
-    if contract.versioned and contract.method != "GET":
+    if contract.if_match is not None:
         yield header(
             "If-Match",
-            '^("?[0-9]{1,10}(-[0-9a-f]+)?"?|[*])$',
-            "The ETag of an answer, or a version: the change is made only when the thing is at that version.",
+            if_match.PATTERN,
+            "ETags of answers, or a version: the change is made only while the thing has one of them.",
         )
 
 
@@ -197,7 +198,7 @@ def responses_of(contract: Contract, schemas: dict[Any, Any]) -> dict[str, Any]:
         400: contract.query or contract.body or post,
         403: contract.needs != "public",
         409: post,
-        412: contract.versioned and change,
+        412: change,
         415: contract.body,
         422: post and not contract.is_secret,
     }

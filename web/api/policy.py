@@ -9,8 +9,10 @@ from flask import Blueprint
 from pydantic import ConfigDict, Field
 
 from application.policy import Policy
+from domain.streams import policy_stream
 from web.http.access import actor
 from web.http.contract import endpoint
+from web.http.if_match import OfStream
 from web.http.services import services
 from web.http.shapes import Answer, Body, Line, Whole, without_defaults
 from web.http.versions import Versioned
@@ -90,6 +92,7 @@ def policy() -> Versioned:
 @endpoint(
     blueprint, "PUT", "/api/policy",
     needs="configure", body=PolicyChanges, answer=PolicyAnswer, errors=(409,), versioned=True,
+    if_match=OfStream(policy_stream),
 )  # fmt: skip
 def change(body: PolicyChanges) -> Versioned:
     """Change the sending policy; what is not given stays. In force within a second"""

@@ -12,12 +12,14 @@ from application.queue.deliveries import Deliveries
 from application.queue.queue import Queue
 from domain.clock import instant
 from domain.delivery.stepping_in import Action
+from domain.streams import policy_stream
 from projections import availability
 from projections.availability import Availability
 from projections.queue import queue
 from web.api.queue_items import Matching, QueueItem
 from web.http.access import actor
 from web.http.contract import endpoint
+from web.http.if_match import OfStream
 from web.http.services import reading, services
 from web.http.shapes import Answer, Body, Paged, Told, page_of
 from web.http.versions import Versioned
@@ -200,6 +202,7 @@ class Paused(Answer):
     answer=Paused,
     errors=(409,),
     versioned=True,
+    if_match=OfStream(policy_stream),
 )
 def pause(body: Pause) -> Versioned:
     """Pause or resume the whole queue

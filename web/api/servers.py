@@ -21,6 +21,7 @@ from storage.secrets import LONGEST_PASSWORD
 from web.http.access import actor
 from web.http.contract import endpoint
 from web.http.errors import Refusal
+from web.http.if_match import OfStream
 from web.http.services import reading, services
 from web.http.shapes import Answer, Body, Instant, Line, Told, Whole, without_defaults
 from web.http.versions import Versioned, shown_version
@@ -153,6 +154,7 @@ def add(body: NewServer) -> Versioned:
 @endpoint(
     blueprint, "PUT", "/api/servers/<int:number>",
     needs="configure", body=ServerChanges, answer=ServerAnswer, errors=(404, 409), versioned=True,
+    if_match=OfStream(server_stream),
 )  # fmt: skip
 def change(number: int, body: ServerChanges) -> Versioned:
     """Change a server; what is not given stays. In force at once, without a restart"""
@@ -163,7 +165,7 @@ def change(number: int, body: ServerChanges) -> Versioned:
 
 @endpoint(
     blueprint, "PUT", "/api/servers/<int:number>/enable",
-    needs="configure", answer=ServerAnswer, errors=(404,), versioned=True,
+    needs="configure", answer=ServerAnswer, errors=(404,), versioned=True, if_match=OfStream(server_stream),
 )  # fmt: skip
 def enable(number: int) -> Versioned:
     """Use the server"""
@@ -173,7 +175,7 @@ def enable(number: int) -> Versioned:
 
 @endpoint(
     blueprint, "PUT", "/api/servers/<int:number>/disable",
-    needs="configure", answer=ServerAnswer, errors=(404,), versioned=True,
+    needs="configure", answer=ServerAnswer, errors=(404,), versioned=True, if_match=OfStream(server_stream),
 )  # fmt: skip
 def disable(number: int) -> Versioned:
     """Send nothing more through the server"""
@@ -184,6 +186,7 @@ def disable(number: int) -> Versioned:
 @endpoint(
     blueprint, "PUT", "/api/servers/<int:number>/suspend",
     needs="configure", body=NewSuspension, answer=ServerAnswer, errors=(404,), versioned=True,
+    if_match=OfStream(server_stream),
 )  # fmt: skip
 def suspend(number: int, body: NewSuspension) -> Versioned:
     """Rest the server for a time"""
@@ -193,7 +196,7 @@ def suspend(number: int, body: NewSuspension) -> Versioned:
 
 @endpoint(
     blueprint, "PUT", "/api/servers/<int:number>/resume",
-    needs="configure", answer=ServerAnswer, errors=(404,), versioned=True,
+    needs="configure", answer=ServerAnswer, errors=(404,), versioned=True, if_match=OfStream(server_stream),
 )  # fmt: skip
 def resume(number: int) -> Versioned:
     """End a suspension, whoever or whatever began it"""

@@ -21,13 +21,15 @@ from typing import Any, TypeVar, get_origin
 from flask import Blueprint, Response, jsonify, request
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails, to_jsonable_python
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from web.http.access import Permission
 from web.http.access import needs as decided
 from web.http.errors import Refusal
 from web.http.idempotency import once
+from web.http.if_match import Condition, held
 from web.http.services import reading
-from web.http.versions import Versioned, as_wanted, position_tag, tag
+from web.http.versions import Versioned, position_tag, tag
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -64,7 +66,8 @@ class Contract:
     what it is. `takes` describes, in OpenAPI, a body that the view reads itself (an upload), beside
     JSON as `body` says where both are declared.
 
-    `versioned`: the answer is Versioned, and a change is made only at the version that If-Match names.
+    `versioned`: the answer is Versioned. `if_match` says whose tags a change may be meant for; without it a
+    change that comes with tags is refused.
     `projected`: what is read follows from the projections alone, and not from the time or the directory, so
     that who has it already is told so without reading it again. `is_secret`: the answer holds what is told
     once, so that it is not kept to be given again."""
@@ -83,6 +86,7 @@ class Contract:
     takes: dict[str, Any] | None = None
     description: str = ""
     versioned: bool = False
+    if_match: Condition | None = None
     projected: bool = False
     is_secret: bool = False
 
@@ -109,7 +113,7 @@ def endpoint(
 
         @wraps(view)
         def kept(**parts: Any) -> Response:
-            return carried_out(contract, lambda: view(**parts, **given(contract)))
+            return carried_out(contract, view, parts)
 
         checked = decided(needs, largest_body=largest_body)(kept)
         checked.contract = contract  # type: ignore[attr-defined]
@@ -119,10 +123,12 @@ def endpoint(
     return declare
 
 
-def carried_out(contract: Contract, view: Callable[[], Any]) -> Response:
+def carried_out(contract: Contract, view: Callable[..., Any], parts: dict[str, Any]) -> Response:
     def work() -> Response:
-        with as_wanted() if contract.versioned else nullcontext():
-            return answered(contract, view())
+        refuse_cut_body()
+        more = given(contract)
+        with nullcontext() if contract.method == "GET" else held(contract.if_match, parts):
+            return answered(contract, view(**parts, **more))
 
     match contract.method:
         case "GET" if contract.projected:
@@ -144,6 +150,15 @@ def read_when_new(work: Callable[[], Response]) -> Response:
     response = Response(status=304) if has_it else work()
     response.set_etag(etag)
     return kept_by_asker(response)
+
+
+def refuse_cut_body() -> None:
+    """Of a body of unknown length werkzeug gives no more than is taken, and does not say that there was more;
+    but for the parts of a form, which it reads to their end."""
+    if request.content_length is None and request.mimetype != "multipart/form-data":
+        most = request.max_content_length
+        if most is not None and len(request.get_data()) >= most:
+            raise RequestEntityTooLarge
 
 
 def given(contract: Contract) -> dict[str, Any]:

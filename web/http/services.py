@@ -46,10 +46,6 @@ def reading() -> Iterator[cursor]:
         yield opened
 
 
-def wait_until_shown(position: int | None) -> None:
-    services().wait_until_shown(position)
-
-
 def release() -> str:
     """The version that is installed; empty when it runs from the source tree alone."""
     try:

@@ -1,23 +1,17 @@
-"""Which version of a thing an answer shows, and which one a change is meant for (RFC 9110, 8.8.3 and 13)."""
+"""Which version of a thing an answer shows (RFC 9110, section 8.8.3)."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
-from flask import Response, request
+from flask import Response
 
 from projections.following import schema
-from web.http.errors import Refusal
-from web.http.services import release, services
+from web.http.services import release
 
-TAG = re.compile(r'(?:W/)?"?([0-9]{1,10})(?:-[0-9a-f]+)?"?')
-"""Only the version counts, so a tag that a proxy has made weak will do."""
 VERSION = "SELECT coalesce(max(version), 0) FROM events WHERE stream_id = %s AND position <= %s"
 
 
@@ -45,24 +39,10 @@ def position_tag(cursor: Any) -> str:
 
 def tag(response: Response, version: int | None) -> Response:
     """The tag is that of the content, after the version where there is one."""
-    digest = sha256(response.get_data()).hexdigest()[:16]
+    digest = digest_of(response)
     response.set_etag(digest if version is None else f"{version}-{digest}")
     return response
 
 
-def wanted_version() -> int | None:
-    """The version that If-Match names, None without one. Its tag is one of ours, or the version alone."""
-    given = request.headers.get("If-Match")
-    if given is None or given.strip() == "*":
-        return None
-    found = TAG.fullmatch(given.strip())
-    if found is None:
-        raise Refusal(400, 'If-Match: the ETag of an answer is expected, or a version as in "7".')
-    return int(found[1])
-
-
-@contextmanager
-def as_wanted() -> Iterator[None]:
-    """A change within the block is made only at the version that If-Match names."""
-    with services().application.expecting(wanted_version()):
-        yield
+def digest_of(response: Response) -> str:
+    return sha256(response.get_data()).hexdigest()[:16]

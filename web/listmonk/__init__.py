@@ -5,7 +5,7 @@ Bodies may have fields that we do not know, as listmonk's may; where we differ o
 
 from __future__ import annotations
 
-from web.listmonk import dashboard, health, settings, transactional
+from web.listmonk import bounces, dashboard, health, settings, transactional
 from web.listmonk.campaigns import campaign_messages, campaigns, templates
 from web.listmonk.people import imports, lists, many_subscribers, subscribers
 
@@ -21,4 +21,5 @@ RESOURCES = (
     settings,
     dashboard,
     transactional,
+    bounces,
 )

@@ -37,7 +37,8 @@ class NamedList(Answer):
 class CampaignAnswer(Answer):
     """`to_send` and `sent` as listmonk has them; `counts` has a number for each status. `messenger` is
     `automatic` or a server's UUID; `from_email` is empty for `automatic`: the server that sends decides.
-    `send_at` of a draft is when it is planned for. What we do not have is 0, null, false or empty."""
+    `send_at` of a draft is when it is planned for; `template_id` is 0 without a template. What we do not have
+    is 0, null, false or empty."""
 
     id: int
     uuid: UUID
@@ -49,7 +50,7 @@ class CampaignAnswer(Answer):
     body_source: None
     altbody: str | None
     content_type: ContentType
-    template_id: int | None
+    template_id: int
     lists: list[NamedList]
     tags: list[str]
     headers: list[dict[str, str]]
@@ -127,7 +128,7 @@ def fields(campaign: Progress, names: dict[int, str]) -> dict[str, Any]:
         "type": "regular",
         "name": campaign.name,
         "subject": campaign.subject,
-        "template_id": campaign.template,
+        "template_id": campaign.template or 0,
         "lists": [{"id": number, "name": names.get(number, "")} for number in campaign.lists],
         "tags": campaign.tags,
         "headers": [{name: value} for name, value in campaign.headers],

@@ -234,15 +234,6 @@ def test_a_lowered_limit_leaves_nothing_rather_than_less_than_nothing() -> None:
     assert capacity.available(0, "2026-01-01", Limits(sliding=(5, 60))) == 0
 
 
-def test_reservations_that_ran_out_unreturned_are_named() -> None:
-    capacity = Capacity(60)
-    capacity.apply(1, reserved(1, 8, "2026-01-01", 10))
-    capacity.apply(2, reserved(2, 8, "2026-01-01", 30))
-    assert capacity.outstanding(20) == [1]
-    capacity.apply(3, returned(3, 1, at=20))
-    assert capacity.outstanding(30) == [2]
-
-
 def test_a_skipped_event_is_noticed() -> None:
     capacity = Capacity(60)
     capacity.apply(7, reserved(7, 1, "2026-01-01", 10))

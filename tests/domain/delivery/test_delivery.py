@@ -75,7 +75,6 @@ class Life(RuleBasedStateMachine):
         self.delivery = Delivery()
         self.expected = "queued"
         self.version = 0
-        self.campaign_is_cancelled = False
 
     @rule(kind=st.sampled_from(sorted(FIELDS, key=lambda kind: kind.__name__)))
     def something_happens(self, kind: type[Fact]) -> None:
@@ -85,20 +84,9 @@ class Life(RuleBasedStateMachine):
             self.version += 1
             self.delivery.apply(fact(kind, self.version))
             self.expected = allowed[kind.__name__]
-            self.cancel_what_is_queued()
         else:
             with pytest.raises(ValueError, match=f"{self.expected} cannot become"):
                 self.delivery.apply(fact(kind, self.version + 1))
-
-    @rule()
-    def the_campaign_is_cancelled(self) -> None:
-        self.delivery.cancel_with_campaign()
-        self.campaign_is_cancelled = True
-        self.cancel_what_is_queued()
-
-    def cancel_what_is_queued(self) -> None:
-        if self.campaign_is_cancelled and self.expected == "queued":
-            self.expected = "cancelled"
 
     @invariant()
     def status_is_as_expected(self) -> None:

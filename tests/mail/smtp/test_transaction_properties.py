@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from copy import deepcopy
 from itertools import pairwise
 
 from hypothesis import given
@@ -138,7 +139,7 @@ class AnyServer(RuleBasedStateMachine):
     def a_sent_dot_is_never_denied(self) -> None:
         outcome = self.transaction.outcome
         if self.body_given and self.unsent < len(FINAL_DOT) and outcome is None:
-            assert self.transaction.dot_was_sent
+            assert deepcopy(self.transaction).lost("it is gone", self.unsent).dot_sent
         if outcome is not None and outcome.dot_sent:
             assert self.body_given
 

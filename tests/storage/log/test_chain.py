@@ -7,7 +7,7 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as some
 
-from storage.log.chain import GENESIS, chained, hash_of, microseconds, moment_of
+from storage.log.chain import GENESIS, chained, microseconds, moment_of
 
 MOMENTS = some.datetimes(min_value=datetime(1900, 1, 1), timezones=some.just(UTC))
 ENTRIES = some.tuples(
@@ -30,15 +30,10 @@ def plainly(previous: bytes, position: int, entry: tuple[bytes, int, str, bytes]
 
 
 def test_the_hash_of_a_known_event_never_changes() -> None:
-    hashed = hash_of(
-        GENESIS,
-        1,
-        UUID("00000007-0003-8000-8000-00000000002a"),
-        1,
-        "delivery.attempt_started",
-        datetime(2026, 3, 8, 7, 30, tzinfo=UTC),
-        b'{"by":"processor:1","server":3,"reservation":12}',
-    )
+    stream = UUID("00000007-0003-8000-8000-00000000002a").bytes
+    state = b'{"by":"processor:1","server":3,"reservation":12}'
+    at = microseconds(datetime(2026, 3, 8, 7, 30, tzinfo=UTC))
+    (hashed,) = chained(GENESIS, 1, at, [(stream, 1, "delivery.attempt_started", state)])
     assert hashed.hex() == "9b0e904fc71eb67c5e08a9a1ceba910e9959acf618b3acbedbd505aca3167506"
 
 

@@ -7,7 +7,7 @@ from eventsourcing.persistence import StoredEvent
 from psycopg2.extensions import connection
 
 from storage.log.append import Log
-from storage.log.chain import hash_of
+from storage.log.chain import chained, microseconds
 from storage.log.verify import Verification, verify
 from storage.postgres.pool import Pool
 
@@ -91,7 +91,8 @@ def test_a_change_that_recomputes_its_own_hash_breaks_the_chain_behind_it(
         cur.execute("SELECT recorded_at FROM events WHERE position = 4")
         moment = cur.fetchone()
         assert moment is not None
-        forged = hash_of(bytes(row[0]), 4, UUID(int=4), 1, "tópico", moment[0], b"forged")
+        event = (UUID(int=4).bytes, 1, "tópico", b"forged")
+        (forged,) = chained(bytes(row[0]), 4, microseconds(moment[0]), [event])
         cur.execute("UPDATE events SET state = 'forged', hash = %s WHERE position = 4", (forged,))
 
     assert verify(tampered).broken == 5

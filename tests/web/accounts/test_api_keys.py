@@ -46,6 +46,13 @@ def test_a_key_is_taken_in_three_ways(client: FlaskClient, key: str) -> None:
         assert status(client, authorization) == 200
 
 
+def test_clients_find_out_whether_their_key_is_right(client: FlaskClient, key: str) -> None:
+    assert status(client, basic("n8n", key), "/api/health") == 200
+    for wrong in (f"Bearer {key[:-1]}", basic("n8n", "guess"), basic("other", key), "token n8n:", "nonsense"):
+        assert status(client, wrong, "/api/health") == 403
+    assert client.get("/api/health").status_code == 200, "a monitor has none"
+
+
 def test_what_is_no_key_is_refused_as_listmonk_refuses_it(client: FlaskClient, key: str) -> None:
     for authorization in (
         "",

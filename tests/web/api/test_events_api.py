@@ -62,6 +62,29 @@ def test_an_event_is_a_cloud_event(client: FlaskClient, past: tuple[int, int, li
     }
 
 
+def test_what_an_event_says_is_told_without_what_its_storage_adds(
+    client: FlaskClient, world: World, past: tuple[int, int, list[int]]
+) -> None:
+    world.application.schedule(world.campaign("Later"), "2026-05-01T08:00:00Z", by="user:ann")
+    data = [event["data"] for event in read(client, "limit=1000")["events"]]
+    assert data[-1] == {"by": "user:ann", "send_at": "2026-05-01T08:00:00+00:00"}
+    assert all("by" in one for one in data)
+    assert not any(word in json.dumps(data) for word in ("_type_", "_data_", "originator", "timestamp"))
+
+
+@pytest.mark.parametrize("way", ["read", "wait", "stream"])
+def test_a_position_that_the_log_has_not_reached_is_refused_at_once(
+    client: FlaskClient, past: tuple[int, int, list[int]], way: str
+) -> None:
+    head = read(client)["head"]
+    query = f"after={head + 1}" + ("&wait=30" if way == "wait" else "")
+    accept = {"Accept": "text/event-stream" if way == "stream" else "application/json"}
+    answer = client.get(f"/api/events?{query}", headers=accept)
+    assert (answer.status_code, answer.json["errors"][0]["parameter"]) == (400, "after")
+    assert f"the log ends at {head}" in answer.json["message"]
+    assert read(client, f"after={head}")["events"] == []
+
+
 def test_whoever_reads_on_gets_every_event_once(
     client: FlaskClient, past: tuple[int, int, list[int]]
 ) -> None:

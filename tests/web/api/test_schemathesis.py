@@ -28,6 +28,8 @@ RULED = [
     "PUT /api/servers/{number}",
     "PUT /api/servers/{number}/suspend",
     "PUT /api/policy",
+    # A position is one that the log has.
+    "GET /api/events",
     # A cursor is one that an answer gave.
     "GET /api/deliveries",
     # A number that is left empty is none.

@@ -13,10 +13,12 @@ from application.dashboard.paces import Paces
 from domain.campaign.campaign import Campaign
 from domain.campaign.course import State
 from domain.clock import instant
+from domain.streams import campaign_stream
 from projections import campaign_progress
 from web.http.access import actor
 from web.http.contract import endpoint
 from web.http.errors import Refusal
+from web.http.if_match import OfStream
 from web.http.services import reading, services
 from web.http.shapes import Answer, Line, Query, Told, page_of
 from web.http.versions import Versioned
@@ -109,7 +111,7 @@ def create(body: NewCampaign) -> Versioned:
 @endpoint(
     blueprint, "PUT", "/api/campaigns/<int:number>",
     needs="write", body=CampaignBody, answer=CampaignAnswer, errors=(404, 409), largest_body=LARGEST_BODY,
-    versioned=True,
+    versioned=True, if_match=OfStream(campaign_stream),
 )  # fmt: skip
 def change(number: int, body: CampaignBody) -> Versioned:
     """Change a campaign that was not started
@@ -135,7 +137,15 @@ def there(number: int) -> Campaign:
     return services().application.campaign(number)
 
 
-@endpoint(blueprint, "DELETE", "/api/campaigns/<int:number>", needs="write", answer=bool, errors=(404, 409))
+@endpoint(
+    blueprint,
+    "DELETE",
+    "/api/campaigns/<int:number>",
+    needs="write",
+    answer=bool,
+    errors=(404, 409),
+    if_match=OfStream(campaign_stream),
+)
 def discard(number: int) -> bool:
     """Throw away a draft or a scheduled campaign
 

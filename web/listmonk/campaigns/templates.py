@@ -18,6 +18,7 @@ from storage import content
 from web.http.access import actor
 from web.http.contract import endpoint
 from web.http.errors import Refusal
+from web.http.if_match import OfStream
 from web.http.services import reading, services
 from web.http.shapes import Answer, Query, Told
 from web.http.versions import Versioned, shown_version
@@ -93,7 +94,7 @@ def create(body: TemplateBody) -> Versioned:
 @endpoint(
     blueprint, "PUT", "/api/templates/<int:number>",
     needs="write", body=TemplateBody, answer=TemplateAnswer, errors=(404,), largest_body=LARGEST_BODY,
-    versioned=True,
+    versioned=True, if_match=OfStream(template_stream),
 )  # fmt: skip
 def change(number: int, body: TemplateBody) -> Versioned:
     """Change a template
@@ -109,7 +110,7 @@ def change(number: int, body: TemplateBody) -> Versioned:
 
 @endpoint(
     blueprint, "PUT", "/api/templates/<int:number>/default",
-    needs="write", answer=list[TemplateAnswer], errors=(404, 409),
+    needs="write", answer=list[TemplateAnswer], errors=(404, 409), if_match=OfStream(template_stream),
 )  # fmt: skip
 def make_default(number: int) -> list[dict[str, Any]]:
     """Make a template the default
@@ -122,7 +123,15 @@ def make_default(number: int) -> list[dict[str, Any]]:
         return described(cursor, templates.templates(cursor))
 
 
-@endpoint(blueprint, "DELETE", "/api/templates/<int:number>", needs="write", answer=bool, errors=(404, 409))
+@endpoint(
+    blueprint,
+    "DELETE",
+    "/api/templates/<int:number>",
+    needs="write",
+    answer=bool,
+    errors=(404, 409),
+    if_match=OfStream(template_stream),
+)
 def delete(number: int) -> bool:
     """Delete a template
 

@@ -14,6 +14,7 @@ from storage.people.lists import ListRow
 from web.http.access import actor
 from web.http.contract import endpoint
 from web.http.errors import Refusal
+from web.http.if_match import OfContent
 from web.http.services import reading, services
 from web.http.shapes import Answer, Line, Told, page_of
 from web.listmonk.shapes import (
@@ -83,6 +84,13 @@ class ListAnswer(Answer):
     subscriber_statuses: dict[str, int]
 
 
+def shown(cursor: Any, number: int) -> dict[str, Any]:
+    """Raises Refusal 404."""
+    row = lists.one(cursor, number) if number <= LARGEST_ID else None
+    row = found_or_404(row, "list", number)
+    return described(row, lists.sizes(cursor, [number])[number])
+
+
 FORM = {"application/json": {"schema": ListBody.model_json_schema()}}
 
 
@@ -112,10 +120,7 @@ def listed(query: MailingListQuery) -> dict[str, Any]:
 def one(number: int) -> dict[str, Any]:
     """One list"""
     with reading() as cursor:
-        row = lists.one(cursor, number) if number <= LARGEST_ID else None
-        row = found_or_404(row, "list", number)
-        counts = lists.sizes(cursor, [number])
-    return described(row, counts[number])
+        return shown(cursor, number)
 
 
 @endpoint(blueprint, "POST", "/api/lists", needs="write", answer=ListAnswer, errors=(409,), takes=FORM)
@@ -135,6 +140,7 @@ def create() -> dict[str, Any]:
     answer=ListAnswer,
     errors=(404, 409),
     takes=FORM,
+    if_match=OfContent(shown),
 )
 def change(number: int) -> dict[str, Any]:
     """Change a list
@@ -148,7 +154,9 @@ def change(number: int) -> dict[str, Any]:
     return one(number)
 
 
-@endpoint(blueprint, "DELETE", "/api/lists/<int:number>", needs="write", answer=bool)
+@endpoint(
+    blueprint, "DELETE", "/api/lists/<int:number>", needs="write", answer=bool, if_match=OfContent(shown)
+)
 def delete(number: int) -> bool:
     """Delete a list
 

@@ -12,6 +12,7 @@ from storage.people.people_search import WantedPeople
 from web.http.access import actor
 from web.http.contract import endpoint
 from web.http.errors import Refusal
+from web.http.if_match import OfContent
 from web.http.services import reading, services
 from web.listmonk.people.subscriber_shapes import (
     Chosen,
@@ -21,6 +22,7 @@ from web.listmonk.people.subscriber_shapes import (
     MembershipOfSelection,
     Selection,
 )
+from web.listmonk.people.subscribers import shown
 from web.listmonk.shapes import LARGEST_ID
 
 blueprint = Blueprint("listmonk_many_subscribers", __name__)
@@ -50,7 +52,7 @@ def lists_of_many(body: MembershipOfMany) -> bool:
 
 @endpoint(
     blueprint, "PUT", "/api/subscribers/lists/<int:number>",
-    needs="write", body=MembershipOfOne, answer=bool, errors=(404,),
+    needs="write", body=MembershipOfOne, answer=bool, errors=(404,), if_match=OfContent(shown),
 )  # fmt: skip
 def lists_of_one(number: int, body: MembershipOfOne) -> bool:
     """Put one subscriber on lists, or take them off"""

@@ -15,6 +15,7 @@ from storage.people.directory import Recipient
 from storage.people.people_search import ORDERS, SubscriptionRow
 from web.http.access import actor
 from web.http.contract import endpoint
+from web.http.if_match import OfContent
 from web.http.services import reading, services
 from web.http.shapes import page_of
 from web.listmonk.people.subscriber_shapes import (
@@ -27,6 +28,11 @@ from web.listmonk.people.subscriber_shapes import (
 from web.listmonk.shapes import LARGEST_ID, found_or_404, ids_argument, listing
 
 blueprint = Blueprint("listmonk_subscribers", __name__)
+
+
+def shown(cursor: Any, number: int) -> dict[str, Any]:
+    """Raises Refusal 404."""
+    return described(cursor, [person(cursor, number)])[0]
 
 
 @endpoint(
@@ -56,7 +62,7 @@ def listed(query: SubscriberQuery) -> dict[str, Any]:
 def one(number: int) -> dict[str, Any]:
     """One subscriber"""
     with reading() as cursor:
-        return described(cursor, [person(cursor, number)])[0]
+        return shown(cursor, number)
 
 
 @endpoint(
@@ -83,6 +89,7 @@ def create(body: NewSubscriber) -> dict[str, Any]:
 @endpoint(
     blueprint, "PUT", "/api/subscribers/<int:number>",
     needs="write", body=SubscriberChange, answer=SubscriberAnswer, errors=(404, 409),
+    if_match=OfContent(shown),
 )  # fmt: skip
 def change(number: int, body: SubscriberChange) -> dict[str, Any]:
     """Change a subscriber
@@ -100,6 +107,7 @@ def change(number: int, body: SubscriberChange) -> dict[str, Any]:
 @endpoint(
     blueprint, "PATCH", "/api/subscribers/<int:number>",
     needs="write", body=SubscriberChange, answer=SubscriberAnswer, errors=(404, 409),
+    if_match=OfContent(shown),
 )  # fmt: skip
 def change_some(number: int, body: SubscriberChange) -> dict[str, Any]:
     """Change some of a subscriber
@@ -117,7 +125,13 @@ def change_some(number: int, body: SubscriberChange) -> dict[str, Any]:
 
 
 @endpoint(
-    blueprint, "PUT", "/api/subscribers/<int:number>/blocklist", needs="write", answer=bool, errors=(404,)
+    blueprint,
+    "PUT",
+    "/api/subscribers/<int:number>/blocklist",
+    needs="write",
+    answer=bool,
+    errors=(404,),
+    if_match=OfContent(shown),
 )
 def blocklist(number: int) -> bool:
     """Blocklist a subscriber
@@ -131,7 +145,14 @@ def blocklist(number: int) -> bool:
     return True
 
 
-@endpoint(blueprint, "DELETE", "/api/subscribers/<int:number>", needs="write", answer=bool)
+@endpoint(
+    blueprint,
+    "DELETE",
+    "/api/subscribers/<int:number>",
+    needs="write",
+    answer=bool,
+    if_match=OfContent(shown),
+)
 def erase(number: int) -> bool:
     """Erase a subscriber
 

@@ -79,10 +79,6 @@ class Broadcast:
         self._closed = False
 
     @property
-    def viewers(self) -> int:
-        return self._viewers
-
-    @property
     def is_running(self) -> bool:
         """Whether the thread that composes is there: only while somebody looks."""
         return self._thread is not None

@@ -31,6 +31,8 @@ from web.pages.words import LABELS, lasting
 blueprint = Blueprint("delivery_pages", __name__)
 
 MOST_EVENTS = 500
+MOST_RESERVATIONS = 5000
+"""A page has to be there at once; the API and the command line read on."""
 
 QUEUED_BY = (
     COLUMNS
@@ -91,7 +93,7 @@ def history(number: int) -> str:
         entries = history_of(own, around(cursor, one), names)
         policy = availability.policy_of(cursor)
     deliveries = Deliveries(services())
-    waited = deliveries.waits(found, deliveries.history(found, MOST_EVENTS))
+    waited = deliveries.waits(found, deliveries.history(found, MOST_EVENTS), MOST_RESERVATIONS)
     return render_template(
         "queue/delivery.html",
         number=number,
