@@ -20,7 +20,7 @@ from domain.campaign.course import State
 from domain.clock import Clock
 from processor.campaigns import DueCampaigns
 from processor.dispatch.attempts import Attempts
-from processor.dispatch.connection_pool import Wanted
+from processor.dispatch.connection_pool import PoolSettings
 from processor.dispatch.dispatcher import Dispatcher
 from processor.failures import Failures
 from processor.listener import Listener
@@ -220,7 +220,7 @@ class Processor:
 
     def _rooms(self) -> dict[int, Room]:
         servers = self._permissions.view.servers
-        self._dispatcher.set_up_pools({number: Wanted.of(s.settings) for number, s in servers.items()})
+        self._dispatcher.set_up_pools({number: PoolSettings.of(s.settings) for number, s in servers.items()})
         return self._dispatcher.rooms(servers)
 
     def _seconds_to_next_round(self) -> float:

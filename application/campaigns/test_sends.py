@@ -23,9 +23,9 @@ from domain.errors import Outrun
 from domain.fact import Fact
 from domain.server.server import SmtpServer
 from domain.streams import trial_stream
-from mail.message.compose import Composer, MessageRecipient, Skeleton
+from mail.message.compose import Composer, MessageRecipient
 from mail.smtp.settings import SmtpSettings
-from mail.smtp.transaction import Outcome
+from mail.smtp.transaction import Outcome, Transaction
 from mail.smtp.transport import Connection, connect, deliver
 from mail.smtp.transport_errors import TransportError
 from mail.template.render import MessageError
@@ -143,22 +143,33 @@ class TestSends:
             except (MessageError, TransportError, SecretsError) as error:
                 done[address] = TestEmail(address, "not sent", str(error), server.settings.name)
                 continue
-            reservation = self._unit(server, reservations)
-            if reservation is None:
-                reason = NO_CAPACITY if self._installation.clock.is_trusted() else NO_TIME
-                done[address] = TestEmail(address, "not sent", reason, server.settings.name)
-                continue
-            started = self._started(server, reservation, number)
-            if started is None:
-                reservations.untouched(reservation)
-                done[address] = TestEmail(address, "not sent", OTHERS_SEND, server.settings.name)
-                continue
-            outcome = _delivered(connection, skeleton, person, message)
-            reservations.ended(reservation, refused=not outcome.dot_sent)
-            done[address] = self._ended(server, started, outcome, address)
+            envelope = skeleton.envelope_from, skeleton.envelope_to(person)
+            transaction = connection.transaction(*envelope, message)
+            done[address] = self._sent(server, reservations, connection, transaction, address, number)
         if connection is not None:
             connection.close()
         return done
+
+    def _sent(
+        self,
+        server: SmtpServer,
+        reservations: Reservations,
+        connection: Connection,
+        transaction: Transaction,
+        address: str,
+        recipient: int | None,
+    ) -> TestEmail:
+        reservation = self._unit(server, reservations)
+        if reservation is None:
+            reason = NO_CAPACITY if self._installation.clock.is_trusted() else NO_TIME
+            return TestEmail(address, "not sent", reason, server.settings.name)
+        started = self._started(server, reservation, recipient)
+        if started is None:
+            reservations.untouched(reservation)
+            return TestEmail(address, "not sent", OTHERS_SEND, server.settings.name)
+        outcome = deliver(connection, transaction, at_most=DELIVER_SECONDS)
+        reservations.ended(reservation, refused=not outcome.dot_sent)
+        return self._ended(server, started, outcome, address)
 
     def _unit(self, server: SmtpServer, reservations: Reservations) -> Reservation | None:
         """One to send with, by the limits of this moment. What was reserved for all of them runs out where a
@@ -254,10 +265,3 @@ def _offer(reservations: Reservations, number: int, limits: Limits, day: str, no
         used_today=reservations.used_on(number, day),
         slots=10**6,
     )
-
-
-def _delivered(
-    connection: Connection, skeleton: Skeleton, person: MessageRecipient, message: bytes
-) -> Outcome:
-    transaction = connection.transaction(skeleton.envelope_from, skeleton.envelope_to(person), message)
-    return deliver(connection, transaction, at_most=DELIVER_SECONDS)

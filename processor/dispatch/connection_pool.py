@@ -30,7 +30,7 @@ ALLOWANCE_SECONDS = 600.0
 
 
 @dataclass(frozen=True)
-class Wanted:
+class PoolSettings:
     """What a server's settings say of its connections; `idle_timeout` in seconds."""
 
     max_conns: int
@@ -39,7 +39,7 @@ class Wanted:
 
     @classmethod
     @lru_cache(maxsize=256)
-    def of(cls, settings: ServerSettings) -> Wanted:
+    def of(cls, settings: ServerSettings) -> PoolSettings:
         return cls(settings.max_conns, float(settings.idle_timeout), SmtpSettings.of(settings.as_dict()))
 
 

@@ -20,7 +20,7 @@ from mail.smtp.settings import SmtpSettings
 from mail.smtp.transport import Connection
 from mail.smtp.transport_errors import ConnectError, TransportError
 from processor.dispatch.attempts import Attempts
-from processor.dispatch.connection_pool import ConnectionPool, PooledConnection, Wanted
+from processor.dispatch.connection_pool import ConnectionPool, PooledConnection, PoolSettings
 from processor.dispatch.conversations import Conversations
 from processor.dispatch.inbox import Inbox
 from processor.dispatch.openers import Openers
@@ -50,6 +50,7 @@ class Dispatcher:
         self, permissions: SendPermissions, attempts: Attempts, clock: Clock, hungry: threading.Event
     ) -> None:
         self._attempts = attempts
+        self._outbox = attempts.outbox
         self._hungry = hungry
         self._pools: dict[int, ConnectionPool] = {}
         self._selector = selectors.DefaultSelector()
@@ -115,7 +116,7 @@ class Dispatcher:
         if by_server:
             self._call(partial(self._hand, by_server))
 
-    def set_up_pools(self, wanted: Mapping[int, Wanted]) -> None:
+    def set_up_pools(self, wanted: Mapping[int, PoolSettings]) -> None:
         """Makes the pools known, by server, and what their settings have come to be."""
         self._call(partial(self._set_up_pools, dict(wanted)))
 
@@ -132,7 +133,7 @@ class Dispatcher:
                 if self._now() >= next_tick:
                     self._tick()
                     next_tick = self._now() + 1
-                self._attempts.flush()
+                self._outbox.flush()
         except BaseException as error:
             self.crashed = error
             log.exception("the dispatcher stopped on an error")
@@ -153,10 +154,10 @@ class Dispatcher:
                 self._conversations.on_socket(key.data, events)
         if is_called:
             self._inbox.empty()
-            self._attempts.hear()
+            self._outbox.hear()
 
     def _is_drained(self) -> bool:
-        return not self._attempts.pending and not self._inbox and not self._conversations.held and not any(
+        return not self._outbox.pending and not self._inbox and not self._conversations.held and not any(
             pooled.attempt for pool in self._pools.values() for pooled in pool.connections
         )  # fmt: skip
 
@@ -179,7 +180,7 @@ class Dispatcher:
                 else:
                     self._conversations.drop(pooled)
 
-    def _set_up_pools(self, wanted: dict[int, Wanted]) -> None:
+    def _set_up_pools(self, wanted: dict[int, PoolSettings]) -> None:
         for server, settings in wanted.items():
             pool = self._pools.setdefault(server, ConnectionPool(server))
             pool.max_conns, pool.idle_timeout = settings.max_conns, settings.idle_timeout
@@ -208,7 +209,7 @@ class Dispatcher:
             pooled = pool.idle.pop()
             if self._conversations.is_there(pooled):
                 self._conversations.begin(pooled, pool.waiting.popleft())
-                self._attempts.flush(at_least=FACTS_AT_ONCE)
+                self._outbox.flush(at_least=FACTS_AT_ONCE)
         if pool.waiting and len(pool.connections) < pool.max_conns:
             for _ in range(pool.connections_wanted()):
                 pool.opening += 1
@@ -269,7 +270,7 @@ class Dispatcher:
     def _tick(self) -> None:
         """Once a second: time-outs, idle connections, rates, facts that the database did not take."""
         now = self._now()
-        self._attempts.tell_again()
+        self._outbox.tell_again()
         for pool in self._pools.values():
             pool.measure(1.0)
             pool.uncap(now)

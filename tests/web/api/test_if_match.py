@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from application.previews import CampaignMessages
 from flask import Flask
 from flask.testing import FlaskClient
 
