@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from application.decisions import Postledger
+from domain.campaign.course import State
 from domain.clock import Clock
 from domain.errors import Refused
 from processor.queueing import Queueing
@@ -63,3 +65,10 @@ class DueCampaigns:
                 self._application.finish(number, by=self._actor)
             except Refused as refusal:
                 log.debug("campaign %d was not finished: %s", number, refusal)
+
+    def pause_broken(self, broken: Mapping[int, str]) -> None:
+        """A campaign that no message can be made of waits for a person instead of failing for everybody."""
+        for number, error in list(broken.items()):
+            if self._application.campaign(number).state is State.RUNNING:
+                log.error("campaign %d cannot be composed: paused", number)
+                self._application.pause(number, reason=f"no message can be made: {error}", by=self._actor)

@@ -16,7 +16,6 @@ from eventsourcing.persistence import InfrastructureFactory
 
 from application.decisions import Postledger
 from application.reservations import Reservations
-from domain.campaign.course import State
 from domain.clock import Clock
 from processor.campaigns import DueCampaigns
 from processor.dispatch.attempts import Attempts
@@ -47,7 +46,7 @@ log = logging.getLogger(__name__)
 DRAIN_SECONDS = 60.0
 GIVE_UP_SECONDS = 10.0
 IDLE_ROUND_SECONDS = 0.02
-"""The least time between two rounds, so that a hungry pool does not keep the planner spinning."""
+"""The least time between two rounds, so that a hungry connection pool does not keep the planner spinning."""
 
 
 class Processor:
@@ -57,12 +56,8 @@ class Processor:
     def __init__(self, url: str, pool: Pool, secrets: Secrets, clock: Clock, public_url: str,
                  *, patience: timedelta = processors.PATIENCE,
                  records: Path | None = None) -> None:  # fmt: skip
-        self._pool = pool
-        self._clock = clock
-        with pool.transaction() as cursor:
-            set_by_database(clock, cursor)
-            now = processors.database_time(cursor)
-            self.number = processors.register(cursor, host_name(), os.getpid(), now)
+        self._pool, self._clock = pool, clock
+        self.number, now = registered(pool, clock)
         self._recorder = FlightRecorder(records, self.number, now)
         actor = f"processor:{self.number}"
         self._runner = Runner(pool)
@@ -87,18 +82,19 @@ class Processor:
         self._rounds = Rounds(pool, self._permissions, self._reservations, self._attempts.planned, clock)
         queueing = Queueing(pool, application, self._committer, actor)
         self._campaigns = DueCampaigns(pool, application, self._runner, queueing, clock, actor)
-        self._heartbeat = Heartbeat(pool, self.number, patience, self._failures)
-        self._recovery = Recovery(
-            pool, self._runner, self._committer, clock, self._heartbeat, self.number, records
-        )
-        self._listener = Listener(url, clock, self._on_log, self._on_directory, self._on_beat)
-        self._schedule = Schedule(self._failures)
-        self._is_planning = False
-        self._next_round_at = 0.0
-        self._next_look_at = 0.0
-        self._has_news = False
         self._is_stopping = threading.Event()
-        self._actor = actor
+        self._look_after(url, patience, records)
+
+    def _look_after(self, url: str, patience: timedelta, records: Path | None) -> None:
+        """What keeps it going, and finishes what others could not."""
+        self._heartbeat = Heartbeat(self._pool, self.number, patience, self._failures)
+        self._recovery = Recovery(
+            self._pool, self._runner, self._committer, self._clock, self._heartbeat, self.number, records
+        )
+        self._listener = Listener(url, self._clock, self._on_log, self._on_directory, self._on_beat)
+        self._schedule = Schedule(self._failures)
+        self._is_planning = self._has_news = False
+        self._next_round_at = self._next_look_at = 0.0
 
     def start(self) -> None:
         try:
@@ -196,7 +192,7 @@ class Processor:
             self._attempts.planned.forget(shown)
             sends = self._rounds.plan(self._rooms())
             self._dispatcher.hand(sends)
-            self._pause_broken()
+            self._campaigns.pause_broken(self._permissions.broken)
             if not sends and not self._dispatcher.is_busy and not self._hungry.is_set():
                 break
             self._hungry.wait(self._seconds_to_next_round())
@@ -211,16 +207,9 @@ class Processor:
         if not self._is_planning:
             self._schedule.now("send")
 
-    def _pause_broken(self) -> None:
-        """A campaign that no message can be made of waits for a person instead of failing for everybody."""
-        for number, error in list(self._permissions.broken.items()):
-            if self._application.campaign(number).state is State.RUNNING:
-                log.error("campaign %d cannot be composed: paused", number)
-                self._application.pause(number, reason=f"no message can be made: {error}", by=self._actor)
-
     def _rooms(self) -> dict[int, Room]:
         servers = self._permissions.view.servers
-        self._dispatcher.set_up_pools({number: PoolSettings.of(s.settings) for number, s in servers.items()})
+        self._dispatcher.open_pools({number: PoolSettings.of(s.settings) for number, s in servers.items()})
         return self._dispatcher.rooms(servers)
 
     def _seconds_to_next_round(self) -> float:
@@ -295,3 +284,11 @@ class Processor:
         self._recovery.run(self._permissions.view.policy)
         # What was the share of the dead is somebody's from now on.
         self._beat()
+
+
+def registered(pool: Pool, clock: Clock) -> tuple[int, datetime]:
+    """The number of a new processor on this host, and since when it is there."""
+    with pool.transaction() as cursor:
+        set_by_database(clock, cursor)
+        now = processors.database_time(cursor)
+        return processors.register(cursor, host_name(), os.getpid(), now), now

@@ -1,4 +1,4 @@
-"""The send permissions: what may be sent at this moment, as the log says.
+"""Send permissions: what may be sent at this moment, as the log says.
 
 Campaigns, servers and the policy are read from their streams whenever one of them changes; each
 attempt looks at the resulting view, so a pause is in force within the time of one notification.

@@ -24,7 +24,8 @@ class Suspensions:
     """`look_again` brings the send permissions up to the log."""
 
     def __init__(self, permissions: SendPermissions, application: Postledger, clock: Clock,
-                 failures: Failures, actor: str, look_again: Callable[[], None]) -> None:  # fmt: skip
+                 failures: Failures, actor: str,
+                 look_again: Callable[[], None]) -> None:  # fmt: skip
         self._permissions = permissions
         self._application = application
         self._clock = clock

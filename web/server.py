@@ -6,7 +6,8 @@ import logging
 import os
 from collections.abc import Callable, Iterable
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import Any
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from flask import Flask
 from gunicorn import glogging  # type: ignore[import-untyped]
@@ -15,9 +16,6 @@ from gunicorn.http import wsgi as gunicorn_wsgi  # type: ignore[import-untyped]
 from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped]
 
 from domain.addresses.bind_address import check_bind
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 MOST_DRAINED = 64 * 1024
 """Bytes of an unread body that gunicorn reads to keep a connection."""

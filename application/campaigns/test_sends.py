@@ -23,9 +23,9 @@ from domain.errors import Outrun
 from domain.fact import Fact
 from domain.server.server import SmtpServer
 from domain.streams import trial_stream
-from mail.message.compose import Composer, MessageRecipient
+from mail.message.compose import Composer, MessageRecipient, Skeleton
 from mail.smtp.settings import SmtpSettings
-from mail.smtp.transaction import Outcome, Transaction
+from mail.smtp.transaction import Outcome
 from mail.smtp.transport import Connection, connect, deliver
 from mail.smtp.transport_errors import TransportError
 from mail.template.render import MessageError
@@ -143,31 +143,32 @@ class TestSends:
             except (MessageError, TransportError, SecretsError) as error:
                 done[address] = TestEmail(address, "not sent", str(error), server.settings.name)
                 continue
-            envelope = skeleton.envelope_from, skeleton.envelope_to(person)
-            transaction = connection.transaction(*envelope, message)
-            done[address] = self._sent(server, reservations, connection, transaction, address, number)
+            done[address] = self._one(server, connection, skeleton, person, number, message, reservations)
         if connection is not None:
             connection.close()
         return done
 
-    def _sent(
+    def _one(
         self,
         server: SmtpServer,
-        reservations: Reservations,
         connection: Connection,
-        transaction: Transaction,
-        address: str,
-        recipient: int | None,
+        skeleton: Skeleton,
+        person: MessageRecipient,
+        number: int | None,
+        message: bytes,
+        reservations: Reservations,
     ) -> TestEmail:
+        """`number` is who of the directory has the address, None for nobody."""
+        address, name = person.email, server.settings.name
         reservation = self._unit(server, reservations)
         if reservation is None:
             reason = NO_CAPACITY if self._installation.clock.is_trusted() else NO_TIME
-            return TestEmail(address, "not sent", reason, server.settings.name)
-        started = self._started(server, reservation, recipient)
+            return TestEmail(address, "not sent", reason, name)
+        started = self._started(server, reservation, number)
         if started is None:
             reservations.untouched(reservation)
-            return TestEmail(address, "not sent", OTHERS_SEND, server.settings.name)
-        outcome = deliver(connection, transaction, at_most=DELIVER_SECONDS)
+            return TestEmail(address, "not sent", OTHERS_SEND, name)
+        outcome = _delivered(connection, skeleton, person, message)
         reservations.ended(reservation, refused=not outcome.dot_sent)
         return self._ended(server, started, outcome, address)
 
@@ -265,3 +266,10 @@ def _offer(reservations: Reservations, number: int, limits: Limits, day: str, no
         used_today=reservations.used_on(number, day),
         slots=10**6,
     )
+
+
+def _delivered(
+    connection: Connection, skeleton: Skeleton, person: MessageRecipient, message: bytes
+) -> Outcome:
+    transaction = connection.transaction(skeleton.envelope_from, skeleton.envelope_to(person), message)
+    return deliver(connection, transaction, at_most=DELIVER_SECONDS)

@@ -39,25 +39,9 @@ class OutcomeKind(StrEnum):
 
 
 # Looking a member up on its class costs more than all else in the common path.
-READY, MAIL, RCPT, DATA = (
-    TransactionState.READY,
-    TransactionState.MAIL,
-    TransactionState.RCPT,
-    TransactionState.DATA,
-)
-DOT, LONE_DOT, RSET, DONE = (
-    TransactionState.DOT,
-    TransactionState.LONE_DOT,
-    TransactionState.RSET,
-    TransactionState.DONE,
-)
+READY, MAIL, RCPT, DATA, DOT, LONE_DOT, RSET, DONE = TransactionState
 AT_DOT = Stage.DOT
-ACCEPTED, REFUSED, LOST, PROTOCOL_ERROR = (
-    OutcomeKind.ACCEPTED,
-    OutcomeKind.REFUSED,
-    OutcomeKind.LOST,
-    OutcomeKind.PROTOCOL_ERROR,
-)
+ACCEPTED, REFUSED, LOST, PROTOCOL_ERROR = OutcomeKind
 
 SECONDS = {READY: 300.0, MAIL: 300.0, RCPT: 300.0, DATA: 120.0, DOT: 600.0}
 SECONDS |= {LONE_DOT: 60.0, RSET: 60.0, DONE: 0.0}

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 import random
+from collections import deque
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
 
-from application.reservation import Reservation
 from application.reservations import Reservations
 from domain.clock import Clock
 from domain.delivery.delivery import About
@@ -16,41 +16,54 @@ from domain.delivery.reply import UNREACHABLE, Stage, Verdict, classify, is_prov
 from domain.delivery.retry import suspend_until
 from domain.fact import Fact
 from domain.streams import delivery_stream_bytes
-from mail.message.compose import Skeleton
-from mail.smtp.transaction import Outcome
+from mail.message.skeleton import Skeleton
+from mail.smtp.transaction import Outcome, Transaction
 from mail.smtp.transport import Connection
 from mail.smtp.transport_errors import TransportError
 from mail.template.render import MessageError
 from processor.dispatch import attempt as facts
 from processor.dispatch.attempt import Attempt
 from processor.dispatch.connection_pool import ConnectionPool
-from processor.dispatch.outbox import Outbox
 from processor.planner.planned_deliveries import PlannedDeliveries
 from processor.planner.send import Send
-from processor.recovery.flight_recorder import FlightRecorder
+from processor.recovery.flight_recorder import NO_SLOT, FlightRecorder
 from processor.send_permissions import SendPermissions
-from storage.log.committer import Committer, Unresolved
+from storage.log.committer import Committer, Conflict, Fenced, Unresolved
 from storage.log.entries import Entry
+from storage.log.submission import Settled
 
 log = logging.getLogger(__name__)
+
+
+Heard = Callable[[int, Exception | None], None]
+"""Called with the position of the last of some events, or with why they are not in the log."""
 
 
 class Attempts:
     """`suspend(server, reason, until)` is called in the loop's thread and must not block."""
 
-    def __init__(self, permissions: SendPermissions, reservations: Reservations, committer: Committer,
-                 clock: Clock, actor: str, suspend: Callable[[int, str, datetime], None],
-                 recorder: FlightRecorder) -> None:  # fmt: skip
+    def __init__(self, permissions: SendPermissions, reservations: Reservations,
+                 committer: Committer, clock: Clock, actor: str,
+                 suspend: Callable[[int, str, datetime], None], recorder: FlightRecorder) -> None:  # fmt: skip
         self._permissions = permissions
         self._reservations = reservations
-        self.planned = PlannedDeliveries()
-        self.outbox = Outbox(committer, self.planned, recorder)
+        self._committer = committer
         self._clock = clock
         self._actor = actor
         self._suspend = suspend
         self.recorder = recorder
+        self.planned = PlannedDeliveries()
         self.are_over = False
         """Set from any thread: no attempt starts any more."""
+        self._outbox: list[tuple[list[Entry], Heard]] = []
+        self._answers: deque[Settled] = deque()
+        self._untold: deque[tuple[list[Entry], Send, int]] = deque()
+        self._unanswered = 0
+
+    @property
+    def pending(self) -> int:
+        """Facts that are not in the log yet, or not known to be."""
+        return self._unanswered + len(self._untold)
 
     def begin(self, send: Send, connection: Connection,
               on_committed: Callable[[Exception | None], None]) -> Attempt | None:  # fmt: skip
@@ -61,7 +74,7 @@ class Attempts:
             self.planned.release(send.key)
             return None
         if send.not_mailable is not None:
-            self.outbox.record([facts.suppressed(send, send.not_mailable, self._actor).entry()], send)
+            self._record([facts.suppressed(send, send.not_mailable, self._actor).entry()], send)
             return None
         try:
             skeleton = self._permissions.skeleton(send.campaign, send.server)
@@ -73,45 +86,39 @@ class Attempts:
         if skeleton is None or reservation is None:
             self.planned.release(send.key)
             return None
-        attempt = self._prepared(send, skeleton, reservation, connection)
-        if attempt is not None:
-            self.outbox.submit(
-                [facts.started(attempt, self._actor)], partial(self._started, attempt, on_committed)
-            )
+        transaction = self._transaction(send, skeleton, connection)
+        if transaction is None:
+            self._reservations.give_back(reservation)
+            return None
+        stream = delivery_stream_bytes(send.campaign, send.recipient)
+        attempt = Attempt(send, stream, reservation, transaction)
+        attempt.slot = self.recorder.start(stream, attempt.version, reservation.version, send.server)
+        if send.id_domain is None and skeleton.from_domain != view.servers[send.server].first_domain:
+            attempt.id_domain = skeleton.from_domain
+        self._submit([facts.started(attempt, self._actor)], partial(self._started, attempt, on_committed))
         return attempt
 
-    def _prepared(
-        self, send: Send, skeleton: Skeleton, reservation: Reservation, connection: Connection
-    ) -> Attempt | None:
-        """The message made and the attempt in the flight record. None when there is no such message, or not
-        through this server."""
+    def _transaction(self, send: Send, skeleton: Skeleton, connection: Connection) -> Transaction | None:
+        """None when no message can be made or this server cannot take it: so it is recorded then."""
         try:
             message = skeleton.message(send.person, self._clock.now(), send.id_domain)
             address = skeleton.envelope_to(send.person)
             transaction = connection.transaction(skeleton.envelope_from, address, message)
         except Exception as error:  # noqa: BLE001  # It ends this delivery, not the dispatcher.
-            self._reservations.give_back(reservation)
-            self.outbox.record(
-                [facts.unmakeable(send, _why_unmakeable(send, error), self._actor).entry()], send
+            self._record(
+                [facts.unmakeable(send, facts.why_unmakeable(send, error), self._actor).entry()], send
             )
             return None
         if transaction.outcome is not None:
-            self._reservations.give_back(reservation)
             self._not_through_here(send, transaction.outcome.text)
             return None
-        stream = delivery_stream_bytes(send.campaign, send.recipient)
-        attempt = Attempt(send, stream, reservation, transaction)
-        attempt.slot = self.recorder.start(stream, attempt.version, reservation.version, send.server)
-        servers = self._permissions.view.servers
-        if send.id_domain is None and skeleton.from_domain != servers[send.server].first_domain:
-            attempt.id_domain = skeleton.from_domain
-        return attempt
+        return transaction
 
     def _not_through_here(self, send: Send, obstacle: str) -> None:
         """This server cannot take the message: another one shall, if there is one."""
         self.planned.cannot_take(send.server, send.key)
         if self._permissions.servers_for(send.campaign) <= self.planned.unfit(send.key):
-            self.outbox.record([facts.unmakeable(send, obstacle, self._actor).entry()], send)
+            self._record([facts.unmakeable(send, obstacle, self._actor).entry()], send)
         else:
             self.planned.release(send.key)
 
@@ -151,7 +158,7 @@ class Attempts:
         """Nothing was written to the server, so it was given nothing."""
         self._reservations.untouched(attempt.reservation)
         fact = facts.put_back(attempt, f"not offered: {reason}", self._clock.seconds(), self._actor)
-        self.outbox.record([fact.entry()], attempt.send, attempt.slot)
+        self._record([fact.entry()], attempt.send, attempt.slot)
 
     def hung_up(self, pool: ConnectionPool, served: int, reason: str) -> None:
         """The server closed a connection on which it had answered `served` attempts, before the next."""
@@ -200,7 +207,7 @@ class Attempts:
     def _conclude(self, attempt: Attempt, entry: Entry, outcome: Outcome) -> None:
         """The flight record has it first: between there and the log the processor may die."""
         self.recorder.ended(attempt.slot, entry[2], entry[3], dot_sent=outcome.dot_sent)
-        self.outbox.record([entry], attempt.send, attempt.slot)
+        self._record([entry], attempt.send, attempt.slot)
 
     def _break(self, pool: ConnectionPool, outcome: Outcome) -> None:
         """One connection that breaks says nothing of the server; that none lasts does: it would use up the
@@ -216,7 +223,7 @@ class Attempts:
         if policy.resend_unknown and not self._permissions.is_cancelled(send.campaign):
             again = facts.resent(attempt, now, policy, random.random(), self._actor)  # noqa: S311
             told += [again] if again else []
-        self.outbox.record([fact.entry() for fact in told], send, attempt.slot)
+        self._record([fact.entry() for fact in told], send, attempt.slot)
 
     def suspend_for_connect(self, pool: ConnectionPool, error: TransportError) -> None:
         verdict = _verdict(error.code, error.text, error.stage)
@@ -237,14 +244,49 @@ class Attempts:
         )
         self._suspend(pool.server, reason, datetime.fromtimestamp(until, UTC))
 
+    def _record(self, told: list[Entry], send: Send, slot: int = NO_SLOT) -> None:
+        self._submit(told, partial(self._recorded, told, send, slot))
 
-def _why_unmakeable(send: Send, error: Exception) -> str:
-    """Whatever it is, but for a MessageError only its kind: an error may quote what it choked on."""
-    if isinstance(error, MessageError):
-        return str(error)
-    kind = type(error).__name__
-    log.error("the message of %s:%s could not be made: %s", *send.key, kind)
-    return f"the message cannot be made ({kind})"
+    def _recorded(
+        self, told: list[Entry], send: Send, slot: int, position: int, error: Exception | None
+    ) -> None:
+        if error is None:
+            self.planned.wrote(send.key, position)
+            self.recorder.release(slot)
+        elif isinstance(error, Conflict | Fenced):
+            # Another processor took this one for dead and wrote for it; what it wrote stands.
+            log.warning("outcome of %s:%s not recorded: %s", *send.key, type(error).__name__)
+            self.planned.release(send.key)
+            self.recorder.release(slot)
+        else:
+            log.warning("outcome of %s:%s not recorded yet: %s", *send.key, str(error).strip())
+            self._untold.append((told, send, slot))
+
+    def tell_again(self) -> None:
+        """Hands in again what the database did not take, its disk being full, say; call it now and then."""
+        while self._untold:
+            self._record(*self._untold.popleft())
+
+    def _submit(self, told: list[Entry], heard: Heard) -> None:
+        self._unanswered += 1
+        self._outbox.append((told, heard))
+
+    def flush(self, at_least: int = 1) -> None:
+        """Hands what has come together since the last time to the committer: the fewer times it is woken,
+        the more goes into one commit."""
+        if len(self._outbox) >= at_least:
+            handed, self._outbox = self._outbox, []
+            self._committer.submit_all(handed, self._answers.append, notify=False)
+
+    def hear(self) -> None:
+        """Goes on with what the committer has answered, whose own thread is to be kept free."""
+        answers = self._answers
+        while answers:
+            parts, first, _, error = answers.popleft()
+            self._unanswered -= len(parts)
+            for told, heard in parts:
+                first += len(told)
+                heard(first - 1, error)
 
 
 def _was_given_up(outcome: Outcome) -> bool:

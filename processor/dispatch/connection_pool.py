@@ -1,4 +1,4 @@
-"""A connection pool: one server's open connections, and the sends that wait for one of them."""
+"""A connection pool: one server's open connections and the sends that wait for one of them."""
 
 from __future__ import annotations
 

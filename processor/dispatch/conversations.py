@@ -1,8 +1,4 @@
-"""The conversations with servers: what is said on open connections, from an attempt's beginning to its end.
-
-All in the dispatcher's thread. One attempt a connection at a time, and nothing is written before its
-AttemptStarted is committed.
-"""
+"""What is said on the connections of a processor: one attempt at a time, from its commit to its end."""
 
 from __future__ import annotations
 
@@ -11,7 +7,7 @@ from collections.abc import Callable
 from functools import partial
 
 from mail.smtp.envelope import FINAL_DOT
-from mail.smtp.transaction import TransactionState
+from mail.smtp.transaction import DOT
 from processor.dispatch.attempt import Attempt
 from processor.dispatch.attempts import Attempts
 from processor.dispatch.connection_pool import ConnectionPool, PooledConnection
@@ -22,33 +18,24 @@ SOON_SECONDS = 1.0
 
 
 class Conversations:
-    """`freed` are the pools of which a connection became free, or was lost, since they were looked at last.
-    While it `holds`, it is not known what may be sent: `held` connections wait with an attempt that is
-    committed. `now` tells seconds by the steady clock."""
+    """In the dispatcher's thread alone. `freed` are the pools of connections that have become free; `held`
+    those whose attempt is committed and waits until it is known anew what may be sent: `holds`."""
 
     def __init__(
-        self, selector: selectors.BaseSelector, attempts: Attempts, now: Callable[[], float]
+        self, attempts: Attempts, selector: selectors.BaseSelector, now: Callable[[], float]
     ) -> None:
-        self._selector = selector
         self._attempts = attempts
         self._recorder = attempts.recorder
+        self._selector = selector
         self._now = now
         self.freed: dict[ConnectionPool, None] = {}
         self.held: list[PooledConnection] = []
-        self.holds = False
-        self.is_stopping = False
+        self.holds = self.is_stopping = False
 
-    def join(self, pooled: PooledConnection) -> None:
-        """A connection that has just been opened."""
+    def add(self, pooled: PooledConnection) -> None:
         pooled.pool.connections.add(pooled)
         pooled.pool.idle.append(pooled)
         self._selector.register(pooled.connection, selectors.EVENT_READ, pooled)
-
-    def go_on(self) -> None:
-        """With what was held, now that it is known anew what may be sent."""
-        held, self.held, self.holds = self.held, [], False
-        for pooled in held:
-            self._committed(pooled, None)
 
     def begin(self, pooled: PooledConnection, send: Send) -> None:
         attempt = self._attempts.begin(send, pooled.connection, partial(self._committed, pooled))
@@ -85,6 +72,12 @@ class Conversations:
         self.lost(pooled, pooled.connection.closed_because)
         return False
 
+    def go_on(self) -> None:
+        """With what was held."""
+        held, self.held, self.holds = self.held, [], False
+        for pooled in held:
+            self._committed(pooled, None)
+
     def _offer(self, pooled: PooledConnection, attempt: Attempt) -> None:
         pooled.connection.queue(attempt.transaction.start())
         attempt.deadline = self._now() + attempt.transaction.deadline
@@ -92,6 +85,17 @@ class Conversations:
             self._finish(pooled, attempt)
         else:
             self._flush(pooled)
+
+    def _rest(self, pooled: PooledConnection) -> None:
+        """The connection is free for the next send."""
+        if not pooled.is_open:
+            return
+        if pooled.pool.keeps(pooled):
+            pooled.idle_since = self._now()
+            pooled.pool.idle.append(pooled)
+        else:
+            self.drop(pooled)
+        self.freed[pooled.pool] = None
 
     def on_socket(self, pooled: PooledConnection, events: int) -> None:
         if events & selectors.EVENT_WRITE:
@@ -123,7 +127,7 @@ class Conversations:
     def _flush(self, pooled: PooledConnection) -> None:
         """What the socket does not take now goes out when it is writable; a broken one tells `receive`."""
         connection, attempt = pooled.connection, pooled.attempt
-        if attempt is not None and attempt.transaction.state is not TransactionState.DOT:
+        if attempt is not None and attempt.transaction.state is not DOT:
             attempt = None
         if attempt is not None:
             self._recorder.dot_sent(attempt.slot)
@@ -156,17 +160,6 @@ class Conversations:
         else:
             self.drop(pooled)
             self.freed[pooled.pool] = None
-
-    def _rest(self, pooled: PooledConnection) -> None:
-        """The connection is free for the next send."""
-        if not pooled.is_open:
-            return
-        if pooled.pool.keeps(pooled):
-            pooled.idle_since = self._now()
-            pooled.pool.idle.append(pooled)
-        else:
-            self.drop(pooled)
-        self.freed[pooled.pool] = None
 
     def drop(self, pooled: PooledConnection) -> None:
         if not pooled.is_open:

@@ -49,8 +49,8 @@ class Dispatcher:
     def __init__(
         self, permissions: SendPermissions, attempts: Attempts, clock: Clock, hungry: threading.Event
     ) -> None:
+        self._permissions = permissions
         self._attempts = attempts
-        self._outbox = attempts.outbox
         self._hungry = hungry
         self._pools: dict[int, ConnectionPool] = {}
         self._selector = selectors.DefaultSelector()
@@ -60,7 +60,7 @@ class Dispatcher:
         self._call = self._inbox.put
         self._now = clock.steady
         self._openers = Openers(permissions, self._call, self._opened, self._not_opened)
-        self._conversations = Conversations(self._selector, attempts, self._now)
+        self._conversations = Conversations(attempts, self._selector, self._now)
         self._is_stopping = self._is_abandoned = False
         self._thread = threading.Thread(target=self._run, name="dispatch", daemon=True)
         self.crashed: BaseException | None = None
@@ -116,9 +116,9 @@ class Dispatcher:
         if by_server:
             self._call(partial(self._hand, by_server))
 
-    def set_up_pools(self, wanted: Mapping[int, PoolSettings]) -> None:
+    def open_pools(self, wanted: Mapping[int, PoolSettings]) -> None:
         """Makes the pools known, by server, and what their settings have come to be."""
-        self._call(partial(self._set_up_pools, dict(wanted)))
+        self._call(partial(self._open_pools, dict(wanted)))
 
     # --- below: in the loop's thread -------------------------------------------------------------
 
@@ -133,7 +133,7 @@ class Dispatcher:
                 if self._now() >= next_tick:
                     self._tick()
                     next_tick = self._now() + 1
-                self._outbox.flush()
+                self._attempts.flush()
         except BaseException as error:
             self.crashed = error
             log.exception("the dispatcher stopped on an error")
@@ -154,10 +154,10 @@ class Dispatcher:
                 self._conversations.on_socket(key.data, events)
         if is_called:
             self._inbox.empty()
-            self._outbox.hear()
+            self._attempts.hear()
 
     def _is_drained(self) -> bool:
-        return not self._outbox.pending and not self._inbox and not self._conversations.held and not any(
+        return not self._attempts.pending and not self._inbox and not self._conversations.held and not any(
             pooled.attempt for pool in self._pools.values() for pooled in pool.connections
         )  # fmt: skip
 
@@ -180,7 +180,7 @@ class Dispatcher:
                 else:
                     self._conversations.drop(pooled)
 
-    def _set_up_pools(self, wanted: dict[int, PoolSettings]) -> None:
+    def _open_pools(self, wanted: dict[int, PoolSettings]) -> None:
         for server, settings in wanted.items():
             pool = self._pools.setdefault(server, ConnectionPool(server))
             pool.max_conns, pool.idle_timeout = settings.max_conns, settings.idle_timeout
@@ -198,7 +198,7 @@ class Dispatcher:
             self._pump(pool)
 
     def _pump(self, pool: ConnectionPool) -> None:
-        """Gives waiting sends to idle connections, and opens more of these while there are more sends."""
+        """Gives waiting sends to idle connections, and opens more while more sends than connections wait."""
         if self._is_stopping or not self._attempts.is_open(pool.server):
             self._release(pool)
             return
@@ -209,7 +209,7 @@ class Dispatcher:
             pooled = pool.idle.pop()
             if self._conversations.is_there(pooled):
                 self._conversations.begin(pooled, pool.waiting.popleft())
-                self._outbox.flush(at_least=FACTS_AT_ONCE)
+                self._attempts.flush(at_least=FACTS_AT_ONCE)
         if pool.waiting and len(pool.connections) < pool.max_conns:
             for _ in range(pool.connections_wanted()):
                 pool.opening += 1
@@ -218,8 +218,8 @@ class Dispatcher:
             self._hungry.set()
 
     def _pump_freed(self) -> None:
-        """Not one by one as they become free: messages that are made one after the other find what they
-        need in the machine's caches (docs/decisions/0001-one-loop-for-all-connections.md)."""
+        """Not one by one as connections become free: messages that are made one after the other find
+        what they need in the machine's caches (docs/decisions/0001-one-loop-for-all-connections.md)."""
         while self._conversations.freed:
             freed, self._conversations.freed = self._conversations.freed, {}
             for pool in freed:
@@ -242,7 +242,7 @@ class Dispatcher:
         pool.opening -= 1
         smtp = pool.smtp if settings == pool.smtp else settings
         pooled = PooledConnection(pool, connection, smtp, idle_since=self._now())
-        self._conversations.join(pooled)
+        self._conversations.add(pooled)
         self._pump(pool)
 
     def _not_opened(self, pool: ConnectionPool, error: Exception) -> None:
@@ -270,7 +270,7 @@ class Dispatcher:
     def _tick(self) -> None:
         """Once a second: time-outs, idle connections, rates, facts that the database did not take."""
         now = self._now()
-        self._outbox.tell_again()
+        self._attempts.tell_again()
         for pool in self._pools.values():
             pool.measure(1.0)
             pool.uncap(now)

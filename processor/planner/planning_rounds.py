@@ -74,8 +74,8 @@ class Rounds:
         """What time the last round took it to be: what comes later, it did not see."""
 
     def plan(self, rooms: Mapping[int, Room]) -> list[Send]:
-        """Chooses a server for as many due deliveries as the pools take, and reserves the capacity. Nothing
-        while nobody knows what time it is."""
+        """Chooses a server for as many due deliveries as the connections take, and reserves the capacity.
+        Nothing while nobody knows what time it is."""
         if not self._clock.is_trusted():
             return []
         now = self.planned_at = datetime.fromtimestamp(self._clock.earliest(), UTC)

@@ -1,4 +1,4 @@
-"""The send permissions: what may be sent at a moment, by campaign, server, person and hour."""
+"""Send permissions: what may be sent at a moment, by campaign, server, person and hour."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from application.decisions import Postledger
 from domain.clock import VirtualClock
 from domain.server.server import SmtpServer
 from mail.message.compose import MessageRecipient
-from processor import send_permissions as gates
+from processor import send_permissions
 from processor.send_permissions import SendPermissions
 from projections.following.runner import Runner
 from storage import content
@@ -26,7 +26,7 @@ ADA = MessageRecipient(1, "5b2d1fd4-8f0e-4f2c-9d8a-30c1b1c2a001", "ada@example.o
 
 
 class Scene:
-    """One server, one campaign, and what may be sent."""
+    """One server, one campaign, and the permissions."""
 
     def __init__(self, pool: Pool) -> None:
         self.pool = pool
@@ -176,7 +176,7 @@ def test_news_of_many_make_everybody_stale(scene: Scene) -> None:
 def test_news_of_too_many_to_remember_make_everybody_stale(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gates, "MOST_STALE", 3)
+    monkeypatch.setattr(send_permissions, "MOST_STALE", 3)
     before = scene.permissions.about_to_read()
     for person in range(1, 5):
         scene.permissions.became_stale(person)

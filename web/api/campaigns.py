@@ -38,8 +38,8 @@ def set_status(number: int, body: NewStatus) -> Versioned:
     """Start, pause, resume, cancel, schedule a campaign, or take its schedule back.
 
     `reason` is kept with a pause, a resumption and a cancellation. `scheduled` needs `send_at`, here or in
-    the campaign. 409 when the campaign's state does not allow it, or when its texts are faulty. Answers with
-    the campaign as it is then.
+    the campaign. 409 when the campaign's state does not allow it, when its texts are faulty, or when nobody
+    on its lists can be mailed. Answers with the campaign as it is then.
     """
     send_at = body.send_at
     if body.status == "scheduled":

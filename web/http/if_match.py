@@ -32,7 +32,7 @@ PATTERN = r'^([*]|(W/)?"[!#-~]*"(, *(W/)?"[!#-~]*")*|[0-9]{1,10})$'
 
 
 @dataclass(frozen=True)
-class Wanted:
+class WantedVersion:
     """`tags` without their quotation marks; `anything` for `*`: whatever is there."""
 
     tags: frozenset[str] = frozenset()
@@ -49,7 +49,7 @@ class OfStream:
     stream: Callable[..., UUID]
 
     @contextmanager
-    def held(self, wanted: Wanted, parts: Mapping[str, Any]) -> Iterator[None]:
+    def held(self, wanted: WantedVersion, parts: Mapping[str, Any]) -> Iterator[None]:
         """What is not there is for the view to say. Raises Changed."""
         stream = self._stream(parts)
         if stream is None or wanted.anything:
@@ -78,7 +78,7 @@ class OfContent:
     read: Callable[..., Any]
 
     @contextmanager
-    def held(self, wanted: Wanted, parts: Mapping[str, Any]) -> Iterator[None]:
+    def held(self, wanted: WantedVersion, parts: Mapping[str, Any]) -> Iterator[None]:
         """Raises Refusal 412."""
 
         def check(cursor: Any) -> None:
@@ -110,19 +110,19 @@ def held(condition: Condition | None, parts: Mapping[str, Any]) -> Iterator[None
         yield
 
 
-def asked_for() -> Wanted | None:
+def asked_for() -> WantedVersion | None:
     """None without If-Match. A version alone, such as 7, is taken, too."""
     lines = request.headers.getlist("If-Match")
     if not lines:
         return None
     given = ", ".join(lines).strip()
     if given == "*":
-        return Wanted(anything=True)
+        return WantedVersion(anything=True)
     if VERSION.fullmatch(given):
-        return Wanted(frozenset([given]))
+        return WantedVersion(frozenset([given]))
     if not LIST.fullmatch(given):
         raise Refusal(400, 'If-Match: ETags of answers are expected, as in "7-1f0c", or *.')
-    return Wanted(frozenset(re.sub("^W/", "", one)[1:-1] for one in re.findall(ONE, given)))
+    return WantedVersion(frozenset(re.sub("^W/", "", one)[1:-1] for one in re.findall(ONE, given)))
 
 
 def content_tag(data: Any) -> str:

@@ -38,8 +38,17 @@ def test_the_frame_that_is_offered_can_be_kept_as_it_is(client: FlaskClient, wor
     assert "A heading of the campaign" in client.get("/templates/1/preview").text
 
 
-@pytest.mark.parametrize("body", ["<p>no place</p>", "{{ content }}{{ content }}", " "])
-def test_a_frame_without_one_place_is_refused_and_kept_in_the_form(
+@pytest.mark.parametrize(
+    "body",
+    [
+        "<p>no place</p>",
+        "{{ content }}{{ content }}",
+        " ",
+        "{% if %}{{ content }}",
+        "{{ nmae }}{{ content }}",
+    ],
+)
+def test_a_frame_that_nothing_can_be_made_with_is_refused_and_kept_in_the_form(
     client: FlaskClient, world: World, body: str
 ) -> None:
     refused = send(client, "/templates/new", name="House <style>", type="campaign", subject="", body=body)

@@ -20,7 +20,7 @@ from postledger.session import prepare
 from postledger.sink.sink import Sink
 from storage.postgres.embedded import EmbeddedServer
 from tests.sending import ledger
-from tests.sending.nursery import Nursery
+from tests.sending.crashes.nursery import Nursery
 from tests.sending.world import World, wait_until
 from tests.smtp.scripted import Act, ScriptedServer
 
