@@ -15,10 +15,10 @@ from application.reservations import Reservations
 from benchmarks.histories.ten_million import fill, start_campaign
 from benchmarks.installation import Installation, installation
 from domain.clock import SystemClock
-from processor.planner.planned_deliveries import InHand
+from processor.planner.planned_deliveries import PlannedDeliveries
 from processor.planner.planning_rounds import Rounds
 from processor.planner.send import Room
-from processor.send_permissions import Gate
+from processor.send_permissions import SendPermissions
 from storage.log.committer import Committer
 from storage.secrets import Secrets, new_key
 from storage.shared_clock import set_by_database
@@ -48,11 +48,15 @@ def run() -> dict[str, Any]:
 def rounds(made: Installation) -> list[float]:
     """Milliseconds each."""
     clock = SystemClock()
-    gate = Gate(made.pool, made.application, Secrets([new_key()]), "https://mail.example.com")
-    gate.refresh(clock.now())
+    permissions = SendPermissions(
+        made.pool, made.application, Secrets([new_key()]), "https://mail.example.com"
+    )
+    permissions.refresh(clock.now())
     committer = Committer(made.url)
-    planner = Rounds(made.pool, gate, Reservations(made.pool, committer, "benchmark"), InHand(), clock)
-    rooms = {server: Room(ROOM) for server in gate.view.servers}
+    planner = Rounds(
+        made.pool, permissions, Reservations(made.pool, committer, "benchmark"), PlannedDeliveries(), clock
+    )
+    rooms = {server: Room(ROOM) for server in permissions.view.servers}
     took = []
     for _ in range(ROUNDS):
         with made.pool.transaction() as cursor:

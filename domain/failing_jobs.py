@@ -10,14 +10,14 @@ ENOUGH = 3
 
 _NAMES = {
     "send": "planning",
-    "gate": "reading what may be sent",
+    "permissions": "reading what may be sent",
     "campaigns": "starting, queueing and finishing campaigns",
     "suspend": "recording that a server is suspended",
     "recovery": "recovery after other processors",
     "follower": "following the log",
     "start": "starting",
 }
-_HOLDS_UP_ALL = frozenset({"send", "gate", "dispatcher", "listener", "follower", "start"})
+_HOLDS_UP_ALL = frozenset({"send", "permissions", "dispatcher", "listener", "follower", "start"})
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ from processor.recovery.flight_recorder import FlightRecorder
 from processor.recovery.heartbeat import Heartbeat
 from processor.recovery.recovery import Recovery, host_name
 from processor.schedule import Schedule
-from processor.send_permissions import Gate
+from processor.send_permissions import SendPermissions
 from processor.suspensions import Suspensions
 from projections.following.follower import Follower
 from projections.following.runner import Runner
@@ -46,7 +46,7 @@ log = logging.getLogger(__name__)
 DRAIN_SECONDS = 60.0
 GIVE_UP_SECONDS = 10.0
 IDLE_ROUND_SECONDS = 0.02
-"""The least time between two rounds, so that a hungry lane does not keep the planner spinning."""
+"""The least time between two rounds, so that a hungry connection pool does not keep the planner spinning."""
 
 
 class Processor:
@@ -68,18 +68,18 @@ class Processor:
         )
         factory: InfrastructureFactory[Any] = LogFactory(pool=pool, log=self._committer, clock=clock)
         self._application = application = Postledger(factory=factory, clock=clock)
-        self._gate = Gate(pool, application, secrets, public_url)
+        self._permissions = SendPermissions(pool, application, secrets, public_url)
         self._reservations = Reservations(pool, self._committer, actor)
         self._suspensions = Suspensions(
-            self._gate, application, clock, self._failures, actor, self._look_again
+            self._permissions, application, clock, self._failures, actor, self._look_again
         )
         self._attempts = Attempts(
-            self._gate, self._reservations, self._committer, clock, actor, self._suspensions.suspend,
+            self._permissions, self._reservations, self._committer, clock, actor, self._suspensions.suspend,
             self._recorder,
         )  # fmt: skip
         self._hungry = threading.Event()
-        self._dispatcher = Dispatcher(self._gate, self._attempts, clock, self._hungry)
-        self._rounds = Rounds(pool, self._gate, self._reservations, self._attempts.in_hand, clock)
+        self._dispatcher = Dispatcher(self._permissions, self._attempts, clock, self._hungry)
+        self._rounds = Rounds(pool, self._permissions, self._reservations, self._attempts.planned, clock)
         queueing = Queueing(pool, application, self._committer, actor)
         self._campaigns = DueCampaigns(pool, application, self._runner, queueing, clock, actor)
         self._is_stopping = threading.Event()
@@ -108,10 +108,10 @@ class Processor:
         self._schedule.start()
         self._follower.start()
         self._runner.catch_up()
-        self._gate.refresh(self._clock.now())
+        self._permissions.refresh(self._clock.now())
         self._dispatcher.start()
         self._listener.start()
-        poll = self._gate.view.policy.poll_interval
+        poll = self._permissions.view.policy.poll_interval
         self._schedule.every("send", poll, self._send)
         self._schedule.every("campaigns", 1.0, self._campaigns.run)
         self._schedule.every("recovery", self._heartbeat.seconds, self._recover)
@@ -189,10 +189,10 @@ class Processor:
         while not self._is_stopping.is_set():
             self._hungry.clear()
             shown = self._runner.position
-            self._attempts.in_hand.forget(shown)
+            self._attempts.planned.forget(shown)
             sends = self._rounds.plan(self._rooms())
             self._dispatcher.hand(sends)
-            self._campaigns.pause_broken(self._gate.broken)
+            self._campaigns.pause_broken(self._permissions.broken)
             if not sends and not self._dispatcher.is_busy and not self._hungry.is_set():
                 break
             self._hungry.wait(self._seconds_to_next_round())
@@ -208,12 +208,12 @@ class Processor:
             self._schedule.now("send")
 
     def _rooms(self) -> dict[int, Room]:
-        servers = self._gate.view.servers
-        self._dispatcher.open_lanes({number: PoolSettings.of(s.settings) for number, s in servers.items()})
+        servers = self._permissions.view.servers
+        self._dispatcher.open_pools({number: PoolSettings.of(s.settings) for number, s in servers.items()})
         return self._dispatcher.rooms(servers)
 
     def _seconds_to_next_round(self) -> float:
-        seconds, view = float(self._gate.view.policy.poll_interval), self._gate.view
+        seconds, view = float(self._permissions.view.policy.poll_interval), self._permissions.view
         frees_at = self._reservations.next_change(view.limits, view.calendar, self._rounds.planned_at)
         if frees_at is not None:
             seconds = max(IDLE_ROUND_SECONDS, min(seconds, frees_at - self._clock.earliest()))
@@ -236,16 +236,16 @@ class Processor:
         try:
             self._look_again(since)
         except Exception as error:  # noqa: BLE001  # Nothing starts meanwhile, and people are told.
-            self._next_look_at = self._clock.steady() + self._failures.failed("gate", error)
+            self._next_look_at = self._clock.steady() + self._failures.failed("permissions", error)
         else:
-            self._failures.succeeded("gate")
+            self._failures.succeeded("permissions")
             self._dispatcher.wake()
 
     def _look_again(self, since: float | None = None) -> None:
         """Also when a round was to be by now, for a clock that was set or a machine that slept."""
-        before = self._gate.view.open_until
-        self._gate.refresh(datetime.fromtimestamp(self._clock.earliest(), UTC), since)
-        after = self._gate.view.open_until
+        before = self._permissions.view.open_until
+        self._permissions.refresh(datetime.fromtimestamp(self._clock.earliest(), UTC), since)
+        after = self._permissions.view.open_until
         is_newly_open = any(until > before.get(server, 0.0) for server, until in after.items())
         if is_newly_open or self._clock.steady() >= self._next_round_at:
             self._wake()
@@ -269,7 +269,7 @@ class Processor:
         self._schedule.now("send")
 
     def _on_directory(self, recipient: int | None) -> None:
-        self._gate.became_stale(recipient)
+        self._permissions.became_stale(recipient)
         if recipient is None:
             self._dispatcher.release_all()
             self._wake()
@@ -281,7 +281,7 @@ class Processor:
             self._wake()
 
     def _recover(self) -> None:
-        self._recovery.run(self._gate.view.policy)
+        self._recovery.run(self._permissions.view.policy)
         # What was the share of the dead is somebody's from now on.
         self._beat()
 

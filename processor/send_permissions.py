@@ -1,4 +1,4 @@
-"""The gate: what may be sent at this moment, as the log says.
+"""Send permissions: what may be sent at this moment, as the log says.
 
 Campaigns, servers and the policy are read from their streams whenever one of them changes; each
 attempt looks at the resulting view, so a pause is in force within the time of one notification.
@@ -78,7 +78,7 @@ class View:
         )
 
 
-class Gate:
+class SendPermissions:
     """`view` is replaced whole, so any thread may read it without a lock."""
 
     def __init__(self, pool: Pool, application: Postledger, secrets: Secrets, public_url: str) -> None:

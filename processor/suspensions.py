@@ -11,7 +11,7 @@ from application.decisions import Postledger
 from domain.clock import Clock
 from domain.errors import Refused
 from processor.failures import Failures
-from processor.send_permissions import Gate
+from processor.send_permissions import SendPermissions
 from storage.log.committer import Fenced
 from storage.postgres.outage import OUTAGE
 
@@ -23,9 +23,10 @@ JOB = "suspend"
 class Suspensions:
     """`look_again` brings the send permissions up to the log."""
 
-    def __init__(self, gate: Gate, application: Postledger, clock: Clock, failures: Failures, actor: str,
+    def __init__(self, permissions: SendPermissions, application: Postledger, clock: Clock,
+                 failures: Failures, actor: str,
                  look_again: Callable[[], None]) -> None:  # fmt: skip
-        self._gate = gate
+        self._permissions = permissions
         self._application = application
         self._clock = clock
         self._failures = failures
@@ -35,7 +36,7 @@ class Suspensions:
 
     def suspend(self, server: int, reason: str, until: datetime) -> None:
         """Does not block."""
-        self._gate.rest(server, until, self._clock.now())
+        self._permissions.rest(server, until, self._clock.now())
         self._threads.submit(self._record, server, reason, until)
 
     def close(self) -> None:
@@ -46,7 +47,7 @@ class Suspensions:
         try:
             self._application.suspend_server(server, reason=reason, until=until, by=self._actor)
             self._look_again()
-            self._gate.rests_by_the_log(server, until)
+            self._permissions.rests_by_the_log(server, until)
         except (Refused, Fenced) as refusal:
             log.info("server %d was not suspended: %s", server, refusal)
         except OUTAGE as error:

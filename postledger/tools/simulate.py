@@ -31,11 +31,11 @@ from postledger.session import prepare
 from postledger.tools.violations import DayOfSending, days_of, limit_violations, window_violations
 from processor.campaigns import DueCampaigns
 from processor.dispatch.attempt import refused
-from processor.planner.planned_deliveries import InHand
+from processor.planner.planned_deliveries import PlannedDeliveries
 from processor.planner.planning_rounds import Rounds
 from processor.planner.send import Room, Send
 from processor.queueing import Queueing
-from processor.send_permissions import Gate
+from processor.send_permissions import SendPermissions
 from projections.following.runner import Runner
 from projections.queue import queue
 from storage import content
@@ -121,7 +121,7 @@ class Simulation:
         )
         self._runner = Runner(self._pool)
         self._committer = Committer(url, self._clock)
-        self._in_hand = InHand()
+        self._planned = PlannedDeliveries()
 
     def run(self) -> Result:
         try:
@@ -155,9 +155,9 @@ class Simulation:
 
     def _send_everything(self) -> None:
         secrets = Secrets([new_key()])
-        gate = Gate(self._pool, self._application, secrets, "https://simulation.invalid")
+        permissions = SendPermissions(self._pool, self._application, secrets, "https://simulation.invalid")
         reservations = Reservations(self._pool, self._committer, ACTOR)
-        rounds = Rounds(self._pool, gate, reservations, self._in_hand, self._clock)
+        rounds = Rounds(self._pool, permissions, reservations, self._planned, self._clock)
         queueing = Queueing(self._pool, self._application, self._committer, ACTOR)
         campaigns = DueCampaigns(self._pool, self._application, self._runner, queueing, self._clock, ACTOR)
         end = self._options.start + timedelta(days=self._options.days)
@@ -166,12 +166,12 @@ class Simulation:
             self._runner.catch_up()
             if self._is_over():
                 return
-            gate.refresh(self._clock.now())
-            sends = rounds.plan({server: Room(self._options.speed) for server in gate.view.servers})
-            self._attempt(sends, reservations, gate.view.limits)
+            permissions.refresh(self._clock.now())
+            sends = rounds.plan({server: Room(self._options.speed) for server in permissions.view.servers})
+            self._attempt(sends, reservations, permissions.view.limits)
             self._runner.catch_up()
-            self._in_hand.forget(self._runner.position)
-            self._advance(bool(sends), gate, reservations)
+            self._planned.forget(self._runner.position)
+            self._advance(bool(sends), permissions, reservations)
 
     def _attempt(self, sends: list[Send], reservations: Reservations, limits: Mapping[int, Limits]) -> None:
         now = self._clock.now().timestamp()
@@ -186,7 +186,7 @@ class Simulation:
         if facts:
             position = self._committer.append([fact.stored() for fact in facts], notify=False)[-1]
             for send in sends:
-                self._in_hand.wrote(send.key, position)
+                self._planned.wrote(send.key, position)
 
     def _outcome(self, send: Send, stream: UUID, now: float) -> Fact:
         if self._chance.random() >= self._options.failure_rate:
@@ -202,17 +202,17 @@ class Simulation:
             counts = queue.counts(cursor)
         return not counts["queued"] and not counts["sending"] and bool(sum(counts.values()))
 
-    def _advance(self, is_sending: bool, gate: Gate, reservations: Reservations) -> None:
+    def _advance(self, is_sending: bool, permissions: SendPermissions, reservations: Reservations) -> None:
         """To the next minute while there is work, else to the next moment at which there can be some."""
         now = self._clock.now()
         if is_sending:
             self._clock.advance_to(now + STEP)
             return
         moments = [now + timedelta(hours=1)]
-        opens = gate.view.calendar.opens_at(now)
+        opens = permissions.view.calendar.opens_at(now)
         if opens is not None and opens > now:
             moments = [opens]
-        frees = reservations.next_change(gate.view.limits, gate.view.calendar, now)
+        frees = reservations.next_change(permissions.view.limits, permissions.view.calendar, now)
         if frees is not None and opens == now:
             moments.append(datetime.fromtimestamp(frees, now.tzinfo))
         with self._pool.transaction() as cursor:

@@ -24,10 +24,10 @@ from mail.template.render import MessageError
 from processor.dispatch import attempt as facts
 from processor.dispatch.attempt import Attempt
 from processor.dispatch.connection_pool import ConnectionPool
-from processor.planner.planned_deliveries import InHand
+from processor.planner.planned_deliveries import PlannedDeliveries
 from processor.planner.send import Send
 from processor.recovery.flight_recorder import NO_SLOT, FlightRecorder
-from processor.send_permissions import Gate
+from processor.send_permissions import SendPermissions
 from storage.log.committer import Committer, Conflict, Fenced, Unresolved
 from storage.log.entries import Entry
 from storage.log.submission import Settled
@@ -42,17 +42,17 @@ Heard = Callable[[int, Exception | None], None]
 class Attempts:
     """`suspend(server, reason, until)` is called in the loop's thread and must not block."""
 
-    def __init__(self, gate: Gate, reservations: Reservations, committer: Committer, clock: Clock,
-                 actor: str, suspend: Callable[[int, str, datetime], None],
-                 recorder: FlightRecorder) -> None:  # fmt: skip
-        self._gate = gate
+    def __init__(self, permissions: SendPermissions, reservations: Reservations,
+                 committer: Committer, clock: Clock, actor: str,
+                 suspend: Callable[[int, str, datetime], None], recorder: FlightRecorder) -> None:  # fmt: skip
+        self._permissions = permissions
         self._reservations = reservations
         self._committer = committer
         self._clock = clock
         self._actor = actor
         self._suspend = suspend
         self.recorder = recorder
-        self.in_hand = InHand()
+        self.planned = PlannedDeliveries()
         self.are_over = False
         """Set from any thread: no attempt starts any more."""
         self._outbox: list[tuple[list[Entry], Heard]] = []
@@ -68,23 +68,23 @@ class Attempts:
     def begin(self, send: Send, connection: Connection,
               on_committed: Callable[[Exception | None], None]) -> Attempt | None:  # fmt: skip
         """Hands AttemptStarted to the committer. None when the send may not or cannot start now."""
-        now, view = self._clock.latest(), self._gate.view
+        now, view = self._clock.latest(), self._permissions.view
         may_start = not self.are_over and view.may_start(send.campaign, send.server, now)
-        if not may_start or self._gate.is_stale(send.person_number, send.read_at):
-            self.in_hand.release(send.key)
+        if not may_start or self._permissions.is_stale(send.person_number, send.read_at):
+            self.planned.release(send.key)
             return None
         if send.not_mailable is not None:
             self._record([facts.suppressed(send, send.not_mailable, self._actor).entry()], send)
             return None
         try:
-            skeleton = self._gate.skeleton(send.campaign, send.server)
+            skeleton = self._permissions.skeleton(send.campaign, send.server)
         except MessageError as error:
             self._not_through_here(send, str(error))
             return None
         limits = view.limits[send.server]
         reservation = self._reservations.take(send.server, limits, now) if skeleton else None
         if skeleton is None or reservation is None:
-            self.in_hand.release(send.key)
+            self.planned.release(send.key)
             return None
         transaction = self._transaction(send, skeleton, connection)
         if transaction is None:
@@ -116,41 +116,41 @@ class Attempts:
 
     def _not_through_here(self, send: Send, obstacle: str) -> None:
         """This server cannot take the message: another one shall, if there is one."""
-        self.in_hand.cannot_take(send.server, send.key)
-        if self._gate.servers_for(send.campaign) <= self.in_hand.unfit(send.key):
+        self.planned.cannot_take(send.server, send.key)
+        if self._permissions.servers_for(send.campaign) <= self.planned.unfit(send.key):
             self._record([facts.unmakeable(send, obstacle, self._actor).entry()], send)
         else:
-            self.in_hand.release(send.key)
+            self.planned.release(send.key)
 
     def _started(self, attempt: Attempt, on_committed: Callable[[Exception | None], None],
                  position: int, error: Exception | None) -> None:  # fmt: skip
         if error is None:
-            self.in_hand.wrote(attempt.send.key, position)
+            self.planned.wrote(attempt.send.key, position)
         else:
             self._reservations.give_back(attempt.reservation)
-            self.in_hand.release(attempt.send.key)
+            self.planned.release(attempt.send.key)
             if not isinstance(error, Unresolved):
                 self.recorder.release(attempt.slot)
         on_committed(error)
 
     def is_open(self, server: int) -> bool:
-        return self._gate.view.is_open(server, self._clock.latest())
+        return self._permissions.view.is_open(server, self._clock.latest())
 
     def must_wait(self) -> bool:
         """Whether it is not known at the moment what may be sent: it will be read anew in a moment, when the
         database can be asked."""
-        return not self.are_over and not self._gate.view.is_current(self._clock.latest())
+        return not self.are_over and not self._permissions.view.is_current(self._clock.latest())
 
     def obstacle(self, attempt: Attempt) -> str:
         """The last look before MAIL FROM, after the commit: what speaks against it; "" when nothing does."""
-        send, view, now = attempt.send, self._gate.view, self._clock.latest()
+        send, view, now = attempt.send, self._permissions.view, self._clock.latest()
         if self.are_over:
             return "the processor is stopping"
         if not view.may_start(send.campaign, send.server, now):
             return "sending was stopped meanwhile"
         if not attempt.reservation.may_be_spent(view.limits[send.server], now):
             return "what was reserved for it was not valid any more"
-        if self._gate.is_stale(send.person_number, send.read_at):
+        if self._permissions.is_stale(send.person_number, send.read_at):
             return "the recipient was changed meanwhile"
         return ""
 
@@ -160,48 +160,48 @@ class Attempts:
         fact = facts.put_back(attempt, f"not offered: {reason}", self._clock.seconds(), self._actor)
         self._record([fact.entry()], attempt.send, attempt.slot)
 
-    def hung_up(self, lane: ConnectionPool, served: int, reason: str) -> None:
+    def hung_up(self, pool: ConnectionPool, served: int, reason: str) -> None:
         """The server closed a connection on which it had answered `served` attempts, before the next."""
         if served:
-            lane.closed_after(served)
-        elif lane.has_broken_too_often():
-            self._trouble(lane, UNREACHABLE, sanitise(reason, ""))
+            pool.closed_after(served)
+        elif pool.has_broken_too_often():
+            self._trouble(pool, UNREACHABLE, sanitise(reason, ""))
 
-    def end(self, attempt: Attempt, lane: ConnectionPool, *, served: int) -> bool:
+    def end(self, attempt: Attempt, pool: ConnectionPool, *, served: int) -> bool:
         """Records how the attempt ended, the connection having carried `served` ones before. True when it can
         carry another one."""
         outcome, now = attempt.transaction.outcome, self._clock.seconds()
         assert outcome is not None
         self._reservations.ended(attempt.reservation, refused=not outcome.dot_sent)
         if outcome.accepted:
-            lane.widen()
+            pool.widen()
             self._conclude(attempt, facts.accepted(attempt, outcome.text, self._actor), outcome)
         elif outcome.is_unknown:
             self._unknown(attempt, outcome.text, now)
-            self._break(lane, outcome)
+            self._break(pool, outcome)
         else:
-            self._refused(attempt, lane, outcome, served, now)
+            self._refused(attempt, pool, outcome, served, now)
         return outcome.connection_usable
 
     def _refused(
-        self, attempt: Attempt, lane: ConnectionPool, outcome: Outcome, served: int, now: float
+        self, attempt: Attempt, pool: ConnectionPool, outcome: Outcome, served: int, now: float
     ) -> None:
         send, told = attempt.send, _verdict(outcome.code, outcome.text, outcome.stage)
         provoked = is_provoked(told, outcome.stage)
         verdict = weigh(told, outcome.stage, send.provoked)
         if served and _was_given_up(outcome):
             fact: Fact = facts.put_back(attempt, outcome.text, now, self._actor)
-            lane.closed_after(served)
+            pool.closed_after(served)
         elif verdict.about is About.SERVER:
             fact = facts.put_back(attempt, outcome.text, now, self._actor, provoked=provoked)
-            if not provoked or lane.is_blamed_by(send.key):
-                self._trouble(lane, verdict, fact.reply)
+            if not provoked or pool.is_blamed_by(send.key):
+                self._trouble(pool, verdict, fact.reply)
         else:
-            policy, jitter = self._gate.view.policy, random.random()  # noqa: S311
+            policy, jitter = self._permissions.view.policy, random.random()  # noqa: S311
             fact = facts.refused(
                 send, verdict, outcome.text, now, policy, jitter, self._actor, provoked=provoked
             )
-            self._break(lane, outcome)
+            self._break(pool, outcome)
         self._conclude(attempt, fact.entry(), outcome)
 
     def _conclude(self, attempt: Attempt, entry: Entry, outcome: Outcome) -> None:
@@ -209,40 +209,40 @@ class Attempts:
         self.recorder.ended(attempt.slot, entry[2], entry[3], dot_sent=outcome.dot_sent)
         self._record([entry], attempt.send, attempt.slot)
 
-    def _break(self, lane: ConnectionPool, outcome: Outcome) -> None:
+    def _break(self, pool: ConnectionPool, outcome: Outcome) -> None:
         """One connection that breaks says nothing of the server; that none lasts does: it would use up the
         attempts of one e-mail after the other, or leave them all unknown."""
         if outcome.code is not None:
-            lane.breaks = 0
-        elif lane.has_broken_too_often():
-            self._trouble(lane, UNREACHABLE, sanitise(outcome.text, ""))
+            pool.breaks = 0
+        elif pool.has_broken_too_often():
+            self._trouble(pool, UNREACHABLE, sanitise(outcome.text, ""))
 
     def _unknown(self, attempt: Attempt, reason: str, now: float) -> None:
-        send, policy = attempt.send, self._gate.view.policy
+        send, policy = attempt.send, self._permissions.view.policy
         told: list[Fact] = [facts.unknown(attempt, reason, self._actor)]
-        if policy.resend_unknown and not self._gate.is_cancelled(send.campaign):
+        if policy.resend_unknown and not self._permissions.is_cancelled(send.campaign):
             again = facts.resent(attempt, now, policy, random.random(), self._actor)  # noqa: S311
             told += [again] if again else []
         self._record([fact.entry() for fact in told], send, attempt.slot)
 
-    def suspend_for_connect(self, lane: ConnectionPool, error: TransportError) -> None:
+    def suspend_for_connect(self, pool: ConnectionPool, error: TransportError) -> None:
         verdict = _verdict(error.code, error.text, error.stage)
-        self._trouble(lane, verdict._replace(transient=error.transient), sanitise(error.text, ""))
+        self._trouble(pool, verdict._replace(transient=error.transient), sanitise(error.text, ""))
 
-    def _trouble(self, lane: ConnectionPool, verdict: Verdict, reason: str) -> None:
+    def _trouble(self, pool: ConnectionPool, verdict: Verdict, reason: str) -> None:
         """What several connections say at the same time is one trouble."""
-        now, policy = self._clock.seconds(), self._gate.view.policy
-        if not self._gate.view.is_open(lane.server, now):
+        now, policy = self._clock.seconds(), self._permissions.view.policy
+        if not self._permissions.view.is_open(pool.server, now):
             return
-        lane.narrow()
+        pool.narrow()
         until = suspend_until(
-            lane.failures,
+            pool.failures,
             now,
             policy,
             random.random(),  # noqa: S311
             is_permanent=not verdict.transient,
         )
-        self._suspend(lane.server, reason, datetime.fromtimestamp(until, UTC))
+        self._suspend(pool.server, reason, datetime.fromtimestamp(until, UTC))
 
     def _record(self, told: list[Entry], send: Send, slot: int = NO_SLOT) -> None:
         self._submit(told, partial(self._recorded, told, send, slot))
@@ -251,12 +251,12 @@ class Attempts:
         self, told: list[Entry], send: Send, slot: int, position: int, error: Exception | None
     ) -> None:
         if error is None:
-            self.in_hand.wrote(send.key, position)
+            self.planned.wrote(send.key, position)
             self.recorder.release(slot)
         elif isinstance(error, Conflict | Fenced):
             # Another processor took this one for dead and wrote for it; what it wrote stands.
             log.warning("outcome of %s:%s not recorded: %s", *send.key, type(error).__name__)
-            self.in_hand.release(send.key)
+            self.planned.release(send.key)
             self.recorder.release(slot)
         else:
             log.warning("outcome of %s:%s not recorded yet: %s", *send.key, str(error).strip())

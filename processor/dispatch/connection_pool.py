@@ -1,4 +1,4 @@
-"""A lane: one server's open connections (lines) and the sends that wait for one of them."""
+"""A connection pool: one server's open connections and the sends that wait for one of them."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from processor.dispatch.attempt import Attempt
 from processor.planner.send import Send
 
 CONNECTIONS_AT_FIRST = 2
-"""A lane starts narrow and doubles with every accepted e-mail, up to the server's max_conns, so that a
+"""A pool starts narrow and doubles with every accepted e-mail, up to the server's max_conns, so that a
 server that has just been in trouble is probed by few."""
 
 LOOKAHEAD_SECONDS = 1.0
-"""How long the sends handed to a lane should last: short enough that a choice of server is never old."""
+"""How long the sends handed to a pool should last: short enough that a choice of server is never old."""
 
 MOST_BREAKS = 5
 """So many attempts in a row that end without a reply are the server's trouble and not the e-mails'."""
@@ -45,7 +45,7 @@ class PoolSettings:
 
 @dataclass(eq=False)
 class PooledConnection:
-    lane: ConnectionPool
+    pool: ConnectionPool
     connection: Connection
     smtp: SmtpSettings | None = None
     attempt: Attempt | None = None
@@ -67,7 +67,7 @@ class ConnectionPool:
     idle_timeout: float = 15.0
     smtp: SmtpSettings | None = None
     waiting: deque[Send] = field(default_factory=deque)
-    lines: set[PooledConnection] = field(default_factory=set)
+    connections: set[PooledConnection] = field(default_factory=set)
     idle: list[PooledConnection] = field(default_factory=list)
     opening: int = 0
     width: int = CONNECTIONS_AT_FIRST
@@ -95,12 +95,12 @@ class ConnectionPool:
 
     def connections_wanted(self) -> int:
         """How many more connections to open now."""
-        room = self.most - len(self.lines) - self.opening
+        room = self.most - len(self.connections) - self.opening
         return max(0, min(room, len(self.waiting) - len(self.idle) - self.opening))
 
     def cap(self, now: float) -> None:
         """The server takes no more connections than are open: some take fewer than they are set up for."""
-        self._cap, self._capped_until = max(1, len(self.lines)), now + CAP_SECONDS
+        self._cap, self._capped_until = max(1, len(self.connections)), now + CAP_SECONDS
 
     def uncap(self, now: float) -> None:
         """Once the time has come to ask for more."""
@@ -119,20 +119,20 @@ class ConnectionPool:
         """Whether the server has lately closed connections that were in use."""
         return self._closed_after > 0
 
-    def keeps(self, line: PooledConnection) -> bool:
-        """Whether a free line is one that the settings still allow, and the server."""
+    def keeps(self, pooled: PooledConnection) -> bool:
+        """Whether a free connection is one that the settings still allow, and the server."""
         return (
-            len(self.lines) <= self.max_conns
-            and (line.smtp is self.smtp or line.smtp == self.smtp)
-            and (self._allowance is None or line.served < self._allowance)
+            len(self.connections) <= self.max_conns
+            and (pooled.smtp is self.smtp or pooled.smtp == self.smtp)
+            and (self._allowance is None or pooled.served < self._allowance)
         )
 
     def backlog(self) -> int:
-        """Sends that were given to the lane and have not begun."""
+        """Sends that were given to the pool and have not begun."""
         return len(self.waiting) + self.handed - self.arrived
 
     def room(self) -> int:
-        """How many more sends the lane can take: what it ends in LOOKAHEAD_SECONDS, and two a connection."""
+        """How many more sends the pool can take: what it ends in LOOKAHEAD_SECONDS, and two a connection."""
         return max(0, self._depth() - self.backlog())
 
     def _depth(self) -> int:
@@ -141,7 +141,7 @@ class ConnectionPool:
     def _free(self) -> int:
         """How many could begin at once, on connections that are idle or may be opened."""
         idle = len(self.idle)
-        return max(idle, self.most - (len(self.lines) - idle) - self.opening)
+        return max(idle, self.most - (len(self.connections) - idle) - self.opening)
 
     def is_hungry(self) -> bool:
         """Whether it should be given more soon: most of what it was given has begun."""
@@ -158,7 +158,9 @@ class ConnectionPool:
 
     def waits_for_server(self) -> bool:
         """Whether it is not our own database, before which no attempt is offered, that all wait for."""
-        return not self.lines or any(line.attempt and line.attempt.deadline for line in self.lines)
+        return not self.connections or any(
+            pooled.attempt and pooled.attempt.deadline for pooled in self.connections
+        )
 
     def slow_down(self) -> None:
         """Until it is seen to end more than two e-mails a connection and second again."""

@@ -32,141 +32,141 @@ class Conversations:
         self.held: list[PooledConnection] = []
         self.holds = self.is_stopping = False
 
-    def add(self, line: PooledConnection) -> None:
-        line.lane.lines.add(line)
-        line.lane.idle.append(line)
-        self._selector.register(line.connection, selectors.EVENT_READ, line)
+    def add(self, pooled: PooledConnection) -> None:
+        pooled.pool.connections.add(pooled)
+        pooled.pool.idle.append(pooled)
+        self._selector.register(pooled.connection, selectors.EVENT_READ, pooled)
 
-    def begin(self, line: PooledConnection, send: Send) -> None:
-        attempt = self._attempts.begin(send, line.connection, partial(self._committed, line))
+    def begin(self, pooled: PooledConnection, send: Send) -> None:
+        attempt = self._attempts.begin(send, pooled.connection, partial(self._committed, pooled))
         if attempt is None:
-            line.lane.idle.append(line)
+            pooled.pool.idle.append(pooled)
         else:
-            line.attempt = attempt
+            pooled.attempt = attempt
 
-    def _committed(self, line: PooledConnection, error: Exception | None) -> None:
-        attempt = line.attempt
+    def _committed(self, pooled: PooledConnection, error: Exception | None) -> None:
+        attempt = pooled.attempt
         if attempt is None:
             return
         if error is None:
-            is_there = line.is_open and self.is_there(line)
+            is_there = pooled.is_open and self.is_there(pooled)
             obstacle = self._attempts.obstacle(attempt)
             if not is_there and not (obstacle and self.is_stopping):
-                obstacle = line.connection.closed_because
+                obstacle = pooled.connection.closed_because
             if not obstacle:
-                self._offer(line, attempt)
+                self._offer(pooled, attempt)
                 return
             if is_there and self._attempts.must_wait():
-                self.held.append(line)
+                self.held.append(pooled)
                 self.holds = True
                 return
             self._attempts.not_offered(attempt, obstacle)
-        line.attempt = None
-        self._rest(line)
+        pooled.attempt = None
+        self._rest(pooled)
 
-    def is_there(self, line: PooledConnection) -> bool:
+    def is_there(self, pooled: PooledConnection) -> bool:
         """Whether the server has not closed the connection. Asked for before anything is written where there
         is reason to doubt it: one that it leaves open tells so through the selector, soon enough."""
-        if (line.served and not line.lane.has_hung_up) or line.connection.is_quiet():
+        if (pooled.served and not pooled.pool.has_hung_up) or pooled.connection.is_quiet():
             return True
-        self.lost(line, line.connection.closed_because)
+        self.lost(pooled, pooled.connection.closed_because)
         return False
 
     def go_on(self) -> None:
         """With what was held."""
         held, self.held, self.holds = self.held, [], False
-        for line in held:
-            self._committed(line, None)
+        for pooled in held:
+            self._committed(pooled, None)
 
-    def _offer(self, line: PooledConnection, attempt: Attempt) -> None:
-        line.connection.queue(attempt.transaction.start())
+    def _offer(self, pooled: PooledConnection, attempt: Attempt) -> None:
+        pooled.connection.queue(attempt.transaction.start())
         attempt.deadline = self._now() + attempt.transaction.deadline
         if attempt.transaction.outcome is not None:
-            self._finish(line, attempt)
+            self._finish(pooled, attempt)
         else:
-            self._flush(line)
+            self._flush(pooled)
 
-    def _rest(self, line: PooledConnection) -> None:
-        """The line is free for the next send."""
-        if not line.is_open:
+    def _rest(self, pooled: PooledConnection) -> None:
+        """The connection is free for the next send."""
+        if not pooled.is_open:
             return
-        if line.lane.keeps(line):
-            line.idle_since = self._now()
-            line.lane.idle.append(line)
+        if pooled.pool.keeps(pooled):
+            pooled.idle_since = self._now()
+            pooled.pool.idle.append(pooled)
         else:
-            self.drop(line)
-        self.freed[line.lane] = None
+            self.drop(pooled)
+        self.freed[pooled.pool] = None
 
-    def on_socket(self, line: PooledConnection, events: int) -> None:
+    def on_socket(self, pooled: PooledConnection, events: int) -> None:
         if events & selectors.EVENT_WRITE:
-            self._flush(line)
-        if not events & selectors.EVENT_READ or not line.is_open:
+            self._flush(pooled)
+        if not events & selectors.EVENT_READ or not pooled.is_open:
             return
-        data = line.connection.receive()
+        data = pooled.connection.receive()
         if data is None:
-            self._flush(line)
+            self._flush(pooled)
         elif not data:
-            self.lost(line, line.connection.closed_because)
-        elif line.attempt is None or not line.attempt.deadline:
-            self.lost(line, line.connection.spoke_unasked(data))
+            self.lost(pooled, pooled.connection.closed_because)
+        elif pooled.attempt is None or not pooled.attempt.deadline:
+            self.lost(pooled, pooled.connection.spoke_unasked(data))
         else:
-            self._answered(line, line.attempt, data)
+            self._answered(pooled, pooled.attempt, data)
 
-    def _answered(self, line: PooledConnection, attempt: Attempt, data: bytes) -> None:
+    def _answered(self, pooled: PooledConnection, attempt: Attempt, data: bytes) -> None:
         transaction, state = attempt.transaction, attempt.transaction.state
-        reply = transaction.receive(data, line.connection.unsent)
+        reply = transaction.receive(data, pooled.connection.unsent)
         if transaction.outcome is not None:
-            self._finish(line, attempt)
+            self._finish(pooled, attempt)
             return
         if transaction.state is not state:
             attempt.deadline = self._now() + transaction.deadline
         if reply:
-            line.connection.queue(reply)
-            self._flush(line)
+            pooled.connection.queue(reply)
+            self._flush(pooled)
 
-    def _flush(self, line: PooledConnection) -> None:
+    def _flush(self, pooled: PooledConnection) -> None:
         """What the socket does not take now goes out when it is writable; a broken one tells `receive`."""
-        connection, attempt = line.connection, line.attempt
+        connection, attempt = pooled.connection, pooled.attempt
         if attempt is not None and attempt.transaction.state is not DOT:
             attempt = None
         if attempt is not None:
             self._recorder.dot_sent(attempt.slot)
         connection.flush()
         wants_write = connection.wants_write
-        if wants_write != line.is_writing:
-            line.is_writing = wants_write
+        if wants_write != pooled.is_writing:
+            pooled.is_writing = wants_write
             events = selectors.EVENT_READ | (selectors.EVENT_WRITE if wants_write else 0)
-            self._selector.modify(connection, events, line)
+            self._selector.modify(connection, events, pooled)
         if attempt is not None and wants_write and connection.unsent >= len(FINAL_DOT):
             self._recorder.dot_kept(attempt.slot)
 
-    def lost(self, line: PooledConnection, reason: str) -> None:
+    def lost(self, pooled: PooledConnection, reason: str) -> None:
         """The connection is gone or given up, maybe in the middle of an attempt."""
-        attempt, lane = line.attempt, line.lane
+        attempt, pool = pooled.attempt, pooled.pool
         if attempt is not None and attempt.deadline:
-            attempt.transaction.lost(reason, line.connection.unsent)
-            self._finish(line, attempt)
+            attempt.transaction.lost(reason, pooled.connection.unsent)
+            self._finish(pooled, attempt)
             return
-        self.drop(line)
-        self.freed[lane] = None
-        if self._now() < line.idle_since + SOON_SECONDS:
-            self._attempts.hung_up(lane, line.served, reason)
+        self.drop(pooled)
+        self.freed[pool] = None
+        if self._now() < pooled.idle_since + SOON_SECONDS:
+            self._attempts.hung_up(pool, pooled.served, reason)
 
-    def _finish(self, line: PooledConnection, attempt: Attempt) -> None:
-        line.attempt = None
-        served, line.served = line.served, line.served + 1
-        if self._attempts.end(attempt, line.lane, served=served):
-            self._rest(line)
+    def _finish(self, pooled: PooledConnection, attempt: Attempt) -> None:
+        pooled.attempt = None
+        served, pooled.served = pooled.served, pooled.served + 1
+        if self._attempts.end(attempt, pooled.pool, served=served):
+            self._rest(pooled)
         else:
-            self.drop(line)
-            self.freed[line.lane] = None
+            self.drop(pooled)
+            self.freed[pooled.pool] = None
 
-    def drop(self, line: PooledConnection) -> None:
-        if not line.is_open:
+    def drop(self, pooled: PooledConnection) -> None:
+        if not pooled.is_open:
             return
-        line.is_open = False
-        line.lane.lines.discard(line)
-        if line in line.lane.idle:
-            line.lane.idle.remove(line)
-        self._selector.unregister(line.connection)
-        line.connection.close()
+        pooled.is_open = False
+        pooled.pool.connections.discard(pooled)
+        if pooled in pooled.pool.idle:
+            pooled.pool.idle.remove(pooled)
+        self._selector.unregister(pooled.connection)
+        pooled.connection.close()

@@ -25,7 +25,7 @@ from processor.dispatch.conversations import Conversations
 from processor.dispatch.inbox import Inbox
 from processor.dispatch.openers import Openers
 from processor.planner.send import Room, Send
-from processor.send_permissions import Gate
+from processor.send_permissions import SendPermissions
 
 log = logging.getLogger(__name__)
 
@@ -40,24 +40,26 @@ LOOK_SECONDS = 0.5
 
 
 class Dispatcher:
-    """`wake` is to be called after each commit and each refusal. `hungry` is set when a lane could take more
+    """`wake` is to be called after each commit and each refusal. `hungry` is set when a pool could take more
     than it has.
 
     Public methods may be called from any thread.
     """
 
-    def __init__(self, gate: Gate, attempts: Attempts, clock: Clock, hungry: threading.Event) -> None:
-        self._gate = gate
+    def __init__(
+        self, permissions: SendPermissions, attempts: Attempts, clock: Clock, hungry: threading.Event
+    ) -> None:
+        self._permissions = permissions
         self._attempts = attempts
         self._hungry = hungry
-        self._lanes: dict[int, ConnectionPool] = {}
+        self._pools: dict[int, ConnectionPool] = {}
         self._selector = selectors.DefaultSelector()
         self._inbox = Inbox()
         self._selector.register(self._inbox, selectors.EVENT_READ, None)
         self.wake = self._inbox.wake
         self._call = self._inbox.put
         self._now = clock.steady
-        self._openers = Openers(gate, self._call, self._opened, self._not_opened)
+        self._openers = Openers(permissions, self._call, self._opened, self._not_opened)
         self._conversations = Conversations(attempts, self._selector, self._now)
         self._is_stopping = self._is_abandoned = False
         self._thread = threading.Thread(target=self._run, name="dispatch", daemon=True)
@@ -88,18 +90,18 @@ class Dispatcher:
         return ended
 
     def rooms(self, servers: Iterable[int]) -> dict[int, Room]:
-        """How many more sends each lane would take now, and how many wait in it."""
+        """How many more sends each pool would take now, and how many wait in it."""
         rooms = {}
         for server in servers:
-            lane = self._lanes.get(server)
-            rooms[server] = Room(lane.room(), lane.backlog()) if lane else Room(1)
+            pool = self._pools.get(server)
+            rooms[server] = Room(pool.room(), pool.backlog()) if pool else Room(1)
         return rooms
 
     @property
     def is_busy(self) -> bool:
         """Whether anything is planned or under way."""
-        lanes = list(self._lanes.values())
-        return any(lane.backlog() or len(lane.lines) > len(lane.idle) for lane in lanes)
+        pools = list(self._pools.values())
+        return any(pool.backlog() or len(pool.connections) > len(pool.idle) for pool in pools)
 
     def release_all(self) -> None:
         """Gives all planned sends back that have not started: they are planned anew."""
@@ -110,13 +112,13 @@ class Dispatcher:
         for send in sends:
             by_server.setdefault(send.server, []).append(send)
         for server, given in by_server.items():
-            self._lanes.setdefault(server, ConnectionPool(server)).handed += len(given)
+            self._pools.setdefault(server, ConnectionPool(server)).handed += len(given)
         if by_server:
             self._call(partial(self._hand, by_server))
 
-    def open_lanes(self, wanted: Mapping[int, PoolSettings]) -> None:
-        """Makes the lanes known, by server, and what their settings have come to be."""
-        self._call(partial(self._open_lanes, dict(wanted)))
+    def open_pools(self, wanted: Mapping[int, PoolSettings]) -> None:
+        """Makes the pools known, by server, and what their settings have come to be."""
+        self._call(partial(self._open_pools, dict(wanted)))
 
     # --- below: in the loop's thread -------------------------------------------------------------
 
@@ -137,9 +139,9 @@ class Dispatcher:
             log.exception("the dispatcher stopped on an error")
             raise
         finally:
-            for lane in self._lanes.values():
-                for line in list(lane.lines):
-                    self._conversations.drop(line)
+            for pool in self._pools.values():
+                for pooled in list(pool.connections):
+                    self._conversations.drop(pooled)
 
     def _turn(self, patience: float) -> None:
         """What the servers say comes first: an attempt that was committed meanwhile is not offered on a
@@ -156,130 +158,130 @@ class Dispatcher:
 
     def _is_drained(self) -> bool:
         return not self._attempts.pending and not self._inbox and not self._conversations.held and not any(
-            line.attempt for lane in self._lanes.values() for line in lane.lines
+            pooled.attempt for pool in self._pools.values() for pooled in pool.connections
         )  # fmt: skip
 
     def _stop(self) -> None:
         self._is_stopping = self._conversations.is_stopping = True
-        for lane in self._lanes.values():
-            self._release(lane)
-            for line in list(lane.idle):
-                self._conversations.drop(line)
+        for pool in self._pools.values():
+            self._release(pool)
+            for pooled in list(pool.idle):
+                self._conversations.drop(pooled)
 
     def _abandon(self) -> None:
         """What is not recorded by now is left to those who recover it."""
         self._is_abandoned = True
 
     def _cut_off(self) -> None:
-        for lane in self._lanes.values():
-            for line in list(lane.lines):
-                if line.attempt is not None and line.attempt.deadline:
-                    self._conversations.lost(line, "the processor was stopped before the server answered")
+        for pool in self._pools.values():
+            for pooled in list(pool.connections):
+                if pooled.attempt is not None and pooled.attempt.deadline:
+                    self._conversations.lost(pooled, "the processor was stopped before the server answered")
                 else:
-                    self._conversations.drop(line)
+                    self._conversations.drop(pooled)
 
-    def _open_lanes(self, wanted: dict[int, PoolSettings]) -> None:
+    def _open_pools(self, wanted: dict[int, PoolSettings]) -> None:
         for server, settings in wanted.items():
-            lane = self._lanes.setdefault(server, ConnectionPool(server))
-            lane.max_conns, lane.idle_timeout = settings.max_conns, settings.idle_timeout
-            if lane.smtp != settings.smtp:
-                lane.smtp = settings.smtp
-            for line in list(lane.idle):
-                if not lane.keeps(line):
-                    self._conversations.drop(line)
+            pool = self._pools.setdefault(server, ConnectionPool(server))
+            pool.max_conns, pool.idle_timeout = settings.max_conns, settings.idle_timeout
+            if pool.smtp != settings.smtp:
+                pool.smtp = settings.smtp
+            for pooled in list(pool.idle):
+                if not pool.keeps(pooled):
+                    self._conversations.drop(pooled)
 
     def _hand(self, by_server: dict[int, list[Send]]) -> None:
         for server, sends in by_server.items():
-            lane = self._lanes[server]
-            lane.waiting.extend(sends)
-            lane.arrived += len(sends)
-            self._pump(lane)
+            pool = self._pools[server]
+            pool.waiting.extend(sends)
+            pool.arrived += len(sends)
+            self._pump(pool)
 
-    def _pump(self, lane: ConnectionPool) -> None:
-        """Gives waiting sends to idle lines, and opens lines while there are more sends than lines."""
-        if self._is_stopping or not self._attempts.is_open(lane.server):
-            self._release(lane)
+    def _pump(self, pool: ConnectionPool) -> None:
+        """Gives waiting sends to idle connections, and opens more while more sends than connections wait."""
+        if self._is_stopping or not self._attempts.is_open(pool.server):
+            self._release(pool)
             return
-        if lane.waiting and self._attempts.must_wait():
+        if pool.waiting and self._attempts.must_wait():
             self._conversations.holds = True
             return
-        while lane.waiting and lane.idle:
-            line = lane.idle.pop()
-            if self._conversations.is_there(line):
-                self._conversations.begin(line, lane.waiting.popleft())
+        while pool.waiting and pool.idle:
+            pooled = pool.idle.pop()
+            if self._conversations.is_there(pooled):
+                self._conversations.begin(pooled, pool.waiting.popleft())
                 self._attempts.flush(at_least=FACTS_AT_ONCE)
-        if lane.waiting and len(lane.lines) < lane.max_conns:
-            for _ in range(lane.connections_wanted()):
-                lane.opening += 1
-                self._openers.open(lane)
-        if not self._hungry.is_set() and lane.is_hungry():
+        if pool.waiting and len(pool.connections) < pool.max_conns:
+            for _ in range(pool.connections_wanted()):
+                pool.opening += 1
+                self._openers.open(pool)
+        if not self._hungry.is_set() and pool.is_hungry():
             self._hungry.set()
 
     def _pump_freed(self) -> None:
-        """Not line by line as they become free: messages that are made one after the other find what they
-        need in the machine's caches (docs/decisions/0001-one-loop-for-all-connections.md)."""
+        """Not one by one as connections become free: messages that are made one after the other find
+        what they need in the machine's caches (docs/decisions/0001-one-loop-for-all-connections.md)."""
         while self._conversations.freed:
             freed, self._conversations.freed = self._conversations.freed, {}
-            for lane in freed:
-                self._pump(lane)
+            for pool in freed:
+                self._pump(pool)
 
     def _release_all(self) -> None:
-        for lane in self._lanes.values():
-            self._release(lane)
+        for pool in self._pools.values():
+            self._release(pool)
 
-    def _release(self, lane: ConnectionPool) -> None:
-        for send in lane.waiting:
-            self._attempts.in_hand.release(send.key)
-        lane.waiting.clear()
+    def _release(self, pool: ConnectionPool) -> None:
+        for send in pool.waiting:
+            self._attempts.planned.release(send.key)
+        pool.waiting.clear()
 
-    def _opened(self, lane: ConnectionPool, connection: Connection, settings: SmtpSettings) -> None:
+    def _opened(self, pool: ConnectionPool, connection: Connection, settings: SmtpSettings) -> None:
         if self._is_stopping or not connection.is_quiet():
             connection.close()
-            self._not_opened(lane, ConnectError(Stage.EHLO, connection.closed_because))
+            self._not_opened(pool, ConnectError(Stage.EHLO, connection.closed_because))
             return
-        lane.opening -= 1
-        smtp = lane.smtp if settings == lane.smtp else settings
-        line = PooledConnection(lane, connection, smtp, idle_since=self._now())
-        self._conversations.add(line)
-        self._pump(lane)
+        pool.opening -= 1
+        smtp = pool.smtp if settings == pool.smtp else settings
+        pooled = PooledConnection(pool, connection, smtp, idle_since=self._now())
+        self._conversations.add(pooled)
+        self._pump(pool)
 
-    def _not_opened(self, lane: ConnectionPool, error: Exception) -> None:
-        lane.opening -= 1
+    def _not_opened(self, pool: ConnectionPool, error: Exception) -> None:
+        pool.opening -= 1
         if self._is_stopping:
             return
         if not isinstance(error, TransportError):
             # The database was away: nothing is known of the server, whose sends are planned anew.
-            self._release(lane)
-        elif lane.lines:
-            lane.cap(self._now())
-        elif not lane.opening:
+            self._release(pool)
+        elif pool.connections:
+            pool.cap(self._now())
+        elif not pool.opening:
             # The last one of several that were opened at once: none got through.
-            self._release(lane)
-            self._attempts.suspend_for_connect(lane, error)
+            self._release(pool)
+            self._attempts.suspend_for_connect(pool, error)
 
     def _go_on(self) -> None:
         """With what was to wait until it is known anew what may be sent."""
         if self._attempts.must_wait():
             return
         self._conversations.go_on()
-        for lane in self._lanes.values():
-            self._pump(lane)
+        for pool in self._pools.values():
+            self._pump(pool)
 
     def _tick(self) -> None:
-        """Once a second: time-outs, idle lines, rates, facts that the database did not take."""
+        """Once a second: time-outs, idle connections, rates, facts that the database did not take."""
         now = self._now()
         self._attempts.tell_again()
-        for lane in self._lanes.values():
-            lane.measure(1.0)
-            lane.uncap(now)
-            for line in list(lane.lines):
-                if line.attempt is not None and line.attempt.deadline and now > line.attempt.deadline:
-                    self._conversations.lost(line, "the server did not answer in time")
-                elif line.attempt is None and now - line.idle_since > lane.idle_timeout:
-                    self._conversations.drop(line)
-            if lane.falls_behind() and lane.waits_for_server():
-                lane.slow_down()
-                self._release(lane)
+        for pool in self._pools.values():
+            pool.measure(1.0)
+            pool.uncap(now)
+            for pooled in list(pool.connections):
+                if pooled.attempt is not None and pooled.attempt.deadline and now > pooled.attempt.deadline:
+                    self._conversations.lost(pooled, "the server did not answer in time")
+                elif pooled.attempt is None and now - pooled.idle_since > pool.idle_timeout:
+                    self._conversations.drop(pooled)
+            if pool.falls_behind() and pool.waits_for_server():
+                pool.slow_down()
+                self._release(pool)
                 self._hungry.set()
-            elif lane.waiting or lane.room():
-                self._pump(lane)
+            elif pool.waiting or pool.room():
+                self._pump(pool)

@@ -12,7 +12,7 @@ from mail.smtp.settings import SmtpSettings
 from mail.smtp.transport import Connection, connect
 from mail.smtp.transport_errors import ConnectError, TransportError
 from processor.dispatch.connection_pool import ConnectionPool
-from processor.send_permissions import Gate
+from processor.send_permissions import SendPermissions
 from storage.postgres.outage import OUTAGE
 
 log = logging.getLogger(__name__)
@@ -25,40 +25,40 @@ class Openers:
 
     def __init__(
         self,
-        gate: Gate,
+        permissions: SendPermissions,
         call: Callable[[Callable[[], None]], None],
         opened: Callable[[ConnectionPool, Connection, SmtpSettings], None],
         not_opened: Callable[[ConnectionPool, Exception], None],
     ) -> None:
-        self._gate = gate
+        self._permissions = permissions
         self._call = call
         self._opened = opened
         self._not_opened = not_opened
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="open-smtp")
 
-    def open(self, lane: ConnectionPool) -> None:
-        self._threads.submit(self._try, lane)
+    def open(self, pool: ConnectionPool) -> None:
+        self._threads.submit(self._try, pool)
 
     def close(self) -> None:
         """Those under way end by themselves, and find nobody to tell."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    def _try(self, lane: ConnectionPool) -> None:
+    def _try(self, pool: ConnectionPool) -> None:
         try:
-            settings, password = self._gate.login(lane.server)
-            patience = self._gate.view.servers[lane.server].settings.wait_timeout
+            settings, password = self._permissions.login(pool.server)
+            patience = self._permissions.view.servers[pool.server].settings.wait_timeout
             connection = connect(settings, password, timeout=patience)
         except Exception as error:  # noqa: BLE001  # Whoever waits for the connection must hear of it.
-            self._log(lane, error)
-            self._call(partial(self._not_opened, lane, _as_trouble(error)))
+            self._log(pool, error)
+            self._call(partial(self._not_opened, pool, _as_trouble(error)))
         else:
-            self._call(partial(self._opened, lane, connection, settings))
+            self._call(partial(self._opened, pool, connection, settings))
 
-    def _log(self, lane: ConnectionPool, error: Exception) -> None:
+    def _log(self, pool: ConnectionPool, error: Exception) -> None:
         if isinstance(error, OUTAGE):
-            log.warning("no login for server %d: %s", lane.server, str(error).strip())
+            log.warning("no login for server %d: %s", pool.server, str(error).strip())
         elif not isinstance(error, TransportError):
-            log.error("a connection to server %d could not be opened", lane.server, exc_info=error)
+            log.error("a connection to server %d could not be opened", pool.server, exc_info=error)
 
 
 def _as_trouble(error: Exception) -> Exception:

@@ -10,7 +10,7 @@ from __future__ import annotations
 Key = tuple[int, int]
 
 
-class InHand:
+class PlannedDeliveries:
     """A set of (campaign, recipient), written by several threads in single, atomic steps of a dict."""
 
     def __init__(self) -> None:

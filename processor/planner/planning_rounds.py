@@ -16,10 +16,10 @@ from domain.capacity.plan import Assignment, Batch, Candidate, Offer, interleave
 from domain.clock import Clock
 from domain.streams import campaign_of, delivery_stream, number_of
 from mail.message.compose import MessageRecipient
-from processor.planner.planned_deliveries import InHand
+from processor.planner.planned_deliveries import PlannedDeliveries
 from processor.planner.provocations import provocations
 from processor.planner.send import Room, Send
-from processor.send_permissions import Gate, View
+from processor.send_permissions import SendPermissions, View
 from projections.queue import queue
 from projections.queue.queue import Due
 from storage import transactional
@@ -52,12 +52,17 @@ class _Found(NamedTuple):
 
 class Rounds:
     def __init__(
-        self, pool: Pool, gate: Gate, reservations: Reservations, in_hand: InHand, clock: Clock
+        self,
+        pool: Pool,
+        permissions: SendPermissions,
+        reservations: Reservations,
+        planned: PlannedDeliveries,
+        clock: Clock,
     ) -> None:
         self._pool = pool
-        self._gate = gate
+        self._permissions = permissions
         self._reservations = reservations
-        self._in_hand = in_hand
+        self._planned = planned
         self._clock = clock
         self._weights: dict[int, int] = {}
         self._last_campaign = 0
@@ -69,12 +74,12 @@ class Rounds:
         """What time the last round took it to be: what comes later, it did not see."""
 
     def plan(self, rooms: Mapping[int, Room]) -> list[Send]:
-        """Chooses a server for as many due deliveries as the lanes take, and reserves the capacity. Nothing
-        while nobody knows what time it is."""
+        """Chooses a server for as many due deliveries as the connections take, and reserves the capacity.
+        Nothing while nobody knows what time it is."""
         if not self._clock.is_trusted():
             return []
         now = self.planned_at = datetime.fromtimestamp(self._clock.earliest(), UTC)
-        view = self._gate.view
+        view = self._permissions.view
         rooms = {server: room for server, room in rooms.items() if view.is_open(server, now.timestamp())}
         limits = {server: view.limits[server] for server in rooms}
         self._reservations.refresh(limits, view.calendar.local_date(now).isoformat(), now.timestamp())
@@ -117,12 +122,12 @@ class Rounds:
         if self._clock.steady() >= self._restart_at:
             self._after.clear()
             self._restart_at = self._clock.steady() + CURSOR_LIFE
-        for campaign in self._in_hand.campaigns_released():
+        for campaign in self._planned.campaigns_released():
             self._after.pop(campaign, None)
         with self._pool.transaction() as cursor:
             works = [w for w in queue.campaigns_with_work(cursor) if w.server is None or w.server in servers]
-            self._gate.track([work.campaign for work in works], now)
-            works = [work for work in works if work.campaign in self._gate.view.campaigns]
+            self._permissions.track([work.campaign for work in works], now)
+            works = [work for work in works if work.campaign in self._permissions.view.campaigns]
             peers = Counter(work.priority for work in works)
             found = []
             for work in works:
@@ -139,7 +144,7 @@ class Rounds:
             recipient=row.recipient,
             server=direct,
             avoid=row.server,
-            unfit=self._in_hand.unfit((row.campaign, row.recipient)),
+            unfit=self._planned.unfit((row.campaign, row.recipient)),
             key=row,
         )
 
@@ -164,7 +169,7 @@ class Rounds:
         fresh: list[Due] = []
         while len(fresh) < limit:
             rows = queue.due(cursor, campaign, now, limit, self._after.get(campaign), self.share)
-            fresh.extend(row for row in rows if (row.campaign, row.recipient) not in self._in_hand)
+            fresh.extend(row for row in rows if (row.campaign, row.recipient) not in self._planned)
             if len(rows) < limit:
                 self._after.pop(campaign, None)
                 break
@@ -187,7 +192,7 @@ class Rounds:
         self._reservations.reserve(wanted, view.limits, view.calendar, now)
 
     def _sends(self, assignments: list[Assignment]) -> list[Send]:
-        read_at = self._gate.about_to_read()
+        read_at = self._permissions.about_to_read()
         by_campaign: dict[int, list[int]] = {}
         for a in assignments:
             by_campaign.setdefault(a.candidate.campaign, []).append(a.candidate.recipient)
@@ -201,14 +206,14 @@ class Rounds:
         sends = []
         for a in assignments:
             key = (a.candidate.campaign, a.candidate.recipient)
-            self._in_hand.take(key)
+            self._planned.take(key)
             sends.append(_send(a, people[key], domains.get(key), read_at, provoked.get(key, 0)))
         return sends
 
     def _mailable(self, cursor: Any, campaign: int, numbers: list[int]) -> list[Addressed]:
-        if self._gate.is_transactional(campaign):
+        if self._permissions.is_transactional(campaign):
             return transactional.mailable(cursor, campaign, numbers)
-        people = directory.mailable(cursor, self._gate.lists(campaign), numbers)
+        people = directory.mailable(cursor, self._permissions.lists(campaign), numbers)
         return [Addressed(person, person.number) for person in people]
 
     def _id_domains(self, cursor: Any, rows: list[Due]) -> dict[tuple[int, int], str | None]:
@@ -217,7 +222,7 @@ class Rounds:
         if not streams:
             return {}
         cursor.execute(FIRST_ATTEMPTS, (streams,))
-        servers = self._gate.view.servers
+        servers = self._permissions.view.servers
         return {
             (campaign_of(UUID(str(stream))), number_of(UUID(str(stream)))): named
             or servers[server].first_domain

@@ -12,10 +12,10 @@ class Send(NamedTuple):
     """`version` is that of the delivery's last event; `remaining` the server's capacity when chosen;
     `attempts` those that counted so far; `first_failed_at` epoch seconds or None; `not_mailable` why the
     person must not be mailed, as the directory said when it was read for this; `read_at` is when that was,
-    as the gate counts; `id_domain` the Message-ID's domain that the first attempt has given it, None before
-    that; `listed_as` the number that the directory has for the person where `recipient` is that of a
-    message, 0 for an address that nobody has; `provoked` how often servers refused it because of themselves
-    once they knew whom it was for."""
+    as the send permissions count; `id_domain` the Message-ID's domain that the first attempt has given it,
+    None before that; `listed_as` the number that the directory has for the person where `recipient` is
+    that of a message, 0 for an address that nobody has; `provoked` how often servers refused it because
+    of themselves once they knew whom it was for."""
 
     campaign: int
     recipient: int
@@ -42,7 +42,7 @@ class Send(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """How many more sends a lane takes, and how many planned ones wait in it."""
+    """How many more sends a connection pool takes, and how many planned ones wait in it."""
 
     free: int
     waiting: int = 0

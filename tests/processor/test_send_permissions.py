@@ -1,4 +1,4 @@
-"""The gate: what may be sent at a moment, by campaign, server, person and hour."""
+"""Send permissions: what may be sent at a moment, by campaign, server, person and hour."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from application.decisions import Postledger
 from domain.clock import VirtualClock
 from domain.server.server import SmtpServer
 from mail.message.compose import MessageRecipient
-from processor import send_permissions as gates
-from processor.send_permissions import Gate
+from processor import send_permissions
+from processor.send_permissions import SendPermissions
 from projections.following.runner import Runner
 from storage import content
 from storage.log.factory import LogFactory
@@ -26,7 +26,7 @@ ADA = MessageRecipient(1, "5b2d1fd4-8f0e-4f2c-9d8a-30c1b1c2a001", "ada@example.o
 
 
 class Scene:
-    """One server, one campaign, and the gate."""
+    """One server, one campaign, and the permissions."""
 
     def __init__(self, pool: Pool) -> None:
         self.pool = pool
@@ -36,9 +36,9 @@ class Scene:
         self.campaign = self.add_campaign(1)
         self.application.start(1, by="test")
         Runner(pool).catch_up()
-        self.gate = Gate(pool, self.application, Secrets([new_key()]), "http://127.0.0.1")
+        self.permissions = SendPermissions(pool, self.application, Secrets([new_key()]), "http://127.0.0.1")
         self.look()
-        self.gate.track([1], NOON)
+        self.permissions.track([1], NOON)
 
     def add_server(self, number: int, name: str, **settings: Any) -> int:
         given = {"name": name, "host": "127.0.0.1", "from_email": f"news@{name}.example", **settings}
@@ -52,10 +52,10 @@ class Scene:
         )
 
     def look(self) -> None:
-        self.gate.refresh(self.clock.now(), self.clock.seconds())
+        self.permissions.refresh(self.clock.now(), self.clock.seconds())
 
     def may_start(self, server: int = 1) -> bool:
-        return self.gate.view.may_start(1, server, self.clock.now().timestamp())
+        return self.permissions.view.may_start(1, server, self.clock.now().timestamp())
 
 
 @pytest.fixture
@@ -78,7 +78,7 @@ def test_a_pause_and_a_cancel_close_it_at_the_next_look(scene: Scene) -> None:
     scene.application.cancel(1, by="test")
     scene.look()
     assert not scene.may_start()
-    assert scene.gate.is_cancelled(1)
+    assert scene.permissions.is_cancelled(1)
 
 
 def test_a_server_added_disabled_or_suspended_counts_at_the_next_look(scene: Scene) -> None:
@@ -117,23 +117,23 @@ def test_permissions_that_are_nearly_a_second_old_permit_nothing(scene: Scene) -
 
 def test_permissions_are_as_old_as_the_last_news_of_the_directory(scene: Scene) -> None:
     scene.clock.advance_to(NOON + timedelta(seconds=1))
-    scene.gate.refresh(scene.clock.now())
+    scene.permissions.refresh(scene.clock.now())
     assert not scene.may_start()
 
 
 def test_permissions_read_before_the_clock_was_set_back_permit_nothing(scene: Scene) -> None:
-    assert not scene.gate.view.may_start(1, 1, (NOON - timedelta(seconds=1)).timestamp())
+    assert not scene.permissions.view.may_start(1, 1, (NOON - timedelta(seconds=1)).timestamp())
 
 
 def test_a_server_rests_at_once_and_by_the_log_as_soon_as_that_says_so(scene: Scene) -> None:
     until = NOON + timedelta(minutes=10)
-    scene.gate.rest(1, until, NOON)
+    scene.permissions.rest(1, until, NOON)
     assert not scene.may_start()
     scene.look()
     assert not scene.may_start()
     scene.application.suspend_server(1, reason="421", until=until, by="processor:1")
     scene.look()
-    scene.gate.rests_by_the_log(1, until)
+    scene.permissions.rests_by_the_log(1, until)
     scene.look()
     assert not scene.may_start()
     scene.application.resume_server(1, by="test")
@@ -142,57 +142,57 @@ def test_a_server_rests_at_once_and_by_the_log_as_soon_as_that_says_so(scene: Sc
 
 
 def test_a_rest_that_the_log_never_heard_of_ends_by_itself(scene: Scene) -> None:
-    scene.gate.rest(1, NOON + timedelta(minutes=10), NOON)
+    scene.permissions.rest(1, NOON + timedelta(minutes=10), NOON)
     scene.clock.advance_to(NOON + timedelta(minutes=10))
     scene.look()
     assert scene.may_start()
 
 
 def test_news_of_a_person_make_what_was_read_before_stale_and_not_what_is_read_after(scene: Scene) -> None:
-    before = scene.gate.about_to_read()
-    assert not scene.gate.is_stale(7, before)
-    scene.gate.became_stale(7)
-    assert scene.gate.is_stale(7, before)
-    assert not scene.gate.is_stale(8, before)
-    assert not scene.gate.is_stale(7, scene.gate.about_to_read())
+    before = scene.permissions.about_to_read()
+    assert not scene.permissions.is_stale(7, before)
+    scene.permissions.became_stale(7)
+    assert scene.permissions.is_stale(7, before)
+    assert not scene.permissions.is_stale(8, before)
+    assert not scene.permissions.is_stale(7, scene.permissions.about_to_read())
 
 
 def test_reading_a_person_anew_does_not_freshen_what_somebody_else_has_read(scene: Scene) -> None:
     """Two campaigns wait for one person: each goes by what it has read itself."""
-    one = scene.gate.about_to_read()
-    scene.gate.became_stale(7)
-    other = scene.gate.about_to_read()
-    assert not scene.gate.is_stale(7, other)
-    assert scene.gate.is_stale(7, one)
+    one = scene.permissions.about_to_read()
+    scene.permissions.became_stale(7)
+    other = scene.permissions.about_to_read()
+    assert not scene.permissions.is_stale(7, other)
+    assert scene.permissions.is_stale(7, one)
 
 
 def test_news_of_many_make_everybody_stale(scene: Scene) -> None:
-    before = scene.gate.about_to_read()
-    scene.gate.became_stale(None)
-    assert scene.gate.is_stale(7, before)
-    assert not scene.gate.is_stale(7, scene.gate.about_to_read())
+    before = scene.permissions.about_to_read()
+    scene.permissions.became_stale(None)
+    assert scene.permissions.is_stale(7, before)
+    assert not scene.permissions.is_stale(7, scene.permissions.about_to_read())
 
 
 def test_news_of_too_many_to_remember_make_everybody_stale(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gates, "MOST_STALE", 3)
-    before = scene.gate.about_to_read()
+    monkeypatch.setattr(send_permissions, "MOST_STALE", 3)
+    before = scene.permissions.about_to_read()
     for person in range(1, 5):
-        scene.gate.became_stale(person)
-    after = scene.gate.about_to_read()
-    assert scene.gate.is_stale(1, before)
-    assert scene.gate.is_stale(99, before)
-    assert not scene.gate.is_stale(1, after)
+        scene.permissions.became_stale(person)
+    after = scene.permissions.about_to_read()
+    assert scene.permissions.is_stale(1, before)
+    assert scene.permissions.is_stale(99, before)
+    assert not scene.permissions.is_stale(1, after)
 
 
 def test_a_changed_sender_shows_in_the_next_message(scene: Scene) -> None:
-    skeleton = scene.gate.skeleton(1, 1)
+    skeleton = scene.permissions.skeleton(1, 1)
     assert skeleton is not None
     assert skeleton.envelope_from == "news@alpha.example"
     scene.application.change_server(1, {"from_email": "new@alpha.example"}, by="test")
     scene.look()
-    skeleton = scene.gate.skeleton(1, 1)
+    skeleton = scene.permissions.skeleton(1, 1)
     assert skeleton is not None
     assert b"new@alpha.example" in skeleton.message(ADA, NOON)
 
@@ -200,8 +200,8 @@ def test_a_changed_sender_shows_in_the_next_message(scene: Scene) -> None:
 def test_links_lead_to_the_address_that_the_policy_has_now(scene: Scene) -> None:
     def link() -> bytes:
         scene.look()
-        scene.gate.track([1], NOON)
-        skeleton = scene.gate.skeleton(1, 1)
+        scene.permissions.track([1], NOON)
+        skeleton = scene.permissions.skeleton(1, 1)
         assert skeleton is not None
         found = re.search(rb"List-Unsubscribe: <(.*)/unsubscribe/", skeleton.message(ADA, NOON))
         assert found is not None
@@ -217,9 +217,9 @@ def test_links_lead_to_the_address_that_the_policy_has_now(scene: Scene) -> None
 def test_a_campaign_that_cannot_be_composed_is_broken_and_others_are_not(scene: Scene) -> None:
     scene.add_campaign(2, "Dear {{ subscriber.name")
     scene.application.start(2, by="test")
-    scene.gate.track([1, 2], NOON)
-    assert scene.gate.broken.keys() == {2}
-    assert scene.gate.view.campaigns == {1}
+    scene.permissions.track([1, 2], NOON)
+    assert scene.permissions.broken.keys() == {2}
+    assert scene.permissions.view.campaigns == {1}
 
 
 def test_only_its_messenger_may_send_a_direct_campaign(scene: Scene) -> None:
@@ -229,9 +229,9 @@ def test_only_its_messenger_may_send_a_direct_campaign(scene: Scene) -> None:
     scene.application.edit_campaign(2, {"messenger": 2}, by="test")
     scene.application.start(2, by="test")
     scene.look()
-    scene.gate.track([1, 2], NOON)
-    assert scene.gate.servers_for(1) == {1, 2}
-    assert scene.gate.servers_for(2) == {2}
+    scene.permissions.track([1, 2], NOON)
+    assert scene.permissions.servers_for(1) == {1, 2}
+    assert scene.permissions.servers_for(2) == {2}
 
 
 def test_a_look_reads_each_event_once_however_many_e_mails_came_between(

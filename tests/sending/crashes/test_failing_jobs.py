@@ -59,10 +59,10 @@ def test_permissions_that_cannot_be_read_are_on_record_and_permit_nothing(
         world.add_people(1)
         with world.sending(patience=HASTE) as processor:
             with monkeypatch.context() as broken:
-                broken.setattr(processor._gate, "refresh", fail)
+                broken.setattr(processor._permissions, "refresh", fail)
                 campaign = world.create_and_start()
                 (job,) = wait_until(lambda: failing(world))
-                assert (job.job, job.holds_up_all) == ("gate", True)
+                assert (job.job, job.holds_up_all) == ("permissions", True)
                 assert not sink.attempts
             world.wait_for(campaign)
             wait_until(lambda: not failing(world))
