@@ -74,8 +74,8 @@ class Processor:
             self._permissions, application, clock, self._failures, actor, self._look_again
         )
         self._attempts = Attempts(
-            self._permissions, self._reservations, self._committer, clock, actor, self._recorder,
-            self._suspensions.suspend,
+            self._permissions, self._reservations, self._committer, clock, actor, self._suspensions.suspend,
+            self._recorder,
         )  # fmt: skip
         self._hungry = threading.Event()
         self._dispatcher = Dispatcher(self._permissions, self._attempts, clock, self._hungry)

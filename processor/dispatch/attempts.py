@@ -42,9 +42,9 @@ Heard = Callable[[int, Exception | None], None]
 class Attempts:
     """`suspend(server, reason, until)` is called in the loop's thread and must not block."""
 
-    def __init__(self, permissions: SendPermissions, reservations: Reservations,
-                 committer: Committer, clock: Clock, actor: str, recorder: FlightRecorder,
-                 suspend: Callable[[int, str, datetime], None]) -> None:  # fmt: skip
+    def __init__(self, permissions: SendPermissions, reservations: Reservations, committer: Committer,
+                 clock: Clock, actor: str, suspend: Callable[[int, str, datetime], None],
+                 recorder: FlightRecorder) -> None:  # fmt: skip
         self._permissions = permissions
         self._reservations = reservations
         self._committer = committer
