@@ -29,6 +29,7 @@ from mail.smtp.transport_errors import LoginError
 from mail.template.render import MessageError
 from projections import servers
 from projections.following.schema import log_head, positions
+from projections.queue import queue
 from storage import content
 from storage.postgres.pool import Pool
 from storage.secrets import Secrets, SecretsError
@@ -127,7 +128,7 @@ class SendPermissions:
                 except MessageError as error:
                     self.broken[number] = str(error)
             if new:
-                self._forget_others(set(campaigns))
+                self._forget_others()
                 self.view = self._view(now)
 
     def skeleton(self, campaign: int, server: int) -> Skeleton | None:
@@ -246,11 +247,14 @@ class SendPermissions:
             self.broken.clear()
         self._policy = policy
 
-    def _forget_others(self, campaigns: set[int]) -> None:
-        """Keeps no texts of campaigns that were sent long ago."""
+    def _forget_others(self) -> None:
+        """Keeps nothing of campaigns that were sent long ago; whose last e-mail is on its way is asked for
+        still."""
         if len(self._campaigns) <= MOST_CAMPAIGNS:
             return
-        for number in self._campaigns.keys() - campaigns:
+        with self._pool.transaction() as cursor:
+            unsent = queue.campaigns_with_unsent(cursor)
+        for number in self._campaigns.keys() - unsent:
             del self._campaigns[number]
             self._composers.pop(number, None)
             self.broken.pop(number, None)

@@ -36,6 +36,8 @@ WITH_WORK = """
     ORDER BY campaign
 """
 
+WITH_UNSENT = "SELECT campaign FROM queue_campaigns WHERE queued + sending > 0"
+
 TO_QUEUE = """
     SELECT campaign FROM queue_campaigns
     WHERE state IN ('running', 'paused') AND NOT queueing_finished AND NOT transactional
@@ -131,6 +133,12 @@ def campaigns_with_work(cursor: Any) -> list[CampaignWithWork]:
     somebody has put back."""
     cursor.execute(WITH_WORK)
     return [CampaignWithWork(*row) for row in cursor.fetchall()]
+
+
+def campaigns_with_unsent(cursor: Any) -> set[int]:
+    """Campaigns of which something waits or is on its way, whatever they may do."""
+    cursor.execute(WITH_UNSENT)
+    return {campaign for (campaign,) in cursor.fetchall()}
 
 
 def campaigns_to_queue(cursor: Any) -> list[int]:

@@ -9,13 +9,17 @@ from typing import Any
 import pytest
 
 from application.decisions import Postledger
+from domain.campaign.audience import RecipientsQueued
 from domain.clock import VirtualClock
+from domain.delivery.delivery import AttemptStarted
 from domain.server.server import SmtpServer
+from domain.streams import audience_stream, delivery_stream
 from mail.message.compose import MessageRecipient
 from processor import send_permissions
 from processor.send_permissions import SendPermissions
 from projections.following.runner import Runner
 from storage import content
+from storage.log.append import Log
 from storage.log.factory import LogFactory
 from storage.people import lists
 from storage.postgres.pool import Pool
@@ -220,6 +224,27 @@ def test_a_campaign_that_cannot_be_composed_is_broken_and_others_are_not(scene: 
     scene.permissions.track([1, 2], NOON)
     assert scene.permissions.broken.keys() == {2}
     assert scene.permissions.view.campaigns == {1}
+
+
+def test_a_campaign_whose_last_email_is_on_its_way_is_not_forgotten(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(send_permissions, "MOST_CAMPAIGNS", 1)
+    log = Log(scene.pool, scene.clock)
+    queued = RecipientsQueued(
+        originator_id=audience_stream(1), originator_version=1, by="test", ranges=[[7, 7]], count=1
+    )
+    started = AttemptStarted(
+        originator_id=delivery_stream(1, 7), originator_version=1, by="test", server=1, reservation=1
+    )
+    log.append([queued.stored(), started.stored()])
+    scene.add_campaign(2)
+    Runner(scene.pool).catch_up()
+    scene.look()
+    scene.permissions.track([2], NOON)
+    assert not scene.permissions.is_cancelled(1)
+    assert scene.permissions.skeleton(1, 1) is not None
+    assert scene.permissions.skeleton(2, 1) is None, "nothing of it waits"
 
 
 def test_only_its_messenger_may_send_a_direct_campaign(scene: Scene) -> None:
