@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from domain import fields
+from domain.campaign.header_names import wrong_with_header_name
 from domain.campaign.priority import Priority
 
 MOST_HEADERS = 50
@@ -34,15 +35,6 @@ CONTENT_TYPES = ("richtext", "html", "markdown", "plain", "visual")
 MOST_TAGS = 50
 LARGEST_ATTRIBUTES = 20_000
 _SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
-# RFC 5322, 3.6.8: printable US-ASCII except the colon.
-_HEADER_NAME = re.compile(r"[!-9;-~]{1,76}", re.ASCII)
-# What the message is made with, the sending server's or the delivery's own, not the campaign's.
-_OURS = re.compile(
-    r"from|sender|to|cc|bcc|subject|date|message-id|return-path|received|mime-version|content-.*"
-    r"|list-unsubscribe|list-unsubscribe-post|resent-.*|dkim-signature|domainkey-signature|arc-.*"
-    r"|authentication-results|delivered-to",
-    re.IGNORECASE,
-)
 
 
 def checked_content(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -125,12 +117,8 @@ def _header(pair: object, field: str) -> list[str]:
     ):
         fields.refuse(field, f"{pair!r} is not a pair of name and value")
     name, value = pair
-    if not _HEADER_NAME.fullmatch(name):
-        fields.refuse(
-            field, f"{name!r} is not a header name: 1 to 76 printable ASCII characters except the colon"
-        )
-    if _OURS.fullmatch(name):
-        fields.refuse(field, f"{name} is set for each message and cannot be given")
+    if wrong := wrong_with_header_name(name):
+        fields.refuse(field, f"{name[:80] if name.isprintable() else ascii(name[:80])} {wrong}")
     value = fields.text(value, field, longest=900)
     return [name, value]
 

@@ -8,35 +8,10 @@ from typing import Any
 
 from domain.addresses.host_name import AddressError
 from domain.addresses.mailbox import parse_mailboxes
+from domain.campaign.header_names import wrong_with_header_name
 from mail.message.encoding import field, mailboxes_field, one_line
 from mail.template.render import NAMES, MessageError, PartTemplate
 
-RESERVED = frozenset(
-    {
-        "bcc",
-        "cc",
-        "date",
-        "dkim-signature",
-        "from",
-        "list-unsubscribe",
-        "list-unsubscribe-post",
-        "message-id",
-        "mime-version",
-        "received",
-        "resent-bcc",
-        "resent-cc",
-        "resent-from",
-        "resent-sender",
-        "resent-to",
-        "return-path",
-        "sender",
-        "subject",
-        "to",
-        "x-postledger-delivery",
-    }
-)
-UNSUBSCRIBING = frozenset({"list-unsubscribe", "list-unsubscribe-post"})
-_name = re.compile(r"[!-9;-~]{1,64}").fullmatch  # RFC 5322, section 3.6.8
 OF_MAILBOXES = frozenset({"reply-to"})
 """What holds a list of mailboxes (RFC 5322, section 3.6.2); all others are text."""
 ONCE = frozenset({"in-reply-to", "references", "reply-to"})
@@ -69,7 +44,7 @@ class Headers:
         self.fixed = ""
         self._templates: list[tuple[str, PartTemplate]] = []
         for name, value in fields:
-            _check(name, value, UNSUBSCRIBING if unsubscribing else frozenset())
+            _check(name, value, unsubscribing)
             if name.lower() in ONCE and names.count(name.lower()) > 1:
                 raise HeaderError(name, "it can be given once only")
             template = PartTemplate(f"header {name}", value, names=offered)
@@ -91,11 +66,9 @@ def refuse_line_ends(name: str, value: str) -> None:
         raise HeaderError(name, "a value has neither CR nor LF nor NUL")
 
 
-def _check(name: str, value: str, allowed: frozenset[str]) -> None:
-    if not _name(name):
-        raise HeaderError(repr(name), "a name is 1 to 64 printable ASCII characters without colon and space")
-    if name.lower() in RESERVED - allowed or name.lower().startswith("content-"):
-        raise HeaderError(name, "this one is set for each message and cannot be given")
+def _check(name: str, value: str, unsubscribing: bool) -> None:
+    if wrong := wrong_with_header_name(name, unsubscribing=unsubscribing):
+        raise HeaderError(name if name.isprintable() else repr(name), wrong)
     refuse_line_ends(name, value)
 
 
