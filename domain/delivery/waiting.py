@@ -88,6 +88,8 @@ def held_by_servers(messenger: int | None, routes: Sequence[Route]) -> Waiting:
     closed = [(route.name, route.answer) for route in usable if isinstance(route.answer, Closed)]
     if len(closed) < len(usable):
         return NEXT_IN_LINE
+    # What is disabled is waited for only when nothing else is there.
+    closed = [(name, answer) for name, answer in closed if answer.reason is not Reason.DISABLED] or closed
     if len(closed) == 1:
         name, answer = closed[0]
         return Waiting.of(answer, f"server {name}")

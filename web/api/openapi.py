@@ -215,8 +215,8 @@ def success(contract: Contract, schemas: dict[Any, Any]) -> dict[str, Any]:
     response: dict[str, Any] = {"description": HTTPStatus(contract.status).phrase}
     if contract.answer is not None:
         response["content"] = {JSON: {"schema": enveloped(schemas[str(contract.answer)])}}
-    elif contract.media != JSON:
-        response["content"] = {contract.media: {"schema": {"type": "string"}}}
+    elif contract.media != (JSON,):
+        response["content"] = {media: {"schema": {"type": "string"}} for media in contract.media}
     if contract.versioned:
         words = 'Begins with the version: `"7-1f0c…"`. For If-Match.'
         response["headers"] = {"ETag": {"description": words, "schema": {"type": "string"}}}

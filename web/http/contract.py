@@ -82,7 +82,7 @@ class Contract:
     answer: Any = None
     errors: Sequence[int] = ()
     status: int = 200
-    media: str = "application/json"
+    media: tuple[str, ...] = ("application/json",)
     takes: dict[str, Any] | None = None
     description: str = ""
     versioned: bool = False

@@ -7,7 +7,14 @@ from typing import Any
 
 import pytest
 
-from domain.delivery.waiting import NEXT_IN_LINE, CampaignState, Route, Waiting, why_it_waits
+from domain.delivery.waiting import (
+    NEXT_IN_LINE,
+    CampaignState,
+    Route,
+    Waiting,
+    held_by_servers,
+    why_it_waits,
+)
 from domain.server.availability import Closed, Open, Reason, SendingState
 
 NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
@@ -49,9 +56,10 @@ def why(state: str = "running", *routes: Route, **others: Any) -> Waiting:
         (why("running", FULL, OPEN), "next in line"),
         (why("running", FULL), "server bravo: daily limit reached until 2026-03-04T13:00:00Z"),
         (why("running", FULL, FULL_TOO), "all servers: daily limit reached until 2026-03-04T13:00:00Z"),
-        (why("running", FULL, OFF), "no server has capacity before 2026-03-04T13:00:00Z"),
+        (why("running", FULL, OFF), "server bravo: daily limit reached until 2026-03-04T13:00:00Z"),
+        (why("running", FULL, SUSPENDED), "no server has capacity before 2026-03-04T13:00:00Z"),
         (why("running", OFF, OFF), "no server can send: all are disabled or suspended"),
-        (why("running", OFF, SUSPENDED), "no server can send: all are disabled or suspended"),
+        (why("running", OFF, SUSPENDED), "server echo: suspended: 535 no"),
         (why("running", SUSPENDED), "server echo: suspended: 535 no"),
         (why("running", OPEN, FULL, messenger=2),
          "server bravo: daily limit reached until 2026-03-04T13:00:00Z"),
@@ -61,6 +69,12 @@ def why(state: str = "running", *routes: Route, **others: Any) -> Waiting:
 )  # fmt: skip
 def test_an_email_waits_for_the_first_thing_that_holds_it(waiting: Waiting, said: str) -> None:
     assert str(waiting) == said
+
+
+def test_a_server_that_is_disabled_hides_no_reason_of_those_that_are_not() -> None:
+    assert held_by_servers(None, [OFF, FULL]).reason is Reason.DAILY_LIMIT
+    assert str(held_by_servers(None, [OFF, FULL])).startswith("server bravo: ")
+    assert held_by_servers(None, [OFF]).reason is Reason.DISABLED
 
 
 def test_a_time_that_nobody_knows_is_not_told() -> None:

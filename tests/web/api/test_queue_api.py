@@ -137,7 +137,7 @@ def test_items_wait_for_what_holds_them(client: FlaskClient, world: World) -> No
     world.reserve(server, 1)
     assert waiting() == "server alpha: daily limit reached until 2026-03-05T00:00:00Z"
     world.server("off", enabled=False)
-    assert waiting() == "no server has capacity before 2026-03-05T00:00:00Z"
+    assert waiting() == "server alpha: daily limit reached until 2026-03-05T00:00:00Z"
     world.application.change_policy({"windows": "20:00-23:00"}, by="test")
     assert waiting() == "outside the sending window until 2026-03-04T20:00:00Z"
     world.application.pause(campaign, reason="typo", by="test")

@@ -32,7 +32,7 @@ class TestBody(CampaignBody):
 
 @endpoint(
     blueprint, "GET", "/api/campaigns/<int:number>/preview",
-    needs="read", errors=(404,), media="text/html",
+    needs="read", errors=(404,), media=("text/html", "text/plain"),
 )  # fmt: skip
 def preview(number: int) -> Response:
     """What somebody on its lists would read
@@ -45,7 +45,7 @@ def preview(number: int) -> Response:
 
 @endpoint(
     blueprint, "POST", "/api/campaigns/<int:number>/preview",
-    needs="read", errors=(404,), media="text/html", largest_body=LARGEST_BODY,
+    needs="read", errors=(404,), media=("text/html", "text/plain"), largest_body=LARGEST_BODY,
     takes={"application/x-www-form-urlencoded": {"schema": {"type": "object"}}},
 )  # fmt: skip
 def preview_changed(number: int) -> Response:

@@ -143,8 +143,9 @@ def delete(number: int) -> bool:
 
 
 @endpoint(
-    blueprint, "GET", "/api/templates/<int:number>/preview", needs="read", errors=(404,), media="text/html"
-)
+    blueprint, "GET", "/api/templates/<int:number>/preview",
+    needs="read", errors=(404,), media=("text/html", "text/plain"),
+)  # fmt: skip
 def preview(number: int) -> Response:
     """A template with some content in it, as HTML"""
     row = there(number)
@@ -155,7 +156,7 @@ def preview(number: int) -> Response:
 
 @endpoint(
     blueprint, "POST", "/api/templates/preview",
-    needs="read", media="text/html", largest_body=LARGEST_BODY,
+    needs="read", media=("text/html", "text/plain"), largest_body=LARGEST_BODY,
     takes={"application/x-www-form-urlencoded": {"schema": {"type": "object"}}},
 )  # fmt: skip
 def preview_body() -> Response:
