@@ -22,12 +22,18 @@ class Event(NamedTuple):
 
 
 class Units(NamedTuple):
-    """Of one server: what was reserved, what of it came back, and what attempts used."""
+    """Of one server: what was reserved, what of it came back, how many attempts there were, and how many of
+    these ended before anything was written to the server, so that they used no unit."""
 
     reserved: int
     unused: int
     refused: int
     attempts: int
+    untouched: int = 0
+
+    @property
+    def used(self) -> int:
+        return self.attempts - self.untouched
 
 
 def events(pool: Pool, after: int = 0) -> list[Event]:
@@ -49,6 +55,7 @@ def head(pool: Pool) -> int:
 def units(found: list[Event]) -> dict[int, Units]:
     """By server."""
     reserved, unused, refused, attempts = Counter[int](), Counter[int](), Counter[int](), Counter[int]()
+    untouched = Counter[int]()
     for event in found:
         if event.topic == "capacity.reserved":
             reserved[number_of(event.stream)] += event.state["n"]
@@ -57,8 +64,10 @@ def units(found: list[Event]) -> dict[int, Units]:
             refused[number_of(event.stream)] += event.state.get("refused", 0)
         elif event.topic == "delivery.attempt_started":
             attempts[event.state["server"]] += 1
+        elif event.topic == "delivery.deferred" and event.state["reply"].startswith("not offered: "):
+            untouched[event.state["server"]] += 1
     return {
-        server: Units(reserved[server], unused[server], refused[server], attempts[server])
+        server: Units(reserved[server], unused[server], refused[server], attempts[server], untouched[server])
         for server in reserved
     }
 

@@ -84,7 +84,7 @@ def everything_was_given_back(world: World) -> None:
     assert ledger.left_open(found) == []
     assert ledger.returned_twice(found) == []
     for units in ledger.units(found).values():
-        assert units.reserved - units.unused == units.attempts
+        assert units.reserved - units.unused == units.used
 
 
 def units_used(units: ledger.Units) -> int:

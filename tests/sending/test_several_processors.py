@@ -98,7 +98,7 @@ def all_units_are_accounted_for(world: World) -> None:
     assert ledger.left_open(found) == []
     assert ledger.returned_twice(found) == []
     for units in ledger.units(found).values():
-        assert units.reserved - units.unused == units.attempts
+        assert units.reserved - units.unused == units.used
 
 
 def most_in_any_stretch(sink: Sink, seconds: float) -> int:
