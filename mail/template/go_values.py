@@ -50,7 +50,7 @@ def _item(value: Any, key: Any) -> Any:
         if isinstance(value, dict) or (isinstance(value, (list, tuple, str)) and key >= 0):
             return value[key]
     except (LookupError, TypeError):
-        pass
+        return NOTHING
     return NOTHING
 
 
