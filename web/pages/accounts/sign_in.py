@@ -12,8 +12,9 @@ from werkzeug.wrappers import Response
 from application.accounts.sign_in import SignIn, TooManyAttempts
 from storage.accounts.accounts import User
 from web.http import cookies
-from web.http.access import CSRF_FIELD, actor, hidden_token, needs, signed_in, token_from
+from web.http.access import CSRF_FIELD, NO_USER, actor, hidden_token, needs, signed_in, token_from
 from web.http.errors import retry_after
+from web.http.identity import accounts_exist
 from web.http.services import services
 
 blueprint = Blueprint("sign_in", __name__)
@@ -25,7 +26,7 @@ def page() -> Response:
     wanted = own_path(request.args.get("next"))
     if actor() == "local" or signed_in():
         return redirect(wanted, 303)
-    return form(wanted)
+    return form(wanted, fault="" if accounts_exist() else NO_USER)
 
 
 @blueprint.post("/sign-in")
