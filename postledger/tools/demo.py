@@ -25,6 +25,7 @@ from psycopg2 import sql
 from psycopg2.extensions import make_dsn
 
 from application.decisions import Postledger
+from domain.people.statuses import SubscriptionStatus
 from postledger.config import Config
 from postledger.logs import set_up_logs
 from postledger.serving.children import Children
@@ -164,7 +165,7 @@ class Demo:
     def import_people(self) -> None:
         with self._pool.transaction() as cursor, (SAMPLE / "people.csv").open("rb") as file:
             self._list = lists.create(cursor, {"name": "Readers"})
-            options = recipients_import.Options(lists=[self._list], subscription="confirmed")
+            options = recipients_import.Options(lists=[self._list], subscription=SubscriptionStatus.CONFIRMED)
             self.recipients = recipients_import.import_csv(cursor, file, options).imported
 
     def create_campaign(self) -> None:
