@@ -3,14 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 import signal
-import socket
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
 from time import monotonic
@@ -22,6 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from domain.clock import VirtualClock
 from storage.postgres.pool import Pool
+from tests.web.serving import served
 from tests.web.world import World
 from web.app import create_app
 from web.http.settings import WebSettings
@@ -94,42 +89,6 @@ def test_live_pages_never_take_all_threads(world: World, clock: VirtualClock, po
     app = create_app(world.installation, settings=WebSettings(streams=16))
     with pytest.raises(ValueError, match="threads"):
         serve(app, "127.0.0.1", 0, threads=16)
-
-
-SERVED = """
-import sys
-from application.installation import Installation
-from domain.clock import SystemClock
-from storage.postgres.pool import Pool
-from web.app import create_app
-from web.http.settings import WebSettings
-from web.server import serve
-
-app = create_app(Installation.over(Pool(sys.argv[1]), SystemClock()), settings=WebSettings())
-try:
-    serve(app, "127.0.0.1", int(sys.argv[2]), ready=lambda address: print(address, flush=True))
-finally:
-    print("left by one process", flush=True)
-"""
-
-
-@contextmanager
-def served(database_url: str) -> Iterator[tuple[subprocess.Popen[str], int]]:
-    """The process, and the port on which it will listen; it is gone in the end."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    process = subprocess.Popen(
-        [sys.executable, "-W", "error", "-c", SERVED, database_url, str(port)],
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONPATH": str(STATIC.parents[1])},
-    )
-    with process:
-        try:
-            yield process, port
-        finally:
-            process.kill()
 
 
 def test_a_body_that_is_too_large_is_refused_and_ends_its_connection_as_it_says(
