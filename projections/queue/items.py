@@ -24,7 +24,7 @@ MOST_PEOPLE = 100
 
 COLUMNS = f"""
     SELECT q.campaign, q.recipient, q.due, q.queued_at, q.changed_at, q.version, q.server, {SHOWN} AS status,
-           q.attempts, q.error, r.uuid::text, coalesce(m.email, r.email),
+           q.attempts, q.interruptions, q.error, r.uuid::text, coalesce(m.email, r.email),
            CASE WHEN c.transactional THEN m.recipient ELSE q.recipient END
     FROM queue q JOIN queue_campaigns c ON c.campaign = q.campaign
     LEFT JOIN transactional_messages m
@@ -118,6 +118,7 @@ class Item(NamedTuple):
     server: int
     status: int
     attempts: int
+    interruptions: int
     error: str | None
     uuid: str | None
     email: str | None
