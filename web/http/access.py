@@ -15,13 +15,14 @@ from flask import Flask, current_app, g, redirect, request, url_for
 from markupsafe import Markup
 from werkzeug.wrappers import Response
 
+from domain.accounts.accounts import Scope
 from storage.accounts import accounts, api_keys, sessions
 from web.http.cookies import session_token
 from web.http.errors import Refusal, wants_page
 from web.http.identity import NOBODY, Identity, by_key, by_session, credentials, is_open, local
 from web.http.services import reading, services
 
-Permission = Literal["public", "read", "write", "send", "configure", "administer", "self"]
+Permission = Literal["public", Scope, "self"]
 """`self` is for what concerns nobody but the person who is signed in, such as their password."""
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
