@@ -32,13 +32,11 @@ from domain.accounts.accounts import (
 from domain.addresses.email_address import wrong_with
 from domain.errors import Missing, Refused
 from domain.fact import Fact
-from domain.streams import key_stream, user_stream
+from domain.streams import LARGEST_NUMBER, key_stream, user_stream
 from storage.accounts import accounts, api_keys, identities, sessions
 from storage.accounts.accounts import User
 from storage.accounts.api_keys import Key
 from storage.secrets import second_factor_owner
-
-LARGEST_NUMBER = 2**31 - 1
 
 
 class Accounts:
