@@ -157,7 +157,8 @@ class RunningImport:
             reporting.join()
         self._keep(None if summary is None else summary.as_dict(), error)
         if summary is not None and summary.imported >= MANY:
-            refresh_statistics(self._pool.url)
+            with self._pool.transaction() as cursor:
+                refresh_statistics(cursor)
 
     def _advance(self, count: int) -> None:
         self._done += count

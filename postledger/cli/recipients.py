@@ -52,7 +52,8 @@ def import_(
                 file, options, advance, into=list_name, strict=strict, by=ACTOR
             )
         if summary.imported >= MANY and not (strict and summary.refused):
-            refresh_statistics(session.url)
+            with session.pool.transaction() as cursor:
+                refresh_statistics(cursor)
     _print_summary(summary, list_name, as_json)
     if strict and summary.refused:
         raise click.ClickException(f"{summary.refused} rows are not acceptable; nothing was imported")

@@ -24,7 +24,7 @@ COLUMNS = """
     SELECT q.campaign, q.recipient, q.due, q.queued_at, q.changed_at, q.version, q.server,
            CASE WHEN q.status = %(queued)s AND c.state = 'cancelled' THEN %(cancelled)s ELSE q.status END
                AS status,
-           q.attempts, q.error, r.uuid::text, coalesce(m.email, r.email),
+           q.attempts, q.interruptions, q.error, r.uuid::text, coalesce(m.email, r.email),
            CASE WHEN c.transactional THEN m.recipient ELSE q.recipient END
     FROM queue q JOIN queue_campaigns c ON c.campaign = q.campaign
     LEFT JOIN transactional_messages m
@@ -120,6 +120,7 @@ class Item(NamedTuple):
     server: int
     status: int
     attempts: int
+    interruptions: int
     error: str | None
     uuid: str | None
     email: str | None

@@ -53,7 +53,7 @@ DRAINED = """
 # The whole range is one stretch of the index queue_due, so the number of rows behind the limit costs
 # nothing; nor do the entries before `after` that a vacuum has not removed yet.
 DUE = """
-    SELECT campaign, recipient, version, attempts, nullif(server, 0), due, first_failed_at
+    SELECT campaign, recipient, version, attempts, interruptions, nullif(server, 0), due, first_failed_at
     FROM queue
     WHERE campaign = %(campaign)s AND status = %(queued)s AND due <= %(now)s
       AND (due, recipient) > (%(after_due)s::timestamptz, %(after_recipient)s)
@@ -93,6 +93,7 @@ class Due(NamedTuple):
     recipient: int
     version: int
     attempts: int
+    interruptions: int
     server: int | None
     due: datetime
     first_failed_at: datetime | None

@@ -16,7 +16,6 @@ from domain.people.statuses import PersonStatus, SubscriptionStatus
 from storage.people.directory_news import announce_everybody
 from storage.people.personal_data import DirectoryError
 from storage.people.recipients_csv import Person, RowRefusal, people
-from storage.postgres.pool import open_connection
 
 MOST_REFUSALS_KEPT = 100
 
@@ -228,11 +227,6 @@ def _count_unmailable(cursor: Any, lists: Sequence[int], summary: Summary) -> No
     summary.blocklisted, summary.unsubscribed = cursor.fetchone()
 
 
-def refresh_statistics(url: str) -> None:
+def refresh_statistics(cursor: Any) -> None:
     """For the planner, after a large import: it would take the directory for a small one for a minute."""
-    opened = open_connection(url, service=False)
-    try:
-        with opened, opened.cursor() as cursor:
-            cursor.execute("ANALYZE public.recipients, public.subscriptions")
-    finally:
-        opened.close()
+    cursor.execute("SELECT public.refresh_directory_statistics()")
