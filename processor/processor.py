@@ -82,7 +82,6 @@ class Processor:
         self._rounds = Rounds(pool, self._permissions, self._reservations, self._attempts.planned, clock)
         queueing = Queueing(pool, application, self._committer, actor)
         self._campaigns = DueCampaigns(pool, application, self._runner, queueing, clock, actor)
-        self._is_stopping = threading.Event()
         self._look_after(url, patience, records)
 
     def _look_after(self, url: str, patience: timedelta, records: Path | None) -> None:
@@ -93,6 +92,7 @@ class Processor:
         )
         self._listener = Listener(url, self._clock, self._on_log, self._on_directory, self._on_beat)
         self._schedule = Schedule(self._failures)
+        self._is_stopping = threading.Event()
         self._is_planning = self._has_news = False
         self._next_round_at = self._next_look_at = 0.0
 

@@ -23,7 +23,7 @@ OUTSIDE = frozenset({"asyncio", "http", "os", "pathlib", "sched", "smtplib", "so
 MOST_MODULES = 15
 LONGEST_FILE = 300
 LONGEST_FUNCTION = 30
-"""Lines of its body, without signature and docstring."""
+"""Lines from its `def` to its end, but for the docstring."""
 
 
 def test_a_class_name_means_one_thing() -> None:
@@ -94,8 +94,11 @@ def classes(within: ast.AST, aggregate: str = "") -> Iterator[tuple[str, ast.Cla
 
 
 def length(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
-    body = function.body if ast.get_docstring(function) is None else function.body[1:]
-    return ((body[-1].end_lineno or 0) - body[0].lineno + 1) if body else 0
+    lines = (function.end_lineno or 0) - function.lineno + 1
+    if ast.get_docstring(function) is None:
+        return lines
+    docstring = function.body[0]
+    return lines - ((docstring.end_lineno or 0) - docstring.lineno + 1)
 
 
 @cache

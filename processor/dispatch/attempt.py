@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from application.reservation import Reservation
@@ -20,7 +20,7 @@ from domain.delivery.interrupted import Resumption, with_resending
 from domain.delivery.reply import Verdict, sanitise
 from domain.delivery.retry import RetryPolicy, after_refusal
 from domain.fact import Fact
-from domain.streams import delivery_stream
+from domain.streams import delivery_stream, delivery_stream_bytes
 from mail.smtp.transaction import Transaction
 from mail.template.render import MessageError
 from processor.planner.send import Send
@@ -37,12 +37,15 @@ class Attempt:
     record."""
 
     send: Send
-    stream: bytes
     reservation: Reservation
     transaction: Transaction
     deadline: float = 0.0
     id_domain: str | None = None
     slot: int = NO_SLOT
+    stream: bytes = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.stream = delivery_stream_bytes(self.send.campaign, self.send.recipient)
 
     @property
     def version(self) -> int:

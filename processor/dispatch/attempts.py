@@ -16,7 +16,6 @@ from domain.delivery.interrupted import Resumption
 from domain.delivery.reply import UNREACHABLE, Stage, Verdict, classify, is_provoked, sanitise, weigh
 from domain.delivery.retry import suspend_until
 from domain.fact import Fact
-from domain.streams import delivery_stream_bytes
 from mail.message.skeleton import Skeleton
 from mail.smtp.transaction import Outcome, Transaction
 from mail.smtp.transport import Connection
@@ -91,9 +90,8 @@ class Attempts:
         if transaction is None:
             self._reservations.give_back(reservation)
             return None
-        stream = delivery_stream_bytes(send.campaign, send.recipient)
-        attempt = Attempt(send, stream, reservation, transaction)
-        attempt.slot = self.recorder.start(stream, attempt.version, reservation.version, send.server)
+        attempt = Attempt(send, reservation, transaction)
+        attempt.slot = self.recorder.start(attempt.stream, attempt.version, reservation.version, send.server)
         if send.id_domain is None and skeleton.from_domain != view.servers[send.server].first_domain:
             attempt.id_domain = skeleton.from_domain
         self._submit([facts.started(attempt, self._actor)], partial(self._started, attempt, on_committed))
