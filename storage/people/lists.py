@@ -12,6 +12,7 @@ from domain import fields
 from domain.people.statuses import ListStatus, ListType, Optin
 from storage.people.directory_news import announce_everybody
 from storage.people.personal_data import LONGEST_LIST_NAME, TakenError
+from storage.postgres.like import containing
 from storage.postgres.pool import allow
 
 ORDERS = ("name", "status", "created_at", "updated_at", "subscriber_count")
@@ -69,7 +70,7 @@ class WantedLists(NamedTuple):
     tags: Sequence[str] = ()
 
     def parameters(self) -> dict[str, Any]:
-        like = None if self.search is None else f"%{escaped(self.search)}%"
+        like = None if self.search is None else containing(self.search)
         return {**self._asdict(), "like": like, "tags": list(self.tags) or None}
 
 
@@ -190,11 +191,6 @@ def delete(cursor: Any, number: int) -> int | None:
     if subscribers:
         announce_everybody(cursor)
     return subscribers
-
-
-def escaped(text: str) -> str:
-    """For LIKE."""
-    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 
 
 def _taken() -> TakenError:

@@ -15,6 +15,7 @@ from domain.streams import LARGEST_NUMBER
 from storage.people import lists, people_search, search_index
 from storage.people.directory import PERSON, Recipient
 from storage.people.people_search import WantedPeople
+from storage.postgres.like import containing
 
 FEW = 10_000
 LOOK_AT = 50_000
@@ -100,7 +101,7 @@ def _candidates(cursor: Any, wanted: WantedPeople) -> list[int] | None:
         cursor.execute(ADDRESS, (wanted.search,))
         return _few(cursor) or None
     if search_index.FINDABLE.search(wanted.search):
-        cursor.execute(LIKE, {"like": f"%{lists.escaped(wanted.search)}%", "limit": FEW + 1})
+        cursor.execute(LIKE, {"like": containing(wanted.search), "limit": FEW + 1})
         return _few(cursor)
     return None
 

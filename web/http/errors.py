@@ -17,6 +17,7 @@ from werkzeug.exceptions import HTTPException
 
 from application.accounts.sign_in import TooManyAttempts
 from application.installation import Behind, Unequipped
+from application.turns import Crowded
 from domain import errors as domain
 from storage.log.append import Unavailable
 from storage.people.personal_data import DirectoryError, TakenError
@@ -54,6 +55,7 @@ def install(app: Flask) -> None:
     app.register_error_handler(HTTPException, http_error)
     app.register_error_handler(domain.Refused, against_the_rules)
     app.register_error_handler(TooManyAttempts, too_many)
+    app.register_error_handler(Crowded, crowded)
     app.register_error_handler(Behind, behind)
     app.register_error_handler(QueryCanceled, took_too_long)
     for error in (OperationalError, InterfaceError, PoolTimeout, PoolClosed, Unavailable):
@@ -88,6 +90,10 @@ def against_the_rules(error: domain.Refused) -> Response:
 
 def too_many(error: TooManyAttempts) -> Response:
     return error_answer(429, error.message, retry_after(error))
+
+
+def crowded(error: Crowded) -> Response:
+    return error_answer(503, error.message, retry_after(error))
 
 
 def behind(_: Behind) -> Response:
@@ -125,7 +131,7 @@ def status_of(error: domain.Refused) -> int:
     return 400 if error.fields and error.field != "status" else 409
 
 
-def retry_after(error: TooManyAttempts) -> dict[str, str]:
+def retry_after(error: TooManyAttempts | Crowded) -> dict[str, str]:
     return {"Retry-After": str(error.seconds)}
 
 

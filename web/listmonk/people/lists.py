@@ -10,6 +10,7 @@ from pydantic import Field
 from application.people.lists import Lists
 from domain.clock import instant
 from domain.people.statuses import ListStatus, ListType, Optin
+from domain.streams import LARGEST_NUMBER
 from storage.people import lists
 from storage.people.lists import ListRow
 from web.http.access import actor
@@ -19,7 +20,6 @@ from web.http.if_match import OfContent
 from web.http.services import reading, services
 from web.http.shapes import Answer, Line, Told, page_of
 from web.listmonk.shapes import (
-    LARGEST_ID,
     Lenient,
     ListmonkPaged,
     PageWindow,
@@ -84,7 +84,7 @@ class ListAnswer(Answer):
 
 def shown(cursor: Any, number: int) -> dict[str, Any]:
     """Raises Refusal 404."""
-    row = lists.one(cursor, number) if number <= LARGEST_ID else None
+    row = lists.one(cursor, number) if number <= LARGEST_NUMBER else None
     row = found_or_404(row, "list", number)
     return described(row, lists.sizes(cursor, [number])[number])
 
@@ -157,7 +157,7 @@ def change(number: int) -> dict[str, Any]:
     What is left out stays as it is, tags too.
     """
     body = body_or_form(ListBody)
-    if number > LARGEST_ID:
+    if number > LARGEST_NUMBER:
         found_or_404(None, "list", number)
     Lists(services()).change(number, body.values(), by=actor())
     return one(number)
@@ -171,7 +171,7 @@ def delete(number: int) -> bool:
 
     With its subscriptions; people and campaigns stay. Also true when there is no such list.
     """
-    Lists(services()).delete([number] if number <= LARGEST_ID else [], by=actor())
+    Lists(services()).delete([number] if number <= LARGEST_NUMBER else [], by=actor())
     return True
 
 

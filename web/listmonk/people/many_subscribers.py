@@ -8,6 +8,7 @@ from flask import Blueprint
 
 from application.people.people import People
 from domain.people.statuses import PersonStatus, SubscriptionStatus
+from domain.streams import LARGEST_NUMBER
 from storage.people import people_search
 from storage.people.people_search import WantedPeople
 from web.http.access import actor
@@ -25,7 +26,6 @@ from web.listmonk.people.subscriber_shapes import (
     Selection,
 )
 from web.listmonk.people.subscribers import shown
-from web.listmonk.shapes import LARGEST_ID
 
 blueprint = Blueprint("listmonk_many_subscribers", __name__)
 
@@ -58,7 +58,7 @@ def lists_of_many(body: MembershipOfMany) -> bool:
 )  # fmt: skip
 def lists_of_one(number: int, body: MembershipOfOne) -> bool:
     """Put one subscriber on lists, or take them off"""
-    move([number] if number <= LARGEST_ID else [], body, again=bool(body.status))
+    move([number] if number <= LARGEST_NUMBER else [], body, again=bool(body.status))
     return True
 
 

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field
 from domain.addresses import email_address
 from domain.clock import instant
 from domain.people.statuses import PersonStatus, SubscriptionStatus
+from domain.streams import LARGEST_NUMBER
 from storage.people import people_search
 from storage.people.directory import Recipient
 from storage.people.people_search import SubscriptionRow, WantedPeople
@@ -72,7 +73,7 @@ class SubscriberQuery(ListmonkPaged):
 
     search: Search | None = None
     query: str | None = None
-    list_id: Annotated[list[Annotated[int, Field(ge=0, le=2**31 - 1)]], Field(max_length=1000)] = Field(
+    list_id: Annotated[list[Annotated[int, Field(ge=0, le=LARGEST_NUMBER)]], Field(max_length=1000)] = Field(
         default_factory=list
     )
     subscription_status: SubscriptionStatus | None = None

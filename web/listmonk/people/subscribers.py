@@ -11,6 +11,7 @@ from flask import Blueprint, Response
 from application.people.people import People
 from domain.clock import instant
 from domain.people.statuses import ERASED, PersonStatus
+from domain.streams import LARGEST_NUMBER
 from storage.people import directory, people_search
 from storage.people.directory import Recipient
 from storage.people.people_search import ORDERS, SubscriptionRow
@@ -28,7 +29,7 @@ from web.listmonk.people.subscriber_shapes import (
     described,
     new_subscription,
 )
-from web.listmonk.shapes import LARGEST_ID, found_or_404, ids_argument, listing
+from web.listmonk.shapes import found_or_404, ids_argument, listing
 
 blueprint = Blueprint("listmonk_subscribers", __name__)
 
@@ -162,7 +163,7 @@ def erase(number: int) -> bool:
     Their address, name, attributes and subscriptions, for good. What was sent stays in the figures and the
     log, under the number. Also true when there is no such subscriber.
     """
-    People(services()).erase([number] if number <= LARGEST_ID else [], by=actor())
+    People(services()).erase([number] if number <= LARGEST_NUMBER else [], by=actor())
     return True
 
 
@@ -221,7 +222,7 @@ def exported(found: Recipient, subscriptions: Sequence[SubscriptionRow]) -> dict
 
 def person(cursor: Any, number: int) -> Recipient:
     """Raises Refusal 404, for who was erased too."""
-    found = directory.find_recipient(cursor, str(number)) if number <= LARGEST_ID else None
+    found = directory.find_recipient(cursor, str(number)) if number <= LARGEST_NUMBER else None
     if found is not None and found.status == ERASED:
         found = None
     known: Recipient = found_or_404(found, "subscriber", number)
@@ -229,7 +230,7 @@ def person(cursor: Any, number: int) -> Recipient:
 
 
 def check(number: int) -> None:
-    if number > LARGEST_ID:
+    if number > LARGEST_NUMBER:
         found_or_404(None, "subscriber", number)
 
 

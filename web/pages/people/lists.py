@@ -13,7 +13,7 @@ from werkzeug.wrappers import Response
 from application.people.lists import Lists
 from domain.errors import Missing, Refused
 from domain.people.statuses import Optin
-from domain.streams import list_stream
+from domain.streams import LARGEST_NUMBER, list_stream
 from storage.people import lists
 from storage.people.lists import ListRow
 from storage.people.people_export import exported
@@ -22,7 +22,7 @@ from web.http.access import actor, needs
 from web.http.contract import read_query
 from web.http.heavy_requests import heavy
 from web.http.services import reading, services
-from web.http.shapes import LARGEST_NUMBER, Line, Paged
+from web.http.shapes import Line, Paged
 from web.pages.forms import faults, link_with
 from web.pages.log.changes import changes_of
 from web.pages.notices import say

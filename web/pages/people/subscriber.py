@@ -13,7 +13,7 @@ from application.people.people import People
 from application.queue.deliveries import Deliveries
 from domain.errors import Missing, Refused
 from domain.people.statuses import ERASED, SUBSCRIBED, PersonStatus
-from domain.streams import person_stream
+from domain.streams import LARGEST_NUMBER, person_stream
 from projections.queue.items import WantedItems, items
 from projections.servers import servers as all_servers
 from storage.people import directory, lists, people_search
@@ -22,7 +22,7 @@ from storage.people.personal_data import DirectoryError
 from web.http.access import actor, needs
 from web.http.contract import read_query
 from web.http.services import reading, services
-from web.http.shapes import LARGEST_NUMBER, Paged
+from web.http.shapes import Paged
 from web.pages.forms import faults, link_with
 from web.pages.log.changes import changes_of
 from web.pages.notices import say
