@@ -20,6 +20,7 @@ from projections.following import schema
 from storage.migrate import migrate
 from storage.postgres.embedded import EmbeddedServer
 from storage.postgres.pool import Pool
+from tests.pulse import Pulse, Soon
 
 MEMORY_NEEDED = 4 * 2**30
 
@@ -194,3 +195,10 @@ def pool(database_url: str) -> Iterator[Pool]:
     opened = Pool(database_url)
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def soon() -> Iterator[Soon]:
+    """`soon(paused_at)` is the moment by which the pause is in force."""
+    with Pulse() as pulse:
+        yield pulse.soon
