@@ -56,9 +56,8 @@ class Imports:
             size = kept.tell()
             kept.seek(0)
             with self._pool.transaction() as cursor:
-                status = "blocklisted" if options.blocklist else options.subscription
                 number = imports.begin(
-                    cursor, by=by, file=name[:200], size=size, lists=options.lists, status=status
+                    cursor, by=by, file=name[:200], size=size, lists=options.lists, status=options.status
                 )
         except BaseException:
             kept.close()
@@ -90,9 +89,8 @@ class Imports:
                 cursor.connection.rollback()
                 return summary
             # Others who import wait for this transaction, so that the stream has no other writer.
-            status = "blocklisted" if options.blocklist else options.subscription
             counts = {name: getattr(summary, name) for name in _COUNTS}
-            fact = {"lists": sorted(set(options.lists)), "status": status, **counts}
+            fact = {"lists": sorted(set(options.lists)), "status": options.status, **counts}
             events.append(EventToRecord(person_stream(EVERYBODY), PeopleImported, fact))
             record(cursor, self._log, events, by)
         return summary
@@ -159,7 +157,8 @@ class RunningImport:
             reporting.join()
         self._keep(None if summary is None else summary.as_dict(), error)
         if summary is not None and summary.imported >= MANY:
-            refresh_statistics(self._pool.url)
+            with self._pool.transaction() as cursor:
+                refresh_statistics(cursor)
 
     def _advance(self, count: int) -> None:
         self._done += count

@@ -9,12 +9,10 @@ from typing import Any, NamedTuple
 from psycopg2.errors import UniqueViolation
 
 from domain import fields
+from domain.people.statuses import ListStatus, ListType, Optin
 from storage.people.directory_news import announce_everybody
 from storage.people.personal_data import LONGEST_LIST_NAME, TakenError
 
-TYPES = ("private", "public")
-OPTINS = ("single", "double")
-STATUSES = ("active", "archived")
 ORDERS = ("name", "status", "created_at", "updated_at", "subscriber_count")
 MOST_TAGS = 50
 LONGEST_DESCRIPTION = 2000
@@ -39,7 +37,8 @@ COUNT = "SELECT count(*) FROM lists l" + FILTER  # noqa: S608 - of constants
 SIZE = "(SELECT coalesce(sum(people), 0) FROM list_sizes s WHERE s.list = l.number)"
 
 DEFAULTS: dict[str, Any] = {
-    "name": "", "type": "private", "optin": "single", "status": "active", "tags": (), "description": "",
+    "name": "", "type": ListType.PRIVATE, "optin": Optin.SINGLE, "status": ListStatus.ACTIVE, "tags": (),
+    "description": "",
 }  # fmt: skip
 
 
@@ -170,7 +169,7 @@ def change(cursor: Any, number: int, values: Mapping[str, Any]) -> dict[str, Any
             )
         except UniqueViolation:
             raise _taken() from None
-        if changes.get("optin") == "double":
+        if changes.get("optin") == Optin.DOUBLE:
             announce_everybody(cursor)
     return changes
 
@@ -202,9 +201,9 @@ def _checked(values: Mapping[str, Any]) -> dict[str, Any]:
     checks = fields.Checks()
     checked = {
         "name": checks.run(fields.text, values["name"], "name", LONGEST_LIST_NAME, 1),
-        "type": checks.run(fields.choice, values["type"], "type", TYPES),
-        "optin": checks.run(fields.choice, values["optin"], "optin", OPTINS),
-        "status": checks.run(fields.choice, values["status"], "status", STATUSES),
+        "type": checks.run(fields.choice, values["type"], "type", ListType),
+        "optin": checks.run(fields.choice, values["optin"], "optin", Optin),
+        "status": checks.run(fields.choice, values["status"], "status", ListStatus),
         "tags": checks.run(_tags, values["tags"]),
         "description": checks.run(_description, values["description"]),
     }

@@ -10,6 +10,7 @@ from flask import Blueprint, Response
 
 from application.people.people import People
 from domain.clock import instant
+from domain.people.statuses import ERASED, PersonStatus
 from storage.people import directory, people_search
 from storage.people.directory import Recipient
 from storage.people.people_search import ORDERS, SubscriptionRow
@@ -24,6 +25,7 @@ from web.listmonk.people.subscriber_shapes import (
     SubscriberChange,
     SubscriberQuery,
     described,
+    new_subscription,
 )
 from web.listmonk.shapes import LARGEST_ID, found_or_404, ids_argument, listing
 
@@ -78,9 +80,9 @@ def create(body: NewSubscriber) -> dict[str, Any]:
         body.email,
         body.name or name_from(body.email),
         body.attribs,
-        status=body.status or "enabled",
+        status=body.status or PersonStatus.ENABLED,
         onto=body.lists or [],
-        subscription="confirmed" if body.preconfirm_subscriptions else "unconfirmed",
+        subscription=new_subscription(body.preconfirm_subscriptions),
         by=actor(),
     )
     return one(number)
@@ -141,7 +143,7 @@ def blocklist(number: int) -> bool:
     check(number)
     with reading() as cursor:
         person(cursor, number)
-    People(services()).set_status([number], "blocklisted", by=actor())
+    People(services()).set_status([number], PersonStatus.BLOCKLISTED, by=actor())
     return True
 
 
@@ -219,7 +221,7 @@ def exported(found: Recipient, subscriptions: Sequence[SubscriptionRow]) -> dict
 def person(cursor: Any, number: int) -> Recipient:
     """Raises Refusal 404, for who was erased too."""
     found = directory.find_recipient(cursor, str(number)) if number <= LARGEST_ID else None
-    if found is not None and found.status == "erased":
+    if found is not None and found.status == ERASED:
         found = None
     known: Recipient = found_or_404(found, "subscriber", number)
     return known

@@ -11,6 +11,7 @@ from werkzeug.wrappers import Response
 
 from application.people.lists import Lists
 from domain.errors import Missing, Refused
+from domain.people.statuses import Optin
 from domain.streams import list_stream
 from storage.people import lists
 from storage.people.lists import ListRow
@@ -28,8 +29,8 @@ blueprint = Blueprint("list_pages", __name__)
 
 PER_PAGE = 25
 OPTINS = (
-    ("single", "Single", "who is added may be mailed at once"),
-    ("double", "Double", "only who has confirmed is mailed"),
+    (Optin.SINGLE.value, "Single", "who is added may be mailed at once"),
+    (Optin.DOUBLE.value, "Double", "only who has confirmed is mailed"),
 )
 
 
@@ -76,7 +77,7 @@ def listed() -> str:
 @blueprint.get("/lists/new")
 @needs("write")
 def new() -> Response:
-    return form({"name": "", "optin": "single", "description": "", "tags": ""}, {})
+    return form({"name": "", "optin": Optin.SINGLE.value, "description": "", "tags": ""}, {})
 
 
 @blueprint.post("/lists/new")
