@@ -29,6 +29,7 @@ EVERYBODY = 0
 
 EVERY = 1.0
 """Seconds between two words of how far it is."""
+LARGEST_FILE = 200 * 1024 * 1024
 MANY = 1000
 """People, from which on the planner should know of them."""
 

@@ -15,7 +15,6 @@ from storage.people.personal_data import LONGEST_LIST_NAME, TakenError
 from storage.postgres.like import containing
 
 ORDERS = ("name", "status", "created_at", "updated_at", "subscriber_count")
-MOST_TAGS = 50
 LONGEST_DESCRIPTION = 2000
 
 SELECT = """
@@ -200,17 +199,11 @@ def _checked(values: Mapping[str, Any]) -> dict[str, Any]:
         "type": checks.run(fields.choice, values["type"], "type", ListType),
         "optin": checks.run(fields.choice, values["optin"], "optin", Optin),
         "status": checks.run(fields.choice, values["status"], "status", ListStatus),
-        "tags": checks.run(_tags, values["tags"]),
+        "tags": checks.run(fields.tags, values["tags"], "tags"),
         "description": checks.run(_description, values["description"]),
     }
     checks.done()
     return checked
-
-
-def _tags(value: object) -> list[str]:
-    if not isinstance(value, list | tuple) or len(value) > MOST_TAGS:
-        fields.refuse("tags", f"is not a list of at most {MOST_TAGS} texts")
-    return list(dict.fromkeys(fields.text(one, "tags", longest=100, shortest=1) for one in value))
 
 
 def _description(value: object) -> str:
