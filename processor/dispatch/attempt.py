@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -22,12 +21,9 @@ from domain.delivery.retry import RetryPolicy, after_refusal
 from domain.fact import Fact
 from domain.streams import delivery_stream, delivery_stream_bytes
 from mail.smtp.transaction import Transaction
-from mail.template.render import MessageError
 from processor.planner.send import Send
 from processor.recovery.flight_recorder import NO_SLOT
 from storage.log.entries import Entry
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(eq=False, slots=True)
@@ -145,12 +141,3 @@ def unmakeable(send: Send, reason: str, by: str) -> Fact:
         reply=sanitise(reason, send.person.email),
         about=About.MESSAGE.value,
     )
-
-
-def why_unmakeable(send: Send, error: Exception) -> str:
-    """Whatever it is, but for a MessageError only its kind: an error may quote what it choked on."""
-    if isinstance(error, MessageError):
-        return str(error)
-    kind = type(error).__name__
-    log.error("the message of %s:%s could not be made: %s", *send.key, kind)
-    return f"the message cannot be made ({kind})"

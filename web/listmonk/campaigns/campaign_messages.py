@@ -47,7 +47,7 @@ def preview(number: int) -> Response:
 @endpoint(
     blueprint, "POST", "/api/campaigns/<int:number>/preview",
     needs="read", errors=(404,), media=("text/html", "text/plain"), largest_body=LARGEST_BODY,
-    takes={"application/x-www-form-urlencoded": {"schema": {"type": "object"}}},
+    takes={"application/x-www-form-urlencoded": {"schema": {"type": "object"}}}, changes_nothing=True,
 )  # fmt: skip
 def preview_changed(number: int) -> Response:
     """What somebody would read if it were changed

@@ -156,7 +156,7 @@ def preview(number: int) -> Response:
 @endpoint(
     blueprint, "POST", "/api/templates/preview",
     needs="read", media=("text/html", "text/plain"), largest_body=LARGEST_BODY,
-    takes={"application/x-www-form-urlencoded": {"schema": {"type": "object"}}},
+    takes={"application/x-www-form-urlencoded": {"schema": {"type": "object"}}}, changes_nothing=True,
 )  # fmt: skip
 def preview_body() -> Response:
     """What a template would look like

@@ -17,6 +17,7 @@ from storage.people.directory import Recipient
 from storage.people.people_search import ORDERS, SubscriptionRow
 from web.http.access import actor
 from web.http.contract import endpoint
+from web.http.heavy_requests import heavy
 from web.http.if_match import OfContent
 from web.http.services import reading, services
 from web.http.shapes import page_of
@@ -50,7 +51,7 @@ def listed(query: SubscriberQuery) -> dict[str, Any]:
     """
     window, wanted = query.window(), query.wanted()
     order_by, ascending = query.ordered(ORDERS, "id")
-    with reading() as cursor:
+    with heavy(), reading() as cursor:
         total = people_search.count(cursor, wanted)
         people = people_search.found(
             cursor, wanted, order_by=order_by, ascending=ascending, limit=window.limit, offset=window.offset
@@ -70,7 +71,7 @@ def one(number: int) -> dict[str, Any]:
 
 @endpoint(
     blueprint, "POST", "/api/subscribers",
-    needs="write", body=NewSubscriber, answer=SubscriberAnswer, errors=(409,),
+    needs="write", body=NewSubscriber, answer=SubscriberAnswer, errors=(409,), anew=one,
 )  # fmt: skip
 def create(body: NewSubscriber) -> dict[str, Any]:
     """A new subscriber

@@ -15,6 +15,7 @@ from storage.subscriber_query.query_tokens import QueryError
 from storage.subscriber_query.subscriber_query import condition
 from web.http.access import needs
 from web.http.contract import read_query
+from web.http.heavy_requests import heavy
 from web.http.services import reading
 from web.http.shapes import Digits, Line, Query
 from web.pages.forms import link_with, sentence
@@ -44,7 +45,7 @@ def listed() -> str:
     query = read_query(SubscribersQuery)
     assert isinstance(query, SubscribersQuery)
     fault, found = "", PeoplePage([])
-    with reading() as cursor:
+    with heavy(), reading() as cursor:
         try:
             wanted = wanted_by(query)
         except QueryError as error:
