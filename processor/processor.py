@@ -24,7 +24,7 @@ from processor.dispatch.connection_pool import PoolSettings
 from processor.dispatch.dispatcher import Dispatcher
 from processor.failures import Failures
 from processor.listener import Listener
-from processor.planner.planning_rounds import Rounds
+from processor.planner.rounds import Rounds
 from processor.planner.send import Room
 from processor.queueing import Queueing
 from processor.recovery.flight_recorder import FlightRecorder
