@@ -35,12 +35,13 @@ import sys
 from application.installation import Installation
 from domain.clock import SystemClock
 from storage.postgres.pool import Pool
-from web import arriving
+from web import arriving, server
 from web.app import create_app
 from web.http.settings import WebSettings
 from web.server import serve
 
 arriving.SECONDS = float(sys.argv[3])
+server.GRACE = int(sys.argv[4])
 app = create_app(Installation.over(Pool(sys.argv[1]), SystemClock()), settings=WebSettings())
 try:
     serve(app, "127.0.0.1", int(sys.argv[2]), ready=lambda address: print(address, flush=True))
@@ -50,14 +51,16 @@ finally:
 
 
 @contextmanager
-def served(database_url: str, seconds: float = 15) -> Iterator[tuple[subprocess.Popen[str], int]]:
+def served(
+    database_url: str, *, seconds: float = 15, grace: int = 10
+) -> Iterator[tuple[subprocess.Popen[str], int]]:
     """The process that production runs, and the port on which it will listen; it is gone in the end. Requests
-    have to arrive in so many seconds."""
+    have to arrive in so many seconds; when it is asked to stop, it waits `grace` seconds for them."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     process = subprocess.Popen(
-        [sys.executable, "-W", "error", "-c", SERVED, database_url, str(port), str(seconds)],
+        [sys.executable, "-W", "error", "-c", SERVED, database_url, str(port), str(seconds), str(grace)],
         stdout=subprocess.PIPE,
         text=True,
         env={**os.environ, "PYTHONPATH": str(ROOT)},

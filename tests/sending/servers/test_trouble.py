@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from application.queue.queue import Queue
+from postledger.sink.rules import SinkRule
 from postledger.sink.sink import Sink
-from postledger.sink.sink_rules import SinkRule
 from storage.postgres.pool import Pool
 from tests.sending.ledger import Event, events
 from tests.sending.world import MovingClock, World, wait_until
