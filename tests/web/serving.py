@@ -52,10 +52,10 @@ finally:
 
 @contextmanager
 def served(
-    database_url: str, *, seconds: float = 15, grace: int = 10
+    database_url: str, seconds: float = 15, grace: int = 10
 ) -> Iterator[tuple[subprocess.Popen[str], int]]:
     """The process that production runs, and the port on which it will listen; it is gone in the end. Requests
-    have to arrive in so many seconds; when it is asked to stop, it waits `grace` seconds for them."""
+    have to arrive in so many seconds; `grace` seconds it waits for them when it is asked to stop."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]

@@ -21,8 +21,6 @@ from web.app import create_app
 from web.http.settings import WebSettings
 from web.server import serve
 
-PATIENCE = 60
-"""Seconds that a loaded machine may take over what is done at once."""
 STATIC = Path(__file__).parents[2] / "web" / "static"
 
 
@@ -90,6 +88,10 @@ def test_live_pages_never_take_all_threads(world: World, clock: VirtualClock, po
     app = create_app(world.installation, settings=WebSettings(streams=16))
     with pytest.raises(ValueError, match="threads"):
         serve(app, "127.0.0.1", 0, threads=16)
+
+
+PATIENCE = 60
+"""Seconds that a loaded machine may take over what is done at once."""
 
 
 def test_a_body_that_is_too_large_is_refused_and_ends_its_connection_as_it_says(
