@@ -6,6 +6,7 @@ from __future__ import annotations
 import atexit
 import json
 import logging
+import os
 import socket
 import subprocess
 import sys
@@ -20,9 +21,9 @@ from mail.template.render import MessageError
 
 log = logging.getLogger(__name__)
 
-AT_ONCE = 2
-WAITING = 8
-SECONDS = 6.0
+AT_ONCE = max(1, (os.cpu_count() or 1) // 2)
+WAITING = 4
+SECONDS = 10.0
 """By the clock, for one question; the process itself gives up before, but on a busy machine."""
 START_SECONDS = 20.0
 MOST_QUESTIONS = 1000
