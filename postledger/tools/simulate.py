@@ -18,7 +18,7 @@ from uuid import UUID
 import psycopg2
 from psycopg2 import sql
 
-from application.decisions import Postledger
+from application.decisions.postledger import Postledger
 from application.reservations import Reservations
 from domain.capacity.capacity import Limits
 from domain.clock import VirtualClock
@@ -31,7 +31,7 @@ from postledger.tools.violations import DayOfSending, days_of, limit_violations,
 from processor.campaigns import DueCampaigns
 from processor.dispatch.attempt import refused
 from processor.planner.planned_deliveries import PlannedDeliveries
-from processor.planner.planning_rounds import Rounds
+from processor.planner.rounds import Rounds
 from processor.planner.send import Room, Send
 from processor.queueing import Queueing
 from processor.send_permissions import SendPermissions

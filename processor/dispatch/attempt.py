@@ -2,36 +2,28 @@
 
 from __future__ import annotations
 
-import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from application.reservation import Reservation
 from domain.delivery.delivery import (
-    BY_POLICY,
     About,
     Accepted,
     AttemptStarted,
     Deferred,
     Failed,
     OutcomeUnknown,
-    Requeued,
     Suppressed,
 )
+from domain.delivery.interrupted import Resumption, with_resending
 from domain.delivery.reply import Verdict, sanitise
-from domain.delivery.retry import RetryPolicy, after_refusal, next_try
+from domain.delivery.retry import RetryPolicy, after_refusal
 from domain.fact import Fact
-from domain.streams import delivery_stream
+from domain.streams import delivery_stream, delivery_stream_bytes
 from mail.smtp.transaction import Transaction
-from mail.template.render import MessageError
 from processor.planner.send import Send
 from processor.recovery.flight_recorder import NO_SLOT
 from storage.log.entries import Entry
-
-log = logging.getLogger(__name__)
-
-EVENTS_A_RESENDING = 3
-"""AttemptStarted, OutcomeUnknown, Requeued."""
 
 
 @dataclass(eq=False, slots=True)
@@ -41,12 +33,15 @@ class Attempt:
     record."""
 
     send: Send
-    stream: bytes
     reservation: Reservation
     transaction: Transaction
     deadline: float = 0.0
     id_domain: str | None = None
     slot: int = NO_SLOT
+    stream: bytes = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.stream = delivery_stream_bytes(self.send.campaign, self.send.recipient)
 
     @property
     def version(self) -> int:
@@ -71,30 +66,15 @@ def accepted(attempt: Attempt, reply: str, by: str) -> Entry:
     return attempt.stream, send.version + 2, Accepted.TOPIC, state.encode()
 
 
-def unknown(attempt: Attempt, reason: str, by: str) -> OutcomeUnknown:
-    return OutcomeUnknown(
+def unknown(attempt: Attempt, reason: str, to: Resumption) -> list[Fact]:
+    told = OutcomeUnknown(
         originator_id=_stream(attempt),
         originator_version=attempt.version + 1,
-        by=by,
+        by=to.by,
         server=attempt.send.server,
         reason=sanitise(reason, attempt.address),
     )
-
-
-def resent(attempt: Attempt, now: float, retry: RetryPolicy, jitter: float, by: str) -> Requeued | None:
-    """To follow `unknown`, as the policy has it: later each time, and no more often than any retry."""
-    send = attempt.send
-    times = send.version // EVENTS_A_RESENDING + 1
-    again = next_try(times, send.first_failed_at or now, now, retry, jitter)
-    if again is None:
-        return None
-    return Requeued(
-        originator_id=_stream(attempt),
-        originator_version=attempt.version + 2,
-        by=by,
-        reason=BY_POLICY,
-        again=round(again, 3),
-    )
+    return with_resending(told, attempt.send.interruptions + 1, to)
 
 
 def put_back(attempt: Attempt, reason: str, again: float, by: str, *, provoked: bool = False) -> Deferred:
@@ -161,12 +141,3 @@ def unmakeable(send: Send, reason: str, by: str) -> Fact:
         reply=sanitise(reason, send.person.email),
         about=About.MESSAGE.value,
     )
-
-
-def why_unmakeable(send: Send, error: Exception) -> str:
-    """Whatever it is, but for a MessageError only its kind: an error may quote what it choked on."""
-    if isinstance(error, MessageError):
-        return str(error)
-    kind = type(error).__name__
-    log.error("the message of %s:%s could not be made: %s", *send.key, kind)
-    return f"the message cannot be made ({kind})"

@@ -15,8 +15,8 @@ from flask import Flask
 
 from application.campaigns.previews import parsed
 from domain.delivery.unsubscribe_token import token
+from postledger.sink.rules import SinkRule
 from postledger.sink.sink import Sink
-from postledger.sink.sink_rules import SinkRule
 from projections import campaign_progress
 from projections.following.check import check
 from projections.queue import queue

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from postledger.sink.rules import SinkRule
 from postledger.sink.sink import Sink
-from postledger.sink.sink_rules import SinkRule
 from processor import processor as module
 from tests.pulse import Soon
 from tests.sending import ledger

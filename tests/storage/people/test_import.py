@@ -11,7 +11,7 @@ from typing import Any
 import psycopg2
 import pytest
 
-from storage.people import directory, lists, people_writing
+from storage.people import directory, lists, writing
 from storage.people.audience_size import audience_size
 from storage.people.personal_data import DirectoryError
 from storage.people.recipients_import import MOST_REFUSALS_KEPT, Options, Summary, import_csv
@@ -177,7 +177,7 @@ def test_blocklisted_people_stay_blocklisted_and_are_not_subscribed(cursor: Any,
 def test_who_unsubscribed_stays_so_unless_resubscribing_is_asked_for(cursor: Any, news: int) -> None:
     text = HEADER + "a@example.com,,\n"
     bring(cursor, text, news)
-    people_writing.unsubscribe(cursor, [person(cursor, "a@example.com").number], None)
+    writing.unsubscribe(cursor, [person(cursor, "a@example.com").number], None)
     summary = bring(cursor, text, news, subscription="confirmed")
     assert (summary.subscribed, summary.unsubscribed) == (0, 1)
     assert status_on_list(cursor, "a@example.com") == "unsubscribed"
@@ -199,7 +199,7 @@ def test_a_confirmed_import_confirms_and_an_unconfirmed_one_takes_nothing_back(
 def test_an_erased_person_who_comes_back_is_a_new_one(cursor: Any, news: int) -> None:
     bring(cursor, HEADER + "a@example.com,,\n", news)
     old = person(cursor, "a@example.com").number
-    people_writing.erase(cursor, [old])
+    writing.erase(cursor, [old])
     assert bring(cursor, HEADER + "a@example.com,,\n", news).new == 1
     assert person(cursor, "a@example.com").number != old
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 
-from mail.go_template.go_functions import NAMES
+from mail.go_template.functions import NAMES
 
 LONGEST_TAG = 4_000
 
