@@ -4,13 +4,21 @@ allowed."""
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any, NoReturn
 
 from domain.errors import Refused
+from domain.streams import LARGEST_NUMBER
+
+LONGEST_REASON = 500
+MOST_TAGS, LONGEST_TAG = 50, 100
 
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]")
+
+
+DEEPEST = 100
+"""Levels of lists and objects in one another that data may have: whoever reads more could fail at it."""
 
 
 def refuse(field: str, message: str) -> NoReturn:
@@ -41,6 +49,15 @@ def whole(value: object, field: str, least: int, most: int) -> int:
     return value
 
 
+def between(least: int, most: int) -> Callable[[object, str], int]:
+    return lambda value, field: whole(value, field, least, most)
+
+
+def reason(value: object, shortest: int = 0) -> str:
+    """Why somebody does something, which is kept with it."""
+    return text(value, "reason", LONGEST_REASON, shortest)
+
+
 def flag(value: object, field: str) -> bool:
     if not isinstance(value, bool):
         refuse(field, f"{value!r} is neither true nor false")
@@ -54,11 +71,18 @@ def choice(value: object, field: str, allowed: Iterable[str]) -> str:
     return str(value)
 
 
+def tags(value: object, field: str) -> list[str]:
+    """Each once, in their order."""
+    if not isinstance(value, list | tuple) or len(value) > MOST_TAGS:
+        refuse(field, f"is not a list of at most {MOST_TAGS} texts")
+    return list(dict.fromkeys(text(one, field, longest=LONGEST_TAG, shortest=1) for one in value))
+
+
 def numbers(value: object, field: str, of_what: str) -> list[int]:
     """At least one positive number, each once, ascending."""
     if not isinstance(value, Collection) or isinstance(value, str | bytes) or not value:
         refuse(field, f"at least one {of_what} is needed")
-    return sorted({whole(one, field, 1, 2**31 - 1) for one in value})
+    return sorted({whole(one, field, 1, LARGEST_NUMBER) for one in value})
 
 
 def instant(value: object, field: str) -> datetime:
@@ -81,6 +105,18 @@ def known(given: Iterable[str], allowed: Collection[str]) -> None:
     unknown = {name: f"{name}: there is no such field" for name in given if name not in allowed}
     if unknown:
         raise Refused.for_fields(unknown)
+
+
+def is_nested_deeper(value: object, levels: int) -> bool:
+    """Whether lists and objects stand in one another in more than so many levels."""
+    waiting = [(value, 0)]
+    while waiting:
+        one, level = waiting.pop()
+        if isinstance(one, list | tuple | Mapping):
+            if level == levels:
+                return True
+            waiting += [(each, level + 1) for each in (one.values() if isinstance(one, Mapping) else one)]
+    return False
 
 
 class Checks:

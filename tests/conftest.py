@@ -22,6 +22,7 @@ from storage.postgres.embedded import EmbeddedServer
 from storage.postgres.pool import Pool
 from storage.postgres.service_login import make as make_service_login
 from storage.postgres.service_login import service_url
+from tests.pulse import Pulse, Soon
 
 MEMORY_NEEDED = 4 * 2**30
 
@@ -198,3 +199,10 @@ def pool(database_url: str) -> Iterator[Pool]:
     opened = Pool(service_url(database_url))
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def soon() -> Iterator[Soon]:
+    """`soon(paused_at)` is the moment by which the pause is in force."""
+    with Pulse() as pulse:
+        yield pulse.soon

@@ -13,8 +13,8 @@ import pytest
 
 from postledger.config import load
 from postledger.serving.serve import environment
+from postledger.sink.rules import SinkRule
 from postledger.sink.sink import Sink
-from postledger.sink.sink_rules import SinkRule
 from tests.installation import Running, processes_of, wait_until
 from tests.sending.world import World
 

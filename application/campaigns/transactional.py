@@ -90,7 +90,7 @@ class TransactionalMessages:
         here, shape, count = self._installation, form.shape(), len(targets)
         with here.reading() as cursor:
             known = transactional.campaign_of(cursor, shape)
-        is_open = known is not None and not here.application.campaign(known).is_over()
+        is_open = known is not None and not here.application.campaign(known).state.is_over
         with here.pool.transaction() as cursor:
             places = transactional.take_places(cursor, shape, known, count) if known and is_open else None
             opening = []

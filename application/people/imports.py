@@ -18,7 +18,7 @@ from application.people.lists import created
 from application.people.people import check_lists
 from domain.errors import Missing, Refused
 from domain.people.people import PeopleImported
-from domain.streams import person_stream
+from domain.streams import LARGEST_NUMBER, person_stream
 from storage.people import directory, imports, lists
 from storage.people.imports import Import
 from storage.people.recipients_import import Options, Summary, import_csv, refresh_statistics
@@ -29,6 +29,7 @@ EVERYBODY = 0
 
 EVERY = 1.0
 """Seconds between two words of how far it is."""
+LARGEST_FILE = 200 * 1024 * 1024
 MANY = 1000
 """People, from which on the planner should know of them."""
 
@@ -104,7 +105,7 @@ class Imports:
     def one(self, number: int) -> Import:
         """Raises Missing."""
         with self._installation.reading() as cursor:
-            found = imports.one(cursor, number) if number < 2**31 else None
+            found = imports.one(cursor, number) if number <= LARGEST_NUMBER else None
         if found is None:
             raise Missing(f"there is no import {number}")
         return found

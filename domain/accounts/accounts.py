@@ -7,16 +7,19 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import ClassVar
+from typing import ClassVar, Literal, get_args
 
 from domain.errors import Refused
 from domain.fact import Fact
 
-SCOPES = ("read", "write", "send", "configure", "administer")
-ROLES: dict[str, tuple[str, ...]] = {
-    "auditor": ("read",),
-    "operator": ("read", "write", "send", "configure"),
-    "admin": SCOPES,
+Scope = Literal["read", "write", "send", "configure", "administer"]
+SCOPES: tuple[Scope, ...] = get_args(Scope)
+
+AUDITOR, OPERATOR, ADMIN = "auditor", "operator", "admin"
+ROLES: dict[str, tuple[Scope, ...]] = {
+    AUDITOR: ("read",),
+    OPERATOR: ("read", "write", "send", "configure"),
+    ADMIN: SCOPES,
 }
 SHORTEST_PASSWORD = 12
 LONGEST_PASSWORD = 200
@@ -92,10 +95,15 @@ class KeyRevoked(Fact):
     TOPIC: ClassVar[str] = "key.revoked"
 
 
+def is_name(text: str) -> bool:
+    """Whether a user or a key may be called so."""
+    return re.fullmatch("[a-z0-9][a-z0-9._-]{0,39}", text) is not None
+
+
 def checked_name(name: str) -> str:
     """The name of a user or a key, in lower case. Raises Refused."""
     name = name.strip().lower()
-    if not re.fullmatch("[a-z0-9][a-z0-9._-]{0,39}", name):
+    if not is_name(name):
         raise Refused(
             "name: up to 40 letters a to z, digits, dots, hyphens and underscores, a letter or digit first",
             "name",

@@ -6,14 +6,26 @@ import json
 import re
 from collections.abc import Mapping
 from datetime import UTC
+from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
 
 from domain import fields
 from domain.campaign.header_names import wrong_with_header_name
 from domain.campaign.priority import Priority
+from domain.streams import LARGEST_NUMBER
 
 MOST_HEADERS = 50
+LONGEST_SUBJECT = 998
+
+
+class ContentType(StrEnum):
+    RICHTEXT = "richtext"
+    HTML = "html"
+    MARKDOWN = "markdown"
+    PLAIN = "plain"
+    VISUAL = "visual"
+
 
 _DEFAULTS: dict[str, Any] = {
     "name": "",
@@ -26,13 +38,12 @@ _DEFAULTS: dict[str, Any] = {
     "headers": (),
     "template": None,
     "body": None,
-    "content_type": "html",
+    "content_type": ContentType.HTML.value,
     "tags": (),
     "attributes": MappingProxyType({}),
     "planned_for": None,
 }
-CONTENT_TYPES = ("richtext", "html", "markdown", "plain", "visual")
-MOST_TAGS = 50
+CONTENT_FIELDS = tuple(_DEFAULTS)
 LARGEST_ATTRIBUTES = 20_000
 _SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
@@ -72,15 +83,11 @@ def _body(value: object, field: str) -> str | None:
     return value
 
 
-def _tags(value: object, field: str) -> list[str]:
-    if not isinstance(value, list | tuple) or len(value) > MOST_TAGS:
-        fields.refuse(field, f"is not a list of at most {MOST_TAGS} texts")
-    return list(dict.fromkeys(fields.text(one, field, longest=100, shortest=1) for one in value))
-
-
 def _attributes(value: object, field: str) -> dict[str, Any]:
     if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
         fields.refuse(field, "is not an object with names and values")
+    if fields.is_nested_deeper(value, fields.DEEPEST):
+        fields.refuse(field, f"are nested more than {fields.DEEPEST} levels deep")
     try:
         size = len(json.dumps(dict(value), allow_nan=False).encode())
     except (ValueError, TypeError, RecursionError):
@@ -95,7 +102,7 @@ def _planned_for(value: object, field: str) -> str | None:
 
 
 def _number(value: object, field: str) -> int | None:
-    return None if value is None else fields.whole(value, field, 1, 2**31 - 1)
+    return None if value is None else fields.whole(value, field, 1, LARGEST_NUMBER)
 
 
 def _headers(value: object, field: str) -> list[list[str]]:
@@ -125,7 +132,7 @@ def _header(pair: object, field: str) -> list[str]:
 
 _CHECKS: dict[str, Any] = {
     "name": lambda value, field: fields.text(value, field, longest=200, shortest=1),
-    "subject": lambda value, field: fields.text(value, field, longest=998, shortest=1),
+    "subject": lambda value, field: fields.text(value, field, longest=LONGEST_SUBJECT, shortest=1),
     "text": _body,
     "html": _body,
     "lists": lambda value, field: fields.numbers(value, field, "list"),
@@ -134,8 +141,8 @@ _CHECKS: dict[str, Any] = {
     "headers": _headers,
     "template": _number,
     "body": _body,
-    "content_type": lambda value, field: fields.choice(value, field, CONTENT_TYPES),
-    "tags": _tags,
+    "content_type": lambda value, field: fields.choice(value, field, ContentType),
+    "tags": fields.tags,
     "attributes": _attributes,
     "planned_for": _planned_for,
 }

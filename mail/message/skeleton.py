@@ -15,7 +15,15 @@ from domain.campaign.transactional import Particulars
 from domain.delivery.unsubscribe_token import token
 from mail.message.encoding import body, field, mailbox_field
 from mail.message.headers import Headers, refuse_line_ends, refuse_stray_lines
-from mail.template.render import TRANSACTIONAL_NAMES, MessageError, PartTemplate, names_for
+from mail.template.bounds import Budget
+from mail.template.render import (
+    LIMITS,
+    TRANSACTIONAL_NAMES,
+    MessageError,
+    PartTemplate,
+    RenderLimits,
+    names_for,
+)
 
 _A_SECOND = timedelta(seconds=1)
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
@@ -45,11 +53,11 @@ class Part:
         }
         self._fixed: tuple[bytes, bytes] | None = None
 
-    def entity(self, names: dict[str, Any], boundary: str) -> tuple[bytes, bytes]:
+    def entity(self, names: dict[str, Any], budget: Budget, boundary: str) -> tuple[bytes, bytes]:
         """(its header fields with the empty line, its content)."""
         if self._fixed is not None:
             return self._fixed
-        encoding, content = body(self.template.render(names), boundary)
+        encoding, content = body(self.template.render(names, budget), boundary)
         entity = self._openings[encoding], content
         if self.template.is_fixed:
             self._fixed = entity
@@ -70,6 +78,7 @@ class Compiled(NamedTuple):
     boundary: str
     token_key: bytes
     transactional: bool = False
+    limits: RenderLimits = LIMITS
 
 
 class _Second(NamedTuple):
@@ -109,11 +118,12 @@ class Skeleton:
         opaque = token(compiled.token_key, compiled.campaign, recipient.number)
         date_field, today = self._date_of(at)
         names = self._names(recipient, compiled.unsubscribe_url + opaque, today)
-        own = compiled.headers.render(names)
+        budget = compiled.limits.budget()
+        own = compiled.headers.render(names, budget)
         header = (
             f"{date_field}{self._from_field}"
             f"{mailbox_field('To', recipient.name, self.envelope_to(recipient))}"
-            f"{self._fixed_subject or field('Subject', compiled.subject.render(names))}"
+            f"{self._fixed_subject or field('Subject', compiled.subject.render(names, budget))}"
             f"Message-ID: <{self.message_id(recipient, id_domain)}>\r\n"
             f"{'' if compiled.transactional else _unsubscribe_field(compiled, opaque)}"
             # For complaints (RFC 5965), whose senders strike out the recipient and often the Message-ID. It
@@ -122,7 +132,7 @@ class Skeleton:
             f"{''.join(own)}"
         )
         refuse_stray_lines(header, self._opening_fields + len(own))
-        return b"".join(self._pieces(header + self._closing_fields, names))
+        return b"".join(self._pieces(header + self._closing_fields, names, budget))
 
     def message_id(self, recipient: MessageRecipient, id_domain: str | None = None) -> str:
         """Without angle brackets. What stands before the @ names the delivery for ever: it depends on no key
@@ -154,11 +164,12 @@ class Skeleton:
             return
         compiled = self._compiled
         names = self._names(recipient, f"{compiled.unsubscribe_url}check", self._date_of(at)[1])
+        budget = compiled.limits.budget()
         steps: list[Callable[[], object]] = [
             lambda: self.envelope_to(recipient),
-            lambda: compiled.subject.render(names),
-            lambda: compiled.headers.render(names),
-            *(lambda part=part: part.template.render(names) for part in compiled.parts),
+            lambda: compiled.subject.render(names, budget),
+            lambda: compiled.headers.render(names, budget),
+            *(lambda part=part: part.template.render(names, budget) for part in compiled.parts),
         ]
         for step in steps:
             try:
@@ -179,14 +190,14 @@ class Skeleton:
             compiled = compiled._replace(parts=(text, compiled.parts[-1]))
         return Skeleton(compiled, self._sender)
 
-    def _pieces(self, header: str, names: dict[str, Any]) -> list[bytes]:
+    def _pieces(self, header: str, names: dict[str, Any], budget: Budget) -> list[bytes]:
         boundary = self._compiled.boundary
         pieces = [header.encode("utf-8")]
         if len(self._compiled.parts) == 1:
-            return [*pieces, *self._compiled.parts[0].entity(names, boundary)]
+            return [*pieces, *self._compiled.parts[0].entity(names, budget, boundary)]
         for part in self._compiled.parts:
             pieces.append(self._delimiter)
-            pieces += part.entity(names, boundary)
+            pieces += part.entity(names, budget, boundary)
         pieces.append(self._closing_delimiter)
         return pieces
 

@@ -188,7 +188,7 @@ class Demo:
     def wait(self, stopping: threading.Event, *, until_finished: bool) -> bool:
         """True when the campaign has finished before `stopping` was set."""
         while not stopping.wait(0.1):
-            if until_finished and self._application.campaign(self._campaign).is_over():
+            if until_finished and self._application.campaign(self._campaign).state.is_over:
                 self._runner.catch_up()
                 return True
         return False

@@ -31,7 +31,7 @@ from postledger.tools.violations import DayOfSending, days_of, limit_violations,
 from processor.campaigns import DueCampaigns
 from processor.dispatch.attempt import refused
 from processor.planner.planned_deliveries import PlannedDeliveries
-from processor.planner.planning_rounds import Rounds
+from processor.planner.rounds import Rounds
 from processor.planner.send import Room, Send
 from processor.queueing import Queueing
 from processor.send_permissions import SendPermissions

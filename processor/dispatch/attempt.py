@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from application.reservation import Reservation
@@ -20,14 +19,11 @@ from domain.delivery.interrupted import Resumption, with_resending
 from domain.delivery.reply import Verdict, sanitise
 from domain.delivery.retry import RetryPolicy, after_refusal
 from domain.fact import Fact
-from domain.streams import delivery_stream
+from domain.streams import delivery_stream, delivery_stream_bytes
 from mail.smtp.transaction import Transaction
-from mail.template.render import MessageError
 from processor.planner.send import Send
 from processor.recovery.flight_recorder import NO_SLOT
 from storage.log.entries import Entry
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(eq=False, slots=True)
@@ -37,12 +33,15 @@ class Attempt:
     record."""
 
     send: Send
-    stream: bytes
     reservation: Reservation
     transaction: Transaction
     deadline: float = 0.0
     id_domain: str | None = None
     slot: int = NO_SLOT
+    stream: bytes = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.stream = delivery_stream_bytes(self.send.campaign, self.send.recipient)
 
     @property
     def version(self) -> int:
@@ -147,12 +146,3 @@ def unmakeable(send: Send, reason: str, by: str) -> Fact:
         reply=sanitise(reason, send.person.email),
         about=About.MESSAGE.value,
     )
-
-
-def why_unmakeable(send: Send, error: Exception) -> str:
-    """Whatever it is, but for a MessageError only its kind: an error may quote what it choked on."""
-    if isinstance(error, MessageError):
-        return str(error)
-    kind = type(error).__name__
-    log.error("the message of %s:%s could not be made: %s", *send.key, kind)
-    return f"the message cannot be made ({kind})"

@@ -16,14 +16,14 @@ from domain.delivery.interrupted import Resumption
 from domain.delivery.reply import UNREACHABLE, Verdict, classify, is_provoked, sanitise, weigh, with_code
 from domain.delivery.retry import suspend_until
 from domain.fact import Fact
-from domain.streams import delivery_stream_bytes
 from mail.message.skeleton import Skeleton
 from mail.smtp.transaction import Outcome, Transaction
 from mail.smtp.transport import Connection
 from mail.smtp.transport_errors import TransportError
-from mail.template.render import MessageError
+from mail.template.render import reason_of
 from processor.dispatch import attempt as facts
 from processor.dispatch.attempt import Attempt
+from processor.dispatch.composing import Composing
 from processor.dispatch.connection_pool import ConnectionPool
 from processor.planner.planned_deliveries import PlannedDeliveries
 from processor.planner.send import Send
@@ -45,7 +45,7 @@ class Attempts:
 
     def __init__(self, permissions: SendPermissions, reservations: Reservations, committer: Committer,
                  clock: Clock, actor: str, suspend: Callable[[int, str, datetime], None],
-                 recorder: FlightRecorder) -> None:  # fmt: skip
+                 recorder: FlightRecorder, composing: Composing) -> None:  # fmt: skip
         self._permissions = permissions
         self._reservations = reservations
         self._committer = committer
@@ -53,6 +53,7 @@ class Attempts:
         self._actor = actor
         self._suspend = suspend
         self.recorder = recorder
+        self._composing = composing
         self.planned = PlannedDeliveries()
         self.are_over = False
         """Set from any thread: no attempt starts any more."""
@@ -79,8 +80,8 @@ class Attempts:
             return None
         try:
             skeleton = self._permissions.skeleton(send.campaign, send.server)
-        except MessageError as error:
-            self._not_through_here(send, str(error))
+        except Exception as error:  # noqa: BLE001  # It is this server's trouble with this campaign alone.
+            self._not_through_here(send, reason_of(error))
             return None
         limits = view.limits[send.server]
         reservation = self._reservations.take(send.server, limits, now) if skeleton else None
@@ -91,9 +92,8 @@ class Attempts:
         if transaction is None:
             self._reservations.give_back(reservation)
             return None
-        stream = delivery_stream_bytes(send.campaign, send.recipient)
-        attempt = Attempt(send, stream, reservation, transaction)
-        attempt.slot = self.recorder.start(stream, attempt.version, reservation.version, send.server)
+        attempt = Attempt(send, reservation, transaction)
+        attempt.slot = self.recorder.start(attempt.stream, attempt.version, reservation.version, send.server)
         if send.id_domain is None and skeleton.from_domain != view.servers[send.server].first_domain:
             attempt.id_domain = skeleton.from_domain
         self._submit([facts.started(attempt, self._actor)], partial(self._started, attempt, on_committed))
@@ -101,14 +101,9 @@ class Attempts:
 
     def _transaction(self, send: Send, skeleton: Skeleton, connection: Connection) -> Transaction | None:
         """None when no message can be made or this server cannot take it: so it is recorded then."""
-        try:
-            message = skeleton.message(send.person, self._clock.now(), send.id_domain)
-            address = skeleton.envelope_to(send.person)
-            transaction = connection.transaction(skeleton.envelope_from, address, message)
-        except Exception as error:  # noqa: BLE001  # It ends this delivery, not the dispatcher.
-            self._record(
-                [facts.unmakeable(send, facts.why_unmakeable(send, error), self._actor).entry()], send
-            )
+        transaction = self._composing.transaction(send, skeleton, connection, self._clock.now())
+        if isinstance(transaction, str):
+            self._record([facts.unmakeable(send, transaction, self._actor).entry()], send)
             return None
         if transaction.outcome is not None:
             self._not_through_here(send, transaction.outcome.text)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from domain.campaign.events import EVENT_CLASSES as CAMPAIGN_EVENTS
+from domain.campaign.events import STATE_AFTER
 from domain.delivery.delivery import BY_POLICY, STATUS_AFTER, UNTOUCHED, About, Status
 from projections.following.batch import NUMBERS, DecodedEvent, EventBatch
 from projections.following.projection import Projection
@@ -11,19 +13,7 @@ from projections.following.projection import Projection
 QUEUED = Status.QUEUED.number
 
 AUDIENCE = "audience.recipients_queued"
-CAMPAIGN = (
-    "campaign.created",
-    "campaign.edited",
-    "campaign.scheduled",
-    "campaign.unscheduled",
-    "campaign.started",
-    "campaign.queueing_finished",
-    "campaign.paused",
-    "campaign.resumed",
-    "campaign.cancelled",
-    "campaign.finished",
-    "campaign.priority_changed",
-)
+CAMPAIGN = frozenset(event.TOPIC for event in CAMPAIGN_EVENTS)
 
 # `server` is the last one tried, 0 for none. `version` is the delivery stream's last. `attempts` counts
 # since the delivery was last put in the queue, without those that left the e-mail untouched;
@@ -187,16 +177,11 @@ COUNT = """
     DELETE FROM queue_counts WHERE n = 0 AND campaign IN (SELECT campaign FROM moves)
 """
 
-# What is queued in a cancelled campaign is shown as cancelled.
-SHOWN_IN = {
-    Status.QUEUED: "status = %(queued)s AND c.state <> 'cancelled'",
-    Status.CANCELLED: "status = %(cancelled)s OR status = %(queued)s AND c.state = 'cancelled'",
-}
+# What is queued in a cancelled campaign is shown as cancelled. q is a delivery, or a count of them.
+SHOWN = "CASE WHEN q.status = %(queued)s AND c.state = 'cancelled' THEN %(cancelled)s ELSE q.status END"
+
 COUNTERS = ", ".join(Status)
-SUMS = ", ".join(
-    f"coalesce(sum(n) FILTER (WHERE {SHOWN_IN.get(status, f'status = %({status})s')}), 0)"
-    for status in Status
-)
+SUMS = ", ".join(f"coalesce(sum(n) FILTER (WHERE {SHOWN} = %({status})s), 0)" for status in Status)
 
 SHOW_COUNTS = f"""
     UPDATE queue_campaigns c
@@ -213,16 +198,6 @@ CHANGE_STATE = "UPDATE queue_campaigns SET state = %s, send_at = %s WHERE campai
 FINISH_QUEUEING = "UPDATE queue_campaigns SET queueing_finished = true WHERE campaign = %s"
 CHANGE_PRIORITY = "UPDATE queue_campaigns SET priority = %s WHERE campaign = %s"
 CHANGE_MESSENGER = "UPDATE queue_campaigns SET messenger = %s WHERE campaign = %s"
-
-STATE_AFTER = {
-    "campaign.unscheduled": "draft",
-    "campaign.scheduled": "scheduled",
-    "campaign.started": "running",
-    "campaign.paused": "paused",
-    "campaign.resumed": "running",
-    "campaign.cancelled": "cancelled",
-    "campaign.finished": "finished",
-}
 
 GROWTH = f"""
     SELECT sum({" + ".join(Status)})

@@ -23,7 +23,7 @@ def attempt(campaign: int, recipient: int, version: int, server: int, remaining:
     send = Send(campaign, recipient, version, 0, None, server, remaining, person)
     transaction = Transaction("news@example.com", person.email, b"Subject: hello\r\n\r\nHello.\r\n")
     reservation = Reservation(version=12, n=5, until=100.0, reserved_at=90.0)
-    return Attempt(send, delivery_stream_bytes(campaign, recipient), reservation, transaction)
+    return Attempt(send, reservation, transaction)
 
 
 @given(

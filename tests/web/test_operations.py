@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
-from time import monotonic
 
 import pytest
 import requests
@@ -101,10 +100,12 @@ import sys
 from application.installation import Installation
 from domain.clock import SystemClock
 from storage.postgres.pool import Pool
+from web import server
 from web.app import create_app
 from web.http.settings import WebSettings
 from web.server import serve
 
+server.GRACE = int(sys.argv[3])
 app = create_app(Installation.over(Pool(sys.argv[1]), SystemClock()), settings=WebSettings())
 try:
     serve(app, "127.0.0.1", int(sys.argv[2]), ready=lambda address: print(address, flush=True))
@@ -113,14 +114,19 @@ finally:
 """
 
 
+PATIENCE = 60
+"""Seconds that a loaded machine may take over what is done at once."""
+
+
 @contextmanager
-def served(database_url: str) -> Iterator[tuple[subprocess.Popen[str], int]]:
-    """The process, and the port on which it will listen; it is gone in the end."""
+def served(database_url: str, grace: int = 10) -> Iterator[tuple[subprocess.Popen[str], int]]:
+    """The process, and the port on which it will listen; it is gone in the end. `grace`: seconds for which
+    it waits for requests when it is asked to stop."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     process = subprocess.Popen(
-        [sys.executable, "-W", "error", "-c", SERVED, database_url, str(port)],
+        [sys.executable, "-W", "error", "-c", SERVED, database_url, str(port), str(grace)],
         stdout=subprocess.PIPE,
         text=True,
         env={**os.environ, "PYTHONPATH": str(STATIC.parents[1])},
@@ -140,37 +146,35 @@ def test_a_body_that_is_too_large_is_refused_and_ends_its_connection_as_it_says(
         address = process.stdout.readline().strip()
         headers = {"Content-Type": "application/json"}
         for size in (70_000, 1_000_000, 20_000_000):
-            answer = client.post(f"{address}/api/lists", data=b" " * size, headers=headers, timeout=20)
+            answer = client.post(f"{address}/api/lists", data=b" " * size, headers=headers, timeout=PATIENCE)
             assert (answer.status_code, answer.headers["Connection"]) == (413, "close")
             assert answer.json()["message"] == "The request body is too large."
         parts = iter([b" " * 50_000] * 4)
-        chunks = client.post(f"{address}/api/lists", data=parts, headers=headers, timeout=20)
+        chunks = client.post(f"{address}/api/lists", data=parts, headers=headers, timeout=PATIENCE)
         assert (chunks.status_code, chunks.headers["Connection"]) == (413, "close"), chunks.text
-        small = client.post(f"{address}/api/lists", data=b"{", headers=headers, timeout=20)
+        small = client.post(f"{address}/api/lists", data=b"{", headers=headers, timeout=PATIENCE)
         assert (small.status_code, small.headers["Connection"]) == (400, "keep-alive")
         process.terminate()
-        assert process.wait(timeout=20) == 0
+        assert process.wait(timeout=PATIENCE) == 0
 
 
 def test_the_server_stops_at_once_though_pages_are_open(world: World, database_url: str) -> None:
-    with served(database_url) as (process, port):
+    with served(database_url, grace=10 * PATIENCE) as (process, port):
         assert process.stdout is not None
         assert process.stdout.readline() == f"http://127.0.0.1:{port}\n"
-        viewer = HTTPConnection("127.0.0.1", port, timeout=20)
+        viewer = HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
         viewer.request("GET", "/live")
         stream = viewer.getresponse()
         assert any(line.startswith(b"event: fragments") for line in stream)
-        follower = HTTPConnection("127.0.0.1", port, timeout=20)
+        follower = HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
         follower.request("GET", "/api/events", headers={"Accept": "text/event-stream"})
         feed = follower.getresponse()
         assert feed.readline() == b"retry: 2000\n"
-        other = HTTPConnection("127.0.0.1", port, timeout=20)
+        other = HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
         other.request("GET", "/api/queue/stats")
         assert other.getresponse().status == 200
-        begun = monotonic()
         process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=20) == 0
-        assert monotonic() - begun < 5
+        assert process.wait(timeout=PATIENCE) == 0, "whoever waits for pages to be closed waits far longer"
         assert process.stdout.read() == "left by one process\n"
         assert stream.read().endswith(b"\n\n"), "the last message is whole"
         assert feed.read() == b"\n", "it ends with the first message"

@@ -12,10 +12,12 @@ from typing import Any
 
 from flask import Flask, Response, jsonify, render_template, request
 from psycopg2 import InterfaceError, OperationalError
+from psycopg2.errors import QueryCanceled
 from werkzeug.exceptions import HTTPException
 
 from application.accounts.sign_in import TooManyAttempts
 from application.installation import Behind, Unequipped
+from application.turns import Crowded
 from domain import errors as domain
 from storage.log.append import Unavailable
 from storage.people.personal_data import DirectoryError, TakenError
@@ -53,7 +55,9 @@ def install(app: Flask) -> None:
     app.register_error_handler(HTTPException, http_error)
     app.register_error_handler(domain.Refused, against_the_rules)
     app.register_error_handler(TooManyAttempts, too_many)
+    app.register_error_handler(Crowded, crowded)
     app.register_error_handler(Behind, behind)
+    app.register_error_handler(QueryCanceled, took_too_long)
     for error in (OperationalError, InterfaceError, PoolTimeout, PoolClosed, Unavailable):
         app.register_error_handler(error, database_away)
     app.register_error_handler(Exception, unforeseen)
@@ -88,6 +92,10 @@ def too_many(error: TooManyAttempts) -> Response:
     return error_answer(429, error.message, retry_after(error))
 
 
+def crowded(error: Crowded) -> Response:
+    return error_answer(503, error.message, retry_after(error))
+
+
 def behind(_: Behind) -> Response:
     message = "The figures are behind the log right now. Look again soon."
     return error_answer(503, message, {"Retry-After": "10"})
@@ -96,6 +104,11 @@ def behind(_: Behind) -> Response:
 def database_away(error: Exception) -> Response:
     log.error("The database did not answer: %s", error)
     return error_answer(503, "The database does not answer. Try again soon.", {"Retry-After": "5"})
+
+
+def took_too_long(_: QueryCanceled) -> Response:
+    message = "This took the database too long and was given up; nothing was changed. Ask for less at once."
+    return error_answer(503, message, {"Retry-After": "10"})
 
 
 def unforeseen(error: Exception) -> Response:
@@ -118,7 +131,7 @@ def status_of(error: domain.Refused) -> int:
     return 400 if error.fields and error.field != "status" else 409
 
 
-def retry_after(error: TooManyAttempts) -> dict[str, str]:
+def retry_after(error: TooManyAttempts | Crowded) -> dict[str, str]:
     return {"Retry-After": str(error.seconds)}
 
 

@@ -12,8 +12,8 @@ from mail.smtp.envelope import Extensions
 from mail.smtp.settings import SmtpSettings
 from mail.smtp.transport import Connection, connect, deliver
 from mail.smtp.transport_errors import ConnectError, GreetingError, TransportError
+from postledger.sink.rules import SinkRule
 from postledger.sink.sink import Sink
-from postledger.sink.sink_rules import SinkRule
 from tests.smtp.scripted import Act, ScriptedServer
 
 MESSAGE = b"Message-ID: <7.9@mail.example>\r\nSubject: hello\r\n\r\n.stuffed\r\nA line.\r\n"

@@ -12,8 +12,8 @@ from domain.delivery.reply import Stage
 from mail.smtp.dialogue import Dialogue
 from mail.smtp.transport import connect, deliver
 from mail.smtp.transport_errors import ConnectError, LoginError
+from postledger.sink.rules import SinkRule
 from postledger.sink.sink import Sink
-from postledger.sink.sink_rules import SinkRule
 from tests.smtp.scripted import Act, ScriptedServer
 
 MESSAGE = b"Subject: hello\r\n\r\nA line.\r\n"

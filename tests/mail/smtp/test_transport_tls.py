@@ -14,8 +14,8 @@ from domain.delivery.reply import Stage
 from mail.smtp.session import tls_context
 from mail.smtp.transport import connect, deliver
 from mail.smtp.transport_errors import TlsError, TransportError
+from postledger.sink.rules import SinkRule
 from postledger.sink.sink import Sink
-from postledger.sink.sink_rules import SinkRule
 from tests.smtp.authority import Authority
 from tests.smtp.scripted import Act, ScriptedServer
 

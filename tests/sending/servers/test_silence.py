@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from postledger.sink.rules import SinkRule, Step
 from postledger.sink.sink import Sink
-from postledger.sink.sink_rules import SinkRule, Step
 from processor import processor as module
 from processor.dispatch.connection_pool import CONNECTIONS_AT_FIRST
 from tests.sending.world import World, wait_until

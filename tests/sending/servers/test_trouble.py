@@ -10,8 +10,8 @@ import pytest
 
 from application.queue.deliveries import Deliveries
 from application.queue.queue import Queue
+from postledger.sink.rules import SinkRule
 from postledger.sink.sink import Sink
-from postledger.sink.sink_rules import SinkRule
 from projections.queue.items import WantedItems
 from storage.postgres.pool import Pool
 from tests.sending.ledger import Event, events

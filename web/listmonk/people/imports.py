@@ -11,7 +11,7 @@ from flask import Blueprint, current_app, request
 from pydantic import Field, ValidationError
 from werkzeug.datastructures import FileStorage
 
-from application.people.imports import Imports
+from application.people.imports import LARGEST_FILE, Imports
 from domain.people.statuses import SubscriptionStatus
 from storage.people import imports, lists
 from storage.people.imports import Import
@@ -25,7 +25,6 @@ from web.listmonk.shapes import Lenient, Numbers, refuse_field
 
 blueprint = Blueprint("listmonk_imports", __name__)
 
-LARGEST_FILE = 200 * 1024 * 1024
 STATES = {"running": "importing", "finished": "finished", "stopped": "none"}
 
 UPLOAD = {

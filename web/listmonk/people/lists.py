@@ -9,7 +9,9 @@ from pydantic import Field
 
 from application.people.lists import Lists
 from domain.clock import instant
+from domain.fields import LONGEST_TAG, MOST_TAGS
 from domain.people.statuses import ListStatus, ListType, Optin
+from domain.streams import LARGEST_NUMBER
 from storage.people import lists
 from storage.people.lists import ListRow
 from web.http.access import actor
@@ -19,7 +21,6 @@ from web.http.if_match import OfContent
 from web.http.services import reading, services
 from web.http.shapes import Answer, Line, Told, page_of
 from web.listmonk.shapes import (
-    LARGEST_ID,
     Lenient,
     ListmonkPaged,
     PageWindow,
@@ -31,7 +32,7 @@ from web.listmonk.shapes import (
 
 blueprint = Blueprint("listmonk_lists", __name__)
 
-Tags = Annotated[list[Annotated[str, Field(max_length=100)]], Field(max_length=50)]
+Tags = Annotated[list[Annotated[str, Field(max_length=LONGEST_TAG)]], Field(max_length=MOST_TAGS)]
 
 
 class ListBody(Lenient):
@@ -61,7 +62,7 @@ class MailingListQuery(ListmonkPaged):
     type: ListType | None = None
     optin: Optin | None = None
     status: ListStatus | None = None
-    tag: list[Annotated[str, Line(100)]] = Field(default_factory=list)
+    tag: list[Annotated[str, Line(LONGEST_TAG)]] = Field(default_factory=list)
     minimal: bool = False
 
 
@@ -84,7 +85,7 @@ class ListAnswer(Answer):
 
 def shown(cursor: Any, number: int) -> dict[str, Any]:
     """Raises Refusal 404."""
-    row = lists.one(cursor, number) if number <= LARGEST_ID else None
+    row = lists.one(cursor, number) if number <= LARGEST_NUMBER else None
     row = found_or_404(row, "list", number)
     return described(row, lists.sizes(cursor, [number])[number])
 
@@ -157,7 +158,7 @@ def change(number: int) -> dict[str, Any]:
     What is left out stays as it is, tags too.
     """
     body = body_or_form(ListBody)
-    if number > LARGEST_ID:
+    if number > LARGEST_NUMBER:
         found_or_404(None, "list", number)
     Lists(services()).change(number, body.values(), by=actor())
     return one(number)
@@ -171,7 +172,7 @@ def delete(number: int) -> bool:
 
     With its subscriptions; people and campaigns stay. Also true when there is no such list.
     """
-    Lists(services()).delete([number] if number <= LARGEST_ID else [], by=actor())
+    Lists(services()).delete([number] if number <= LARGEST_NUMBER else [], by=actor())
     return True
 
 

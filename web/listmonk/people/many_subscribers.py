@@ -8,11 +8,13 @@ from flask import Blueprint
 
 from application.people.people import People
 from domain.people.statuses import PersonStatus, SubscriptionStatus
-from storage.people import people_search
-from storage.people.people_search import WantedPeople
+from domain.streams import LARGEST_NUMBER
+from storage.people import finding
+from storage.people.finding import WantedPeople
 from web.http.access import actor
 from web.http.contract import endpoint
 from web.http.errors import Refusal
+from web.http.heavy_requests import heavy
 from web.http.if_match import OfContent
 from web.http.services import reading, services
 from web.listmonk.people.subscriber_shapes import (
@@ -24,7 +26,6 @@ from web.listmonk.people.subscriber_shapes import (
     Selection,
 )
 from web.listmonk.people.subscribers import shown
-from web.listmonk.shapes import LARGEST_ID
 
 blueprint = Blueprint("listmonk_many_subscribers", __name__)
 
@@ -57,7 +58,7 @@ def lists_of_many(body: MembershipOfMany) -> bool:
 )  # fmt: skip
 def lists_of_one(number: int, body: MembershipOfOne) -> bool:
     """Put one subscriber on lists, or take them off"""
-    move([number] if number <= LARGEST_ID else [], body, again=bool(body.status))
+    move([number] if number <= LARGEST_NUMBER else [], body, again=bool(body.status))
     return True
 
 
@@ -117,13 +118,14 @@ def move(numbers: Sequence[int], body: Membership, *, again: bool) -> None:
 def chosen(wanted: WantedPeople) -> Iterator[list[int]]:
     """In stretches of ascending numbers: what a command changes cannot bring anybody in twice."""
     after = 0
-    while True:
-        with reading() as cursor:
-            numbers = people_search.numbers(cursor, wanted, after=after, limit=AT_ONCE)
-        if not numbers:
-            return
-        yield numbers
-        after = numbers[-1]
+    with heavy():
+        while True:
+            with reading() as cursor:
+                numbers = finding.numbers(cursor, wanted, after=after, limit=AT_ONCE)
+            if not numbers:
+                return
+            yield numbers
+            after = numbers[-1]
 
 
 def check(selection: Selection) -> None:

@@ -9,11 +9,12 @@ from pydantic import AfterValidator, Field
 from domain.addresses import email_address
 from domain.clock import instant
 from domain.people.statuses import PersonStatus, SubscriptionStatus
-from storage.people import people_search
+from domain.streams import LARGEST_NUMBER
+from storage.people import finding
 from storage.people.directory import Recipient
-from storage.people.people_search import SubscriptionRow, WantedPeople
+from storage.people.finding import SubscriptionRow, WantedPeople
 from storage.people.personal_data import LONGEST_NAME
-from storage.subscriber_query.subscriber_query import condition
+from storage.subscriber_query.condition import condition
 from web.http.shapes import Answer, Line, Told
 from web.listmonk.shapes import Lenient, ListmonkPaged, Number, Numbers
 
@@ -72,7 +73,7 @@ class SubscriberQuery(ListmonkPaged):
 
     search: Search | None = None
     query: str | None = None
-    list_id: Annotated[list[Annotated[int, Field(ge=0, le=2**31 - 1)]], Field(max_length=1000)] = Field(
+    list_id: Annotated[list[Annotated[int, Field(ge=0, le=LARGEST_NUMBER)]], Field(max_length=1000)] = Field(
         default_factory=list
     )
     subscription_status: SubscriptionStatus | None = None
@@ -164,7 +165,7 @@ class SubscriberAnswer(Answer):
 
 
 def described(cursor: Any, people: list[Recipient]) -> list[dict[str, Any]]:
-    subscriptions = people_search.subscriptions(cursor, [person.number for person in people])
+    subscriptions = finding.subscriptions(cursor, [person.number for person in people])
     return [described_one(person, subscriptions[person.number]) for person in people]
 
 

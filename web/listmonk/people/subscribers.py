@@ -11,11 +11,13 @@ from flask import Blueprint, Response
 from application.people.people import People
 from domain.clock import instant
 from domain.people.statuses import ERASED, PersonStatus
-from storage.people import directory, people_search
+from domain.streams import LARGEST_NUMBER
+from storage.people import directory, finding
 from storage.people.directory import Recipient
-from storage.people.people_search import ORDERS, SubscriptionRow
+from storage.people.finding import ORDERS, SubscriptionRow
 from web.http.access import actor
 from web.http.contract import endpoint
+from web.http.heavy_requests import heavy
 from web.http.if_match import OfContent
 from web.http.services import reading, services
 from web.http.shapes import page_of
@@ -27,7 +29,7 @@ from web.listmonk.people.subscriber_shapes import (
     described,
     new_subscription,
 )
-from web.listmonk.shapes import LARGEST_ID, found_or_404, ids_argument, listing
+from web.listmonk.shapes import found_or_404, ids_argument, listing
 
 blueprint = Blueprint("listmonk_subscribers", __name__)
 
@@ -49,9 +51,9 @@ def listed(query: SubscriberQuery) -> dict[str, Any]:
     """
     window, wanted = query.window(), query.wanted()
     order_by, ascending = query.ordered(ORDERS, "id")
-    with reading() as cursor:
-        total = people_search.count(cursor, wanted)
-        people = people_search.found(
+    with heavy(), reading() as cursor:
+        total = finding.count(cursor, wanted)
+        people = finding.found(
             cursor, wanted, order_by=order_by, ascending=ascending, limit=window.limit, offset=window.offset
         )
         results = described(cursor, people)
@@ -69,7 +71,7 @@ def one(number: int) -> dict[str, Any]:
 
 @endpoint(
     blueprint, "POST", "/api/subscribers",
-    needs="write", body=NewSubscriber, answer=SubscriberAnswer, errors=(409,),
+    needs="write", body=NewSubscriber, answer=SubscriberAnswer, errors=(409,), anew=one,
 )  # fmt: skip
 def create(body: NewSubscriber) -> dict[str, Any]:
     """A new subscriber
@@ -161,7 +163,7 @@ def erase(number: int) -> bool:
     Their address, name, attributes and subscriptions, for good. What was sent stays in the figures and the
     log, under the number. Also true when there is no such subscriber.
     """
-    People(services()).erase([number] if number <= LARGEST_ID else [], by=actor())
+    People(services()).erase([number] if number <= LARGEST_NUMBER else [], by=actor())
     return True
 
 
@@ -183,7 +185,7 @@ def export(number: int) -> Response:
     """
     with reading() as cursor:
         found = person(cursor, number)
-        subscriptions = people_search.subscriptions(cursor, [number])[number]
+        subscriptions = finding.subscriptions(cursor, [number])[number]
     text = json.dumps(exported(found, subscriptions), indent=2, ensure_ascii=False)
     response = Response(text, mimetype="application/json")
     response.headers["Content-Disposition"] = 'attachment; filename="data.json"'
@@ -220,7 +222,7 @@ def exported(found: Recipient, subscriptions: Sequence[SubscriptionRow]) -> dict
 
 def person(cursor: Any, number: int) -> Recipient:
     """Raises Refusal 404, for who was erased too."""
-    found = directory.find_recipient(cursor, str(number)) if number <= LARGEST_ID else None
+    found = directory.find_recipient(cursor, str(number)) if number <= LARGEST_NUMBER else None
     if found is not None and found.status == ERASED:
         found = None
     known: Recipient = found_or_404(found, "subscriber", number)
@@ -228,7 +230,7 @@ def person(cursor: Any, number: int) -> Recipient:
 
 
 def check(number: int) -> None:
-    if number > LARGEST_ID:
+    if number > LARGEST_NUMBER:
         found_or_404(None, "subscriber", number)
 
 

@@ -13,16 +13,16 @@ from application.people.people import People
 from application.queue.deliveries import Deliveries
 from domain.errors import Missing, Refused
 from domain.people.statuses import ERASED, SUBSCRIBED, PersonStatus
-from domain.streams import person_stream
+from domain.streams import LARGEST_NUMBER, person_stream
 from projections.queue.items import WantedItems, items
 from projections.servers import servers as all_servers
-from storage.people import directory, lists, people_search
+from storage.people import directory, finding, lists
 from storage.people.directory import Recipient
 from storage.people.personal_data import DirectoryError
 from web.http.access import actor, needs
 from web.http.contract import read_query
 from web.http.services import reading, services
-from web.http.shapes import LARGEST_NUMBER, Paged
+from web.http.shapes import Paged
 from web.pages.forms import faults, link_with
 from web.pages.log.changes import changes_of
 from web.pages.notices import say
@@ -84,7 +84,7 @@ def one(number: int) -> str:
             attributes=json.dumps(person.attributes, indent=2, ensure_ascii=False)
             if person.attributes
             else "",
-            subscriptions=people_search.subscriptions(cursor, [number])[number],
+            subscriptions=finding.subscriptions(cursor, [number])[number],
             deliveries=queue_rows(sent, names),
             total=total,
             page=query.page,

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from domain.campaign.course import State
+from domain.campaign.state import State
 from domain.campaign.test_send import SendTestStarted
 from domain.clock import VirtualClock
 from domain.streams import trial_stream
+from postledger.sink.rules import SinkRule
 from postledger.sink.sink import Sink
-from postledger.sink.sink_rules import SinkRule
 from storage import content
 from storage.log.append import Log
 from storage.postgres.pool import Pool

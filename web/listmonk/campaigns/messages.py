@@ -11,14 +11,15 @@ from application.campaigns.bodies import CampaignBodies
 from application.campaigns.drafts import Draft, UnmakeableError
 from application.campaigns.previews import CampaignMessages
 from domain.addresses import email_address
-from domain.campaign.content import CONTENT_TYPES
+from domain.campaign.content import ContentType
 from domain.errors import Refused
 from web.http.access import actor
 from web.http.contract import endpoint
 from web.http.errors import Refusal
 from web.http.services import services
-from web.listmonk.campaigns.campaign_bodies import CampaignBody, fields_of
-from web.listmonk.campaigns.campaigns import LARGEST_BODY, there
+from web.listmonk.campaigns.bodies import CampaignBody, fields_of
+from web.listmonk.campaigns.campaigns import there
+from web.shapes.campaigns import LARGEST_BODY
 
 blueprint = Blueprint("listmonk_campaign_messages", __name__)
 
@@ -46,7 +47,7 @@ def preview(number: int) -> Response:
 @endpoint(
     blueprint, "POST", "/api/campaigns/<int:number>/preview",
     needs="read", errors=(404,), media=("text/html", "text/plain"), largest_body=LARGEST_BODY,
-    takes={"application/x-www-form-urlencoded": {"schema": {"type": "object"}}},
+    takes={"application/x-www-form-urlencoded": {"schema": {"type": "object"}}}, changes_nothing=True,
 )  # fmt: skip
 def preview_changed(number: int) -> Response:
     """What somebody would read if it were changed
@@ -61,8 +62,8 @@ def form_fields() -> dict[str, Any]:
     """Raises Refused."""
     fields: dict[str, Any] = {"body": request.form.get("body", "")}
     if content_type := request.form.get("content_type", ""):
-        if content_type not in CONTENT_TYPES:
-            raise Refused(f"content_type: one of {', '.join(CONTENT_TYPES)} is expected", "content_type")
+        if content_type not in set(ContentType):
+            raise Refused(f"content_type: one of {', '.join(ContentType)} is expected", "content_type")
         fields["content_type"] = content_type
     if template := request.form.get("template_id", "").strip():
         if not (template.isascii() and template.isdigit() and len(template) < 10):

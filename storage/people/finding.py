@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from storage.people.directory import PEOPLE, Recipient
-from storage.people.lists import escaped
-from storage.subscriber_query.subscriber_query import Condition
+from storage.postgres.like import containing
+from storage.subscriber_query.condition import Condition
 
 ORDERS = {
     "id": "r.number", "email": "r.email", "name": "r.name", "status": "r.status",
@@ -159,7 +159,7 @@ def _where(wanted: WantedPeople) -> tuple[str, tuple[Any, ...]]:
     conditions = ["r.status <> 'erased'"]
     parameters: tuple[Any, ...] = ()
     if wanted.search is not None:
-        like = f"%{escaped(wanted.search)}%"
+        like = containing(wanted.search)
         conditions.append("(r.email ILIKE %s OR r.name ILIKE %s)")
         parameters += (like, like)
     if wanted.query is not None:
