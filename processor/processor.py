@@ -14,7 +14,7 @@ from typing import Any
 
 from eventsourcing.persistence import InfrastructureFactory
 
-from application.decisions import Postledger
+from application.decisions.postledger import Postledger
 from application.reservations import Reservations
 from domain.clock import Clock
 from processor.campaigns import DueCampaigns
@@ -24,7 +24,7 @@ from processor.dispatch.connection_pool import PoolSettings
 from processor.dispatch.dispatcher import Dispatcher
 from processor.failures import Failures
 from processor.listener import Listener
-from processor.planner.planning_rounds import Rounds
+from processor.planner.rounds import Rounds
 from processor.planner.send import Room
 from processor.queueing import Queueing
 from processor.recovery.flight_recorder import FlightRecorder
@@ -83,7 +83,6 @@ class Processor:
         self._rounds = Rounds(pool, self._permissions, self._reservations, self._attempts.planned, clock)
         queueing = Queueing(pool, application, self._committer, actor)
         self._campaigns = DueCampaigns(pool, application, self._runner, queueing, clock, actor)
-        self._is_stopping = threading.Event()
         self._look_after(url, patience, records)
 
     def _look_after(self, url: str, patience: timedelta, records: Path | None) -> None:
@@ -94,6 +93,7 @@ class Processor:
         )
         self._listener = Listener(url, self._clock, self._on_log, self._on_directory, self._on_beat)
         self._schedule = Schedule(self._failures)
+        self._is_stopping = threading.Event()
         self._is_planning = self._has_news = False
         self._next_round_at = self._next_look_at = 0.0
 

@@ -13,7 +13,7 @@ from datetime import datetime
 from math import inf
 from uuid import UUID
 
-from application.decisions import Postledger
+from application.decisions.postledger import Postledger
 from domain.calendar import Calendar
 from domain.campaign.campaign import Campaign
 from domain.campaign.state import State

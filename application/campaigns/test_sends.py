@@ -18,7 +18,7 @@ from application.reservations import Reservations
 from domain.campaign.test_send import SendTestStarted, Tried
 from domain.capacity.capacity import Limits
 from domain.capacity.plan import Assignment, Candidate, Offer, plan
-from domain.delivery.reply import sanitise
+from domain.delivery.reply import sanitise, with_code
 from domain.errors import Outrun
 from domain.fact import Fact
 from domain.people.statuses import PersonStatus
@@ -227,7 +227,7 @@ class TestSends:
         self, server: SmtpServer, started: SendTestStarted, outcome: Outcome, address: str
     ) -> TestEmail:
         kind = "accepted" if outcome.accepted else "unknown" if outcome.is_unknown else "refused"
-        told = sanitise(f"{outcome.code} {outcome.text}" if outcome.code else outcome.text, address)
+        told = sanitise(outcome.text, address)
         recorded = self._recorded(
             lambda version: Tried(
                 originator_id=started.originator_id,
@@ -239,11 +239,12 @@ class TestSends:
                 reply=told,
                 recipient=started.recipient,
                 started=started.originator_version,
+                code=outcome.code,
             )
         )
         if recorded is None:
             raise Outrun("others send test e-mails of the same campaign: how one ended is not on record")
-        return TestEmail(address, kind, told, server.settings.name)
+        return TestEmail(address, kind, with_code(outcome.code, told), server.settings.name)
 
     def _recorded(self, made: Callable[[int], FactT]) -> FactT | None:
         """At the next version of the stream, which others may take first; not for ever."""

@@ -43,6 +43,7 @@ _DEFAULTS: dict[str, Any] = {
     "attributes": MappingProxyType({}),
     "planned_for": None,
 }
+CONTENT_FIELDS = tuple(_DEFAULTS)
 LARGEST_ATTRIBUTES = 20_000
 _SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 

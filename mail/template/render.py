@@ -11,7 +11,7 @@ from jinja2.exceptions import TemplateSyntaxError, UndefinedError
 from jinja2.meta import find_undeclared_variables
 from jinja2.nodes import EvalContext
 
-from mail.go_template.go_templates import GoTemplateError, translated
+from mail.go_template.translation import GoTemplateError, translated
 from mail.template.bounds import Budget, OutOfBounds, Rendering
 from mail.template.rewriting import rewrite
 from mail.template.sandbox import Sandbox

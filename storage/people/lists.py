@@ -13,8 +13,12 @@ from domain.people.statuses import ListStatus, ListType, Optin
 from storage.people.directory_news import announce_everybody
 from storage.people.personal_data import LONGEST_LIST_NAME, TakenError
 from storage.postgres.like import containing
+from storage.postgres.pool import allow
 
 ORDERS = ("name", "status", "created_at", "updated_at", "subscriber_count")
+DELETING_SECONDS = 120.0
+"""A list may have millions of subscriptions."""
+
 LONGEST_DESCRIPTION = 2000
 
 SELECT = """
@@ -177,6 +181,7 @@ def change(cursor: Any, number: int, values: Mapping[str, Any]) -> dict[str, Any
 def delete(cursor: Any, number: int) -> int | None:
     """With its subscriptions; how many these were, None when there is no such list. The row stays for the
     campaigns that name it."""
+    allow(cursor, DELETING_SECONDS)
     cursor.execute("UPDATE lists SET deleted_at = now() WHERE number = %s AND deleted_at IS NULL", (number,))
     if cursor.rowcount != 1:
         return None

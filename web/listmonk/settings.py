@@ -49,7 +49,7 @@ class SmtpTest(Lenient):
 
 @endpoint(
     blueprint, "POST", "/api/settings/smtp/test",
-    needs="configure", body=SmtpTest, answer=list[str], errors=(409,),
+    needs="configure", body=SmtpTest, answer=list[str], errors=(409,), changes_nothing=True,
 )  # fmt: skip
 def test_smtp(body: SmtpTest) -> list[str]:
     """Try SMTP settings

@@ -20,6 +20,7 @@ from domain.forecast.sender import EVER, Sender
 from domain.server.settings import BOUNDS, LONGEST
 from web.http.contract import endpoint
 from web.http.errors import Refusal
+from web.http.heavy_requests import heavy
 from web.http.services import reading, services
 from web.http.shapes import Answer, Body, Digits, Instant, Line, Query, Told, Whole
 
@@ -114,19 +115,24 @@ def as_it_is(query: ForecastQuery) -> dict[str, Any]:
     From the same plan that sends. A draft counts as if it were started at once, a paused campaign as if it
     went on at once.
     """
-    return told(situation_of(query.campaign_id))
+    with heavy():
+        return told(situation_of(query.campaign_id))
 
 
-@endpoint(blueprint, "POST", "/api/forecast", needs="read", body=WhatIf, answer=ForecastAnswer, errors=(404,))
+@endpoint(
+    blueprint, "POST", "/api/forecast",
+    needs="read", body=WhatIf, answer=ForecastAnswer, errors=(404,), changes_nothing=True,
+)  # fmt: skip
 def as_it_would_be(body: WhatIf) -> dict[str, Any]:
     """When a campaign would have gone out, with other recipients, servers or limits
 
     Changes nothing.
     """
-    found = wanted(body)
-    for change in body.servers:
-        found = found.with_sender(changed(found, change))
-    return told(found)
+    with heavy():
+        found = wanted(body)
+        for change in body.servers:
+            found = found.with_sender(changed(found, change))
+        return told(found)
 
 
 def situation_of(campaign: int) -> Situation:

@@ -17,7 +17,7 @@ from web.http.access import actor
 from web.http.contract import endpoint
 from web.http.errors import Refusal
 from web.http.services import services
-from web.listmonk.campaigns.campaign_bodies import CampaignBody, fields_of
+from web.listmonk.campaigns.bodies import CampaignBody, fields_of
 from web.listmonk.campaigns.campaigns import there
 from web.shapes.campaigns import LARGEST_BODY
 
@@ -47,7 +47,7 @@ def preview(number: int) -> Response:
 @endpoint(
     blueprint, "POST", "/api/campaigns/<int:number>/preview",
     needs="read", errors=(404,), media=("text/html", "text/plain"), largest_body=LARGEST_BODY,
-    takes={"application/x-www-form-urlencoded": {"schema": {"type": "object"}}},
+    takes={"application/x-www-form-urlencoded": {"schema": {"type": "object"}}}, changes_nothing=True,
 )  # fmt: skip
 def preview_changed(number: int) -> Response:
     """What somebody would read if it were changed
