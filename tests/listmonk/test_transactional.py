@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from application.campaigns.previews import parsed
+from application.rendering.questions import parsed
 from domain.delivery.unsubscribe_token import token
 from postledger.sink.rules import SinkRule
 from postledger.sink.sink import Sink
