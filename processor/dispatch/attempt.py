@@ -60,9 +60,9 @@ def started(attempt: Attempt, by: str) -> Entry:
     return attempt.stream, send.version + 1, AttemptStarted.TOPIC, state.encode()
 
 
-def accepted(attempt: Attempt, reply: str, by: str) -> Entry:
+def accepted(attempt: Attempt, reply: str, code: int | None, by: str) -> Entry:
     send = attempt.send
-    state = Accepted.state_of(by, send.server, sanitise(reply, send.person.email))
+    state = Accepted.state_of(by, send.server, sanitise(reply, send.person.email), code)
     return attempt.stream, send.version + 2, Accepted.TOPIC, state.encode()
 
 
@@ -77,7 +77,9 @@ def unknown(attempt: Attempt, reason: str, to: Resumption) -> list[Fact]:
     return with_resending(told, attempt.send.interruptions + 1, to)
 
 
-def put_back(attempt: Attempt, reason: str, again: float, by: str, *, provoked: bool = False) -> Deferred:
+def put_back(
+    attempt: Attempt, reason: str, again: float, by: str, *, code: int | None = None, provoked: bool = False
+) -> Deferred:
     """The e-mail is untouched: it was nobody's fault but the server's, or it was not even offered."""
     return Deferred(
         originator_id=_stream(attempt),
@@ -88,6 +90,7 @@ def put_back(attempt: Attempt, reason: str, again: float, by: str, *, provoked: 
         about=About.SERVER.value,
         again=round(again, 3),
         provoked=provoked,
+        code=code,
     )
 
 
@@ -97,7 +100,7 @@ def _stream(attempt: Attempt) -> UUID:
 
 def refused(
     send: Send, verdict: Verdict, reply: str, now: float, retry: RetryPolicy, jitter: float, by: str,
-    *, provoked: bool = False
+    *, code: int | None, provoked: bool = False
 ) -> Deferred | Failed:  # fmt: skip
     """A refusal of the e-mail: tried again later while it is transient and the retries last."""
     stream, text = delivery_stream(send.campaign, send.recipient), sanitise(reply, send.person.email)
@@ -110,6 +113,7 @@ def refused(
             reply=text,
             about=verdict.about.value,
             server=send.server,
+            code=code,
         )
     return Deferred(
         originator_id=stream,
@@ -120,6 +124,7 @@ def refused(
         about=verdict.about.value,
         again=round(again, 3),
         provoked=provoked,
+        code=code,
     )
 
 

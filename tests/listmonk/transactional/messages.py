@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from email.message import EmailMessage
 
-from application.campaigns.previews import parsed
+from application.rendering.questions import parsed
 from postledger.sink.sink import Sink
 from projections import campaign_progress
 from tests.listmonk.client import Listmonk
