@@ -12,7 +12,6 @@ from postledger.sink.sink import Sink
 from tests.sending.servers.trouble import attempts_counted, send_everything, told
 from tests.sending.world import World, wait_until
 
-
 OF_THE_SERVER = {
     "it shuts down": SinkRule("mail", reply="421 4.3.2 shutting down"),
     "too many messages": SinkRule("rcpt", reply="450 4.7.0 too many messages, slow down"),
