@@ -6,7 +6,7 @@ import logging
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from application.decisions import Postledger
+from application.decisions.postledger import Postledger
 from domain.campaign.state import State
 from domain.clock import Clock
 from domain.delivery.reply import sanitise

@@ -14,7 +14,7 @@ from typing import Any
 
 from eventsourcing.persistence import InfrastructureFactory
 
-from application.decisions import Postledger
+from application.decisions.postledger import Postledger
 from application.reservations import Reservations
 from domain.clock import Clock
 from processor.campaigns import DueCampaigns

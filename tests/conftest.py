@@ -120,6 +120,7 @@ SLOW_PARTS = frozenset({"databases", "browser"})
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: not waits(item))
     if not config.getoption("quick"):
         return
     slow = [
@@ -129,6 +130,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     ]
     config.hook.pytest_deselected(items=slow)
     items[:] = [item for item in items if item not in set(slow)]
+
+
+def waits(item: pytest.Item) -> bool:
+    """Those that spend their time on waiting, for processes or for a second to pass, begin first: beside them
+    others work, and none is left to be waited for alone at the end."""
+    return "sending" in item.path.parts or item.get_closest_marker("starts_processes") is not None
 
 
 _shared: dict[str, Any] = {}

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from application.accounts.accounts import Accounts
-from application.decisions import Postledger
+from application.decisions.postledger import Postledger
 from application.installation import Installation as Opened
 from benchmarks.installation import HTML, TEXT, Installation
 from domain.clock import VirtualClock

@@ -18,7 +18,7 @@ from uuid import UUID
 import psycopg2
 from psycopg2 import sql
 
-from application.decisions import Postledger
+from application.decisions.postledger import Postledger
 from application.reservations import Reservations
 from domain.capacity.capacity import Limits
 from domain.clock import VirtualClock

@@ -14,7 +14,7 @@ from eventsourcing.application import Application
 from eventsourcing.persistence import StoredEvent
 from eventsourcing.utils import get_topic, resolve_topic
 
-from application.decisions import Postledger
+from application.decisions.postledger import Postledger
 from domain.fact import Fact
 from domain.streams import campaign_stream
 from domain.topics import EVENT_CLASSES

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from application.decisions import Postledger
+from application.decisions.postledger import Postledger
 from domain.campaign.audience import RecipientsQueued
 from domain.capacity.capacity import Reserved
 from domain.clock import SystemClock

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from application.decisions import Postledger
+from application.decisions.postledger import Postledger
 from domain.campaign.audience import RecipientsQueued
 from domain.clock import VirtualClock
 from domain.delivery.delivery import AttemptStarted

@@ -3,14 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 import signal
-import socket
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
 
@@ -21,6 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from domain.clock import VirtualClock
 from storage.postgres.pool import Pool
+from tests.web.serving import served
 from tests.web.world import World
 from web.app import create_app
 from web.http.settings import WebSettings
@@ -95,47 +90,8 @@ def test_live_pages_never_take_all_threads(world: World, clock: VirtualClock, po
         serve(app, "127.0.0.1", 0, threads=16)
 
 
-SERVED = """
-import sys
-from application.installation import Installation
-from domain.clock import SystemClock
-from storage.postgres.pool import Pool
-from web import server
-from web.app import create_app
-from web.http.settings import WebSettings
-from web.server import serve
-
-server.GRACE = int(sys.argv[3])
-app = create_app(Installation.over(Pool(sys.argv[1]), SystemClock()), settings=WebSettings())
-try:
-    serve(app, "127.0.0.1", int(sys.argv[2]), ready=lambda address: print(address, flush=True))
-finally:
-    print("left by one process", flush=True)
-"""
-
-
 PATIENCE = 60
 """Seconds that a loaded machine may take over what is done at once."""
-
-
-@contextmanager
-def served(database_url: str, grace: int = 10) -> Iterator[tuple[subprocess.Popen[str], int]]:
-    """The process, and the port on which it will listen; it is gone in the end. `grace`: seconds for which
-    it waits for requests when it is asked to stop."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    process = subprocess.Popen(
-        [sys.executable, "-W", "error", "-c", SERVED, database_url, str(port), str(grace)],
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONPATH": str(STATIC.parents[1])},
-    )
-    with process:
-        try:
-            yield process, port
-        finally:
-            process.kill()
 
 
 def test_a_body_that_is_too_large_is_refused_and_ends_its_connection_as_it_says(

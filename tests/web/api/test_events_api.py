@@ -159,13 +159,13 @@ def test_who_waits_is_told_as_soon_as_something_happens(
     world.directory.list("Friends")
     head = read(client)["head"]
     found: list[dict[str, Any]] = []
-    waiting = Thread(target=lambda: found.append(read(app.test_client(), f"after={head}&wait=20")))
+    waiting = Thread(target=lambda: found.append(read(app.test_client(), f"after={head}&wait=30")))
     begun = monotonic()
     waiting.start()
     world.campaign()
     waiting.join()
     assert kinds(found[0]) == ["campaign.created.v1"]
-    assert monotonic() - begun < 15
+    assert monotonic() - begun < 30, "before the time is up"
     assert read(client, f"after={found[0]['next']}&wait=1")["events"] == [], "then the time is up"
 
 
