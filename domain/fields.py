@@ -12,6 +12,7 @@ from domain.errors import Refused
 from domain.streams import LARGEST_NUMBER
 
 LONGEST_REASON = 500
+MOST_TAGS, LONGEST_TAG = 50, 100
 
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]")
 
@@ -64,6 +65,13 @@ def choice(value: object, field: str, allowed: Iterable[str]) -> str:
     if not isinstance(value, str) or value not in allowed:
         refuse(field, f"{value!r} is not one of {', '.join(allowed)}")
     return str(value)
+
+
+def tags(value: object, field: str) -> list[str]:
+    """Each once, in their order."""
+    if not isinstance(value, list | tuple) or len(value) > MOST_TAGS:
+        refuse(field, f"is not a list of at most {MOST_TAGS} texts")
+    return list(dict.fromkeys(text(one, field, longest=LONGEST_TAG, shortest=1) for one in value))
 
 
 def numbers(value: object, field: str, of_what: str) -> list[int]:

@@ -19,7 +19,6 @@ ORDERS = ("name", "status", "created_at", "updated_at", "subscriber_count")
 DELETING_SECONDS = 120.0
 """A list may have millions of subscriptions."""
 
-MOST_TAGS = 50
 LONGEST_DESCRIPTION = 2000
 
 SELECT = """
@@ -205,17 +204,11 @@ def _checked(values: Mapping[str, Any]) -> dict[str, Any]:
         "type": checks.run(fields.choice, values["type"], "type", ListType),
         "optin": checks.run(fields.choice, values["optin"], "optin", Optin),
         "status": checks.run(fields.choice, values["status"], "status", ListStatus),
-        "tags": checks.run(_tags, values["tags"]),
+        "tags": checks.run(fields.tags, values["tags"], "tags"),
         "description": checks.run(_description, values["description"]),
     }
     checks.done()
     return checked
-
-
-def _tags(value: object) -> list[str]:
-    if not isinstance(value, list | tuple) or len(value) > MOST_TAGS:
-        fields.refuse("tags", f"is not a list of at most {MOST_TAGS} texts")
-    return list(dict.fromkeys(fields.text(one, "tags", longest=100, shortest=1) for one in value))
 
 
 def _description(value: object) -> str:

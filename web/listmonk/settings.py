@@ -10,7 +10,7 @@ from pydantic import Field
 
 from application.servers import Servers
 from domain.errors import Missing
-from domain.server.settings import AuthProtocol, TlsType
+from domain.server.settings import LONGEST, AuthProtocol, TlsType
 from domain.streams import Kind, kind_of, number_of
 from web.http.contract import endpoint
 from web.http.errors import Refusal
@@ -24,14 +24,14 @@ class SmtpTest(Lenient):
     """A block of listmonk's SMTP settings. Without a password that of the server `uuid` is taken, if it is
     the same host, port and user."""
 
-    host: Annotated[str, Field(min_length=1, max_length=253)]
+    host: Annotated[str, Field(min_length=1, max_length=LONGEST["host"])]
     port: Annotated[int, Field(ge=1, le=65535)]
     auth_protocol: AuthProtocol | Literal[""] | None = None
-    username: Annotated[str, Field(max_length=320)] | None = None
+    username: Annotated[str, Field(max_length=LONGEST["username"])] | None = None
     password: Annotated[str, Field(max_length=1000)] | None = None
     tls_type: TlsType | Literal[""] | None = None
     tls_skip_verify: bool | None = None
-    hello_hostname: Annotated[str, Field(max_length=253)] | None = None
+    hello_hostname: Annotated[str, Field(max_length=LONGEST["hello_hostname"])] | None = None
     email: Annotated[str, Field(min_length=3, max_length=254)]
     uuid: Annotated[str, Field(max_length=64)] | None = None
 

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from domain.campaign.content import ContentType
+from domain.campaign.content import MOST_HEADERS, ContentType
 from domain.campaign.priority import Priority
 from domain.campaign.template import TemplateType
 from domain.errors import Refused
@@ -23,7 +23,7 @@ from web.http.shapes import Instant
 from web.listmonk.people.lists import Tags, normalised
 from web.listmonk.shapes import Lenient, Number
 
-Header = Annotated[dict[str, str], Field(max_length=50)]
+Header = Annotated[dict[str, str], Field(max_length=MOST_HEADERS)]
 
 
 class CampaignBody(Lenient):
@@ -44,7 +44,7 @@ class CampaignBody(Lenient):
     messenger: str | None = None
     template_id: Annotated[int, Field(ge=0, le=LARGEST_NUMBER)] | None = None
     tags: Tags | None = None
-    headers: Annotated[list[Header], Field(max_length=50)] | Header | None = None
+    headers: Annotated[list[Header], Field(max_length=MOST_HEADERS)] | Header | None = None
     attribs: dict[str, Any] | None = None
     media: Annotated[list[Any], Field(max_length=0)] | None = None
     priority: Priority | None = None

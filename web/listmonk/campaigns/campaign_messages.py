@@ -18,7 +18,8 @@ from web.http.contract import endpoint
 from web.http.errors import Refusal
 from web.http.services import services
 from web.listmonk.campaigns.campaign_bodies import CampaignBody, fields_of
-from web.listmonk.campaigns.campaigns import LARGEST_BODY, there
+from web.listmonk.campaigns.campaigns import there
+from web.shapes.campaigns import LARGEST_BODY
 
 blueprint = Blueprint("listmonk_campaign_messages", __name__)
 

@@ -24,10 +24,9 @@ from web.http.shapes import Answer, Query, Told
 from web.http.versions import Versioned, shown_version
 from web.listmonk.campaigns.campaign_messages import shown
 from web.listmonk.shapes import Lenient
+from web.shapes.campaigns import LARGEST_BODY
 
 blueprint = Blueprint("listmonk_templates", __name__)
-
-LARGEST_BODY = 5_000_000
 
 
 class TemplateBody(Lenient):
