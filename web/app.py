@@ -12,7 +12,7 @@ from application.accounts.provider import Provider
 from application.dashboard.query import DashboardQuery
 from application.installation import Installation
 from web import listmonk
-from web.api import campaigns, deliveries, docs, events, forecast_api, health, metrics, policy, queue, servers
+from web.api import campaigns, deliveries, docs, events, forecasts, health, metrics, policy, queue, servers
 from web.http import access, compression, errors, guard
 from web.http.heavy_requests import HeavyRequests
 from web.http.services import Services
@@ -49,7 +49,7 @@ RESOURCES = (
     docs,
     deliveries,
     events,
-    forecast_api,
+    forecasts,
     policy,
     unsubscribe,
     subscription,

@@ -43,6 +43,7 @@ _DEFAULTS: dict[str, Any] = {
     "attributes": MappingProxyType({}),
     "planned_for": None,
 }
+CONTENT_FIELDS = tuple(_DEFAULTS)
 LARGEST_ATTRIBUTES = 20_000
 _SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
@@ -85,6 +86,8 @@ def _body(value: object, field: str) -> str | None:
 def _attributes(value: object, field: str) -> dict[str, Any]:
     if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
         fields.refuse(field, "is not an object with names and values")
+    if fields.is_nested_deeper(value, fields.DEEPEST):
+        fields.refuse(field, f"are nested more than {fields.DEEPEST} levels deep")
     try:
         size = len(json.dumps(dict(value), allow_nan=False).encode())
     except (ValueError, TypeError, RecursionError):

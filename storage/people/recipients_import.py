@@ -143,6 +143,19 @@ def _copy(cursor: Any, rows: Iterator[Person]) -> None:
 
 
 def _merge(cursor: Any, options: Options, summary: Summary) -> None:
+    _let_first_rows_win(cursor, summary)
+    _add(cursor, summary)
+    if options.update and summary.existing:
+        _update(cursor, summary)
+    if options.blocklist:
+        _blocklist(cursor)
+    if options.lists:
+        _subscribe(cursor, options, summary)
+    _count_unmailable(cursor, options.lists, summary)
+    cursor.execute("DROP TABLE pg_temp.arrived")
+
+
+def _let_first_rows_win(cursor: Any, summary: Summary) -> None:
     cursor.execute(
         """
         CREATE TEMPORARY TABLE arrived ON COMMIT DROP AS
@@ -153,6 +166,9 @@ def _merge(cursor: Any, options: Options, summary: Summary) -> None:
     summary.imported = cursor.rowcount
     summary.duplicates = summary.rows - summary.refused - summary.imported
     cursor.execute("DROP TABLE pg_temp.arriving; ANALYZE pg_temp.arrived")
+
+
+def _add(cursor: Any, summary: Summary) -> None:
     # Asking first keeps who is there from using up numbers; the new ones get theirs in the file's order.
     cursor.execute(
         """
@@ -165,14 +181,6 @@ def _merge(cursor: Any, options: Options, summary: Summary) -> None:
     )
     summary.new = cursor.rowcount
     summary.existing = summary.imported - summary.new
-    if options.update and summary.existing:
-        _update(cursor, summary)
-    if options.blocklist:
-        _blocklist(cursor)
-    if options.lists:
-        _subscribe(cursor, options, summary)
-    _count_unmailable(cursor, options.lists, summary)
-    cursor.execute("DROP TABLE pg_temp.arrived")
 
 
 def _update(cursor: Any, summary: Summary) -> None:

@@ -12,9 +12,8 @@ from werkzeug.serving import make_server
 from domain.clock import VirtualClock
 from storage.postgres.pool import Pool
 from tests.listmonk.client import Listmonk
+from tests.web.applications import application
 from tests.web.world import NOON, World
-from web.app import create_app
-from web.http.settings import WebSettings
 
 
 @pytest.fixture
@@ -24,9 +23,8 @@ def world(pool: Pool) -> World:
 
 @pytest.fixture
 def app(world: World) -> Iterator[Flask]:
-    made = create_app(world.installation, settings=WebSettings())
-    yield made
-    made.extensions["postledger.broadcast"].close()
+    with application(world.installation) as made:
+        yield made
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from application.decisions import Postledger
+from application.decisions.postledger import Postledger
 from domain.campaign.audience import RecipientsQueued
 from domain.capacity.capacity import Reserved
 from domain.clock import SystemClock
@@ -51,6 +51,10 @@ RETURNS = """
 REFUSED = """
     SELECT coalesce((convert_from(state, 'UTF8')::jsonb->>'refused')::integer, 0)
     FROM events WHERE stream_id = %s AND topic = 'capacity.returned' ORDER BY position
+"""
+CODES = """
+    SELECT topic, (convert_from(state, 'UTF8')::jsonb->>'code')::integer
+    FROM events WHERE topic IN ('delivery.accepted', 'delivery.failed') ORDER BY topic
 """
 AGE = "UPDATE processors SET seen_at = seen_at - %s WHERE number = %s"
 
@@ -187,7 +191,7 @@ def refused(pool: Pool) -> list[int]:
 def accepted(recipient: int, by: Member) -> Accepted:
     return Accepted(
         originator_id=delivery_stream(CAMPAIGN, recipient), originator_version=2, by=by.by, server=SERVER,
-        reply="2.0.0 taken",
+        reply="2.0.0 taken", code=250,
     )  # fmt: skip
 
 
@@ -237,7 +241,7 @@ def test_what_the_dead_had_heard_is_recorded_and_what_it_had_not_sent_is_put_bac
     dead.hear(taken, accepted(1, dead), dot_sent=True)
     gone = Failed(
         originator_id=delivery_stream(CAMPAIGN, 2), originator_version=2, by=dead.by, server=SERVER,
-        reply="5.1.1 unknown", about="recipient",
+        reply="5.1.1 unknown", about="recipient", code=550,
     )  # fmt: skip
     dead.hear(refusal, gone, dot_sent=False)
     dead.recorder.close()
@@ -245,6 +249,9 @@ def test_what_the_dead_had_heard_is_recorded_and_what_it_had_not_sent_is_put_bac
     assert counts(pool) == {"sent": 1, "failed": 1, "unknown": 1, "queued": 7}
     assert returns(pool) == [(1, 0)]
     assert refused(pool) == [2], "units of attempts that ended before the dot"
+    with pool.transaction() as cursor:
+        cursor.execute(CODES)
+        assert cursor.fetchall() == [("delivery.accepted", 250), ("delivery.failed", 550)]
     assert alive.recover() == 0
 
 

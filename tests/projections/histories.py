@@ -175,15 +175,18 @@ class History:
             remaining=5,
         )
 
-    def accept(self, key: tuple[int, int]) -> None:
-        self._end(key, "sent", Accepted, reply="250 taken")
+    def accept(self, key: tuple[int, int], code: int | None = 250) -> None:
+        self._end(key, "sent", Accepted, reply="taken", code=code)
 
-    def defer(self, key: tuple[int, int], about: str = "recipient", seconds: int = 60) -> None:
+    def defer(
+        self, key: tuple[int, int], about: str = "recipient", seconds: int = 60, code: int | None = 450
+    ) -> None:
         again = self.now.timestamp() + seconds
-        self._end(key, "queued", Deferred, reply=f"450 {about}: later", about=about, again=again)
+        self._end(key, "queued", Deferred, reply=f"{about}: later", about=about, again=again, code=code)
 
-    def fail(self, key: tuple[int, int], about: str = "recipient") -> None:
-        self._end(key, "failed", Failed, reply=f"550 {about}: no", about=about)
+    def fail(self, key: tuple[int, int], about: str = "recipient", code: int | None = 550) -> None:
+        reply = "" if about == "message" else f"{about}: no"
+        self._end(key, "failed", Failed, reply=reply, about=about, code=code)
 
     def lose(self, key: tuple[int, int]) -> None:
         server = self.server_of(key)
@@ -319,12 +322,13 @@ def _deliver(history: History, move: str, draw: st.DrawFn) -> None:
             key = one_of(history.in_status("sending"))
             about = one_of(["recipient", "message", "server", "network", "processor"])
             outcome = one_of(["accept", "accept", "defer", "defer", "fail", "lose"])
+            is_old = draw(st.booleans())
             if outcome == "defer":
-                history.defer(key, about, draw(st.integers(1, 7200)))
+                history.defer(key, about, draw(st.integers(1, 7200)), None if is_old else 450)
             elif outcome == "fail":
-                history.fail(key, about)
+                history.fail(key, about, None if is_old else 550)
             elif outcome == "accept":
-                history.accept(key)
+                history.accept(key, None if is_old else 250)
             else:
                 history.lose(key)
         case "settle":

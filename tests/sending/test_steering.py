@@ -11,11 +11,9 @@ import pytest
 
 from domain.errors import Refused
 from postledger.sink.sink import Received, Sink
+from tests.pulse import Soon
 from tests.sending.ledger import events
 from tests.sending.world import MovingClock, World, wait_until
-
-SOON = 1.0
-"""Seconds within which what somebody does is in force."""
 
 
 @pytest.fixture
@@ -39,7 +37,7 @@ def send_another(world: World) -> None:
     world.wait_for(world.create_and_start("Others"))
 
 
-def test_a_pause_bites_and_resuming_goes_on_with_the_rest(world: World, sink: Sink) -> None:
+def test_a_pause_bites_and_resuming_goes_on_with_the_rest(world: World, sink: Sink, soon: Soon) -> None:
     world.add_server("alpha", sink, max_conns=4)
     world.add_people(200)
     campaign = world.create_and_start()
@@ -48,10 +46,10 @@ def test_a_pause_bites_and_resuming_goes_on_with_the_rest(world: World, sink: Si
         world.application.pause(campaign, by="test")
         paused_at = time.time()
         send_another(world)
-        wait_until(lambda: time.time() > paused_at + SOON)
+        wait_until(lambda: time.time() > soon(paused_at))
         sent = of_campaign(sink, campaign)
         assert len(sent) < 200
-        assert max(received.mail_at for received in sent) < paused_at + SOON
+        assert max(received.mail_at for received in sent) < soon(paused_at)
         assert world.counts() == {"sent": len(sent) + 20, "queued": 200 - len(sent)}
         world.application.resume(campaign, by="test")
         world.wait_for(campaign)
@@ -60,7 +58,7 @@ def test_a_pause_bites_and_resuming_goes_on_with_the_rest(world: World, sink: Si
     assert not sink.duplicates()
 
 
-def test_a_paused_queue_begins_nothing_in_any_campaign(world: World, sink: Sink) -> None:
+def test_a_paused_queue_begins_nothing_in_any_campaign(world: World, sink: Sink, soon: Soon) -> None:
     world.add_server("alpha", sink, max_conns=4)
     world.add_people(200)
     campaign = world.create_and_start()
@@ -70,8 +68,8 @@ def test_a_paused_queue_begins_nothing_in_any_campaign(world: World, sink: Sink)
         paused_at = time.time()
         world.add_people(20, "Others")
         other = world.create_and_start("Others")
-        wait_until(lambda: time.time() > paused_at + SOON)
-        assert max(received.mail_at for received in list(sink.messages)) < paused_at + SOON
+        wait_until(lambda: time.time() > soon(paused_at))
+        assert max(received.mail_at for received in list(sink.messages)) < soon(paused_at)
         assert of_campaign(sink, other) == []
         world.application.change_policy({"queue_paused": False}, by="test")
         world.wait_for(campaign)
@@ -80,7 +78,7 @@ def test_a_paused_queue_begins_nothing_in_any_campaign(world: World, sink: Sink)
     assert not sink.duplicates()
 
 
-def test_cancelling_cancels_what_is_unsent(world: World, sink: Sink) -> None:
+def test_cancelling_cancels_what_is_unsent(world: World, sink: Sink, soon: Soon) -> None:
     world.add_server("alpha", sink, max_conns=4)
     world.add_people(200)
     campaign = world.create_and_start()
@@ -89,14 +87,16 @@ def test_cancelling_cancels_what_is_unsent(world: World, sink: Sink) -> None:
         world.application.cancel(campaign, by="test")
         cancelled_at = time.time()
         send_another(world)
-        wait_until(lambda: time.time() > cancelled_at + SOON)
+        wait_until(lambda: time.time() > soon(cancelled_at))
     sent = of_campaign(sink, campaign)
-    assert max(received.mail_at for received in sent) < cancelled_at + SOON
+    assert max(received.mail_at for received in sent) < soon(cancelled_at)
     assert len(sent) < 200
     assert world.counts() == {"sent": len(sent) + 20, "cancelled": 200 - len(sent)}
 
 
-def test_who_is_blocklisted_unsubscribed_or_erased_meanwhile_is_not_mailed(world: World, sink: Sink) -> None:
+def test_who_is_blocklisted_unsubscribed_or_erased_meanwhile_is_not_mailed(
+    world: World, sink: Sink, soon: Soon
+) -> None:
     world.add_server("alpha", sink, max_conns=4)
     people = world.add_people(200)
     campaign = world.create_and_start()
@@ -110,7 +110,7 @@ def test_who_is_blocklisted_unsubscribed_or_erased_meanwhile_is_not_mailed(world
         world.wait_for(campaign)
     gone = {f"p{n}@example.org" for n in [*range(41, 91), 199, 200]}
     mailed = [received for received in sink.messages if received.rcpt_to[0] in gone]
-    assert all(received.mail_at < stopped_at + SOON for received in mailed)
+    assert all(received.mail_at < soon(stopped_at) for received in mailed)
     assert world.counts() == {"sent": len(sink.messages), "suppressed": 200 - len(sink.messages)}
     reasons = [event.state["reason"] for event in events(world.pool) if event.topic == "delivery.suppressed"]
     assert set(reasons) == {"blocklisted", "unsubscribed", "erased"}
@@ -118,7 +118,7 @@ def test_who_is_blocklisted_unsubscribed_or_erased_meanwhile_is_not_mailed(world
 
 
 def test_a_person_two_campaigns_wait_for_is_mailed_by_neither_once_blocklisted(
-    world: World, sink: Sink
+    world: World, sink: Sink, soon: Soon
 ) -> None:
     world.add_server("alpha", sink, max_conns=1)
     people = world.add_people(60)
@@ -129,12 +129,14 @@ def test_a_person_two_campaigns_wait_for_is_mailed_by_neither_once_blocklisted(
         stopped_at = time.time()
         world.wait_for(first)
         world.wait_for(second)
-    assert all(received.mail_at < stopped_at + SOON for received in sink.messages)
+    assert all(received.mail_at < soon(stopped_at) for received in sink.messages)
     assert world.counts() == {"sent": len(sink.messages), "suppressed": 120 - len(sink.messages)}
 
 
 @pytest.mark.parametrize("by", ["disabling", "suspending"])
-def test_a_server_is_taken_out_of_use_and_the_other_goes_on(world: World, sink: Sink, by: str) -> None:
+def test_a_server_is_taken_out_of_use_and_the_other_goes_on(
+    world: World, sink: Sink, by: str, soon: Soon
+) -> None:
     with Sink(latency=0.02) as other:
         alpha, _ = world.add_server("alpha", sink, max_conns=2), world.add_server("beta", other, max_conns=2)
         world.add_people(160)
@@ -147,7 +149,7 @@ def test_a_server_is_taken_out_of_use_and_the_other_goes_on(world: World, sink: 
                 world.application.suspend_server(alpha, reason="a look at it", until=None, by="test")
             stopped_at = time.time()
             world.wait_for(campaign)
-        assert max(at for at, _ in sink.attempts) < stopped_at + SOON
+        assert max(at for at, _ in sink.attempts) < soon(stopped_at)
         assert len(sink.messages) < 80 < len(other.messages)
         assert len({received.delivery for received in [*sink.messages, *other.messages]}) == 160
     assert world.counts() == {"sent": 160}
@@ -166,7 +168,7 @@ def test_a_suspended_server_is_used_again_at_once_when_somebody_resumes_it(world
     assert world.counts() == {"sent": 5}
 
 
-def test_a_lowered_limit_is_kept(world: World, sink: Sink) -> None:
+def test_a_lowered_limit_is_kept(world: World, sink: Sink, soon: Soon) -> None:
     with Sink(latency=0.02) as other:
         alpha = world.add_server("alpha", sink, max_conns=2, daily_limit=1000)
         world.add_server("beta", other, max_conns=2, daily_limit=1000)
@@ -187,10 +189,10 @@ def test_a_lowered_limit_is_kept(world: World, sink: Sink) -> None:
             (alpha,),
         )
         (last_reserved_at,) = cursor.fetchone() or (None,)
-    assert float(last_reserved_at) < changed_at + SOON
+    assert float(last_reserved_at) < soon(changed_at)
 
 
-def test_a_changed_sender_is_the_sender_of_what_follows(world: World, sink: Sink) -> None:
+def test_a_changed_sender_is_the_sender_of_what_follows(world: World, sink: Sink, soon: Soon) -> None:
     alpha = world.add_server("alpha", sink, max_conns=2, from_email="old@alpha.example")
     world.add_people(120)
     campaign = world.create_and_start()
@@ -200,7 +202,7 @@ def test_a_changed_sender_is_the_sender_of_what_follows(world: World, sink: Sink
         changed_at = time.time()
         world.wait_for(campaign)
     for received in sink.messages:
-        if received.mail_at > changed_at + SOON:
+        if received.mail_at > soon(changed_at):
             assert received.mail_from == "new@alpha.example"
         assert message_from_bytes(received.message)["From"].endswith(
             "new@alpha.example>" if received.mail_from == "new@alpha.example" else "old@alpha.example"
@@ -208,7 +210,7 @@ def test_a_changed_sender_is_the_sender_of_what_follows(world: World, sink: Sink
     assert {received.mail_from for received in sink.messages} == {"old@alpha.example", "new@alpha.example"}
 
 
-def test_a_server_that_moved_is_found_where_it_is_now(world: World, sink: Sink) -> None:
+def test_a_server_that_moved_is_found_where_it_is_now(world: World, sink: Sink, soon: Soon) -> None:
     with Sink(latency=0.02) as elsewhere:
         alpha = world.add_server("alpha", sink, max_conns=2)
         world.add_people(120)
@@ -218,7 +220,7 @@ def test_a_server_that_moved_is_found_where_it_is_now(world: World, sink: Sink) 
             world.application.change_server(alpha, {"port": elsewhere.port}, by="test")
             changed_at = time.time()
             world.wait_for(campaign)
-        assert max(at for at, _ in sink.attempts) < changed_at + SOON
+        assert max(at for at, _ in sink.attempts) < soon(changed_at)
         assert len(sink.messages) + len(elsewhere.messages) == 120
 
 

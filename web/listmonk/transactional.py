@@ -22,7 +22,7 @@ from storage.transactional import Known, Target
 from web.http.access import actor
 from web.http.contract import endpoint, read_body, refusal
 from web.http.services import reading, services
-from web.listmonk.campaigns.campaign_bodies import messenger_number
+from web.listmonk.campaigns.bodies import messenger_number
 from web.listmonk.shapes import Lenient, Number, refuse_field
 
 blueprint = Blueprint("listmonk_transactional", __name__)

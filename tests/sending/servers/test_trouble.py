@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
+from application.queue.deliveries import Deliveries
 from application.queue.queue import Queue
+from postledger.sink.rules import SinkRule
 from postledger.sink.sink import Sink
-from postledger.sink.sink_rules import SinkRule
+from projections.queue.items import WantedItems
 from storage.postgres.pool import Pool
 from tests.sending.ledger import Event, events
 from tests.sending.world import MovingClock, World, wait_until
@@ -73,6 +75,33 @@ def test_who_cannot_be_reached_for_a_while_is_tried_through_another_server(world
     ]
     assert servers == [alpha, alpha, beta, beta]
     assert world.counts() == {"sent": 3}
+
+
+def test_what_a_server_replied_is_on_record_and_shown_with_its_code(world: World) -> None:
+    gone = SinkRule("rcpt", reply="550 5.1.1 no such user", recipient="p1@")
+    busy = SinkRule("rcpt", reply="450 4.2.0 mailbox busy", recipient="p2@")
+    with Sink(rules=(gone, busy)) as sink:
+        world.add_server("alpha", sink)
+        world.add_people(3)
+        campaign = world.create_and_start()
+        with world.sending():
+            wait_until(lambda: world.counts() == {"failed": 1, "queued": 1, "sent": 1})
+    found = {
+        (event.topic, event.state["code"], event.state["reply"].partition(" ")[0])
+        for event in events(world.pool)
+        if "reply" in event.state
+    }
+    assert found == {
+        ("delivery.failed", 550, "5.1.1"),
+        ("delivery.deferred", 450, "4.2.0"),
+        ("delivery.accepted", 250, "2.0.0"),
+    }
+    shown, _ = Deliveries(world.installation).page(WantedItems(campaign), 0, 10)
+    assert {str(one.status): one.item.error for one in shown} == {
+        "failed": "550 5.1.1 no such user",
+        "queued": "450 4.2.0 mailbox busy",
+        "sent": None,
+    }
 
 
 def test_who_cannot_be_reached_at_all_is_given_up_after_the_last_attempt(world: World) -> None:

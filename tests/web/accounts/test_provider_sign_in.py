@@ -20,10 +20,9 @@ from domain.accounts.one_time_password import STEP, code_at, new_secret
 from domain.clock import VirtualClock
 from tests.web.accounts.browsers import add_people, token_in
 from tests.web.accounts.identity_provider import CLIENT, SECRET, IdentityProvider, identity_provider
+from tests.web.applications import application
 from tests.web.world import World
-from web.app import create_app
 from web.http.services import services
-from web.http.settings import WebSettings
 
 HERE = "https://post.example.com"
 OPERATOR, AUDITOR = 2, 3
@@ -39,15 +38,12 @@ def there(clock: VirtualClock) -> Iterator[IdentityProvider]:
 
 @pytest.fixture
 def app(world: World, there: IdentityProvider) -> Iterator[Flask]:
-    made = create_app(
-        replace(world.installation, public_url=HERE),
-        settings=WebSettings(),
-        provider=Provider(
-            issuer=there.address, client_id=CLIENT, client_secret=SECRET, label="Sign in with Ours"
-        ),
+    installation = replace(world.installation, public_url=HERE)
+    provider = Provider(
+        issuer=there.address, client_id=CLIENT, client_secret=SECRET, label="Sign in with Ours"
     )
-    yield made
-    made.extensions["postledger.broadcast"].close()
+    with application(installation, provider=provider) as made:
+        yield made
 
 
 @pytest.fixture(autouse=True)

@@ -23,7 +23,7 @@ from web.http.if_match import OfStream
 from web.http.services import reading, services
 from web.http.shapes import Answer, Line, Query, Told, page_of
 from web.http.versions import Versioned
-from web.listmonk.campaigns.campaign_bodies import (
+from web.listmonk.campaigns.bodies import (
     CampaignBody,
     NewCampaign,
     check_lists,

@@ -22,7 +22,7 @@ from web.http.if_match import OfStream
 from web.http.services import reading, services
 from web.http.shapes import Answer, Query, Told
 from web.http.versions import Versioned, shown_version
-from web.listmonk.campaigns.campaign_messages import shown
+from web.listmonk.campaigns.messages import shown
 from web.listmonk.shapes import Lenient
 from web.shapes.campaigns import LARGEST_BODY
 

@@ -9,8 +9,8 @@ from flask import Blueprint
 from application.people.people import People
 from domain.people.statuses import PersonStatus, SubscriptionStatus
 from domain.streams import LARGEST_NUMBER
-from storage.people import people_search
-from storage.people.people_search import WantedPeople
+from storage.people import finding
+from storage.people.finding import WantedPeople
 from web.http.access import actor
 from web.http.contract import endpoint
 from web.http.errors import Refusal
@@ -121,7 +121,7 @@ def chosen(wanted: WantedPeople) -> Iterator[list[int]]:
     with heavy():
         while True:
             with reading() as cursor:
-                numbers = people_search.numbers(cursor, wanted, after=after, limit=AT_ONCE)
+                numbers = finding.numbers(cursor, wanted, after=after, limit=AT_ONCE)
             if not numbers:
                 return
             yield numbers

@@ -12,9 +12,9 @@ from application.people.people import People
 from domain.clock import instant
 from domain.people.statuses import ERASED, PersonStatus
 from domain.streams import LARGEST_NUMBER
-from storage.people import directory, people_search
+from storage.people import directory, finding
 from storage.people.directory import Recipient
-from storage.people.people_search import ORDERS, SubscriptionRow
+from storage.people.finding import ORDERS, SubscriptionRow
 from web.http.access import actor
 from web.http.contract import endpoint
 from web.http.heavy_requests import heavy
@@ -52,8 +52,8 @@ def listed(query: SubscriberQuery) -> dict[str, Any]:
     window, wanted = query.window(), query.wanted()
     order_by, ascending = query.ordered(ORDERS, "id")
     with heavy(), reading() as cursor:
-        total = people_search.count(cursor, wanted)
-        people = people_search.found(
+        total = finding.count(cursor, wanted)
+        people = finding.found(
             cursor, wanted, order_by=order_by, ascending=ascending, limit=window.limit, offset=window.offset
         )
         results = described(cursor, people)
@@ -186,7 +186,7 @@ def export(number: int) -> Response:
     """
     with reading() as cursor:
         found = person(cursor, number)
-        subscriptions = people_search.subscriptions(cursor, [number])[number]
+        subscriptions = finding.subscriptions(cursor, [number])[number]
     text = json.dumps(exported(found, subscriptions), indent=2, ensure_ascii=False)
     response = Response(text, mimetype="application/json")
     response.headers["Content-Disposition"] = 'attachment; filename="data.json"'

@@ -15,8 +15,8 @@ from domain.errors import Missing, Refused
 from domain.people.statuses import Optin
 from domain.streams import LARGEST_NUMBER, list_stream
 from storage.people import lists
+from storage.people.export import exported
 from storage.people.lists import ListRow
-from storage.people.people_export import exported
 from storage.people.personal_data import DirectoryError
 from web.http.access import actor, needs
 from web.http.contract import read_query

@@ -16,7 +16,7 @@ from domain.people.statuses import ERASED, SUBSCRIBED, PersonStatus
 from domain.streams import LARGEST_NUMBER, person_stream
 from projections.queue.items import WantedItems, items
 from projections.servers import servers as all_servers
-from storage.people import directory, lists, people_search
+from storage.people import directory, finding, lists
 from storage.people.directory import Recipient
 from storage.people.personal_data import DirectoryError
 from web.http.access import actor, needs
@@ -84,7 +84,7 @@ def one(number: int) -> str:
             attributes=json.dumps(person.attributes, indent=2, ensure_ascii=False)
             if person.attributes
             else "",
-            subscriptions=people_search.subscriptions(cursor, [number])[number],
+            subscriptions=finding.subscriptions(cursor, [number])[number],
             deliveries=queue_rows(sent, names),
             total=total,
             page=query.page,

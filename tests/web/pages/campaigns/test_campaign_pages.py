@@ -12,8 +12,8 @@ from domain.campaign.state import State
 from domain.campaign.test_send import SendTestStarted
 from domain.clock import VirtualClock
 from domain.streams import trial_stream
+from postledger.sink.rules import SinkRule
 from postledger.sink.sink import Sink
-from postledger.sink.sink_rules import SinkRule
 from storage import content
 from storage.log.append import Log
 from storage.postgres.pool import Pool
@@ -274,6 +274,8 @@ def test_a_test_e_mail_goes_out_counts_and_is_on_record_without_its_address(
     first, second = told(pool, "campaign.tried")
     assert (first["outcome"], first["by"], first.get("recipient")) == ("accepted", "local", None)
     assert second["recipient"] == people[0]
+    assert (first["code"], first["reply"].partition(" ")[0]) == (250, "2.0.0")
+    assert "250 2.0.0" in text
     assert "@" not in str(first) + str(second)
     assert "A test e-mail through alpha: accepted" in text
 

@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from storage.subscriber_query.query_tokens import QueryError, QueryToken, refuse
+from storage.subscriber_query.tokens import QueryError, QueryToken, refuse
 
 LONGEST_NUMBER = 40  # digits
 

@@ -20,8 +20,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from storage.subscriber_query.query_tokens import QueryError, QueryToken, refuse, tokens
-from storage.subscriber_query.query_values import (
+from storage.subscriber_query.tokens import QueryError, QueryToken, refuse, tokens
+from storage.subscriber_query.values import (
     Value,
     as_kind,
     boolean,

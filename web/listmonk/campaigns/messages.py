@@ -17,7 +17,7 @@ from web.http.access import actor
 from web.http.contract import endpoint
 from web.http.errors import Refusal
 from web.http.services import services
-from web.listmonk.campaigns.campaign_bodies import CampaignBody, fields_of
+from web.listmonk.campaigns.bodies import CampaignBody, fields_of
 from web.listmonk.campaigns.campaigns import there
 from web.shapes.campaigns import LARGEST_BODY
 

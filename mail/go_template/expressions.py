@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from mail.go_template.go_functions import (
+from mail.go_template.functions import (
     NOT_OFFERED,
     ROOT,
     Expression,
@@ -19,7 +19,7 @@ from mail.go_template.go_functions import (
     applied,
     quoted,
 )
-from mail.go_template.go_functions import (
+from mail.go_template.functions import (
     field as field_of,
 )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from postledger.sink.sink_rules import Behaviour
+from postledger.sink.rules import Behaviour
 
 NO_RECIPIENT = "554 5.5.1 no valid recipients"
 

@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 
 from domain.people.statuses import PersonStatus
 from domain.streams import LARGEST_NUMBER
-from storage.people import lists, people_search, search_index
+from storage.people import finding, lists, search_index
 from storage.people.directory import PERSON, Recipient
-from storage.people.people_search import WantedPeople
+from storage.people.finding import WantedPeople
 from storage.postgres.like import containing
 
 FEW = 10_000
@@ -55,15 +55,15 @@ def page(cursor: Any, wanted: WantedPeople, before: int | None, limit: int) -> P
     if not any(wanted):
         cursor.execute(ANYBODY, (FEW + 1,))
         total = int(cursor.fetchone()[0])
-        shown = _full(people_search.before(cursor, wanted, below, 0, limit + 1), limit, min(total, FEW))
+        shown = _full(finding.before(cursor, wanted, below, 0, limit + 1), limit, min(total, FEW))
         return shown._replace(is_more=total > FEW)
-    if people_search.is_of_one_list(wanted):
+    if finding.is_of_one_list(wanted):
         return _of_list(cursor, wanted.lists[0], wanted.subscription, below, limit)
     found = _candidates(cursor, wanted)
     if found is not None:
-        matching = people_search.numbers(cursor, wanted._replace(numbers=found), limit=FEW)
+        matching = finding.numbers(cursor, wanted._replace(numbers=found), limit=FEW)
         of_page = [number for number in reversed(matching) if number < below][: limit + 1]
-        people = people_search.before(cursor, WantedPeople(numbers=of_page), below, 0, limit + 1)
+        people = finding.before(cursor, WantedPeople(numbers=of_page), below, 0, limit + 1)
         return _full(people, limit, len(matching))
     return _looked_for(cursor, wanted, below, limit)
 
@@ -116,8 +116,8 @@ def _looked_for(cursor: Any, wanted: WantedPeople, before: int, limit: int) -> P
     last = int(cursor.fetchone()[0])
     before = min(before, last + 1)
     least = max(1, before - LOOK_AT)
-    found = people_search.before(cursor, wanted, before, least, limit + 1)
-    total = people_search.count(cursor, wanted) if last <= LOOK_AT else None
+    found = finding.before(cursor, wanted, before, least, limit + 1)
+    total = finding.count(cursor, wanted) if last <= LOOK_AT else None
     if len(found) > limit:
         return PeoplePage(found[:limit], found[limit - 1].number, 0, total)
     if least > 1:

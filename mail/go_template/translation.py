@@ -9,9 +9,9 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from mail.go_template.go_expressions import GoTemplateError, Pipeline, Scope, pipeline, variable_name
-from mail.go_template.go_functions import ROOT, Expression, Unreadable
-from mail.go_template.go_tags import WORD, go_tag
+from mail.go_template.expressions import GoTemplateError, Pipeline, Scope, pipeline, variable_name
+from mail.go_template.functions import ROOT, Expression, Unreadable
+from mail.go_template.tags import WORD, go_tag
 
 __all__ = ["GoTemplateError", "translated"]
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from storage.people.directory import PEOPLE, Recipient
 from storage.postgres.like import containing
-from storage.subscriber_query.subscriber_query import Condition
+from storage.subscriber_query.condition import Condition
 
 ORDERS = {
     "id": "r.number", "email": "r.email", "name": "r.name", "status": "r.status",

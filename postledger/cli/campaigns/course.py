@@ -9,7 +9,7 @@ import click
 
 from application.campaigns.campaigns import Campaigns
 from application.policy import Policy
-from postledger.cli.campaigns.campaign_reports import report
+from postledger.cli.campaigns.reports import report
 from postledger.cli.context import ACTOR, Settings, pass_settings
 from postledger.cli.lookup import campaign_number
 from postledger.cli.output import json_option

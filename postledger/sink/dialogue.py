@@ -7,15 +7,15 @@ import re
 from collections import deque
 from collections.abc import Callable
 
-from postledger.sink.sink_checks import (
+from postledger.sink.checks import (
     NO_RECIPIENT,
     fault_of_address,
     fault_of_message,
     fault_of_parameters,
 )
-from postledger.sink.sink_keeper import Keeper, MailTransaction
-from postledger.sink.sink_login import Login
-from postledger.sink.sink_rules import SinkRule, Step
+from postledger.sink.keeper import Keeper, MailTransaction
+from postledger.sink.login import Login
+from postledger.sink.rules import SinkRule, Step
 
 LONGEST_LINE = 4_096
 END_OF_DATA = b"\r\n.\r\n"

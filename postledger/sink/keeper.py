@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
-from postledger.sink.sink_checks import message_id_of
-from postledger.sink.sink_rules import Behaviour, Occasions
+from postledger.sink.checks import message_id_of
+from postledger.sink.rules import Behaviour, Occasions
 
 
 class OpenDialogue(Protocol):

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 
-from mail.go_template.go_functions import NAMES
+from mail.go_template.functions import NAMES
 
 LONGEST_TAG = 4_000
 
@@ -27,8 +27,8 @@ _OPERAND = re.compile(r"""\s+(?:[.$"`]|-?[0-9])""")
 
 
 def go_tag(source: str, start: int) -> re.Match[str] | None:
-    """The tag in double braces that begins at `start`, in parts: `left`, `inside` and `right`. None when it
-    is not Go's, not closed or longer than LONGEST_TAG."""
+    """The tag in double braces that begins at `start`: its `left`, `inside` and `right`. None when it is
+    not Go's, not closed or longer than LONGEST_TAG."""
     tag = _TAG.match(source, start, start + LONGEST_TAG)
     return tag if tag is not None and _is_go(tag["inside"]) else None
 
