@@ -12,7 +12,7 @@ from domain.addresses.email_address import needs_smtputf8, on_the_wire
 from domain.addresses.host_name import AddressError
 from domain.addresses.mailbox import Mailbox
 from domain.campaign.transactional import Particulars
-from domain.delivery.unsubscribe_token import token
+from domain.delivery.unsubscribe_token import token as signed
 from mail.message.encoding import body, field, mailbox_field
 from mail.message.headers import Headers, refuse_line_ends, refuse_stray_lines
 from mail.template.bounds import Budget
@@ -105,21 +105,26 @@ class Skeleton:
         self._delimiter = f"\r\n--{compiled.boundary}\r\n".encode("ascii")
         self._closing_delimiter = f"\r\n--{compiled.boundary}--\r\n".encode("ascii")
         self._fixed_subject = field("Subject", compiled.subject.source) if compiled.subject.is_fixed else None
+        self._own: tuple[Particulars, Skeleton] | None = None
         self._second = _Second(_LONG_AGO, _LONG_AGO, "", date.min)
 
-    def message(self, recipient: MessageRecipient, at: datetime, id_domain: str | None = None) -> bytes:
+    def message(
+        self, recipient: MessageRecipient, at: datetime, id_domain: str | None = None, token: str = ""
+    ) -> bytes:
         """The message: CRLF line ends, the last one too, and 7-bit unless `needs_smtputf8`.
 
         `at` is aware. `id_domain` is `from_domain` of the server that made the first attempt at this
-        delivery, where that was another one: see docs/decisions/0002-message-id.md. Raises MessageError."""
+        delivery, where that was another one: see docs/decisions/0002-message-id.md. `token` is the
+        delivery's, where it is not to be made with the key. Raises MessageError."""
         if recipient.particulars is not None and recipient.particulars.has_texts:
-            return self._with_texts(recipient.particulars).message(_without_texts(recipient), at, id_domain)
+            own = self._with_texts(recipient.particulars)
+            return own.message(_without_texts(recipient), at, id_domain, token)
         compiled = self._compiled
-        opaque = token(compiled.token_key, compiled.campaign, recipient.number)
+        opaque = token or signed(compiled.token_key, compiled.campaign, recipient.number)
         date_field, today = self._date_of(at)
         names = self._names(recipient, compiled.unsubscribe_url + opaque, today)
         budget = compiled.limits.budget()
-        own = compiled.headers.render(names, budget)
+        added = compiled.headers.render(names, budget)
         header = (
             f"{date_field}{self._from_field}"
             f"{mailbox_field('To', recipient.name, self.envelope_to(recipient))}"
@@ -129,9 +134,9 @@ class Skeleton:
             # For complaints (RFC 5965), whose senders strike out the recipient and often the Message-ID. It
             # gives nothing away: the same token stands in the link above.
             f"X-Postledger-Delivery: {opaque}\r\n"
-            f"{''.join(own)}"
+            f"{''.join(added)}"
         )
-        refuse_stray_lines(header, self._opening_fields + len(own))
+        refuse_stray_lines(header, self._opening_fields + len(added))
         return b"".join(self._pieces(header + self._closing_fields, names, budget))
 
     def message_id(self, recipient: MessageRecipient, id_domain: str | None = None) -> str:
@@ -178,7 +183,16 @@ class Skeleton:
                 yield error
 
     def _with_texts(self, own: Particulars) -> Skeleton:
-        """For a message with a subject, text or headers of its own. Raises MessageError."""
+        """For a message with a subject, text or headers of its own, which those of one request have in
+        common. Raises MessageError."""
+        texts = own._replace(data={})
+        if self._own is not None and self._own[0] == texts:
+            return self._own[1]
+        skeleton = self._compiled_with(texts)
+        self._own = texts, skeleton
+        return skeleton
+
+    def _compiled_with(self, own: Particulars) -> Skeleton:
         compiled, names = self._compiled, TRANSACTIONAL_NAMES
         if own.subject:
             refuse_line_ends("Subject", own.subject)

@@ -191,10 +191,11 @@ class Simulation:
         if self._chance.random() >= self._options.failure_rate:
             return Accepted(
                 originator_id=stream, originator_version=send.version + 2, by=ACTOR, server=send.server,
-                reply="250 2.0.0 simulated",
+                reply="2.0.0 simulated", code=250,
             )  # fmt: skip
         policy = self._application.policy()
-        return refused(send, TEMPORARY, "451 4.2.1 simulated", now, policy, self._chance.random(), ACTOR)
+        jitter = self._chance.random()
+        return refused(send, TEMPORARY, "4.2.1 simulated", now, policy, jitter, ACTOR, code=451)
 
     def _is_over(self) -> bool:
         with self._pool.transaction() as cursor:

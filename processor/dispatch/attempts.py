@@ -13,7 +13,7 @@ from application.reservations import Reservations
 from domain.clock import Clock
 from domain.delivery.delivery import About
 from domain.delivery.interrupted import Resumption
-from domain.delivery.reply import UNREACHABLE, Stage, Verdict, classify, is_provoked, sanitise, weigh
+from domain.delivery.reply import UNREACHABLE, Verdict, classify, is_provoked, sanitise, weigh, with_code
 from domain.delivery.retry import suspend_until
 from domain.fact import Fact
 from mail.message.skeleton import Skeleton
@@ -153,7 +153,7 @@ class Attempts:
     def not_offered(self, attempt: Attempt, reason: str) -> None:
         """Nothing was written to the server, so it was given nothing."""
         self._reservations.untouched(attempt.reservation)
-        fact = facts.put_back(attempt, f"not offered: {reason}", self._clock.seconds(), self._actor)
+        fact = facts.put_back(attempt.send, f"not offered: {reason}", self._clock.seconds(), self._actor)
         self._record([fact.entry()], attempt.send, attempt.slot)
 
     def hung_up(self, pool: ConnectionPool, served: int, reason: str) -> None:
@@ -171,7 +171,7 @@ class Attempts:
         self._reservations.ended(attempt.reservation, refused=not outcome.dot_sent)
         if outcome.accepted:
             pool.widen()
-            self._conclude(attempt, facts.accepted(attempt, outcome.text, self._actor), outcome)
+            self._conclude(attempt, facts.accepted(attempt, outcome.text, outcome.code, self._actor), outcome)
         elif outcome.is_unknown:
             self._unknown(attempt, outcome.text, now)
             self._break(pool, outcome)
@@ -182,20 +182,21 @@ class Attempts:
     def _refused(
         self, attempt: Attempt, pool: ConnectionPool, outcome: Outcome, served: int, now: float
     ) -> None:
-        send, told = attempt.send, _verdict(outcome.code, outcome.text, outcome.stage)
+        send, code = attempt.send, outcome.code
+        told = classify(code, outcome.text, outcome.stage)
         provoked = is_provoked(told, outcome.stage)
         verdict = weigh(told, outcome.stage, send.provoked)
-        if served and _was_given_up(outcome):
-            fact: Fact = facts.put_back(attempt, outcome.text, now, self._actor)
+        if served and outcome.is_hang_up:  # When it is in trouble, it will tell the next connection so.
+            fact: Fact = facts.put_back(send, outcome.text, now, self._actor, code=code)
             pool.closed_after(served)
         elif verdict.about is About.SERVER:
-            fact = facts.put_back(attempt, outcome.text, now, self._actor, provoked=provoked)
+            fact = facts.put_back(send, outcome.text, now, self._actor, code=code, provoked=provoked)
             if not provoked or pool.is_blamed_by(send.key):
-                self._trouble(pool, verdict, fact.reply)
+                self._trouble(pool, verdict, with_code(code, fact.reply))
         else:
             policy, jitter = self._permissions.view.policy, random.random()  # noqa: S311
             fact = facts.refused(
-                send, verdict, outcome.text, now, policy, jitter, self._actor, provoked=provoked
+                send, verdict, outcome.text, now, policy, jitter, self._actor, code=code, provoked=provoked
             )
             self._break(pool, outcome)
         self._conclude(attempt, fact.entry(), outcome)
@@ -220,8 +221,9 @@ class Attempts:
         self._record([fact.entry() for fact in told], send, attempt.slot)
 
     def suspend_for_connect(self, pool: ConnectionPool, error: TransportError) -> None:
-        verdict = _verdict(error.code, error.text, error.stage)
-        self._trouble(pool, verdict._replace(transient=error.transient), sanitise(error.text, ""))
+        verdict = classify(error.code, error.text, error.stage)
+        reason = with_code(error.code, sanitise(error.text, ""))
+        self._trouble(pool, verdict._replace(transient=error.transient), reason)
 
     def _trouble(self, pool: ConnectionPool, verdict: Verdict, reason: str) -> None:
         """What several connections say at the same time is one trouble."""
@@ -281,14 +283,3 @@ class Attempts:
             for told, heard in parts:
                 first += len(told)
                 heard(first - 1, error)
-
-
-def _was_given_up(outcome: Outcome) -> bool:
-    """Of a reused connection: the server had closed it or says so now, and never saw this e-mail. When
-    it is in trouble indeed, it will tell the next connection so."""
-    is_closing = outcome.code == 421 and outcome.stage is Stage.MAIL
-    return is_closing or (outcome.code is None and not outcome.replied)
-
-
-def _verdict(code: int | None, text: str, stage: Stage) -> Verdict:
-    return UNREACHABLE if code is None else classify(code, text, stage)

@@ -27,11 +27,13 @@ def attempt(campaign: int, recipient: int, version: int, server: int, remaining:
 
 
 @given(
-    numbers, numbers, st.integers(0, 100), st.integers(1, 9999), st.none() | st.integers(0, 10**9), st.text()
-)
+    numbers, numbers, st.integers(0, 100), st.integers(1, 9999), st.none() | st.integers(0, 10**9), st.text(),
+    st.none() | st.integers(200, 299),
+)  # fmt: skip
 def test_the_entries_of_an_attempt_are_those_of_its_facts(
-    campaign: int, recipient: int, version: int, server: int, remaining: int | None, reply: str
-) -> None:
+    campaign: int, recipient: int, version: int, server: int, remaining: int | None, reply: str,
+    code: int | None,
+) -> None:  # fmt: skip
     made, stream = (
         attempt(campaign, recipient, version, server, remaining),
         delivery_stream(campaign, recipient),
@@ -48,13 +50,14 @@ def test_the_entries_of_an_attempt_are_those_of_its_facts(
         ).entry()
     )
     assert (
-        accepted(made, reply, BY)
+        accepted(made, reply, code, BY)
         == Accepted(
             originator_id=stream,
             originator_version=version + 2,
             by=BY,
             server=server,
             reply=sanitise(reply, "ada@example.org"),
+            code=code,
         ).entry()
     )
 

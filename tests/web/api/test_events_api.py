@@ -58,7 +58,7 @@ def test_an_event_is_a_cloud_event(client: FlaskClient, past: tuple[int, int, li
         "datacontenttype": "application/json",
         "stream": str(delivery_stream(campaign, people[0])),
         "streamversion": 2,
-        "data": {"server": 1, "reply": "250 2.0.0 Ok: queued as 4F1", "by": "test"},
+        "data": {"server": 1, "reply": "2.0.0 Ok: queued as 4F1", "code": 250, "by": "test"},
     }
 
 
