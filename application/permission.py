@@ -1,5 +1,5 @@
-"""What whoever asks may have done. It is set around a request, and checked wherever something goes on record, so
-that it does not matter by which way it was asked for."""
+"""What whoever asks may have done. It is set around a request, and checked wherever something goes on record,
+so that it does not matter by which way it was asked for."""
 
 from __future__ import annotations
 

@@ -129,7 +129,7 @@ class Servers:
             self._installation.opened_secrets().keep_passwords(cursor, number, passwords)
 
     def _readable_passwords(self, cursor: Any, number: int) -> dict[str, str]:
-        """By destination. None where no key opens them: they are worth nothing, and may be replaced."""
+        """By destination. None where no key opens them any more: they are worth nothing then."""
         try:
             kept = self._installation.opened_secrets().passwords_of(cursor, number)
         except SecretsError:

@@ -1,7 +1,7 @@
 """Which scope each change takes, by what goes on record of it, whoever asks for it and by whichever way.
 
-Whatever decides when something is sent, or whether, needs `send`, and so does every change of what goes out by
-itself. Of a draft nothing does.
+Whatever decides when something is sent, or whether, needs `send`, and so does every change of what goes out
+by itself. Of a draft nothing does.
 """
 
 from __future__ import annotations
