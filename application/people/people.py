@@ -30,8 +30,13 @@ from domain.people.people import (
 from domain.people.statuses import ERASED, PersonStatus, SubscriptionStatus
 from domain.streams import person_stream
 from storage import transactional
-from storage.people import directory, lists, writing
+from storage.people import directory, lists, statistics, writing
 from storage.people.directory import Recipient
+
+LEFT_BEHIND = (
+    "Copies stay for a while where PostgreSQL keeps what it no longer needs, and in backups:"
+    " docs/security.md says how long, and how to be rid of them sooner."
+)
 
 STEP = 1000
 FIELDS = ("email", "name", "attributes")
@@ -184,12 +189,20 @@ class People:
             self.take_off([number], gone, by=by)
 
     def erase(self, numbers: Sequence[int], *, by: str) -> int:
-        """Their data, for good; their numbers stay. How many there were."""
+        """Their data, for good; their numbers stay. How many there were. What cannot be erased at once is
+        in LEFT_BEHIND."""
+        are_quoted = False
 
         def change(cursor: Any, step: Sequence[int]) -> list[EventToRecord]:
+            nonlocal are_quoted
+            are_quoted |= statistics.quote(cursor, step)
             return [EventToRecord(person_stream(n), PersonErased, {}) for n in writing.erase(cursor, step)]
 
-        return self._step_by_step(numbers, change, by)
+        erased = self._step_by_step(numbers, change, by)
+        if are_quoted:
+            with self._installation.pool.transaction() as cursor:
+                statistics.refresh(cursor)
+        return erased
 
     def is_only_written_to(self, address: str) -> bool:
         """Whether it is an address that nobody has, to which transactional messages were sent."""

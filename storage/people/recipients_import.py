@@ -20,7 +20,6 @@ from storage.postgres.pool import allow
 
 MOST_REFUSALS_KEPT = 100
 IMPORT_SECONDS = 3600.0
-STATISTICS_SECONDS = 120.0
 """How long one statement may take, as a page's may not."""
 
 
@@ -238,9 +237,3 @@ def _count_unmailable(cursor: Any, lists: Sequence[int], summary: Summary) -> No
         (list(lists),),
     )
     summary.blocklisted, summary.unsubscribed = cursor.fetchone()
-
-
-def refresh_statistics(cursor: Any) -> None:
-    """For the planner, after a large import: it would take the directory for a small one for a minute."""
-    allow(cursor, STATISTICS_SECONDS)
-    cursor.execute("SELECT public.refresh_directory_statistics()")

@@ -14,6 +14,7 @@ from psycopg2.errors import UniqueViolation
 
 from domain.people.statuses import PersonStatus, SubscriptionStatus
 from storage import transactional
+from storage.people import imports
 from storage.people.directory import PEOPLE, Recipient
 from storage.people.directory_news import announce
 from storage.people.personal_data import (
@@ -126,6 +127,7 @@ def take_off(cursor: Any, numbers: Sequence[int], lists: Sequence[int], *, other
 
 def erase(cursor: Any, numbers: Sequence[int]) -> list[int]:
     transactional.forget(cursor, numbers)
+    imports.forget(cursor, numbers)
     cursor.execute(
         """
         UPDATE recipients

@@ -3,8 +3,8 @@ theirs, adds to the log like the service and can neither change it nor put anoth
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -23,7 +23,7 @@ from storage.log.verify import verify
 from storage.migrate import NotTheOwner, migrate
 from storage.postgres.embedded import EmbeddedServer
 from storage.postgres.pool import Pool
-from storage.postgres.service_login import service_url
+from storage.postgres.service_login import make, may_log_in, service_url
 from tests.cli.command_line import Cli
 from tests.conftest import Databases
 from tests.installation import Running
@@ -209,6 +209,17 @@ def test_an_own_database_of_an_earlier_release_is_served_by_the_new_login(tmp_pa
             assert cursor.fetchone() == (False,)
 
 
+def test_of_many_that_make_the_login_at_the_same_time_none_fails(tmp_path: Path) -> None:
+    with EmbeddedServer(tmp_path) as server:
+        for _ in range(10):
+            with psycopg2.connect(server.url) as owner, owner.cursor() as cursor:
+                cursor.execute("DROP OWNED BY postledger_service; DROP ROLE postledger_service")
+            owner.close()
+            with ThreadPoolExecutor(8) as together:
+                list(together.map(make, [server.url] * 8))
+            assert may_log_in(server.url)
+
+
 def test_only_who_starts_it_can_read_how_the_owner_connects(tmp_path: Path) -> None:
     with EmbeddedServer(tmp_path / "postgresql", fsync=False) as server:
         assert (tmp_path / "postgresql" / "url").stat().st_mode & 0o077 == 0
@@ -241,13 +252,12 @@ def test_the_services_url_alone_cannot_migrate_and_says_what_is_missing(database
 
 
 def test_doctor_tells_of_a_login_that_may_do_more(database_url: str, tmp_path: Path) -> None:
-    cleared = {name: "" for name in os.environ if name.startswith("POSTLEDGER_")}
-    alone = Cli(tmp_path, {**cleared, "POSTLEDGER_DATABASE_URL": database_url})
+    alone = Cli(tmp_path, {"POSTLEDGER_DATABASE_URL": database_url})
     state, finding, remedy = _login_check(alone)
     assert state == "warn"
     assert "superuser" in finding
     assert "owner_database_url" in remedy
-    own = Cli(tmp_path, {**cleared, "POSTLEDGER_DATABASE_URL": service_url(database_url)})
+    own = Cli(tmp_path, {"POSTLEDGER_DATABASE_URL": service_url(database_url)})
     assert _login_check(own)[0] == "ok"
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import io
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from functools import partial
@@ -21,8 +20,8 @@ from flask.testing import FlaskClient
 
 from domain.clock import VirtualClock
 from postledger.serving.pages import STATEMENT_SECONDS
-from storage.people import lists, recipients_import
-from storage.people.recipients_import import Options, import_csv, refresh_statistics
+from storage.people import lists, recipients_import, statistics
+from storage.people.recipients_import import Options, import_csv
 from storage.postgres.pool import Pool
 from storage.postgres.service_login import service_url
 from tests.installation import Running, wait_until
@@ -43,23 +42,6 @@ PREVIEWS = {
     "/api/templates/preview": {"data": {"body": "Dear {{ subscriber.name }}", "template_type": "tx"}},
     "/api/forecast": {"json": {"recipients": 100, "servers": []}},
 }
-
-
-@pytest.fixture
-def world(pool: Pool) -> World:
-    return World(pool, VirtualClock(NOON))
-
-
-@pytest.fixture
-def app(world: World) -> Iterator[Flask]:
-    made = create_app(world.installation, settings=WebSettings(streams=3))
-    yield made
-    made.extensions["postledger.broadcast"].close()
-
-
-@pytest.fixture
-def client(app: Flask) -> FlaskClient:
-    return app.test_client()
 
 
 def as_owner(url: str, statement: str, **values: Any) -> None:
@@ -125,7 +107,7 @@ def test_imports_and_deleting_lists_may_take_longer_than_a_page(database_url: st
     with pool.transaction() as cursor:
         file = io.BytesIO(b"email\nada@example.com\nbob@example.com\n")
         assert import_csv(cursor, file, Options(lists=[number])).subscribed == 2
-        refresh_statistics(cursor)
+        statistics.refresh(cursor)
     with pool.transaction() as cursor:
         assert lists.delete(cursor, number) == 2
     with pytest.raises(psycopg2.errors.QueryCanceled), pool.transaction() as cursor:

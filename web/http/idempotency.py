@@ -40,8 +40,8 @@ class Slot:
 
 
 def once(work: Callable[[], Response], anew: Callable[[int], Response] | None = None) -> Response:
-    """With `anew` the answer, which tells of a person, is not kept, but the number in it: from that the
-    answer to the same request is made once more.
+    """With `anew` the answer, which tells of a person, is not kept, but the number in it, if it has one: from
+    that the answer to the same request is made once more.
 
     Raises Refusal: 400 for a key that is none, 409 while the first request with it is under way, 422 when
     it came with another request, 429 when too much is kept for this user or key.
@@ -92,7 +92,7 @@ def first(slot: Slot, work: Callable[[], Response], *, keeps_number: bool) -> Re
         headers = {name: response.headers[name] for name in HEADERS if name in response.headers}
         body = response.get_data()
         if keeps_number:
-            body = str(json.loads(body)["data"]["id"]).encode()
+            body = str(json.loads(body)["data"].get("id", 0)).encode()
         with services().pool.transaction() as cursor:
             idempotency.keep(cursor, slot.principal, slot.key, response.status_code, headers, body)
     elif response.status_code < 500:

@@ -161,7 +161,8 @@ def erase(number: int) -> bool:
     """Erase a subscriber
 
     Their address, name, attributes and subscriptions, for good. What was sent stays in the figures and the
-    log, under the number. Also true when there is no such subscriber.
+    log, under the number. Copies stay for a while where PostgreSQL keeps what it no longer needs, and in
+    backups (docs/security.md). Also true when there is no such subscriber.
     """
     People(services()).erase([number] if number <= LARGEST_NUMBER else [], by=actor())
     return True
