@@ -160,12 +160,13 @@ class SendPermissions:
 
     def login(self, server: int) -> tuple[SmtpSettings, str]:
         """What it takes to connect, the password in clear. Raises LoginError when no key opens it."""
+        settings = self.view.servers[server].settings
         with self._pool.transaction() as cursor:
             try:
-                password = self._secrets.password_of(cursor, server)
+                password = self._secrets.password_of(cursor, server, settings.destination)
             except SecretsError as error:
-                raise LoginError(Stage.AUTH, str(error)) from error
-        return SmtpSettings.of(self.view.servers[server].settings.as_dict()), password or ""
+                raise LoginError(Stage.AUTH, f"the password cannot be used: {error}") from error
+        return SmtpSettings.of(settings.as_dict()), password or ""
 
     def rest(self, server: int, until: datetime, now: datetime) -> None:
         """Closes a server here at once; the event that says so is on its way to the log."""

@@ -204,7 +204,9 @@ class TestSends:
 
     def _connect(self, server: SmtpServer) -> Connection:
         with self._installation.pool.transaction() as cursor:
-            password = self._installation.opened_secrets().password_of(cursor, server.number)
+            password = self._installation.opened_secrets().password_of(
+                cursor, server.number, server.settings.destination
+            )
         settings = SmtpSettings.of(server.settings.as_dict())
         return connect(settings, password or "", timeout=CONNECT_SECONDS)
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from application.decisions.policy import PolicyDecisions
 from domain.server.server import SmtpServer
+from domain.server.settings import ServerSettings
 from domain.streams import server_stream
 
 
@@ -17,12 +18,17 @@ class ServerDecisions(PolicyDecisions):
         server: SmtpServer = self._loaded(server_stream, number, "server")
         return server
 
+    def new_server_settings(self, settings: Mapping[str, Any]) -> ServerSettings:
+        """As a server gets them that is added with `settings`. Raises Refused."""
+        if not settings.get("from_email"):
+            settings = {**settings, "from_email": self.policy().default_from}
+        return ServerSettings.checked(settings)
+
     def add_server(self, settings: Mapping[str, Any], *, number: int, by: str) -> int:
         """Returns the number. That no other server has the name is for the caller to see to. Without a
         `from_email` it gets the policy's."""
-        if not settings.get("from_email"):
-            settings = {**settings, "from_email": self.policy().default_from}
-        server = SmtpServer.add(number, settings, by=by, at=self._clock.now())
+        complete = self.new_server_settings(settings).as_dict()
+        server = SmtpServer.add(number, complete, by=by, at=self._clock.now())
         self._append_new(server, f"there is a server {number} already")
         return number
 

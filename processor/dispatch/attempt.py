@@ -68,7 +68,7 @@ def accepted(attempt: Attempt, reply: str, code: int | None, by: str) -> Entry:
 
 def unknown(attempt: Attempt, reason: str, to: Resumption) -> list[Fact]:
     told = OutcomeUnknown(
-        originator_id=_stream(attempt),
+        originator_id=UUID(bytes=attempt.stream),
         originator_version=attempt.version + 1,
         by=to.by,
         server=attempt.send.server,
@@ -78,24 +78,22 @@ def unknown(attempt: Attempt, reason: str, to: Resumption) -> list[Fact]:
 
 
 def put_back(
-    attempt: Attempt, reason: str, again: float, by: str, *, code: int | None = None, provoked: bool = False
-) -> Deferred:
-    """The e-mail is untouched: it was nobody's fault but the server's, or it was not even offered."""
+    send: Send, reply: str, again: float, by: str,
+    *, about: About = About.SERVER, code: int | None = None, provoked: bool = False
+) -> Deferred:  # fmt: skip
+    """Where `about` is not given, the e-mail is untouched: it was nobody's fault but the server's, or it was
+    not even offered."""
     return Deferred(
-        originator_id=_stream(attempt),
-        originator_version=attempt.version + 1,
+        originator_id=delivery_stream(send.campaign, send.recipient),
+        originator_version=send.version + 2,
         by=by,
-        server=attempt.send.server,
-        reply=sanitise(reason, attempt.address),
-        about=About.SERVER.value,
+        server=send.server,
+        reply=sanitise(reply, send.person.email),
+        about=about.value,
         again=round(again, 3),
         provoked=provoked,
         code=code,
     )
-
-
-def _stream(attempt: Attempt) -> UUID:
-    return UUID(bytes=attempt.stream)
 
 
 def refused(
@@ -103,29 +101,18 @@ def refused(
     *, code: int | None, provoked: bool = False
 ) -> Deferred | Failed:  # fmt: skip
     """A refusal of the e-mail: tried again later while it is transient and the retries last."""
-    stream, text = delivery_stream(send.campaign, send.recipient), sanitise(reply, send.person.email)
     again = after_refusal(verdict, send.attempts + 1, send.first_failed_at or now, now, retry, jitter)
     if again is None:
         return Failed(
-            originator_id=stream,
+            originator_id=delivery_stream(send.campaign, send.recipient),
             originator_version=send.version + 2,
             by=by,
-            reply=text,
+            reply=sanitise(reply, send.person.email),
             about=verdict.about.value,
             server=send.server,
             code=code,
         )
-    return Deferred(
-        originator_id=stream,
-        originator_version=send.version + 2,
-        by=by,
-        server=send.server,
-        reply=text,
-        about=verdict.about.value,
-        again=round(again, 3),
-        provoked=provoked,
-        code=code,
-    )
+    return put_back(send, reply, again, by, about=verdict.about, code=code, provoked=provoked)
 
 
 def suppressed(send: Send, reason: str, by: str) -> Suppressed:

@@ -153,7 +153,7 @@ class Attempts:
     def not_offered(self, attempt: Attempt, reason: str) -> None:
         """Nothing was written to the server, so it was given nothing."""
         self._reservations.untouched(attempt.reservation)
-        fact = facts.put_back(attempt, f"not offered: {reason}", self._clock.seconds(), self._actor)
+        fact = facts.put_back(attempt.send, f"not offered: {reason}", self._clock.seconds(), self._actor)
         self._record([fact.entry()], attempt.send, attempt.slot)
 
     def hung_up(self, pool: ConnectionPool, served: int, reason: str) -> None:
@@ -187,10 +187,10 @@ class Attempts:
         provoked = is_provoked(told, outcome.stage)
         verdict = weigh(told, outcome.stage, send.provoked)
         if served and outcome.is_hang_up:  # When it is in trouble, it will tell the next connection so.
-            fact: Fact = facts.put_back(attempt, outcome.text, now, self._actor, code=code)
+            fact: Fact = facts.put_back(send, outcome.text, now, self._actor, code=code)
             pool.closed_after(served)
         elif verdict.about is About.SERVER:
-            fact = facts.put_back(attempt, outcome.text, now, self._actor, code=code, provoked=provoked)
+            fact = facts.put_back(send, outcome.text, now, self._actor, code=code, provoked=provoked)
             if not provoked or pool.is_blamed_by(send.key):
                 self._trouble(pool, verdict, with_code(code, fact.reply))
         else:

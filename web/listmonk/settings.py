@@ -57,20 +57,18 @@ def test_smtp(body: SmtpTest) -> list[str]:
     Connects, encrypts and signs in; no e-mail is sent to `email`. Answers with the dialogue, without secrets;
     409 says what went wrong, and what to do about it.
     """
-    probed = Servers(services()).probe(body.settings(), body.password or None, same_server(body))
+    probed = Servers(services()).probe(body.settings(), body.password or None, kept_server(body))
     if not probed.ok:
         raise Refusal(409, " ".join(part for part in (probed.error, probed.remedy) if part))
     return [f"{step.who}: {step.text}" for step in probed.steps] + list(probed.warnings)
 
 
-def same_server(body: SmtpTest) -> int | None:
-    """A password that is kept goes to no other host than its own."""
+def kept_server(body: SmtpTest) -> int | None:
+    """The one whose password is meant when none is given."""
     try:
         uuid = UUID(body.uuid or "")
         if kind_of(uuid) is not Kind.SERVER:
             return None
-        settings = services().application.server(number_of(uuid)).settings
+        return services().application.server(number_of(uuid)).number
     except (ValueError, Missing):
         return None
-    same = (settings.host, settings.port, settings.username) == (body.host, body.port, body.username or "")
-    return number_of(uuid) if same else None

@@ -106,7 +106,7 @@ def test_a_live_page_goes_to_the_sign_in_page_when_the_session_ends(
         Accounts(services()).change_password(2, OTHER, by="cli")
     world.server("alpha")
     world.shown()
-    page.get_by_role("heading", name="Sign in").wait_for(timeout=30_000)
+    page.get_by_role("heading", name="Sign in").wait_for()
     assert all("401" in complaint or "MIME" in complaint for complaint in complaints)
     complaints.clear()
 
