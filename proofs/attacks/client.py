@@ -11,7 +11,7 @@ from http.cookies import SimpleCookie
 from typing import Any
 from urllib.parse import urlencode
 
-PATIENCE = 150.0
+PATIENCE = 60.0
 TOKEN = re.compile(r'name="csrf"[^>]*value="([^"]+)"|value="([^"]+)"[^>]*name="csrf"')
 
 
@@ -37,10 +37,11 @@ class Answer:
 
 
 def ask(
-    port: int, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None
-) -> Answer:
+    port: int, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None,
+    patience: float = PATIENCE,
+) -> Answer:  # fmt: skip
     began = time.monotonic()
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=patience)
     try:
         connection.request(method, path, body, headers or {})
         response = connection.getresponse()

@@ -18,7 +18,8 @@ HALVES = (
     b"",
     b"POST /sign-in HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nna",
 )
-ASKED = 20
+ASKED = 10
+PATIENCE = 5.0
 
 
 def attack(house: House) -> Iterator[Finding]:
@@ -26,7 +27,7 @@ def attack(house: House) -> Iterator[Finding]:
         for number in range(HELD):
             held = stack.enter_context(socket.create_connection(("127.0.0.1", house.port), timeout=5))
             held.sendall(HALVES[number % len(HALVES)])
-        answers = [ask(house.port, "GET", "/sign-in") for _ in range(ASKED)]
+        answers = [ask(house.port, "GET", "/sign-in", patience=PATIENCE) for _ in range(ASKED)]
     unanswered = [answer for answer in answers if answer.status != 200]
     yield Finding("unanswered_while_held", len(unanswered), f"of {ASKED}", 0, note=str(unanswered[:1]))
     yield Finding(

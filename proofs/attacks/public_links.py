@@ -8,6 +8,7 @@ from proofs.attacks.client import ask
 from proofs.attacks.house import House
 from proofs.finding import Finding
 
+PREFIXES = ("SCRIPT_NAME", "Script-Name", "X-Script-Name", "X-Forwarded-Prefix")
 EVERY_CAMPAIGN = "00000000-0000-0000-0000-000000000000"
 
 
@@ -19,12 +20,9 @@ def attack(house: House) -> Iterator[Finding]:
     left = [one for one in after if one["subscription_status"] == "unsubscribed"]
     yield Finding("taken_off_by_number", len(left), "lists", 0)
     tries = {
-        "SCRIPT_NAME": ask(house.port, "GET", "/unsubscribe/servers", None, {"SCRIPT_NAME": "/unsubscribe"}),
-        "Script-Name": ask(house.port, "GET", "/unsubscribe/sign-in", None, {"Script-Name": "/unsubscribe"}),
-        "X-Script-Name": ask(house.port, "GET", "/unsubscribe/sign-in", None, {"X-Script-Name": "/unsubscribe"}),
-        "X-Forwarded-Prefix": ask(
-            house.port, "GET", "/unsubscribe/sign-in", None, {"X-Forwarded-Prefix": "/unsubscribe"}
-        ),
-    }  # fmt: skip
+        f"{name} {path}": ask(house.port, "GET", f"/unsubscribe{path}", None, {name: "/unsubscribe"})
+        for name in PREFIXES
+        for path in ("/servers", "/sign-in", "/api/policy")
+    }
     passed = [f"{name}: {answer}" for name, answer in tries.items() if answer.status != 404]
     yield Finding("passed_path_limit", len(passed), "pages", 0, note="; ".join(passed))
