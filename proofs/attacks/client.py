@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 PATIENCE = 60.0
+OWN = "127.0.0.1"
 TOKEN = re.compile(r'name="csrf"[^>]*value="([^"]+)"|value="([^"]+)"[^>]*name="csrf"')
 
 
@@ -39,9 +40,10 @@ class Answer:
 def ask(
     port: int, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None,
     patience: float = PATIENCE,
+    source: str = OWN,
 ) -> Answer:  # fmt: skip
     began = time.monotonic()
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=patience)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=patience, source_address=(source, 0))
     try:
         connection.request(method, path, body, headers or {})
         response = connection.getresponse()
@@ -80,6 +82,7 @@ class Browser:
     port: int
     headers: dict[str, str] = field(default_factory=dict)
     cookies: dict[str, str] = field(default_factory=dict)
+    source: str = OWN
 
     def get(self, path: str) -> Answer:
         return self._ask("GET", path)
@@ -108,7 +111,9 @@ class Browser:
             "Origin": f"http://127.0.0.1:{self.port}",
             "Accept": "text/html",
         }
-        answer = ask(self.port, method, path, body, {**told, "Cookie": kept} if kept else told)
+        if kept:
+            told["Cookie"] = kept
+        answer = ask(self.port, method, path, body, told, source=self.source)
         for name, morsel in SimpleCookie(answer.headers.get("set-cookie", "")).items():
             self.cookies[name] = morsel.value
         return answer

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
-from proofs.attacks.client import Browser, ask
+from proofs.attacks.client import Answer, Browser, ask
 from proofs.attacks.house import PASSWORDS, House
 from proofs.finding import Finding
 
@@ -24,14 +24,19 @@ def attack(house: House) -> Iterator[Finding]:
     yield Finding("hostile_names", sum(status >= 500 for status in statuses), "internal errors", 0)
 
 
+def guess(house: House, number: int, name: str) -> Answer:
+    """Each from an address of its own, as attackers have them."""
+    return Browser(house.port, source=f"127.0.1.{number + 1}").sign_in(name, f"guess {number}")
+
+
 def _many_at_once(house: House) -> Iterator[Finding]:
     with ThreadPoolExecutor(AT_ONCE) as guessing:
-        guesses = [guessing.submit(house.browser().sign_in, f"nobody{n}", "wrong") for n in range(AT_ONCE)]
+        guesses = [guessing.submit(guess, house, n, f"nobody{n}") for n in range(AT_ONCE)]
         waits = []
-        while not all(guess.done() for guess in guesses):
+        while not all(one.done() for one in guesses):
             waits.append(ask(house.port, "GET", "/healthz").seconds)
     yield Finding("health_while_signing_in", 1000 * max(waits, default=0), "ms, the longest", 1000)
-    broken = [guess.result() for guess in guesses if guess.result().status in (0, 500)]
+    broken = [one.result() for one in guesses if one.result().status in (0, 500)]
     yield Finding("sign_ins_without_an_answer", len(broken), "of 64", 0, note=str(broken[:1]))
 
 
@@ -40,7 +45,7 @@ def _locked_out(house: House) -> Finding:
     own = house.browser("otto")
     own.post("/", "/sign-out")
     with ThreadPoolExecutor(8) as guessing:
-        list(guessing.map(lambda n: Browser(house.port).sign_in("otto", f"guess {n}"), range(GUESSES)))
+        list(guessing.map(lambda n: guess(house, n, "otto"), range(GUESSES)))
     own.sign_in("otto", PASSWORDS["otto"])
     return Finding("locked_out", float(not own.is_signed_in), "users", 0, note=f"{GUESSES} wrong passwords")
 
