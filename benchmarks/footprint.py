@@ -74,7 +74,7 @@ def _send(made: Installation, people: int) -> list[float]:
     sender = subprocess.Popen(command, env={**os.environ, **made.environment})
     samples = []
     try:
-        while not made.application.campaign(campaign).is_over():
+        while not made.application.campaign(campaign).state.is_over:
             if sender.poll() is not None:
                 raise RuntimeError(f"the processor ended with exit code {sender.returncode}")
             samples.append(_resident_megabytes(sender.pid))

@@ -11,7 +11,7 @@ from typing import Any
 
 from application.decisions import Postledger
 from domain.clock import SystemClock
-from postledger.session import prepare
+from postledger.session import Database, prepare
 from projections.following.runner import Runner
 from storage import content
 from storage.log.factory import LogFactory
@@ -110,7 +110,7 @@ def installation() -> Iterator[Installation]:
         url = os.environ.get("DATABASE_URL")
         if url is None:
             url = stack.enter_context(EmbeddedServer(folder / "postgresql")).url
-        prepare(url)
+        prepare(Database(url, url))
         made = Installation(url, folder)
         stack.callback(made.pool.close)
         yield made

@@ -50,6 +50,10 @@ class Hours(Protocol):
         """From when on, `at` or later, every week is like any other: no holiday follows."""
 
 
+LONGEST_WINDOWS = 200
+"""Characters of windows as they are written."""
+
+
 def parse_windows(text: str, field: str = "windows") -> tuple[Window, ...]:
     """Reads `08:00-20:00,22:00-06:00`; nothing for an empty text, which means always.
 

@@ -4,11 +4,14 @@ allowed."""
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from datetime import datetime
 from typing import Any, NoReturn
 
 from domain.errors import Refused
+from domain.streams import LARGEST_NUMBER
+
+LONGEST_REASON = 500
 
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]")
 
@@ -41,6 +44,15 @@ def whole(value: object, field: str, least: int, most: int) -> int:
     return value
 
 
+def between(least: int, most: int) -> Callable[[object, str], int]:
+    return lambda value, field: whole(value, field, least, most)
+
+
+def reason(value: object, shortest: int = 0) -> str:
+    """Why somebody does something, which is kept with it."""
+    return text(value, "reason", LONGEST_REASON, shortest)
+
+
 def flag(value: object, field: str) -> bool:
     if not isinstance(value, bool):
         refuse(field, f"{value!r} is neither true nor false")
@@ -58,7 +70,7 @@ def numbers(value: object, field: str, of_what: str) -> list[int]:
     """At least one positive number, each once, ascending."""
     if not isinstance(value, Collection) or isinstance(value, str | bytes) or not value:
         refuse(field, f"at least one {of_what} is needed")
-    return sorted({whole(one, field, 1, 2**31 - 1) for one in value})
+    return sorted({whole(one, field, 1, LARGEST_NUMBER) for one in value})
 
 
 def instant(value: object, field: str) -> datetime:

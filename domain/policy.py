@@ -14,14 +14,27 @@ from domain.addresses.mailbox import LONGEST as LONGEST_MAILBOX
 from domain.addresses.mailbox import parse_mailbox
 from domain.addresses.public_url import LONGEST as LONGEST_URL
 from domain.addresses.public_url import parse_public_url
-from domain.calendar import Calendar, parse_timezone, parse_windows
+from domain.calendar import LONGEST_WINDOWS, Calendar, parse_timezone, parse_windows
 from domain.capacity.plan import Strategy
 from domain.fact import Fact
 from domain.streams import policy_stream
 
 _WEEK = (1, 2, 3, 4, 5, 6, 7)
 _DAY = 86_400
-_MOST_HOLIDAYS = 500
+MOST_HOLIDAYS = 500
+LONGEST_TIMEZONE = 100
+
+BOUNDS: dict[str, tuple[int, int]] = {
+    "retry_first": (1, _DAY),
+    "retry_cap": (1, _DAY),
+    "retry_attempts": (1, 100),
+    "retry_hours": (1, 24 * 30),
+    "poll_interval": (1, 3600),
+    "batch": (1, 100_000),
+    "first_suspension": (1, _DAY),
+    "max_suspension": (1, 7 * _DAY),
+}
+"""The least and the most of each number."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,13 +110,13 @@ def _as_kept(value: Any) -> Any:
 
 
 def _timezone(value: object, field: str) -> str:
-    name = fields.text(value, field, longest=100, shortest=1)
+    name = fields.text(value, field, longest=LONGEST_TIMEZONE, shortest=1)
     parse_timezone(name, field)
     return name
 
 
 def _windows(value: object, field: str) -> str:
-    text = fields.text(value, field, longest=200)
+    text = fields.text(value, field, longest=LONGEST_WINDOWS)
     parse_windows(text, field)
     return text
 
@@ -117,8 +130,8 @@ def _weekdays(value: object, field: str) -> list[int]:
 def _holidays(value: object, field: str) -> list[str]:
     if not isinstance(value, list | tuple | set | frozenset):
         fields.refuse(field, "a list of dates like 2026-12-25 is expected")
-    if len(value) > _MOST_HOLIDAYS:
-        fields.refuse(field, f"at most {_MOST_HOLIDAYS} dates, these are {len(value)}")
+    if len(value) > MOST_HOLIDAYS:
+        fields.refuse(field, f"at most {MOST_HOLIDAYS} dates, these are {len(value)}")
     return sorted({_date(day, field) for day in value})
 
 
@@ -145,25 +158,14 @@ def _public_address(value: object, field: str) -> str:
     return str(parse_public_url(text, field)) if text else ""
 
 
-def _between(least: int, most: int) -> Any:
-    return lambda value, field: fields.whole(value, field, least, most)
-
-
 _CHECKS: dict[str, Any] = {
+    **{name: fields.between(*bounds) for name, bounds in BOUNDS.items()},
     "timezone": _timezone,
     "windows": _windows,
     "weekdays": _weekdays,
     "holidays": _holidays,
-    "retry_first": _between(1, _DAY),
-    "retry_cap": _between(1, _DAY),
-    "retry_attempts": _between(1, 100),
-    "retry_hours": _between(1, 24 * 30),
-    "poll_interval": _between(1, 3600),
-    "batch": _between(1, 100_000),
     "strategy": lambda value, field: fields.choice(value, field, Strategy),
     "resend_unknown": fields.flag,
-    "first_suspension": _between(1, _DAY),
-    "max_suspension": _between(1, 7 * _DAY),
     "queue_paused": fields.flag,
     "default_from": _default_from,
     "public_address": _public_address,

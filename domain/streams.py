@@ -17,6 +17,9 @@ from uuid import UUID
 _VERSION_AND_VARIANT = (0x8000 << 64) | (0x80 << 56)
 _LARGEST = 0xFFFFFFFF
 
+LARGEST_NUMBER = 2**31 - 1
+"""Of a campaign, a recipient, a server and whatever else is numbered: as far as a column of ours goes."""
+
 
 class Kind(IntEnum):
     CAMPAIGN = 1

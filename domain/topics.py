@@ -17,8 +17,8 @@ from domain.accounts.accounts import (
     UserSecondFactorSet,
 )
 from domain.campaign.audience import RecipientsQueued
-from domain.campaign.campaign import Campaign
 from domain.campaign.estimate import Estimated
+from domain.campaign.events import EVENT_CLASSES as CAMPAIGN_CLASSES
 from domain.campaign.template import Template
 from domain.campaign.test_send import SendTestStarted, Tried
 from domain.capacity.capacity import Reserved, Returned
@@ -28,17 +28,7 @@ from domain.policy import PolicyChanged
 from domain.server.server import SmtpServer
 
 EVENT_CLASSES: tuple[type, ...] = (
-    Campaign.Created,
-    Campaign.Edited,
-    Campaign.Scheduled,
-    Campaign.Unscheduled,
-    Campaign.Started,
-    Campaign.QueueingFinished,
-    Campaign.Paused,
-    Campaign.Resumed,
-    Campaign.Cancelled,
-    Campaign.Finished,
-    Campaign.PriorityChanged,
+    *CAMPAIGN_CLASSES,
     Estimated,
     SendTestStarted,
     Tried,

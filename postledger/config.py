@@ -30,10 +30,13 @@ class ConfigError(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    """`database_url` None means PostgreSQL of one's own under the data folder. `key` is one Fernet key or
-    several, comma-separated, newest first. `sources` says for each setting where its value came from."""
+    """`database_url`, which the service logs in with, None means PostgreSQL of one's own under the data
+    folder. `owner_database_url` is what the database is migrated with, if not with the same. `key` is one
+    Fernet key or several, comma-separated, newest first. `sources` says for each setting where its value
+    came from."""
 
     database_url: str | None = field(repr=False)
+    owner_database_url: str | None = field(repr=False)
     data_folder: Path
     bind: str
     port: int
@@ -55,7 +58,8 @@ class Config:
         values: dict[str, Any] = {name: getattr(self, name) for name in _PARSERS}
         values["key"] = HIDDEN if self.key else None
         values["oidc_client_secret"] = HIDDEN if self.oidc_client_secret else None
-        values["database_url"] = without_password(self.database_url) if self.database_url else None
+        for name in ("database_url", "owner_database_url"):
+            values[name] = without_password(values[name]) if values[name] else None
         return {name: str(value) if isinstance(value, Path) else value for name, value in values.items()}
 
 
@@ -82,6 +86,8 @@ def load(flags: Mapping[str, Any], environ: Mapping[str, str], folder: Path) -> 
         values["public_url"] = _local_url(values["bind"], values["port"])
         sources["public_url"] = "bind and port"
     _check_provider(values)
+    if values["owner_database_url"] and not values["database_url"]:
+        raise ConfigError("owner_database_url needs database_url as well, which the service logs in with")
     return Config(**values, sources=sources)
 
 
@@ -239,6 +245,7 @@ def _local_url(bind: str, port: int) -> str:
 
 _PARSERS: dict[str, Callable[[Any, Path], Any]] = {
     "database_url": _database_url,
+    "owner_database_url": _database_url,
     "data_folder": _path,
     "bind": _bind,
     "port": _port,
@@ -256,6 +263,7 @@ _PARSERS: dict[str, Callable[[Any, Path], Any]] = {
 }
 _DEFAULTS: dict[str, Any] = {
     "database_url": None,
+    "owner_database_url": None,
     "data_folder": "var",
     "bind": "127.0.0.1",
     "port": 8025,

@@ -9,9 +9,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import inf
 from pathlib import Path
+
+from psycopg2.extensions import make_dsn
 
 from application.installation import Installation
 from domain.clock import Clock, SystemClock
@@ -37,7 +39,7 @@ class NotReadyError(Exception):
 @dataclass(frozen=True, kw_only=True)
 class Session(Installation):
     """One process's view of an installation, which waits for the projections as long as it takes. `url` is
-    that of the database. Get one from `open_session`."""
+    what it logs in to the database with. Get one from `open_session`."""
 
     config: Config
     url: str
@@ -51,21 +53,45 @@ class Session(Installation):
         )
 
 
+@dataclass(frozen=True)
+class Database:
+    """`url` is what the service logs in with, `owner_url` what the database is migrated with; the same where
+    only one was given."""
+
+    url: str = field(repr=False)
+    owner_url: str = field(repr=False)
+
+    @classmethod
+    def configured(cls, config: Config) -> Database | None:
+        """None stands for a server of our own."""
+        if not config.database_url:
+            return None
+        return cls(config.database_url, config.owner_database_url or config.database_url)
+
+    @classmethod
+    def of(cls, server: EmbeddedServer) -> Database:
+        return cls(server.service_url, server.url)
+
+    def named(self, name: str) -> Database:
+        """Another database of the same server."""
+        return Database(make_dsn(self.url, dbname=name), make_dsn(self.owner_url, dbname=name))
+
+
 @contextmanager
-def open_database(config: Config) -> Iterator[str]:
-    """The URL of the configured database, or of our own server, which runs until the end of the block."""
-    if config.database_url:
-        yield config.database_url
+def open_database(config: Config) -> Iterator[Database]:
+    """The configured database, or that of our own server, which runs until the end of the block."""
+    if configured := Database.configured(config):
+        yield configured
         return
     with EmbeddedServer(own_database_folder(config)) as server:
-        yield server.url
+        yield Database.of(server)
 
 
-def prepare(url: str) -> Applied:
+def prepare(database: Database) -> Applied:
     """Brings a database up to date: migrations, then the projections, those of an earlier release made anew
-    from the log (some 100,000 events a second). What was applied. Raises RebuildUnderWay."""
-    applied = migrate(url)
-    pool = Pool(url, size=REBUILD_CONNECTIONS)
+    from the log (some 100,000 events a second). What was applied. Raises MigrationError, RebuildUnderWay."""
+    applied = migrate(database.owner_url)
+    pool = Pool(database.url, size=REBUILD_CONNECTIONS)
     try:
         schema.create(pool)
         applied.rebuilt = outdated_projections(pool)
@@ -101,14 +127,14 @@ def open_session(config: Config, *, connections: int = 4, clock: Clock | None = 
     """A database of our own is migrated as a matter of course; one that others look after is not, and
     NotReadyError says so when it has to be. Raises EmbeddedServerError, psycopg2.OperationalError."""
     with ExitStack() as stack:
-        url = stack.enter_context(open_database(config))
-        if pending(url):
+        database = stack.enter_context(open_database(config))
+        if pending(database.owner_url):
             if config.database_url:
                 raise NotReadyError("the database is not up to date: run `postledger migrate` first")
-            prepare(url)
-        pool = Pool(url, size=connections)
+            prepare(database)
+        pool = Pool(database.url, size=connections)
         stack.callback(pool.close)
         clock = clock or SystemClock()
         with pool.transaction() as cursor:
             set_by_database(clock, cursor)
-        yield Session.of(config, url, pool, clock)
+        yield Session.of(config, database.url, pool, clock)

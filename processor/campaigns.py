@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from application.decisions import Postledger
-from domain.campaign.course import State
+from domain.campaign.state import State
 from domain.clock import Clock
 from domain.errors import Refused
 from processor.queueing import Queueing

@@ -16,7 +16,7 @@ from uuid import UUID
 from application.decisions import Postledger
 from domain.calendar import Calendar
 from domain.campaign.campaign import Campaign
-from domain.campaign.course import State
+from domain.campaign.state import State
 from domain.capacity.capacity import Limits
 from domain.delivery.reply import Stage
 from domain.policy import SendingPolicy
@@ -266,7 +266,7 @@ class SendPermissions:
             campaigns=frozenset(
                 number
                 for number, campaign in self._campaigns.items()
-                if campaign.may_send() and number not in self.broken
+                if campaign.state.may_send and number not in self.broken
             ),
             open_until=self._open_until(now),
             servers=dict(self._servers),

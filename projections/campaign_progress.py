@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from domain.campaign.events import EVENT_CLASSES, STATE_AFTER
+from domain.campaign.state import NOT_STARTED, State
 from domain.delivery.delivery import Status
 from projections.following.batch import DecodedEvent, EventBatch
 from projections.following.projection import Projection
+from storage.postgres.like import containing
 
 TABLE = """
     CREATE TABLE campaign_progress (
@@ -77,7 +80,7 @@ WENT_ON = """
     UPDATE campaign_progress
     SET state = %(state)s, send_at = %(send_at)s, reason = %(reason)s,
         started_at = CASE WHEN %(topic)s = 'campaign.started' THEN %(at)s ELSE started_at END,
-        ended_at = CASE WHEN %(state)s IN ('finished', 'cancelled') THEN %(at)s ELSE ended_at END,
+        ended_at = CASE WHEN %(is_over)s THEN %(at)s ELSE ended_at END,
         changed_at = %(at)s, changed_by = %(by)s
     WHERE campaign = %(campaign)s
 """
@@ -88,25 +91,7 @@ QUEUEING_FINISHED = """
     WHERE campaign = %(campaign)s
 """
 
-STATE_AFTER = {
-    "campaign.unscheduled": "draft",
-    "campaign.scheduled": "scheduled",
-    "campaign.started": "running",
-    "campaign.paused": "paused",
-    "campaign.resumed": "running",
-    "campaign.cancelled": "cancelled",
-    "campaign.finished": "finished",
-}
-
-TOPICS = frozenset(
-    {
-        *STATE_AFTER,
-        "campaign.created",
-        "campaign.edited",
-        "campaign.queueing_finished",
-        "campaign.priority_changed",
-    }
-)
+TOPICS = frozenset(event.TOPIC for event in EVENT_CLASSES)
 
 PROGRESS = f"""
     SELECT c.*, {", ".join(f"q.{status}" for status in Status)}
@@ -115,12 +100,15 @@ PROGRESS = f"""
 
 COUNT = "SELECT count(*) FROM campaign_progress c"
 
-FILTER = """
+# Cancelled before it was started: it is shown no longer.
+DISCARDED = "(c.state = 'cancelled' AND c.started_at IS NULL)"
+
+FILTER = f"""
     WHERE (%(states)s::text[] IS NULL OR c.state = ANY (%(states)s))
       AND (%(like)s::text IS NULL OR c.name ILIKE %(like)s OR c.subject ILIKE %(like)s)
       AND (%(tags)s::text[] IS NULL OR c.tags @> %(tags)s::text[])
       AND (%(transactional)s::boolean IS NULL OR c.transactional = %(transactional)s)
-      AND NOT (c.state = 'cancelled' AND c.started_at IS NULL)
+      AND NOT {DISCARDED}
 """
 
 ORDERS = {"name": "c.name", "status": "c.state", "created_at": "c.created_at", "updated_at": "c.changed_at"}
@@ -140,10 +128,11 @@ def _apply(cursor: Any, event: DecodedEvent) -> None:
     elif event.topic == "campaign.queueing_finished":
         cursor.execute(QUEUEING_FINISHED, {**about, "recipients": event.state["recipients"]})
     elif event.topic in STATE_AFTER:
+        after = STATE_AFTER[event.topic]
         state = {name: event.state.get(name) for name in ("send_at", "reason")}
         if event.topic == "campaign.resumed":
             state["reason"] = None
-        cursor.execute(WENT_ON, {**about, **state, "state": STATE_AFTER[event.topic]})
+        cursor.execute(WENT_ON, {**about, **state, "state": after, "is_over": after.is_over})
     else:
         changes = event.state.get("changes") or {"priority": event.state["priority"]}
         cursor.execute(CONTENT, (event.campaign,))
@@ -175,7 +164,7 @@ class Progress:
 
     campaign: int
     name: str
-    state: str
+    state: State
     priority: str
     messenger: int | None
     lists: list[int]
@@ -202,6 +191,10 @@ class Progress:
     counts: dict[str, int]
 
     @property
+    def is_discarded(self) -> bool:
+        return self.state is State.CANCELLED and self.started_at is None
+
+    @property
     def total(self) -> int:
         """Deliveries in the queue by now, whatever became of them."""
         return sum(self.counts.values())
@@ -214,7 +207,7 @@ def progress(cursor: Any, campaign: int) -> Progress | None:
 
 def campaigns(
     cursor: Any,
-    states: list[str] | None = None,
+    states: Sequence[State] | None = None,
     limit: int = 1000,
     before: int | None = None,
     offset: int = 0,
@@ -232,51 +225,50 @@ def campaigns(
     cursor.execute(
         PROGRESS + FILTER + " AND (%(before)s::integer IS NULL OR c.campaign < %(before)s)"
         f" ORDER BY {order}c.campaign {direction} LIMIT %(limit)s OFFSET %(offset)s",
-        {
-            "states": states, "like": _like(search), "tags": tags, "before": before, "limit": limit,
-            "offset": offset, "transactional": transactional,
-        },
-    )  # fmt: skip
+        {**_filters(states, search, tags, transactional), "before": before, "limit": limit, "offset": offset},
+    )
     return list(_progress(cursor))
 
 
 def count(
     cursor: Any,
-    states: list[str] | None = None,
+    states: Sequence[State] | None = None,
     search: str | None = None,
     tags: list[str] | None = None,
     transactional: bool | None = False,
 ) -> int:
     """Campaigns that `campaigns` lists."""
-    about = {"states": states, "like": _like(search), "tags": tags, "transactional": transactional}
-    cursor.execute(COUNT + FILTER, about)
+    cursor.execute(COUNT + FILTER, _filters(states, search, tags, transactional))
     return int(cursor.fetchone()[0])
 
 
-def counts_by_state(cursor: Any) -> dict[str, int]:
+def _filters(
+    states: Sequence[State] | None, search: str | None, tags: list[str] | None, transactional: bool | None
+) -> dict[str, Any]:
+    return {
+        "states": None if states is None else list(states),
+        "like": None if search is None else containing(search),
+        "tags": tags,
+        "transactional": transactional,
+    }
+
+
+def counts_by_state(cursor: Any) -> dict[State, int]:
     """Without transactional ones and those that were discarded; states that none is in are left out."""
     cursor.execute(
-        "SELECT state, count(*) FROM campaign_progress"
-        " WHERE NOT transactional AND NOT (state = 'cancelled' AND started_at IS NULL) GROUP BY state"
+        f"SELECT state, count(*) FROM campaign_progress c WHERE NOT (transactional OR {DISCARDED})"  # noqa: S608
+        " GROUP BY state"
     )
-    return dict(cursor.fetchall())
+    return {State(state): campaigns for state, campaigns in cursor.fetchall()}
 
 
 def unstarted_with_template(cursor: Any, template: int) -> list[int]:
     """Drafts and scheduled campaigns that the template stands around."""
     cursor.execute(
-        "SELECT campaign FROM campaign_progress WHERE template = %s AND state IN ('draft', 'scheduled')"
-        " ORDER BY campaign",
-        (template,),
+        "SELECT campaign FROM campaign_progress WHERE template = %s AND state = ANY (%s) ORDER BY campaign",
+        (template, list(NOT_STARTED)),
     )
     return [campaign for (campaign,) in cursor.fetchall()]
-
-
-def _like(part: str | None) -> str | None:
-    if part is None:
-        return None
-    escaped = part.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-    return f"%{escaped}%"
 
 
 def scheduled_until(cursor: Any, now: datetime) -> list[int]:
@@ -291,5 +283,6 @@ def scheduled_until(cursor: Any, now: datetime) -> list[int]:
 
 def _progress(cursor: Any) -> Iterator[Progress]:
     for row in cursor.fetchall():
-        fields, counts = row[: -len(Status)], row[-len(Status) :]
-        yield Progress(*(*fields, {status.value: n for status, n in zip(Status, counts, strict=True)}))
+        (number, name, state, *fields), counts = row[: -len(Status)], row[-len(Status) :]
+        by_status = {status.value: n for status, n in zip(Status, counts, strict=True)}
+        yield Progress(*(number, name, State(state), *fields, by_status))

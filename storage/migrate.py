@@ -38,6 +38,10 @@ class EditedMigration(MigrationError):
     """A file was changed after it had been applied."""
 
 
+class NotTheOwner(MigrationError):
+    """The database has to be migrated, and whoever has connected may not."""
+
+
 class NewerDatabase(MigrationError):
     """The database has migrations that this program does not know."""
 
@@ -53,14 +57,17 @@ class Applied(list[str]):
 
 
 def migrate(url: str) -> Applied:
-    """Applies what is pending. Safe to repeat, and to run from several programs at once.
+    """Applies what is pending. Safe to repeat, and to run from several programs at once. `url` is of the
+    database's owner; for others there is nothing to do while nothing is pending.
 
-    Raises EditedMigration, NewerDatabase, and psycopg2.Error when a step fails (its transaction is
-    rolled back, the steps before it stay).
+    Raises EditedMigration, NewerDatabase, NotTheOwner, and psycopg2.Error when a step fails (its
+    transaction is rolled back, the steps before it stay).
     """
     applied = Applied()
     opened = open_connection(url, service=False)
     try:
+        if not _may_migrate(opened):
+            return applied
         opened.autocommit = True
         _prepare(opened)
         opened.autocommit = False
@@ -88,11 +95,23 @@ def migrate(url: str) -> Applied:
     return applied
 
 
+def _may_migrate(opened: connection) -> bool:
+    with opened, opened.cursor() as cur:
+        cur.execute("SELECT has_schema_privilege('public', 'CREATE')")
+        may_create = bool(_only_value(cur))
+    if not may_create and (names := _pending(opened)):
+        raise NotTheOwner(
+            f"{opened.info.user} may not change the database, and {', '.join(names)} is pending: give "
+            "`postledger migrate` the owner's connection string as owner_database_url"
+        )
+    return may_create
+
+
 def _prepare(opened: connection) -> None:
     with opened.cursor() as cur:
         cur.execute("SELECT pg_advisory_lock(%s)", (_ADVISORY_LOCK,))
         cur.execute("SELECT set_config('lock_timeout', %s, false)", (_LOCK_TIMEOUT,))
-        cur.execute("SELECT set_config('search_path', 'public', false)")
+        cur.execute("SELECT set_config('search_path', 'public, pg_temp', false)")
         cur.execute(_CREATE_MEMORY)
 
 
@@ -187,14 +206,18 @@ def _grant(opened: connection) -> None:
 
 
 # What has the trigger of history may be added to, and no more. The head of the log moves; the memory of
-# migrations is read; everything else is the service's to use. Projections are its own.
+# migrations is read; everything else is the service's to use. Projections are its own. Nobody but the owner
+# creates anything in `public`, where names are looked up first.
 _GRANTS = """
 DO $$
 DECLARE
     relation record;
     rights   text;
 BEGIN
+    REVOKE CREATE ON SCHEMA public FROM PUBLIC;
+    REVOKE ALL ON SCHEMA public FROM postledger_service;
     GRANT USAGE ON SCHEMA public TO postledger_service;
+    GRANT EXECUTE ON FUNCTION public.refresh_directory_statistics() TO postledger_service;
     FOR relation IN
         SELECT c.oid, c.relname, c.relkind, EXISTS (
             SELECT FROM pg_trigger t

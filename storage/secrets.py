@@ -215,6 +215,10 @@ class Secrets:
         that are out keep working as long as the key of their day is still among the keys."""
         return [_derived(key, b"postledger unsubscribe link") for key in self.keys]
 
+    def device_keys(self) -> list[bytes]:
+        """32 bytes each, newest first: for the tokens of browsers that somebody has signed in from."""
+        return [_derived(key, b"postledger device token") for key in self.keys]
+
 
 def second_factor_owner(user: int) -> str:
     return f"user {user}"

@@ -20,6 +20,8 @@ from projections.following import schema
 from storage.migrate import migrate
 from storage.postgres.embedded import EmbeddedServer
 from storage.postgres.pool import Pool
+from storage.postgres.service_login import make as make_service_login
+from storage.postgres.service_login import service_url
 
 MEMORY_NEEDED = 4 * 2**30
 
@@ -99,6 +101,7 @@ def _fast_folder() -> str | None:
 @contextmanager
 def _databases() -> Iterator[Databases]:
     with _server_url() as url:
+        make_service_login(url)
         databases = Databases(url, f"template_{uuid.uuid4().hex}")
         databases.make_template()
         try:
@@ -161,7 +164,7 @@ def databases(
 
 @pytest.fixture
 def database_url(databases: Databases) -> Iterator[str]:
-    """A fresh database with every migration applied and the projections' tables, empty."""
+    """A fresh database with every migration applied and the projections' tables, empty; of its owner."""
     url = databases.create(migrated=True)
     yield url
     databases.drop(url)
@@ -191,6 +194,7 @@ def new_database_url(databases: Databases) -> Iterator[Callable[[], str]]:
 
 @pytest.fixture
 def pool(database_url: str) -> Iterator[Pool]:
-    opened = Pool(database_url)
+    """As the service connects."""
+    opened = Pool(service_url(database_url))
     yield opened
     opened.close()

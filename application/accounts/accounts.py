@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
+from application.accounts.hashing import hashed
 from application.installation import Installation
 from domain.accounts import one_time_password
 from domain.accounts.accounts import (
@@ -31,13 +32,11 @@ from domain.accounts.accounts import (
 from domain.addresses.email_address import wrong_with
 from domain.errors import Missing, Refused
 from domain.fact import Fact
-from domain.streams import key_stream, user_stream
+from domain.streams import LARGEST_NUMBER, key_stream, user_stream
 from storage.accounts import accounts, api_keys, identities, sessions
 from storage.accounts.accounts import User
 from storage.accounts.api_keys import Key
 from storage.secrets import second_factor_owner
-
-LARGEST_NUMBER = 2**31 - 1
 
 
 class Accounts:
@@ -62,12 +61,12 @@ class Accounts:
     def add_user(self, name: str, role: str, password: str, *, by: str) -> int:
         """The number of the new user."""
         name, role = checked_name(name), checked_role(role)
-        hashed = accounts.hashed(checked_password(password, name))
+        kept = hashed(checked_password(password, name))
         with self._pool.transaction() as cursor:
             accounts.lock(cursor)
             if not accounts.exist(cursor) and role != "admin":
                 raise Refused("role: the first user must be an admin", "role")
-            number = accounts.add(cursor, name, role, hashed, self._clock.now())
+            number = accounts.add(cursor, name, role, kept, self._clock.now())
             if number is None:
                 raise Refused(f"name: there is a user {name} already", "name")
             self._record(cursor, UserAdded, user_stream(number), 1, by, name=name, role=role)
@@ -88,9 +87,9 @@ class Accounts:
         """Ends the user's sessions."""
         with self._pool.transaction() as cursor:
             name = _user(cursor, number).name
-        hashed = accounts.hashed(checked_password(password, name))
+        kept = hashed(checked_password(password, name))
         with self._changing(number) as (cursor, user):
-            accounts.set_password(cursor, number, hashed, self._clock.now())
+            accounts.set_password(cursor, number, kept, self._clock.now())
             sessions.end_all(cursor, number)
             self._record_for(cursor, UserPasswordChanged, user, by)
 

@@ -5,25 +5,20 @@ A campaign keeps both: what was written, to be edited again, and what came of it
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
-
-from markdown_it import MarkdownIt
 
 from application.campaigns.drafts import Draft
 from application.campaigns.previews import CampaignMessages
 from application.installation import Installation
 from domain.campaign.template import TemplateType, wrapped
 from domain.errors import Missing, Refused
+from mail.template.markdown import from_markdown
 from storage import content
 from storage.content import TextTooLarge
 
 SENT = ("text", "html")
 FIELDS = ("body", "altbody", "content_type", "template")
-
-_TAG = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
-_KEPT_TAG = re.compile(r"KEPTxTAGx([0-9]+)xTAGxKEPT")
 
 
 class Written(NamedTuple):
@@ -165,20 +160,3 @@ def field_of(problem: str) -> str:
     """The field of our API that a problem is about."""
     part = problem.split(",")[0].split(":")[0].split(" ")[0]
     return {"html": "body", "text": "body", "header": "headers"}.get(part, part)
-
-
-def from_markdown(source: str) -> str:
-    """CommonMark with tables and strike-through, HTML as it is. Tags of templates pass through untouched."""
-    tags: list[str] = []
-
-    def hide(found: re.Match[str]) -> str:
-        tags.append(found.group())
-        return f"KEPTxTAGx{len(tags) - 1}xTAGxKEPT"
-
-    html = _MARKDOWN.render(_TAG.sub(hide, source))
-    return _KEPT_TAG.sub(
-        lambda found: tags[int(found[1])] if int(found[1]) < len(tags) else found.group(), html
-    )
-
-
-_MARKDOWN = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])

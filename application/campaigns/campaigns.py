@@ -13,7 +13,7 @@ from application.campaigns.previews import CampaignMessages
 from application.forecasts.estimates import Estimates
 from application.installation import Installation
 from domain.campaign.campaign import Campaign
-from domain.campaign.course import State
+from domain.campaign.state import State
 from domain.errors import Refused
 from storage.numbers import next_campaign
 from storage.people.audience_size import has_audience
@@ -43,7 +43,7 @@ class Campaigns:
     def wrap(self, number: int, template: int | None, *, by: str) -> None:
         """What is sent is made anew, into a template that has changed or takes another's place; but not of a
         campaign that was started. Raises Refused, Missing."""
-        if self._decisions.campaign(number).is_editable():
+        if self._decisions.campaign(number).state.is_editable:
             self.edit(number, {"template": template}, by=by)
 
     def discard(self, number: int, *, by: str) -> None:
@@ -65,7 +65,7 @@ class Campaigns:
         for every recipient is refused before the first, unless `even_faulty`, and so is what has none."""
         campaign, estimate = self._decisions.campaign(number), None
         estimates = Estimates(self._installation)
-        if campaign.is_editable():
+        if campaign.state.is_editable:
             self._check(campaign, even_faulty)
             estimate = estimates.foreseen(number)
         position = self._decisions.start(number, reason=reason, by=by)

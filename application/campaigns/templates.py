@@ -13,6 +13,7 @@ from application.campaigns.previews import CampaignMessages
 from application.installation import Installation
 from domain.campaign.template import TemplateType, check_place, wrapped
 from domain.errors import Missing, Refused
+from domain.streams import LARGEST_NUMBER
 from projections import templates
 from projections.campaign_progress import unstarted_with_template
 from projections.templates import TemplateRow
@@ -102,7 +103,7 @@ def sample(type: str, body: str, subject: str) -> Draft:
 
 def row_and_body(cursor: Any, number: int) -> tuple[TemplateRow, str]:
     """Raises Missing."""
-    row = templates.template(cursor, number) if number < 2**31 else None
+    row = templates.template(cursor, number) if number <= LARGEST_NUMBER else None
     if row is None:
         raise Missing(f"there is no template {number}")
     return row, content.text_of(cursor, row.body)

@@ -21,6 +21,7 @@ from domain.capacity.plan import Assignment, Candidate, Offer, plan
 from domain.delivery.reply import sanitise
 from domain.errors import Outrun
 from domain.fact import Fact
+from domain.people.statuses import PersonStatus
 from domain.server.server import SmtpServer
 from domain.streams import trial_stream
 from mail.message.compose import Composer, MessageRecipient, Skeleton
@@ -79,7 +80,7 @@ class TestSends:
             model = directory.find_recipient(cursor, str(like)) if like else None
             for address in addresses:
                 known = directory.find_recipient(cursor, address)
-                if known is not None and known.status == "blocklisted":
+                if known is not None and known.status == PersonStatus.BLOCKLISTED:
                     refused[address] = TestEmail(address, "not sent", "the address is blocklisted")
                     continue
                 source = known or model

@@ -19,6 +19,7 @@ from domain.campaign.template import Template
 from domain.campaign.transactional import Particulars
 from domain.errors import Outrun, Refused
 from domain.streams import audience_stream
+from mail.template.markdown import from_markdown
 from storage import content, transactional
 from storage.log.append import Conflict
 from storage.transactional import Places, Target
@@ -69,7 +70,7 @@ class TransactionalMessages:
         template = form.template
         with self._installation.reading() as cursor:
             body = content.text_of(cursor, template.body)
-        html = bodies.from_markdown(body) if form.content_type == "markdown" else body
+        html = from_markdown(body) if form.content_type == "markdown" else body
         is_plain = form.content_type == "plain"
         return Draft(
             number=0,
@@ -89,7 +90,7 @@ class TransactionalMessages:
         here, shape, count = self._installation, form.shape(), len(targets)
         with here.reading() as cursor:
             known = transactional.campaign_of(cursor, shape)
-        is_open = known is not None and not here.application.campaign(known).is_over()
+        is_open = known is not None and not here.application.campaign(known).state.is_over
         with here.pool.transaction() as cursor:
             places = transactional.take_places(cursor, shape, known, count) if known and is_open else None
             opening = []

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from functools import cached_property
 
 from application.dashboard.throughput import Interval
+from domain.campaign.state import State
 from domain.delivery.waiting import Waiting
 from projections.availability import Availability, SendingCapacity
 
@@ -19,7 +20,7 @@ class CampaignStanding:
 
     number: int
     name: str
-    state: str
+    state: State
     counts: Mapping[str, int]
     reason: str | None = None
     send_at: datetime | None = None

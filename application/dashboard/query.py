@@ -13,6 +13,7 @@ from application.dashboard.throughput import Interval, days_of_all, last_minutes
 from application.forecasts.finishes import Finishes
 from application.installation import Installation
 from application.queue.deliveries import state_of
+from domain.campaign.state import OVER, STARTED, State
 from domain.delivery.delivery import Status
 from projections import availability, campaign_progress, refusals
 from projections.availability import SendingCapacity
@@ -51,7 +52,7 @@ class DashboardQuery:
     def _read(self, cursor: Any, now: datetime) -> DashboardModel:
         capacity = availability.capacity(cursor, now)
         shown = shown_campaigns(cursor)
-        running = [campaign.campaign for campaign in shown if campaign.state == "running"]
+        running = [campaign.campaign for campaign in shown if campaign.state is State.RUNNING]
         finishes = self._finishes.foreseen(cursor, running, now)
         throughput = last_minutes(cursor, now)
         return DashboardModel(
@@ -78,15 +79,15 @@ class DashboardQuery:
             reason=campaign.reason,
             send_at=campaign.send_at,
             finish=finish,
-            finished_at=campaign.ended_at if campaign.state == "finished" else None,
+            finished_at=campaign.ended_at if campaign.state is State.FINISHED else None,
             rate=self._paces.rate(campaign.campaign, now, campaign.counts["sent"]),
         )
 
 
 def shown_campaigns(cursor: Any) -> list[Progress]:
     """Those under way, then those that are over, newest first."""
-    active = campaign_progress.campaigns(cursor, ["running", "paused", "scheduled"], SHOWN_CAMPAIGNS)
-    others = campaign_progress.campaigns(cursor, ["draft", "finished", "cancelled"], SHOWN_CAMPAIGNS)
+    active = campaign_progress.campaigns(cursor, [*STARTED, State.SCHEDULED], SHOWN_CAMPAIGNS)
+    others = campaign_progress.campaigns(cursor, [State.DRAFT, *OVER], SHOWN_CAMPAIGNS)
     return (active + others)[:SHOWN_CAMPAIGNS]
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from application.forecasts.audiences import Audiences
 from domain.campaign.estimate import Estimated
+from domain.campaign.state import NOT_STARTED, State
 from domain.errors import Missing
 from domain.forecast.bottleneck import Situation
 from domain.forecast.forecast import Demand, Forecast
@@ -32,7 +33,7 @@ LEAST_RATE = 1.0
 """E-mails a second: what a server did lately may have been all there was to do, so it is taken to send so
 fast at least."""
 
-UNDER_WAY = ["running", "scheduled"]
+UNDER_WAY = (State.RUNNING, State.SCHEDULED)
 MOST_CAMPAIGNS = 200
 
 
@@ -76,16 +77,16 @@ def imagined(cursor: Any, demand: Demand, now: datetime, audiences: Audiences | 
 
 def _demand(cursor: Any, one: Progress, audiences: Audiences, now: datetime) -> Demand:
     waiting = one.counts["queued"] + one.counts["sending"]
-    if one.state in ("draft", "scheduled"):
+    if one.state in NOT_STARTED:
         waiting = audiences.size(cursor, one.lists, now)
-    elif one.state in ("running", "paused") and one.recipients is None and not one.transactional:
+    elif one.state.is_started and one.recipients is None and not one.transactional:
         waiting += max(0, audiences.size(cursor, one.lists, now) - one.total)
     return Demand(
         campaign=one.campaign,
-        count=0 if one.state == "cancelled" else waiting,
+        count=0 if one.state is State.CANCELLED else waiting,
         priority=one.priority,
         server=one.messenger,
-        starts=one.send_at if one.state == "scheduled" else None,
+        starts=one.send_at if one.state is State.SCHEDULED else None,
     )
 
 

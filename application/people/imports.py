@@ -18,7 +18,7 @@ from application.people.lists import created
 from application.people.people import check_lists
 from domain.errors import Missing, Refused
 from domain.people.people import PeopleImported
-from domain.streams import person_stream
+from domain.streams import LARGEST_NUMBER, person_stream
 from storage.people import directory, imports, lists
 from storage.people.imports import Import
 from storage.people.recipients_import import Options, Summary, import_csv, refresh_statistics
@@ -56,9 +56,8 @@ class Imports:
             size = kept.tell()
             kept.seek(0)
             with self._pool.transaction() as cursor:
-                status = "blocklisted" if options.blocklist else options.subscription
                 number = imports.begin(
-                    cursor, by=by, file=name[:200], size=size, lists=options.lists, status=status
+                    cursor, by=by, file=name[:200], size=size, lists=options.lists, status=options.status
                 )
         except BaseException:
             kept.close()
@@ -90,9 +89,8 @@ class Imports:
                 cursor.connection.rollback()
                 return summary
             # Others who import wait for this transaction, so that the stream has no other writer.
-            status = "blocklisted" if options.blocklist else options.subscription
             counts = {name: getattr(summary, name) for name in _COUNTS}
-            fact = {"lists": sorted(set(options.lists)), "status": status, **counts}
+            fact = {"lists": sorted(set(options.lists)), "status": options.status, **counts}
             events.append(EventToRecord(person_stream(EVERYBODY), PeopleImported, fact))
             record(cursor, self._log, events, by)
         return summary
@@ -106,7 +104,7 @@ class Imports:
     def one(self, number: int) -> Import:
         """Raises Missing."""
         with self._installation.reading() as cursor:
-            found = imports.one(cursor, number) if number < 2**31 else None
+            found = imports.one(cursor, number) if number <= LARGEST_NUMBER else None
         if found is None:
             raise Missing(f"there is no import {number}")
         return found
@@ -159,7 +157,8 @@ class RunningImport:
             reporting.join()
         self._keep(None if summary is None else summary.as_dict(), error)
         if summary is not None and summary.imported >= MANY:
-            refresh_statistics(self._pool.url)
+            with self._pool.transaction() as cursor:
+                refresh_statistics(cursor)
 
     def _advance(self, count: int) -> None:
         self._done += count

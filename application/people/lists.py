@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any
 
-from application.event_recording import EventToRecord, record
+from application.event_recording import EventToRecord
 from application.installation import Installation
+from application.people.committing import Result, committed
 from application.precondition import check_content
-from domain.errors import Missing, Outrun
+from domain.errors import Missing
 from domain.people.people import ListChanged, ListCreated, ListDeleted
 from domain.streams import list_stream
-from storage.log.append import Conflict
 from storage.people import lists
-
-_TRIES = 3
-
-Result = TypeVar("Result")
 
 
 class Lists:
     def __init__(self, installation: Installation) -> None:
-        self._pool = installation.pool
-        self._log = installation.log
+        self._installation = installation
 
     def create(self, values: Mapping[str, Any], *, by: str) -> int:
         """`values` are name and any of type, optin, status, tags, description. Returns the number. Raises
@@ -67,15 +62,7 @@ class Lists:
         return self._commit(change, by)
 
     def _commit(self, change: Callable[[Any], tuple[Result, list[EventToRecord]]], by: str) -> Result:
-        for _ in range(_TRIES):
-            try:
-                with self._pool.transaction() as cursor:
-                    result, events = change(cursor)
-                    record(cursor, self._log, events, by)
-                return result
-            except Conflict:
-                continue
-        raise Outrun("others are changing the same list right now; please try again")
+        return committed(self._installation, change, of="list", by=by)
 
 
 def created(cursor: Any, number: int) -> EventToRecord:

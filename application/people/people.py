@@ -8,12 +8,14 @@ and asking for it all again changes no more.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any
 
-from application.event_recording import EventToRecord, record
+from application.event_recording import EventToRecord
 from application.installation import Installation
+from application.people.committing import Result, committed
 from application.precondition import check_content
-from domain.errors import Missing, Outrun, Refused
+from domain.errors import Missing, Refused
+from domain.fact import Fact
 from domain.people.people import (
     PersonAdded,
     PersonBlocklisted,
@@ -25,27 +27,25 @@ from domain.people.people import (
     PersonTakenOff,
     PersonUnsubscribed,
 )
+from domain.people.statuses import ERASED, PersonStatus, SubscriptionStatus
 from domain.streams import person_stream
 from storage import transactional
-from storage.log.append import Conflict
 from storage.people import directory, lists, people_writing
 from storage.people.directory import Recipient
-from storage.people.people_writing import STATUSES, SUBSCRIPTIONS
-from storage.people.personal_data import DirectoryError
 
 STEP = 1000
 FIELDS = ("email", "name", "attributes")
 
-_TRIES = 3
-_STATUS_FACTS = {"enabled": PersonEnabled, "disabled": PersonDisabled, "blocklisted": PersonBlocklisted}
-
-Result = TypeVar("Result")
+_STATUS_FACTS: dict[str, type[Fact]] = {
+    PersonStatus.ENABLED: PersonEnabled,
+    PersonStatus.DISABLED: PersonDisabled,
+    PersonStatus.BLOCKLISTED: PersonBlocklisted,
+}
 
 
 class People:
     def __init__(self, installation: Installation) -> None:
-        self._pool = installation.pool
-        self._log = installation.log
+        self._installation = installation
 
     def add(
         self,
@@ -53,15 +53,13 @@ class People:
         name: str = "",
         attributes: Mapping[str, Any] | None = None,
         *,
-        status: str = "enabled",
+        status: str = PersonStatus.ENABLED,
         onto: Sequence[int] = (),
-        subscription: str = "unconfirmed",
+        subscription: str = SubscriptionStatus.UNCONFIRMED,
         by: str,
     ) -> int:
         """`onto` are numbers of lists. Returns the number. Raises DirectoryError, also when somebody has the
         address already, and Missing for lists that are not there."""
-        _check_status(status)
-        _check_subscription(subscription)
 
         def change(cursor: Any) -> tuple[int, list[EventToRecord]]:
             check_lists(cursor, onto)
@@ -80,13 +78,11 @@ class People:
         changes: Mapping[str, Any],
         *,
         onto: Sequence[int] | None = None,
-        subscription: str = "unconfirmed",
+        subscription: str = SubscriptionStatus.UNCONFIRMED,
         by: str,
     ) -> None:
         """`changes` are any of email, name, attributes and status; `onto` are the lists to be on and no
         others, None leaves them. Who has left one of them stays so. Raises Missing, DirectoryError."""
-        _check_status(changes.get("status", "enabled"))
-        _check_subscription(subscription)
 
         def change(cursor: Any) -> tuple[None, list[EventToRecord]]:
             person = people_writing.locked(cursor, [number]).get(number)
@@ -103,8 +99,7 @@ class People:
         self._commit(change, by)
 
     def set_status(self, numbers: Sequence[int], status: str, *, by: str) -> int:
-        """To enabled, disabled or blocklisted. How many that changed."""
-        _check_status(status)
+        """To a PersonStatus. How many that changed."""
 
         def change(cursor: Any, step: Sequence[int]) -> list[EventToRecord]:
             changed = people_writing.set_status(cursor, step, status)
@@ -114,23 +109,23 @@ class People:
 
     def named(self, who: str) -> Recipient:
         """By number, UUID or address. Raises Missing for nobody, and for who was erased."""
-        with self._pool.transaction() as cursor:
+        with self._installation.pool.transaction() as cursor:
             found = directory.find_recipient(cursor, who)
         if found is None:
             raise Missing("nobody has that number, UUID or address")
-        if found.status == "erased":
+        if found.status == ERASED:
             raise Missing(f"recipient {found.number} is erased")
         return found
 
     def blocklist(self, who: str, *, by: str) -> int:
         """By number, UUID or address. An address that nobody has is entered, so that no import can mail it
         later. Returns the number. Raises Missing, DirectoryError."""
-        with self._pool.transaction() as cursor:
+        with self._installation.pool.transaction() as cursor:
             is_known = "@" not in who or directory.find_recipient(cursor, who) is not None
         if not is_known:
-            return self.add(who, status="blocklisted", by=by)
+            return self.add(who, status=PersonStatus.BLOCKLISTED, by=by)
         number = self.named(who).number
-        self.set_status([number], "blocklisted", by=by)
+        self.set_status([number], PersonStatus.BLOCKLISTED, by=by)
         return number
 
     def subscribe(
@@ -139,7 +134,6 @@ class People:
         """Also brings back who had left, unless `again` is false; with the status unsubscribed they are on
         the lists as having left them. How many people that changed. Raises Missing for lists that are not
         there."""
-        _check_subscription(status)
 
         def change(cursor: Any, step: Sequence[int]) -> list[EventToRecord]:
             check_lists(cursor, onto)
@@ -180,7 +174,7 @@ class People:
     def set_lists(self, number: int, wanted: Mapping[int, str], *, by: str) -> None:
         """To be on these lists and no others, each with that status. Raises Missing for lists that are not
         there."""
-        with self._pool.transaction() as cursor:
+        with self._installation.pool.transaction() as cursor:
             before = {one.list: one.status for one in directory.subscriptions_of(cursor, number)}
         changed = {one: status for one, status in wanted.items() if before.get(one) != status}
         for status in dict.fromkeys(changed.values()):
@@ -201,7 +195,7 @@ class People:
 
     def is_only_written_to(self, address: str) -> bool:
         """Whether it is an address that nobody has, to which transactional messages were sent."""
-        with self._pool.transaction() as cursor:
+        with self._installation.pool.transaction() as cursor:
             is_somebodys = directory.find_recipient(cursor, address) is not None
             return not is_somebodys and transactional.is_known(cursor, address)
 
@@ -231,15 +225,7 @@ class People:
         return self._commit(changed, by)
 
     def _commit(self, change: Callable[[Any], tuple[Result, list[EventToRecord]]], by: str) -> Result:
-        for _ in range(_TRIES):
-            try:
-                with self._pool.transaction() as cursor:
-                    result, events = change(cursor)
-                    record(cursor, self._log, events, by)
-                return result
-            except Conflict:
-                continue
-        raise Outrun("others are changing the same people right now; please try again")
+        return committed(self._installation, change, of="people", by=by)
 
 
 def steps(numbers: Sequence[int]) -> Iterator[list[int]]:
@@ -269,23 +255,13 @@ def _moved(cursor: Any, number: int, onto: Sequence[int], subscription: str) -> 
 
 
 def _subscribed(number: int, those: list[int], status: str) -> EventToRecord:
-    if status == "unsubscribed":
+    if status == SubscriptionStatus.UNSUBSCRIBED:
         return EventToRecord(person_stream(number), PersonUnsubscribed, {"lists": those})
     return EventToRecord(person_stream(number), PersonSubscribed, {"lists": those, "status": status})
 
 
 def _taken_off(number: int, those: list[int]) -> EventToRecord:
     return EventToRecord(person_stream(number), PersonTakenOff, {"lists": those})
-
-
-def _check_status(status: object) -> None:
-    if status not in STATUSES:
-        raise DirectoryError(f"the status is one of {', '.join(STATUSES)}")
-
-
-def _check_subscription(status: object) -> None:
-    if status not in SUBSCRIPTIONS:
-        raise DirectoryError(f"the status of a subscription is one of {', '.join(SUBSCRIPTIONS)}")
 
 
 def check_lists(cursor: Any, numbers: Sequence[int]) -> None:

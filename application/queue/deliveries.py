@@ -14,7 +14,15 @@ from domain.clock import instant
 from domain.delivery.delivery import Status
 from domain.delivery.waiting import CampaignState, Waiting
 from domain.errors import Missing
-from domain.streams import Kind, campaign_stream, delivery_stream, kind_of, number_of, server_stream
+from domain.streams import (
+    LARGEST_NUMBER,
+    Kind,
+    campaign_stream,
+    delivery_stream,
+    kind_of,
+    number_of,
+    server_stream,
+)
 from projections import availability, campaign_progress
 from projections.availability import SendingCapacity
 from projections.campaign_progress import Progress
@@ -93,7 +101,7 @@ class Deliveries:
         self._installation.catch_up()
         campaign, recipient = number >> 32, number & 0xFFFFFFFF
         with self._installation.reading() as cursor:
-            found = item(cursor, campaign, recipient) if max(campaign, recipient) < 2**31 else None
+            found = item(cursor, campaign, recipient) if max(campaign, recipient) <= LARGEST_NUMBER else None
             if found is None:
                 raise Missing("There is no such e-mail in the queue.")
             return described(cursor, [found], self._installation.clock.now())[0]

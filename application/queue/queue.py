@@ -11,8 +11,9 @@ from time import monotonic
 
 from application.installation import Installation
 from application.queue.deliveries import Deliveries, DescribedDelivery, progress_of
+from domain.campaign.state import State
 from domain.delivery.delivery import Status
-from domain.delivery.stepping_in import FACTS, Action, hindrance, possible_in
+from domain.delivery.stepping_in import FACTS, Action, hindrance, is_possible_while, possible_in
 from domain.errors import Outrun, Refused
 from domain.fact import Fact
 from domain.streams import delivery_stream
@@ -74,7 +75,7 @@ class Queue:
         if not chosen:
             return None
         due_after = self._installation.clock.now() if action == "send_now" else None
-        in_cancelled = action == "cancel"
+        in_cancelled = is_possible_while(action, State.CANCELLED)
         return wanted._replace(statuses=sorted(chosen), in_cancelled=in_cancelled, due_after=due_after)
 
     def how_many(self, action: Action, wanted: WantedItems) -> int:
@@ -106,7 +107,7 @@ class Queue:
         """All of a campaign that are in one of the states, however many. Raises Refused when it is
         cancelled."""
         with self._installation.reading() as cursor:
-            if progress_of(cursor, campaign).state == "cancelled":
+            if not is_possible_while("retry", progress_of(cursor, campaign).state):
                 raise Refused(f"campaign {campaign} is cancelled, so nothing of it would be sent")
         wanted = WantedItems(campaign, [Status(status).number for status in statuses])
         changed, step = 0, SteppedInto(1, 1)

@@ -8,9 +8,10 @@ from storage.postgres.pool import Pool
 DUE_INDEX = "SELECT indexdef FROM pg_indexes WHERE schemaname = 'projection' AND indexname = 'queue_due'"
 
 ROWS = """
-    INSERT INTO queue (campaign, recipient, due, queued_at, changed_at, version, server, status, attempts)
+    INSERT INTO queue (campaign, recipient, due, queued_at, changed_at, version, server, status, attempts,
+                       interruptions)
     SELECT %s, n, '2026-03-06T12:00:00Z'::timestamptz + (n / 1000) * interval '1 ms',
-           '2026-03-06T12:00:00Z', '2026-03-06T12:00:00Z', 0, 0, 0, 0
+           '2026-03-06T12:00:00Z', '2026-03-06T12:00:00Z', 0, 0, 0, 0, 0
     FROM generate_series(1, %s) n
 """
 

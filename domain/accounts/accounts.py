@@ -92,10 +92,15 @@ class KeyRevoked(Fact):
     TOPIC: ClassVar[str] = "key.revoked"
 
 
+def is_name(text: str) -> bool:
+    """Whether a user or a key may be called so."""
+    return re.fullmatch("[a-z0-9][a-z0-9._-]{0,39}", text) is not None
+
+
 def checked_name(name: str) -> str:
     """The name of a user or a key, in lower case. Raises Refused."""
     name = name.strip().lower()
-    if not re.fullmatch("[a-z0-9][a-z0-9._-]{0,39}", name):
+    if not is_name(name):
         raise Refused(
             "name: up to 40 letters a to z, digits, dots, hyphens and underscores, a letter or digit first",
             "name",

@@ -22,8 +22,9 @@ from eventsourcing.domain import Aggregate, event
 
 from domain import fields
 from domain.campaign.content import checked_changes, checked_content, checked_transactional_content
-from domain.campaign.course import DISCARDED, NOT_STARTED, STARTED, CampaignCourse, State
+from domain.campaign.course import DISCARDED, CampaignCourse
 from domain.campaign.priority import Priority
+from domain.campaign.state import NOT_STARTED, STARTED, State
 from domain.errors import Refused
 from domain.streams import campaign_stream
 
@@ -41,7 +42,15 @@ class Campaign(CampaignCourse, Aggregate):
     TOPIC: ClassVar[str] = "campaign"
 
     class Event(Aggregate.Event):
+        """`STATE` is what the campaign is after it, None where it stays what it was."""
+
+        TOPIC: ClassVar[str]
+        STATE: ClassVar[State | None] = None
         by: str
+
+        def apply(self, aggregate: Any) -> None:
+            if self.STATE is not None:
+                aggregate.state = self.STATE
 
     class Created(Event, Aggregate.Created):
         TOPIC: ClassVar[str] = "campaign.created"
@@ -70,13 +79,16 @@ class Campaign(CampaignCourse, Aggregate):
         """`send_at` is an ISO 8601 instant in UTC."""
 
         TOPIC: ClassVar[str] = "campaign.scheduled"
+        STATE = State.SCHEDULED
         send_at: str
 
     class Unscheduled(Event):
         TOPIC: ClassVar[str] = "campaign.unscheduled"
+        STATE = State.DRAFT
 
     class Started(Event):
         TOPIC: ClassVar[str] = "campaign.started"
+        STATE = State.RUNNING
 
     class QueueingFinished(Event):
         TOPIC: ClassVar[str] = "campaign.queueing_finished"
@@ -84,18 +96,22 @@ class Campaign(CampaignCourse, Aggregate):
 
     class Paused(Event):
         TOPIC: ClassVar[str] = "campaign.paused"
+        STATE = State.PAUSED
         reason: str
 
     class Resumed(Event):
         TOPIC: ClassVar[str] = "campaign.resumed"
+        STATE = State.RUNNING
         reason: str = ""
 
     class Cancelled(Event):
         TOPIC: ClassVar[str] = "campaign.cancelled"
+        STATE = State.CANCELLED
         reason: str
 
     class Finished(Event):
         TOPIC: ClassVar[str] = "campaign.finished"
+        STATE = State.FINISHED
 
     class PriorityChanged(Event):
         TOPIC: ClassVar[str] = "campaign.priority_changed"
@@ -116,14 +132,8 @@ class Campaign(CampaignCourse, Aggregate):
     def open_transactional(cls, number: int, content: Mapping[str, Any], *, by: str, at: datetime) -> Self:
         """Created and started. Its deliveries are messages, numbered by whoever queues them, not recipients.
         Raises Refused."""
-        opened = cls._create(
-            cls.Created,
-            number=number,
-            **checked_transactional_content(content),
-            transactional=True,
-            by=by,
-            timestamp=at,
-        )
+        checked = checked_transactional_content(content)
+        opened = cls._create(cls.Created, number=number, **checked, transactional=True, by=by, timestamp=at)
         opened.start(by=by, at=at)
         return opened
 
@@ -171,7 +181,7 @@ class Campaign(CampaignCourse, Aggregate):
 
     def edit(self, changes: Mapping[str, Any], *, by: str, at: datetime) -> None:
         """Records only what differs. Raises Refused with a message for each field that is wrong."""
-        if self.is_over():
+        if self.state.is_over:
             raise Refused(f"a {self.state} campaign cannot be edited")
         differing = checked_changes(self.content, changes)
         if self.transactional:
@@ -193,8 +203,8 @@ class Campaign(CampaignCourse, Aggregate):
 
     def change_priority(self, priority: str, *, reason: str = "", by: str, at: datetime) -> None:
         priority = fields.choice(priority, "priority", Priority)
-        reason = fields.text(reason, "reason", longest=500)
-        if self.is_over():
+        reason = fields.reason(reason)
+        if self.state.is_over:
             raise Refused(f"a {self.state} campaign has no priority to change")
         if priority != self.priority:
             self.trigger_event(self.PriorityChanged, priority=priority, reason=reason, by=by, timestamp=at)
@@ -212,7 +222,6 @@ class Campaign(CampaignCourse, Aggregate):
 
     @event(Scheduled)
     def _scheduled(self, send_at: str) -> None:
-        self.state = State.SCHEDULED
         self.send_at = datetime.fromisoformat(send_at)
 
     def unschedule(self, *, by: str, at: datetime) -> None:
@@ -221,7 +230,6 @@ class Campaign(CampaignCourse, Aggregate):
 
     @event(Unscheduled)
     def _unscheduled(self) -> None:
-        self.state = State.DRAFT
         self.send_at = None
 
     def start(self, *, reason: str = "", by: str, at: datetime) -> None:
@@ -234,7 +242,6 @@ class Campaign(CampaignCourse, Aggregate):
 
     @event(Started)
     def _started(self) -> None:
-        self.state = State.RUNNING
         self.started_as = self.name
 
     def finish_queueing(self, recipients: int, *, by: str, at: datetime) -> None:
@@ -251,27 +258,25 @@ class Campaign(CampaignCourse, Aggregate):
 
     def pause(self, reason: str, *, by: str, at: datetime) -> None:
         self._only_from((State.RUNNING,), "paused")
-        reason = fields.text(reason, "reason", longest=500)
+        reason = fields.reason(reason)
         self.trigger_event(self.Paused, reason=reason, by=by, timestamp=at)
 
     @event(Paused)
     def _paused(self, reason: str) -> None:
-        self.state = State.PAUSED
         self.reason = reason
 
     def resume(self, *, reason: str = "", by: str, at: datetime) -> None:
         self._only_from((State.PAUSED,), "resumed")
-        reason = fields.text(reason, "reason", longest=500)
+        reason = fields.reason(reason)
         self.trigger_event(self.Resumed, reason=reason, by=by, timestamp=at)
 
     @event(Resumed)
     def _resumed(self) -> None:
-        self.state = State.RUNNING
         self.reason = ""
 
     def cancel(self, reason: str, *, by: str, at: datetime) -> None:
         self._only_from(STARTED, "cancelled")
-        reason = fields.text(reason, "reason", longest=500)
+        reason = fields.reason(reason)
         self.trigger_event(self.Cancelled, reason=reason, by=by, timestamp=at)
 
     def discard(self, *, by: str, at: datetime) -> None:
@@ -281,7 +286,6 @@ class Campaign(CampaignCourse, Aggregate):
 
     @event(Cancelled)
     def _cancelled(self, reason: str) -> None:
-        self.state = State.CANCELLED
         self.reason = reason
 
     def finish(self, *, by: str, at: datetime) -> None:
@@ -290,7 +294,3 @@ class Campaign(CampaignCourse, Aggregate):
         if not self.has_finished_queueing():
             raise Refused("a campaign that is still queueing cannot be finished")
         self.trigger_event(self.Finished, by=by, timestamp=at)
-
-    @event(Finished)
-    def _finished(self) -> None:
-        self.state = State.FINISHED

@@ -6,14 +6,25 @@ import json
 import re
 from collections.abc import Mapping
 from datetime import UTC
+from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
 
 from domain import fields
 from domain.campaign.header_names import wrong_with_header_name
 from domain.campaign.priority import Priority
+from domain.streams import LARGEST_NUMBER
 
 MOST_HEADERS = 50
+
+
+class ContentType(StrEnum):
+    RICHTEXT = "richtext"
+    HTML = "html"
+    MARKDOWN = "markdown"
+    PLAIN = "plain"
+    VISUAL = "visual"
+
 
 _DEFAULTS: dict[str, Any] = {
     "name": "",
@@ -26,12 +37,11 @@ _DEFAULTS: dict[str, Any] = {
     "headers": (),
     "template": None,
     "body": None,
-    "content_type": "html",
+    "content_type": ContentType.HTML.value,
     "tags": (),
     "attributes": MappingProxyType({}),
     "planned_for": None,
 }
-CONTENT_TYPES = ("richtext", "html", "markdown", "plain", "visual")
 MOST_TAGS = 50
 LARGEST_ATTRIBUTES = 20_000
 _SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
@@ -95,7 +105,7 @@ def _planned_for(value: object, field: str) -> str | None:
 
 
 def _number(value: object, field: str) -> int | None:
-    return None if value is None else fields.whole(value, field, 1, 2**31 - 1)
+    return None if value is None else fields.whole(value, field, 1, LARGEST_NUMBER)
 
 
 def _headers(value: object, field: str) -> list[list[str]]:
@@ -134,7 +144,7 @@ _CHECKS: dict[str, Any] = {
     "headers": _headers,
     "template": _number,
     "body": _body,
-    "content_type": lambda value, field: fields.choice(value, field, CONTENT_TYPES),
+    "content_type": lambda value, field: fields.choice(value, field, ContentType),
     "tags": _tags,
     "attributes": _attributes,
     "planned_for": _planned_for,

@@ -4,26 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from enum import StrEnum
 from typing import Any
 
+from domain.campaign.state import State
 from domain.errors import Refused
 
 DISCARDED = "discarded"
 """The reason of a cancellation before the start."""
-
-
-class State(StrEnum):
-    DRAFT = "draft"
-    SCHEDULED = "scheduled"
-    RUNNING = "running"
-    PAUSED = "paused"
-    FINISHED = "finished"
-    CANCELLED = "cancelled"
-
-
-NOT_STARTED = (State.DRAFT, State.SCHEDULED)
-STARTED = (State.RUNNING, State.PAUSED)
 
 
 class CampaignCourse:
@@ -49,27 +36,12 @@ class CampaignCourse:
     recipients: int | None
     started_as: str | None
 
-    def is_editable(self) -> bool:
-        return self.state in NOT_STARTED
-
-    def is_started(self) -> bool:
-        """Running or paused: its content is fixed and its audience is queued or being queued."""
-        return self.state in STARTED
-
     def is_queueing(self) -> bool:
         """Started, and part of the audience may still have to be queued."""
-        return self.is_started() and not self.has_finished_queueing() and not self.transactional
+        return self.state.is_started and not self.has_finished_queueing() and not self.transactional
 
     def has_finished_queueing(self) -> bool:
         return self.recipients is not None
-
-    def is_over(self) -> bool:
-        return self.state in (State.FINISHED, State.CANCELLED)
-
-    def may_send(self) -> bool:
-        """Whether its queued e-mails may go out, by its own state alone. In a finished campaign nothing is
-        queued but what somebody has put back."""
-        return self.state in (State.RUNNING, State.FINISHED)
 
     def is_due(self, at: datetime) -> bool:
         return self.state is State.SCHEDULED and self.send_at is not None and self.send_at <= at
@@ -108,4 +80,4 @@ class CampaignCourse:
             )
 
     def _is_scheduled_for(self, become: str) -> bool:
-        return self.state is State.SCHEDULED and become in ("cancelled", "scheduled")
+        return self.state is State.SCHEDULED and become in (State.CANCELLED, State.SCHEDULED)

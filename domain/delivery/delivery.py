@@ -164,6 +164,11 @@ class Requeued(Fact):
     reason: str
     again: float | None = None
 
+    @property
+    def is_by_policy(self) -> bool:
+        """Whoever puts it back by hand may give any reason, but no time."""
+        return self.reason == BY_POLICY and self.again is not None
+
 
 _TRANSITIONS: dict[tuple[Status, type[Fact]], Status] = {
     (Status.QUEUED, AttemptStarted): Status.SENDING,
@@ -213,26 +218,35 @@ def provoked_after(before: int, fact: Fact) -> int:
     return before + (isinstance(fact, Deferred) and fact.provoked)
 
 
+def interruptions_after(before: int, fact: Fact) -> int:
+    """How many attempts of a delivery were interrupted since a person last put it in the queue: the processor
+    died, or the answer to the message never came. `before` is how many it was before this fact."""
+    if isinstance(fact, Requeued) and not fact.is_by_policy:
+        return 0
+    is_one = isinstance(fact, OutcomeUnknown) or (
+        isinstance(fact, Deferred) and fact.about == About.PROCESSOR
+    )
+    return before + is_one
+
+
 class Delivery:
     """What the facts of one delivery come to.
 
     A recipient that was queued and has no fact yet is `queued`, at version 0. `attempts` are those
     that count towards giving up: not the ones that only told something of the server, and none
-    from before the delivery was put back in the queue. `deaths` are the attempts whose processor died
-    before it had recorded the outcome, since a person last put the delivery back.
+    from before the delivery was put back in the queue. For `interruptions` see `interruptions_after`.
     """
 
     def __init__(self) -> None:
         self.version = 0
         self.attempts = 0
-        self.deaths = 0
+        self.interruptions = 0
         self.provoked = 0
         self.server: int | None = None
         self.reply = ""
         self.first_failed_at: float | None = None
         self.again: float | None = None
         self.status = Status.QUEUED
-        self._tried_by = ""
 
     def may(self, fact: type[Fact]) -> bool:
         """Whether such a fact can follow now."""
@@ -249,22 +263,19 @@ class Delivery:
         self.version = fact.originator_version
         self.again = None
         self.provoked = provoked_after(self.provoked, fact)
+        self.interruptions = interruptions_after(self.interruptions, fact)
         if isinstance(fact, AttemptStarted):
-            self.server, self._tried_by = fact.server, fact.by
+            self.server = fact.server
             self.attempts += 1
         elif isinstance(fact, Deferred):
             self._defer(fact, recorded_at)
-        elif isinstance(fact, OutcomeUnknown):
-            self.deaths += fact.by != self._tried_by
         elif isinstance(fact, Requeued):
             self.attempts, self.first_failed_at, self.again = 0, None, fact.again
-            self.deaths = self.deaths if fact.reason == BY_POLICY else 0
         if isinstance(fact, Accepted | Deferred | Failed):
             self.reply = fact.reply
 
     def _defer(self, fact: Deferred, recorded_at: float | None) -> None:
         self.again = fact.again
-        self.deaths += fact.about == About.PROCESSOR
         if fact.about in UNTOUCHED:
             self.attempts -= 1
         elif self.first_failed_at is None:

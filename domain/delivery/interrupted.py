@@ -1,9 +1,10 @@
-"""What becomes of a delivery whose processor died in the middle of an attempt."""
+"""What becomes of a delivery whose attempt was interrupted: its processor died, or no answer to it came."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from uuid import UUID
+from enum import StrEnum
+from typing import Protocol
 
 from domain.delivery.delivery import (
     BY_POLICY,
@@ -21,9 +22,22 @@ from domain.fact import Fact
 
 MAYBE_SENT = "the processor died before the outcome was recorded"
 NOT_SENT = "not sent: the processor died before the message was handed over"
-GIVEN_UP = "given up: a processor died {times} times while it was sending this e-mail"
+GIVEN_UP = "given up: its attempts were interrupted {times} times, by dying processors or lost connections"
 
 Heard = Accepted | Deferred | Failed
+
+
+class ResendPolicy(RetryPolicy, Protocol):
+    @property
+    def resend_unknown(self) -> bool: ...
+
+
+class NotResent(StrEnum):
+    """Why a delivery of unknown outcome is not sent again by policy."""
+
+    OFF = "off"
+    CANCELLED = "cancelled"
+    GIVEN_UP = "given_up"
 
 
 @dataclass(frozen=True)
@@ -37,53 +51,71 @@ class Trace:
 
 @dataclass(frozen=True)
 class Resumption:
-    """Who takes the delivery over, when (epoch seconds) and by which rules. `jitter` is in [0, 1).
-    `may_resend` is whether an e-mail that may have gone out may be sent again."""
+    """Who decides what becomes of the delivery, when (epoch seconds) and by which rules. `jitter` is in
+    [0, 1); `is_cancelled` is whether its campaign is."""
 
     by: str
     now: float
-    policy: RetryPolicy
+    policy: ResendPolicy
     jitter: float
-    may_resend: bool
+    is_cancelled: bool
 
 
 def outcome(delivery: Delivery, started: AttemptStarted, trace: Trace | None, to: Resumption) -> list[Fact]:
-    """The facts that end the attempt `started`, the last one of the delivery; `trace` None when nothing is
-    known of it but that it was started."""
+    """The facts that end the attempt `started`, the last one of the delivery, after its processor's death;
+    `trace` None when nothing is known of it but that it was started."""
     stream, version = started.originator_id, started.originator_version + 1
     if trace is not None and trace.heard is not None:
         return [replace(trace.heard, originator_id=stream, originator_version=version, by=to.by)]
+    interruptions = delivery.interruptions + 1
     if trace is not None and not trace.dot_sent:
-        return [_not_sent(delivery, started, to)]
+        return [_not_sent(started, interruptions, to)]
     unknown = OutcomeUnknown(
         originator_id=stream, originator_version=version, by=to.by, server=started.server, reason=MAYBE_SENT
     )
-    again = _again(delivery, to) if to.may_resend else None
-    return [unknown] if again is None else [unknown, _resent(stream, version + 1, again, to)]
+    return with_resending(unknown, interruptions, to)
 
 
-def _not_sent(delivery: Delivery, started: AttemptStarted, to: Resumption) -> Deferred | Failed:
+def with_resending(unknown: OutcomeUnknown, interruptions: int, to: Resumption) -> list[Fact]:
+    """And what policy has follow. `interruptions` is how many there were since a person last put the delivery
+    in the queue, this one among them."""
+    if why_not_resent(interruptions, to.policy, is_cancelled=to.is_cancelled) is not None:
+        return [unknown]
+    return [
+        unknown,
+        Requeued(
+            originator_id=unknown.originator_id, originator_version=unknown.originator_version + 1, by=to.by,
+            reason=BY_POLICY, again=_again(interruptions, to.policy, to.now, to.jitter),
+        ),
+    ]  # fmt: skip
+
+
+def why_not_resent(interruptions: int, policy: ResendPolicy, *, is_cancelled: bool) -> NotResent | None:
+    """Of a delivery whose outcome is unknown after so many interruptions; None when it is sent again."""
+    if is_cancelled:
+        return NotResent.CANCELLED
+    if not policy.resend_unknown:
+        return NotResent.OFF
+    return NotResent.GIVEN_UP if _again(interruptions, policy) is None else None
+
+
+def _not_sent(started: AttemptStarted, interruptions: int, to: Resumption) -> Deferred | Failed:
     """The first time it goes at once, since a processor's death is rarely the e-mail's doing. One that kills
     each processor that tries it comes ever later, and not for ever."""
     stream, version = started.originator_id, started.originator_version + 1
-    again = _again(delivery, to) if delivery.deaths else to.now
+    again = _again(interruptions, to.policy, to.now, to.jitter) if interruptions > 1 else to.now
     if again is None:
         return Failed(
             originator_id=stream, originator_version=version, by=to.by, server=started.server,
-            reply=GIVEN_UP.format(times=delivery.deaths + 1), about=About.PROCESSOR.value,
+            reply=GIVEN_UP.format(times=interruptions), about=About.PROCESSOR.value,
         )  # fmt: skip
     return Deferred(
         originator_id=stream, originator_version=version, by=to.by, server=started.server,
-        reply=NOT_SENT, about=About.PROCESSOR.value, again=round(again, 3),
+        reply=NOT_SENT, about=About.PROCESSOR.value, again=again,
     )  # fmt: skip
 
 
-def _resent(stream: UUID, version: int, again: float, to: Resumption) -> Requeued:
-    return Requeued(
-        originator_id=stream, originator_version=version, by=to.by, reason=BY_POLICY, again=round(again, 3)
-    )
-
-
-def _again(delivery: Delivery, to: Resumption) -> float | None:
+def _again(interruptions: int, policy: RetryPolicy, now: float = 0.0, jitter: float = 0.0) -> float | None:
     """As often, and as late, as a temporary refusal is tried again."""
-    return next_try(delivery.deaths + 1, to.now, to.now, to.policy, to.jitter)
+    again = next_try(interruptions, now, now, policy, jitter)
+    return None if again is None else round(again, 3)

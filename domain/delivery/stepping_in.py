@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal
 
+from domain.campaign.state import State
 from domain.delivery.delivery import Cancelled, Requeued, Status, may_follow
 
 Action = Literal["cancel", "retry", "send_now"]
@@ -29,13 +30,18 @@ def possible_in(action: Action) -> frozenset[Status]:
             return found
 
 
-def hindrance(action: Action, status: Status, campaign_state: str, due: datetime, now: datetime) -> str:
+def is_possible_while(action: Action, campaign: State) -> bool:
+    """Nothing of a cancelled campaign is put back: it would not be sent."""
+    return FACTS[action] is not Requeued or campaign is not State.CANCELLED
+
+
+def hindrance(action: Action, status: Status, campaign: State, due: datetime, now: datetime) -> str:
     """Why it cannot be done with a delivery; empty when it can. `due` is when it may be attempted next."""
     if status not in possible_in(action):
         *most, last = (state.value for state in Status if state in possible_in(action))
         states = f"{', '.join(most)} or {last}" if most else last
         return f"Only a {states} e-mail can be {DONE[action]}; this one is {status}."
-    if action != "cancel" and campaign_state == "cancelled":
+    if not is_possible_while(action, campaign):
         return "Its campaign is cancelled, so it would not be sent."
     if action == "send_now" and due <= now:
         return "It does not wait for another try: it goes as soon as there is room for it."

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from domain.campaign.state import State
 from domain.server.availability import RUNNING, Closed, Open, Reason, SendingState
 
 
@@ -38,10 +39,9 @@ class Route:
 
 @dataclass(frozen=True, kw_only=True)
 class CampaignState:
-    """`state` is draft, scheduled, running, paused, finished or cancelled. `messenger` is the one
-    server that may send it, None for automatic."""
+    """`messenger` is the one server that may send it, None for automatic."""
 
-    state: str
+    state: State
     messenger: int | None = None
     send_at: datetime | None = None
     reason: str | None = None
@@ -70,15 +70,16 @@ def why_it_waits(
 
 
 def held_by_campaign(campaign: CampaignState) -> Closed | None:
+    if campaign.state.may_send:
+        return None
+    reason = Reason(f"campaign_{campaign.state}")
     match campaign.state:
-        case "running" | "finished":
-            return None
-        case "draft":
-            return Closed(Reason.CAMPAIGN_DRAFT)
-        case "scheduled":
-            return Closed(Reason.CAMPAIGN_SCHEDULED, campaign.send_at)
-        case state:
-            return Closed(Reason(f"campaign_{state}"), detail=campaign.reason or "")
+        case State.DRAFT:
+            return Closed(reason)
+        case State.SCHEDULED:
+            return Closed(reason, campaign.send_at)
+        case _:
+            return Closed(reason, detail=campaign.reason or "")
 
 
 def held_by_servers(messenger: int | None, routes: Sequence[Route]) -> Waiting:

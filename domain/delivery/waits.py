@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from domain.campaign.campaign import Campaign
+from domain.campaign.state import State
 from domain.capacity.capacity import Capacity, Reserved, Returned
 from domain.delivery.delivery import Delivery, Status
 from domain.delivery.waiting import CampaignState, Route, Waiting, why_it_waits
@@ -35,7 +36,7 @@ _SHORT = (1, 5, 15, 60, 300, 900, 3600, 4 * 3600, 86_400)
 
 NO_PROCESSOR = Waiting(Reason.NO_PROCESSOR, detail="the log shows nothing of one")
 HIGHER_PRIORITY = Waiting(Reason.PRIORITY)
-_NO_STATE = CampaignState(state="draft")
+_NO_STATE = CampaignState(state=State.DRAFT)
 
 
 class Happened(NamedTuple):
@@ -214,7 +215,7 @@ class Past:
         if campaign is None:
             return _NO_STATE
         return CampaignState(
-            state=campaign.state.value,
+            state=campaign.state,
             messenger=campaign.messenger,
             send_at=campaign.send_at,
             reason=campaign.reason,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from typing import Literal
 
 from domain.campaign.priority import Priority
 from domain.forecast.forecast import HORIZON, Demand, Forecast, forecast
@@ -22,11 +23,13 @@ _EXTRA = 0
 """The number of a server that is not there yet; real ones count from 1."""
 
 
+BottleneckCode = Literal["none", "speed", "window", "daily", "rolling", "horizon", "calendar", "no_server"]
+"""For programs."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Bottleneck:
-    """`code` is for programs: none, speed, window, daily, rolling, horizon, calendar, no_server."""
-
-    code: str
+    code: BottleneckCode
     text: str
 
 

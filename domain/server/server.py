@@ -131,7 +131,7 @@ class SmtpServer(Aggregate):
     def suspend(self, reason: str, until: datetime | str | None, *, by: str, at: datetime) -> None:
         """Nothing happens when it is suspended for as long already, or when `until` is past.
         `until` None: until somebody resumes it. Raises Refused."""
-        reason = fields.text(reason, "reason", longest=500, shortest=1)
+        reason = fields.reason(reason, shortest=1)
         if until is None:
             instant = None
         else:

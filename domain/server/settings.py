@@ -10,15 +10,36 @@ from ipaddress import ip_address
 from typing import Any, Self
 
 from domain import fields
+from domain.addresses.host_name import LONGEST as LONGEST_HOST
 from domain.addresses.host_name import is_host
 from domain.addresses.mailbox import parse_mailbox
-from domain.calendar import parse_windows
+from domain.calendar import LONGEST_WINDOWS, parse_windows
 from domain.capacity.capacity import LONGEST_WINDOW, Limits
 
 AUTOMATIC = "automatic"
 """The messenger of a campaign that goes through all servers, hence no name for one of them."""
 
 _BILLION = 1_000_000_000
+
+BOUNDS: dict[str, tuple[int, int]] = {
+    "port": (1, 65_535),
+    "max_conns": (1, 1000),
+    "idle_timeout": (1, 3600),
+    "wait_timeout": (1, 3600),
+    "daily_limit": (0, _BILLION),
+    "sliding_window_duration": (0, LONGEST_WINDOW),
+    "sliding_window_rate": (0, _BILLION),
+}
+"""The least and the most of each number."""
+
+LONGEST = {
+    "name": 100,
+    "host": LONGEST_HOST,
+    "username": 320,
+    "hello_hostname": LONGEST_HOST,
+    "window": LONGEST_WINDOWS,
+}
+"""Characters of each text; of a From address see domain.addresses.mailbox."""
 
 
 class AuthProtocol(StrEnum):
@@ -96,14 +117,14 @@ def _checked(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _name(value: object, field: str) -> str:
-    name = fields.text(value, field, longest=100, shortest=1)
+    name = fields.text(value, field, longest=LONGEST["name"], shortest=1)
     if name.casefold() == AUTOMATIC:
         fields.refuse(field, f"'{name}' means all servers; choose another name")
     return name
 
 
 def _host(value: object, field: str) -> str:
-    host = fields.text(value, field, longest=253, shortest=1)
+    host = fields.text(value, field, longest=LONGEST["host"], shortest=1)
     if not is_host(host) and not _is_ip(host):
         fields.refuse(field, f"'{host}' is neither a host name nor an IP address")
     return host
@@ -111,7 +132,7 @@ def _host(value: object, field: str) -> str:
 
 def _hello(value: object, field: str) -> str:
     """A domain or an address literal (RFC 5321, 4.1.1.1), empty for the machine's own name."""
-    hello = fields.text(value, field, longest=253)
+    hello = fields.text(value, field, longest=LONGEST["hello_hostname"])
     literal = hello.removeprefix("[").removesuffix("]").removeprefix("IPv6:")
     if hello and not (_is_ip(literal) if hello.startswith("[") else is_host(hello)):
         fields.refuse(field, f"'{hello}' is neither a host name nor an address like [192.0.2.1]")
@@ -134,33 +155,23 @@ def _from_email(value: object, field: str) -> str:
 def _window(value: object, field: str) -> str | None:
     if value is None:
         return None
-    text = fields.text(value, field, longest=200)
+    text = fields.text(value, field, longest=LONGEST["window"])
     parse_windows(text, field)
     return text or None
 
 
-def _between(least: int, most: int) -> Any:
-    return lambda value, field: fields.whole(value, field, least, most)
-
-
 _CHECKS: dict[str, Any] = {
+    **{name: fields.between(*bounds) for name, bounds in BOUNDS.items()},
     "name": _name,
     "host": _host,
-    "port": _between(1, 65_535),
     "auth_protocol": lambda value, field: fields.choice(value, field, AuthProtocol),
-    "username": lambda value, field: fields.text(value, field, longest=320),
+    "username": lambda value, field: fields.text(value, field, longest=LONGEST["username"]),
     "tls_type": lambda value, field: fields.choice(value, field, TlsType),
     "tls_skip_verify": fields.flag,
     "hello_hostname": _hello,
-    "max_conns": _between(1, 1000),
-    "idle_timeout": _between(1, 3600),
-    "wait_timeout": _between(1, 3600),
     "enabled": fields.flag,
     "from_email": _from_email,
-    "daily_limit": _between(0, _BILLION),
     "sliding_window": fields.flag,
-    "sliding_window_duration": _between(0, LONGEST_WINDOW),
-    "sliding_window_rate": _between(0, _BILLION),
     "window": _window,
 }
 

@@ -1,8 +1,6 @@
 """Templates as listmonk's authors write them, in Jinja. Pure: text in, text out, line by line.
 
-A tag in double braces is Go's when it begins with a dot, a dollar sign, a Go comment, one of Go's keywords,
-one of listmonk's capitalised functions, or a name that is followed by an operand. All else is Jinja and
-stays as it is, so that both may stand in one template.
+What is not Go's is Jinja and stays as it is, so that both may stand in one template.
 """
 
 from __future__ import annotations
@@ -12,29 +10,20 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from mail.go_template.go_expressions import GoTemplateError, Pipeline, Scope, pipeline, variable_name
-from mail.go_template.go_functions import NAMES, ROOT, Expression, Unreadable
+from mail.go_template.go_functions import ROOT, Expression, Unreadable
+from mail.go_template.go_tags import WORD, go_tag
 
 __all__ = ["GoTemplateError", "translated"]
 
 MOST_TAGS = 10_000
-LONGEST_TAG = 4_000
+MOST_VARIABLES = 500
+DEEPEST = 100
 
 _OPENING = re.compile(r"\{[{%#]")
 _RAW = re.compile(r"\{%[-+]?\s*raw\s*[-+]?%\}.*?(?:\{%[-+]?\s*endraw\s*[-+]?%\}|\Z)", re.DOTALL)
-_TAG = re.compile(
-    r"""\{\{ (?P<left>-(?=\s))? \s*
-        (?P<inside> /\*.*?\*/\s* | (?: "(?:[^"\\\n]|\\.)*" | `[^`]*` | (?!\}\}|-\}\}) [^"`] )* )
-        (?P<right>(?<=\s)-)? \}\}""",
-    re.VERBOSE | re.DOTALL,
-)
-_TRACKED_LINK = re.compile(r"""(https?://[^\s"'<>{}]+)@TrackLink""")
-
-_KEYWORDS = frozenset({"if", "else", "end", "with"})
-_NAMING_KEYWORDS = frozenset({"template", "block", "define"})
-_JINJA_NAMES = frozenset({"subscriber", "campaign", "unsubscribe_url", "today", "content", "loop"})
-_WORD = re.compile(r"[^\W\d]\w*")
-# In Jinja only an operator, a bracket or the end can follow a name.
-_OPERAND = re.compile(r"""\s+(?:[.$"`]|-?[0-9])""")
+_TRACKED = "@TrackLink"
+_RUN = re.compile(r"""[^\s"'<>{}]+""")
+_LINK = re.compile(r"https?://(?=.)", re.DOTALL)
 
 
 def translated(source: str) -> str:
@@ -46,26 +35,14 @@ def translated(source: str) -> str:
     return "".join(_Translation(source).parts())
 
 
-def is_go(inside: str) -> bool:
-    """Whether a tag's content, without the blanks and trim marks around it, is Go's."""
-    inside = inside.lstrip("( \t\r\n")
-    if inside.startswith((".", "$", "/*")):
-        return True
-    found = _WORD.match(inside)
-    if found is None:
-        return False
-    word, rest = found.group(), inside[found.end() :]
-    argument = rest.lstrip()
-    if word in _KEYWORDS or (word in NAMES and word[0].isupper()):
-        return True
-    if word in _NAMING_KEYWORDS:
-        return argument.startswith('"')
-    if word in ("break", "continue"):
-        return not argument
-    if word not in ("range", "not") and word not in _JINJA_NAMES and _OPERAND.match(rest):
-        return True
-    # `range (3)` is a call in Jinja, `not x` is said in both.
-    return (word in NAMES or word == "range") and rest[:1].isspace() and is_go(argument)
+def _without_tracking(text: str) -> str:
+    """Links with `@TrackLink` at their end, as they are without it: nothing is tracked."""
+    return _RUN.sub(_link, text) if _TRACKED in text else text
+
+
+def _link(run: re.Match[str]) -> str:
+    link, mark, rest = run.group().rpartition(_TRACKED)
+    return link + rest if mark and _LINK.search(link) else run.group()
 
 
 @dataclass
@@ -92,12 +69,12 @@ class _Translation:
         source, at = self._source, 0
         while (opening := _OPENING.search(source, at)) is not None:
             start = opening.start()
-            yield _TRACKED_LINK.sub(r"\1", source[at:start])
+            yield _without_tracking(source[at:start])
             self._line += source.count("\n", at, start)
             part, at = self._part(start)
             yield part
             self._line += source.count("\n", start, at)
-        yield _TRACKED_LINK.sub(r"\1", source[at:])
+        yield _without_tracking(source[at:])
         if self._blocks:
             block = self._blocks[-1]
             raise GoTemplateError(block.line, f"{{{{ {block.keyword} }}}} has no {{{{ end }}}}")
@@ -112,8 +89,8 @@ class _Translation:
             raw = _RAW.match(source, start)
             end = raw.end() if raw else end
         else:
-            tag = _TAG.match(source, start, start + LONGEST_TAG)
-            if tag is not None and is_go(tag["inside"]):
+            tag = go_tag(source, start)
+            if tag is not None:
                 return self._translated(tag), tag.end()
         return source[start:end], end
 
@@ -129,7 +106,7 @@ class _Translation:
     def _tag(self, inside: str) -> str:
         if inside.startswith("/*"):
             return _NOTHING
-        word = _WORD.match(inside)
+        word = WORD.match(inside)
         rule = _RULES.get(word.group()) if word else None
         if rule is not None and word is not None:
             return rule(self, inside[word.end() :].strip())
@@ -239,6 +216,8 @@ class _Translation:
         return self._blocks[-1]
 
     def _open(self, keyword: str, closing: str, otherwise: str) -> None:
+        if len(self._blocks) == DEEPEST:
+            raise Unreadable("it is nested too deeply")
         self._blocks.append(_TemplateBlock(keyword, self._line, self._scope, closing, otherwise))
 
     def _new_dot(self) -> str:
@@ -248,6 +227,8 @@ class _Translation:
         return dot
 
     def _named(self, name: str, value: str) -> str:
+        if len(self._scope.variables) == MOST_VARIABLES:
+            raise Unreadable(f"it has more than {MOST_VARIABLES} variables")
         self._scope = Scope(self._scope.dot, self._scope.variables | {name})
         return f"{{% set {variable_name(name)} = {value} %}}"
 

@@ -74,7 +74,7 @@ class Composer:
             subject=PartTemplate("subject", campaign.subject, limits=limits, names=names),
             parts=_parts(campaign, limits, names),
             headers=headers,
-            list_fields="" if campaign.transactional else _list_fields(url.host, headers),
+            list_fields=() if campaign.transactional else _list_fields(url.host, headers),
             unsubscribe_url=f"{url}/unsubscribe/",
             boundary=f"=_postledger_{campaign.uuid}",
             token_key=token_key,
@@ -125,16 +125,16 @@ def _public_url(text: str) -> PublicUrl:
         raise MessageError(f"the public URL cannot be used: {error}") from None
 
 
-def _list_fields(host: str, headers: Headers) -> str:
+def _list_fields(host: str, headers: Headers) -> tuple[str, ...]:
     """What says that this is bulk mail, unless the campaign says so in its own way.
 
     List-Id (RFC 2919) is one for the installation, so that readers' filters hold from campaign to campaign.
     Precedence is no standard, but with List-Id it is what keeps vacation responders silent (RFC 3834,
     section 2). Auto-Submitted is left out: it is for what no person set going (section 5 there).
     """
-    fields = ""
+    fields = []
     if "list-id" not in headers.names:
-        fields += f"List-Id: <campaigns.{host.replace(':', '-')}>\r\n"
+        fields.append(f"List-Id: <campaigns.{host.replace(':', '-')}>\r\n")
     if "precedence" not in headers.names:
-        fields += "Precedence: bulk\r\n"
-    return fields
+        fields.append("Precedence: bulk\r\n")
+    return tuple(fields)

@@ -29,8 +29,7 @@ class HeaderError(MessageError):
 class Headers:
     """`fields` are (name, value); a value may be a template. Raises HeaderError, TemplateError.
 
-    `offered` are the names that templates may use, `unsubscribing` lets List-Unsubscribe be given.
-    `fixed` is the text of those that are the same for everybody, with their CRLFs."""
+    `offered` are the names that templates may use, `unsubscribing` lets List-Unsubscribe be given."""
 
     def __init__(
         self,
@@ -41,7 +40,7 @@ class Headers:
     ) -> None:
         names = [name.lower() for name, _ in fields]
         self.names = frozenset(names)
-        self.fixed = ""
+        self._fixed: list[str] = []
         self._templates: list[tuple[str, PartTemplate]] = []
         for name, value in fields:
             _check(name, value, unsubscribing)
@@ -49,15 +48,27 @@ class Headers:
                 raise HeaderError(name, "it can be given once only")
             template = PartTemplate(f"header {name}", value, names=offered)
             if template.is_fixed:
-                self.fixed += _field(name, template.source)
+                self._fixed += _fields(name, template.source)
             else:
                 self._templates.append((name, template))
 
-    def render(self, names: dict[str, Any]) -> str:
+    def render(self, names: dict[str, Any]) -> list[str]:
+        """The fields, each with its CRLF. Raises HeaderError, TemplateError."""
         if not self._templates:
-            return self.fixed
-        rendered = [_field(name, template.render(names)) for name, template in self._templates]
-        return self.fixed + "".join(rendered)
+            return self._fixed
+        rendered = [
+            one for name, template in self._templates for one in _fields(name, template.render(names))
+        ]
+        return self._fixed + rendered
+
+
+def refuse_stray_lines(header: str, fields: int) -> None:
+    """Raises MessageError unless the finished header has this number of fields and no line end but theirs and
+    those that fold them, whatever it was made of: asked of each message, after all else was done to it."""
+    ends = header.count("\r\n")
+    is_sound = ends - header.count("\r\n ") == fields and ends == header.count("\r") == header.count("\n")
+    if not is_sound or header.startswith(" ") or not header.endswith("\r\n"):
+        raise MessageError("the header would not have the fields that it is meant to have")
 
 
 def refuse_line_ends(name: str, value: str) -> None:
@@ -72,12 +83,12 @@ def _check(name: str, value: str, unsubscribing: bool) -> None:
     refuse_line_ends(name, value)
 
 
-def _field(name: str, value: str) -> str:
-    """With its CRLF. Raises HeaderError, which does not quote the value. A list of nobody is left out."""
+def _fields(name: str, value: str) -> list[str]:
+    """One, but none where it is a list of nobody. Raises HeaderError, which does not quote the value."""
     value = one_line(value)
     if name.lower() not in OF_MAILBOXES:
-        return field(name, value)
+        return [field(name, value)]
     try:
-        return mailboxes_field(name, parse_mailboxes(value)) if value else ""
+        return [mailboxes_field(name, parse_mailboxes(value))] if value else []
     except AddressError as error:
         raise HeaderError(name, f"it is not one address or several with commas between: {error}") from None

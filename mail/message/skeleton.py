@@ -14,11 +14,12 @@ from domain.addresses.mailbox import Mailbox
 from domain.campaign.transactional import Particulars
 from domain.delivery.unsubscribe_token import token
 from mail.message.encoding import body, field, mailbox_field
-from mail.message.headers import Headers, refuse_line_ends
+from mail.message.headers import Headers, refuse_line_ends, refuse_stray_lines
 from mail.template.render import TRANSACTIONAL_NAMES, MessageError, PartTemplate, names_for
 
 _A_SECOND = timedelta(seconds=1)
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
+_OPENING = ("Date", "From", "To", "Subject", "Message-ID", "X-Postledger-Delivery")
 _TRANSFER_ENCODINGS = ("7bit", "quoted-printable", "base64")
 
 
@@ -64,7 +65,7 @@ class Compiled(NamedTuple):
     subject: PartTemplate
     parts: tuple[Part, ...]
     headers: Headers
-    list_fields: str
+    list_fields: tuple[str, ...]
     unsubscribe_url: str
     boundary: str
     token_key: bytes
@@ -88,7 +89,10 @@ class Skeleton:
         self.envelope_from = str(sender.address)
         self.from_domain = sender.address.domain
         self._from_field = mailbox_field("From", sender.display, self.envelope_from)
-        self._closing_fields = _closing_fields(compiled)
+        self._opening_fields = len(_OPENING) + (not compiled.transactional)
+        closing = _closing_fields(compiled)
+        self._closing_fields = "".join(closing)
+        refuse_stray_lines(self._closing_fields, len(closing))
         self._delimiter = f"\r\n--{compiled.boundary}\r\n".encode("ascii")
         self._closing_delimiter = f"\r\n--{compiled.boundary}--\r\n".encode("ascii")
         self._fixed_subject = field("Subject", compiled.subject.source) if compiled.subject.is_fixed else None
@@ -105,6 +109,7 @@ class Skeleton:
         opaque = token(compiled.token_key, compiled.campaign, recipient.number)
         date_field, today = self._date_of(at)
         names = self._names(recipient, compiled.unsubscribe_url + opaque, today)
+        own = compiled.headers.render(names)
         header = (
             f"{date_field}{self._from_field}"
             f"{mailbox_field('To', recipient.name, self.envelope_to(recipient))}"
@@ -114,9 +119,10 @@ class Skeleton:
             # For complaints (RFC 5965), whose senders strike out the recipient and often the Message-ID. It
             # gives nothing away: the same token stands in the link above.
             f"X-Postledger-Delivery: {opaque}\r\n"
-            f"{compiled.headers.render(names)}{self._closing_fields}"
+            f"{''.join(own)}"
         )
-        return b"".join(self._pieces(header, names))
+        refuse_stray_lines(header, self._opening_fields + len(own))
+        return b"".join(self._pieces(header + self._closing_fields, names))
 
     def message_id(self, recipient: MessageRecipient, id_domain: str | None = None) -> str:
         """Without angle brackets. What stands before the @ names the delivery for ever: it depends on no key
@@ -224,14 +230,12 @@ def _unsubscribe_field(compiled: Compiled, opaque: str) -> str:
     return f"List-Unsubscribe: <{compiled.unsubscribe_url}{opaque}>\r\n"
 
 
-def _closing_fields(compiled: Compiled) -> str:
-    if compiled.transactional:
-        # RFC 3834, section 5: no person set it going, so that vacation responders are silent.
-        is_given = "auto-submitted" in compiled.headers.names
-        fields = "" if is_given else "Auto-Submitted: auto-generated\r\n"
-    else:
-        fields = f"{compiled.list_fields}List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"
-    fields += "MIME-Version: 1.0\r\n"
-    if len(compiled.parts) == 1:
-        return fields
-    return f'{fields}Content-Type: multipart/alternative;\r\n boundary="{compiled.boundary}"\r\n'
+def _closing_fields(compiled: Compiled) -> list[str]:
+    fields = ["MIME-Version: 1.0\r\n"]
+    if len(compiled.parts) > 1:
+        fields.append(f'Content-Type: multipart/alternative;\r\n boundary="{compiled.boundary}"\r\n')
+    if not compiled.transactional:
+        return [*compiled.list_fields, "List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n", *fields]
+    # RFC 3834, section 5: no person set it going, so that vacation responders are silent.
+    is_given = "auto-submitted" in compiled.headers.names
+    return fields if is_given else ["Auto-Submitted: auto-generated\r\n", *fields]

@@ -1,8 +1,14 @@
-"""How much text and time one rendering of a template may take, and what it may print."""
+"""How much text and time one rendering of a template may take, and what it may print.
+
+Whatever a template does is paid for from a budget of characters before it is done, by the size of what it is
+done with: no single step takes longer than that lets it, and between steps the clock is looked at.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sized
 from datetime import date
+from itertools import islice
 from time import monotonic
 from typing import Any
 from uuid import UUID
@@ -14,8 +20,14 @@ from jinja2.utils import missing
 
 LONGEST_RANGE = 1000
 LONGEST_LIST = 10_000
+MOST_BITS = 1024
 TOO_MUCH_TEXT = "it makes too much text"
 PLAIN = (str, int, float, type(None), UUID, date, Undefined)
+
+_OF_A_LIST = 1
+_OF_AN_ITEM = 10
+_LARGEST = 100_000_000
+"""More than anybody may spend."""
 
 
 class OutOfBounds(Exception):
@@ -64,23 +76,59 @@ class Rendering(Context):
         return self.parent.get(key, missing)
 
 
+def plain_only(value: Any) -> Any:
+    """Raises OutOfBounds for a list or mapping."""
+    if not isinstance(value, PLAIN):
+        raise OutOfBounds("a list or mapping cannot be printed; name the value in it, or join them")
+    return value
+
+
 def plain_text(value: Any) -> str:
-    """What stands in the message for a value; nothing for None. Raises Refused for a list or mapping."""
+    """What stands in the message for a value; nothing for None. Raises OutOfBounds for a list or mapping."""
     if isinstance(value, str):
         return value
     if value is None:
         return ""
-    if not isinstance(value, PLAIN):
-        raise OutOfBounds("a list or mapping cannot be printed; name the value in it, or join them")
-    return str(value)
+    return str(plain_only(value))
 
 
-def spend_for(budget: Budget, *values: Any, times: Any = 1) -> None:
-    lengths = sum(len(value) for value in values if isinstance(value, (str, list, tuple)))
-    made = lengths * max(times, 0) if isinstance(times, int) else lengths
-    if any(isinstance(value, (list, tuple)) for value in values) and made > LONGEST_LIST:
+def size_of(value: Any) -> int:
+    """In characters, what lists and mappings hold included: as long as it takes to compare or copy it."""
+    if isinstance(value, str):
+        return len(value)
+    if not isinstance(value, (list, tuple, dict)):
+        return 1
+    size, waiting = _OF_A_LIST, [value]
+    while waiting and size <= _LARGEST:
+        one = waiting.pop()
+        items = (*one, *one.values()) if isinstance(one, dict) else one
+        size += _OF_AN_ITEM * len(items)
+        for item in items:
+            if isinstance(item, str):
+                size += len(item)
+            elif isinstance(item, (list, tuple, dict)):
+                waiting.append(item)
+    return size
+
+
+def items_of(values: Any) -> Any:
+    """What can be gone through more than once. Raises OutOfBounds for a long list."""
+    if not isinstance(values, Sized) and isinstance(values, Iterable) and not isinstance(values, Undefined):
+        values = list(islice(values, LONGEST_LIST + 1))
+    if isinstance(values, Sized) and not isinstance(values, Undefined) and len(values) > LONGEST_LIST:
         raise OutOfBounds(f"a list is longer than {LONGEST_LIST:,}")
-    budget.spend(made)
+    return values
+
+
+def sized(value: Any) -> Any:
+    """As it is, but for what is made while somebody goes through it."""
+    return items_of(value) if isinstance(value, Iterator) else value
+
+
+def check_number(*numbers: Any) -> None:
+    """Raises OutOfBounds for those that are slow to reckon with."""
+    if any(isinstance(number, int) and number.bit_length() > MOST_BITS for number in numbers):
+        raise OutOfBounds("a number is too large")
 
 
 def cost_of(value: Any) -> int:

@@ -1,27 +1,41 @@
-"""The filters that templates have. Each pays for what it makes; those that could make much out of little
-pay first. Not offered: what pads (center, indent), what takes time that grows faster than its input
-(striptags, wordwrap, urlize), and what an e-mail has no use for.
+"""The filters that templates have. Each pays before it does anything, by the size of all it is given, more if
+it takes longer than copying does, and then for what it makes. Not offered: what pads (center, indent), what
+takes time that grows faster than its input (striptags, wordwrap, urlize), and what an e-mail has no use for.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import islice
 from typing import Any
 
 from jinja2 import pass_context, pass_environment
 from jinja2.filters import FILTERS, do_round, do_sum
 from markupsafe import Markup
 
-from mail.template.bounds import LONGEST_LIST, OutOfBounds, Rendering, cost_of, plain_text
 from mail.template.bounds import PLAIN as PLAIN_KINDS
+from mail.template.bounds import (
+    OutOfBounds,
+    Rendering,
+    check_number,
+    cost_of,
+    items_of,
+    plain_only,
+    plain_text,
+    size_of,
+    sized,
+)
+
+LONGEST_NUMBER = 400
+"""Characters that may be read as a number."""
+_MOST_TRIMMED = 100
 
 # What the rewriting puts in; the blank keeps their names out of a template's reach.
 COUNTED = "counted "
 CONCATENATED = "concatenated "
 PLAIN = "plain "
 MADE = "made "
+SIZED = "sized "
 
 
 @pass_context
@@ -54,6 +68,14 @@ def _made(value: Any) -> Any:
 
 
 @pass_context
+def to_compare(context: Rendering, value: Any) -> Any:
+    """What is about to be compared or searched."""
+    value = sized(value)
+    context.budget.spend(size_of(value))
+    return value
+
+
+@pass_context
 def _replaced(context: Rendering, text: Any, old: Any, new: Any, count: int | None = None) -> Any:
     text, old, new = plain_text(text), plain_text(old), plain_text(new)
     context.budget.spend(text.count(old) * len(new))
@@ -62,9 +84,7 @@ def _replaced(context: Rendering, text: Any, old: Any, new: Any, count: int | No
 
 @pass_context
 def _joined(context: Rendering, values: Any, between: str = "", attribute: Any = None) -> Any:
-    items = list(islice(values, LONGEST_LIST + 1))
-    if len(items) > LONGEST_LIST:
-        raise OutOfBounds(f"a list is longer than {LONGEST_LIST:,}")
+    items = list(items_of(values))
     if attribute is not None:
         items = list(_map(context, items, attribute=attribute))
     texts = [plain_text(item) for item in items]
@@ -88,9 +108,29 @@ def formatted(context: Rendering, pattern: Any, *values: Any) -> Any:
 
 
 def _rounded(value: float, precision: int = 0, method: str = "common") -> float:
+    check_number(value)
     if abs(precision) > 15:
         raise OutOfBounds("rounding has at most 15 digits")
     return do_round(value, precision, method)  # type: ignore[arg-type]
+
+
+def _number(convert: Callable[..., Any]) -> Callable[..., Any]:
+    def converted(value: Any, *args: Any, **kwargs: Any) -> Any:
+        if isinstance(value, str) and len(value) > LONGEST_NUMBER:
+            raise OutOfBounds(f"a number has at most {LONGEST_NUMBER} characters")
+        return convert(value, *args, **kwargs)
+
+    return converted
+
+
+def trimmed(text: Any, characters: Any = None) -> Any:
+    if characters is not None and len(characters) > _MOST_TRIMMED:
+        raise OutOfBounds(f"at most {_MOST_TRIMMED} characters to trim can be named")
+    return FILTERS["trim"](text, characters)
+
+
+def _words_in(text: Any) -> int:
+    return sum(1 for _ in _WORD.finditer(text if isinstance(text, str) else str(text)))
 
 
 def _mapped(context: Any, values: Any, *filters: Any, attribute: Any = None, **default: Any) -> Any:
@@ -103,23 +143,56 @@ def _summed(environment: Any, values: Any, attribute: Any = None) -> Any:
     return do_sum(environment, values, attribute)
 
 
+_WORD = re.compile(r"\w+")
 _replace: Callable[..., Any] = FILTERS["replace"]
 _join: Callable[..., Any] = FILTERS["join"]
 _map: Callable[..., Any] = FILTERS["map"]
 
+Cost = Callable[[tuple[Any, ...]], int]
+"""Of a filter's arguments, in characters that might be copied in the same time."""
 
-def charged(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The filter, paying for what it makes."""
+
+def result_only(_given: tuple[Any, ...]) -> int:
+    """Of what looks at its arguments from outside."""
+    return 0
+
+
+def once(given: tuple[Any, ...]) -> int:
+    return sum(map(size_of, given))
+
+
+def _times(factor: int) -> Cost:
+    return lambda given: factor * once(given)
+
+
+def _each(given: tuple[Any, ...]) -> int:
+    """Of what does the same with each item of the first argument."""
+    items, *others = given
+    count = len(items) if isinstance(items, (str, list, tuple, dict)) else 1
+    return size_of(items) + count * sum(map(size_of, others))
+
+
+def _comparing(given: tuple[Any, ...]) -> int:
+    """Of what sorts."""
+    items = given[0]
+    count = len(items) if isinstance(items, (str, list, tuple, dict)) else 1
+    return _each(given) * (count.bit_length() + 2)
+
+
+def charged(
+    function: Callable[..., Any], cost: Cost = once, first: Callable[[Any], Any] | None = None
+) -> Callable[..., Any]:
+    """The filter or test, paying `cost` of what it is given and for what it makes. `first` says what its
+    first argument may be, or makes it so."""
     wants = getattr(getattr(function, "jinja_pass_arg", None), "name", None)
 
     @pass_context
     def paying(context: Rendering, *args: Any, **kwargs: Any) -> Any:
-        if wants == "context":
-            args = (context, *args)
-        elif wants == "eval_context":
-            args = (context.eval_ctx, *args)
-        elif wants == "environment":
-            args = (context.environment, *args)
+        if first is not None and args:
+            args = (first(args[0]), *args[1:])
+        context.budget.spend(cost((*args, *kwargs.values())))
+        if wants is not None:
+            args = (_WANTED[wants](context), *args)
         result = function(*args, **kwargs)
         context.budget.spend(cost_of(result))
         return result
@@ -127,34 +200,40 @@ def charged(function: Callable[..., Any]) -> Callable[..., Any]:
     return paying
 
 
-_UNCHANGED = (
-    *(
-        "abs",
-        "capitalize",
-        "count",
-        "d",
-        "default",
-        "dictsort",
-        "e",
-        "escape",
-        "first",
-        "float",
-        "forceescape",
-    ),
-    *("int", "items", "last", "length", "list", "lower", "max", "min", "reject", "rejectattr", "reverse"),
-    *("safe", "select", "selectattr", "sort", "string", "title", "trim", "truncate", "unique", "upper"),
-    *("urlencode", "wordcount"),
-)
+_WANTED: Mapping[str, Callable[[Rendering], Any]] = {
+    "context": lambda context: context,
+    "eval_context": lambda context: context.eval_ctx,
+    "environment": lambda context: context.environment,
+}
+
+
+def _offered(names: str, cost: Cost, first: Callable[[Any], Any] | None = None) -> dict[str, Any]:
+    return {name: charged(FILTERS[name], cost, first) for name in names.split()}
+
+
 OFFERED: Mapping[str, Callable[..., Any]] = {
-    **{name: charged(FILTERS[name]) for name in _UNCHANGED},
+    **_offered("count d default first last length", result_only),
+    **_offered("abs", once),
+    **_offered("capitalize lower string safe truncate upper", once, plain_only),
+    **_offered("e escape forceescape title", _times(10), plain_only),
+    **_offered("urlencode", _times(10)),
+    **_offered("reverse", once, sized),
+    **_offered("items", result_only),
+    **_offered("list max min reject rejectattr select selectattr", _each, items_of),
+    **_offered("dictsort sort unique", _comparing, items_of),
+    "float": charged(_number(FILTERS["float"])),
     "format": charged(formatted),
-    "join": charged(_joined),
-    "map": charged(pass_context(_mapped)),
+    "int": charged(_number(FILTERS["int"])),
+    "join": charged(_joined, _each, items_of),
+    "map": charged(pass_context(_mapped), _each, items_of),
     "replace": charged(_replaced),
     "round": charged(_rounded),
-    "sum": charged(pass_environment(_summed)),
+    "sum": charged(pass_environment(_summed), _each, items_of),
+    "trim": charged(trimmed, _times(10), plain_only),
+    "wordcount": charged(_words_in, _times(10), plain_only),
     COUNTED: _counted,
     CONCATENATED: _concatenated,
     PLAIN: _plain,
-    MADE: charged(_made),
+    MADE: charged(_made, result_only),
+    SIZED: to_compare,
 }

@@ -12,7 +12,7 @@ from typing import Any
 from jinja2 import Undefined, pass_context
 
 from mail.template.bounds import Rendering
-from mail.template.filters import charged, formatted
+from mail.template.filters import charged, formatted, result_only
 
 NOTHING = ""
 _COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
@@ -81,9 +81,9 @@ def printf(context: Rendering, layout: str, *values: Any) -> Any:
 
 
 OFFERED: Mapping[str, Callable[..., Any]] = {
-    "as_go": charged(printed),
-    "or_nothing": charged(or_nothing),
-    "go_field": charged(field),
+    "as_go": charged(printed, result_only),
+    "or_nothing": charged(or_nothing, result_only),
+    "go_field": charged(field, result_only),
     "go_compares": charged(compares),
     "go_printf": charged(printf),
 }

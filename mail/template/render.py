@@ -75,6 +75,8 @@ class PartTemplate:
             source = self.source = translated(source)
         except GoTemplateError as error:
             raise TemplateError(part, error.line, error.reason) from None
+        if len(source) > limits.source:
+            raise TemplateError(part, None, f"it grows to more than {limits.source:,} characters of Jinja")
         self.is_fixed = not any(opening in source for opening in ("{{", "{%", "{#"))
         if not self.is_fixed:
             self._sandbox = _SANDBOXES[html]
@@ -105,6 +107,8 @@ class PartTemplate:
             return sandbox.template_class.from_code(sandbox, code, {})
         except TemplateSyntaxError as error:
             raise TemplateError(self.part, error.lineno, error.message or "it cannot be read") from None
+        except ValueError:
+            raise TemplateError(self.part, None, "a number is too large") from None
         except (RecursionError, MemoryError, SyntaxError):
             raise TemplateError(self.part, None, "it is nested too deeply") from None
 

@@ -10,6 +10,7 @@ from jinja2.exceptions import TemplateAssertionError
 from jinja2.visitor import NodeTransformer
 
 from mail.template import filters
+from mail.template.bounds import MOST_BITS
 from mail.template.sandbox import Sandbox
 
 MOST_NODES = 10_000
@@ -106,8 +107,22 @@ def _pair(node: nodes.Pair) -> nodes.Node:
 
 
 def _comparison(node: nodes.Compare) -> nodes.Node:
-    searches = any(operand.op in ("in", "notin") for operand in node.ops)
-    return _filter(node, filters.MADE) if searches else node
+    """A value is compared for as long as the shorter of the two is, and searched for as long as that in which
+    it is searched; what stands in the template is no longer than the template."""
+    sides = [node.expr, *(operand.expr for operand in node.ops)]
+    for place, operand in enumerate(node.ops):
+        left, right = sides[place : place + 2]
+        if operand.op in ("in", "notin"):
+            operand.expr = right if isinstance(right, nodes.Const) else _filter(right, filters.SIZED)
+        elif not isinstance(left, nodes.Const) and not isinstance(right, nodes.Const):
+            operand.expr = _filter(right, filters.SIZED)
+    return node
+
+
+def _constant(node: nodes.Const) -> nodes.Node:
+    if isinstance(node.value, int) and node.value.bit_length() > MOST_BITS:
+        _refuse(node, "a number is too large")
+    return node
 
 
 _RULES: dict[type[nodes.Node], Callable[[Any], nodes.Node]] = {
@@ -119,6 +134,7 @@ _RULES: dict[type[nodes.Node], Callable[[Any], nodes.Node]] = {
     nodes.Tuple: _tuple,
     nodes.Pair: _pair,
     nodes.Compare: _comparison,
+    nodes.Const: _constant,
 }
 
 

@@ -8,34 +8,32 @@ the clock. What cannot be counted (macros, recursion, other templates) is not of
 
 from __future__ import annotations
 
-import operator
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from typing import Any
 
 from jinja2 import StrictUndefined, Undefined
+from jinja2.exceptions import TemplateSyntaxError
+from jinja2.lexer import Token, TokenStream
 from jinja2.runtime import LoopContext
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import Namespace
 from markupsafe import Markup, escape
 
-from mail.template import filters, go_values
+from mail.template import filters, go_values, operators, tests
 from mail.template.bounds import (
+    LONGEST_LIST,
     LONGEST_RANGE,
     TOO_MUCH_TEXT,
     OutOfBounds,
     Rendering,
     cost_of,
     plain_text,
-    spend_for,
 )
 from mail.template.printing import Code
 
-_LARGEST_EXPONENT = 64
-_MOST_BITS = 1024
-
-
+MOST_TOKENS = 100_000
 _needs_escaping = re.compile("[&<>'\"]").search
 
 
@@ -58,7 +56,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
     """`html` switches autoescaping on. Knows no loader, so that a template reads nothing."""
 
     code_generator_class = Code
-    intercepted_binops = frozenset(["+", "*", "**", "%"])
+    intercepted_binops = operators.OFFERED
 
     def __init__(self, *, html: bool) -> None:
         # Folding constants would compute them outside any budget.
@@ -71,7 +69,12 @@ class Sandbox(ImmutableSandboxedEnvironment):
         )
         self.printed = _printed_escaped if html else _printed
         self.filters = {**filters.OFFERED, **go_values.OFFERED}
+        self.tests = dict(tests.OFFERED)
         self.globals = {"range": _bounded_range, "namespace": Namespace}
+
+    def _tokenize(self, source: str, name: str | None, filename: str | None = None,
+                  state: str | None = None) -> TokenStream:  # fmt: skip
+        return TokenStream(_counted(super()._tokenize(source, name, filename, state)), name, filename)
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         """A value of a mapping first, so that an attribute called `items` is not hidden by a method."""
@@ -101,41 +104,36 @@ class Sandbox(ImmutableSandboxedEnvironment):
         return self.undefined(hint="an item that is asked for in brackets, or by a filter, is not there")
 
     def call(self, context: Any, obj: Any, /, *args: Any, **kwargs: Any) -> Any:
+        text = getattr(obj, "__self__", None)
+        if isinstance(text, str):
+            _check_text_method(obj.__name__, text, args)
+            context.budget.spend(len(text))
+        context.budget.spend(filters.once((*args, *kwargs.values())))
         result = super().call(context, obj, *args, **kwargs)
         context.budget.spend(cost_of(result))
         return result
 
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
-        if isinstance(left, (int, float)) and isinstance(right, (int, float)):
-            _check_numbers(operator, left, right)
-        elif operator == "%" and isinstance(left, str):
-            arguments = right if isinstance(right, tuple) else (right,)
-            return filters.formatted(context, left, *arguments)
-        elif operator == "+":
-            spend_for(context.budget, left, right)
-        elif operator == "*":
-            text, times = (right, left) if isinstance(left, int) else (left, right)
-            spend_for(context.budget, text, times=times)
-        return _OPERATORS[operator](left, right)
+        return operators.applied(context, operator, left, right)
 
 
-_OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
-    "+": operator.add,
-    "*": operator.mul,
-    "**": operator.pow,
-    "%": operator.mod,
-}
+def _counted(tokens: Iterable[Token]) -> Iterator[Token]:
+    """Before they are read, which takes a hundred times as long."""
+    for count, token in enumerate(tokens):
+        if count > MOST_TOKENS:
+            raise TemplateSyntaxError(f"it has more than {MOST_TOKENS:,} words and signs", token.lineno)
+        yield token
 
 
-def _check_numbers(operator: str, left: float, right: float) -> None:
-    if operator == "**" and (abs(right) > _LARGEST_EXPONENT or _bits(left) * abs(right) > _MOST_BITS):
-        raise OutOfBounds("the power is too large")
-    if operator == "*" and _bits(left) + _bits(right) > _MOST_BITS:
-        raise OutOfBounds("the product is too large")
-
-
-def _bits(number: float) -> int:
-    return number.bit_length() if isinstance(number, int) else 1
+def _check_text_method(name: str, text: str, args: tuple[Any, ...]) -> None:
+    """What makes much out of little, or takes longer than its text is long."""
+    if name.endswith("strip"):
+        filters.trimmed("", *args)
+    elif name == "split" and len(text) > LONGEST_LIST:
+        separator = args[0] if args else None
+        pieces = text.count(separator) if separator else len(text.split(None, LONGEST_LIST))
+        if pieces >= LONGEST_LIST:
+            raise OutOfBounds(f"a list is longer than {LONGEST_LIST:,}")
 
 
 def _bounded_range(*arguments: int) -> range:

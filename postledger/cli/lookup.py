@@ -7,11 +7,11 @@ from typing import Any
 
 import click
 
+from domain.streams import LARGEST_NUMBER
 from postledger.session import Session
 from projections import campaign_progress, servers
 from storage.people import directory
 
-LARGEST = 2**31 - 1
 AUTOMATIC = "automatic"
 
 
@@ -36,7 +36,7 @@ def campaign_number(session: Session, name: str) -> int:
     """By number first, then by a name that only one campaign has."""
     session.catch_up()
     with session.pool.transaction() as cursor:
-        if name.isascii() and name.isdigit() and int(name) <= LARGEST:
+        if name.isascii() and name.isdigit() and int(name) <= LARGEST_NUMBER:
             if campaign_progress.progress(cursor, int(name)):
                 return int(name)
         else:
@@ -62,7 +62,7 @@ def delivery(session: Session, name: str) -> tuple[int, int]:
         return int(name) >> 32, int(name) & 0xFFFFFFFF
     number = campaign_number(session, campaign)
     if session.application.campaign(number).transactional:
-        if not re.fullmatch("[0-9]{1,10}", who) or int(who) > LARGEST:
+        if not re.fullmatch("[0-9]{1,10}", who) or int(who) > LARGEST_NUMBER:
             raise click.ClickException("a transactional message is named CAMPAIGN/MESSAGE, both by number")
         return number, int(who)
     with session.pool.transaction() as cursor:

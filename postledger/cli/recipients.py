@@ -10,9 +10,10 @@ import click
 from application.people.imports import Imports
 from application.people.lists import Lists
 from application.people.people import People
+from domain.people.statuses import ERASED, SUBSCRIBED, Optin, PersonStatus, SubscriptionStatus
 from postledger.cli.context import ACTOR, Settings, pass_settings
 from postledger.cli.lookup import list_named, recipient
-from postledger.cli.output import json_option, print_fields, print_json, print_rows, progress
+from postledger.cli.output import choice, json_option, print_fields, print_json, print_rows, progress
 from storage.people import directory
 from storage.people.recipients_import import Options, Summary, refresh_statistics
 
@@ -28,7 +29,7 @@ def recipients() -> None:
 @click.argument("file", type=click.File("rb"))
 @click.option("--list", "list_name", required=True, help="The list to subscribe them to; made if new.")
 @click.option(
-    "--status", type=click.Choice(["unconfirmed", "confirmed"]), default="unconfirmed", show_default=True,
+    "--status", type=choice(SUBSCRIBED), default=SubscriptionStatus.UNCONFIRMED.value, show_default=True,
     help="Of the new subscriptions. A double opt-in list mails confirmed ones only.",
 )  # fmt: skip
 @click.option("--update", is_flag=True, help="Write name and attributes over those of people who are there.")
@@ -46,12 +47,13 @@ def import_(
     """
     with settings.session() as session:
         with progress("Importing", _size(file), hidden=as_json) as advance:
-            options = Options(subscription=status, update=update, resubscribe=resubscribe)
+            options = Options(subscription=SubscriptionStatus(status), update=update, resubscribe=resubscribe)
             summary = Imports(session).at_once(
                 file, options, advance, into=list_name, strict=strict, by=ACTOR
             )
         if summary.imported >= MANY and not (strict and summary.refused):
-            refresh_statistics(session.url)
+            with session.pool.transaction() as cursor:
+                refresh_statistics(cursor)
     _print_summary(summary, list_name, as_json)
     if strict and summary.refused:
         raise click.ClickException(f"{summary.refused} rows are not acceptable; nothing was imported")
@@ -78,7 +80,7 @@ def _print_summary(summary: Summary, list_name: str, as_json: bool) -> None:
 
 @recipients.command("list")
 @click.option("--list", "list_name", help="Only subscribers of this list (its name or number).")
-@click.option("--status", type=click.Choice(directory.STATUSES), help="Only people of this status.")
+@click.option("--status", type=choice([*PersonStatus, ERASED]), help="Only people of this status.")
 @click.option("--limit", type=click.IntRange(1, 10_000), default=100, show_default=True)
 @click.option("--after", type=click.IntRange(0), default=0, help="Only numbers above this one, to page on.")
 @json_option
@@ -131,7 +133,7 @@ def blocklist(settings: Settings, who: tuple[str, ...]) -> None:
 @pass_settings
 def enable(settings: Settings, who: str) -> None:
     """Let a disabled or blocklisted person be mailed again."""
-    _set_status(settings, who, "enabled")
+    _set_status(settings, who, PersonStatus.ENABLED)
 
 
 @recipients.command()
@@ -139,7 +141,7 @@ def enable(settings: Settings, who: str) -> None:
 @pass_settings
 def disable(settings: Settings, who: str) -> None:
     """Mail this person nothing until enabled again."""
-    _set_status(settings, who, "disabled")
+    _set_status(settings, who, PersonStatus.DISABLED)
 
 
 def _set_status(settings: Settings, who: str, status: str) -> None:
@@ -203,7 +205,7 @@ def lists(context: click.Context, as_json: bool) -> None:
 
 @lists.command("create")
 @click.argument("name")
-@click.option("--optin", type=click.Choice(directory.OPTINS), default="single", show_default=True)
+@click.option("--optin", type=choice(Optin), default=Optin.SINGLE.value, show_default=True)
 @json_option
 @pass_settings
 def create_list(settings: Settings, name: str, optin: str, as_json: bool) -> None:

@@ -61,8 +61,8 @@ def simulate(
         weekdays=tuple(weekdays), sliding=(sliding_rate, sliding_duration) if sliding_rate else None,
         failure_rate=failure_rate, speed=speed, seed=seed,
     )  # fmt: skip
-    with open_database(settings.config()) as url:
-        found = run(url, options)
+    with open_database(settings.config()) as database:
+        found = run(database, options)
     result = {**asdict(found), "days": [day._asdict() for day in found.days]}
     violations = result["limit_violations"] + result["window_violations"]
     if as_json:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from types import TracebackType
 
 from postledger.config import Config
-from postledger.session import own_database_folder
+from postledger.session import Database, own_database_folder
 from storage.postgres.embedded import EmbeddedServer, EmbeddedServerError
 
 log = logging.getLogger(__name__)
@@ -20,21 +20,22 @@ STEADY_SECONDS = 60.0
 
 
 class KeptDatabase:
-    """`url` is that of the configured database, which others look after, or of our own server, which runs
-    until the end of the block. Raises EmbeddedServerError when it does not start."""
+    """`database` is the configured one, which others look after, or that of our own server, which runs until
+    the end of the block. Raises EmbeddedServerError when it does not start."""
 
     def __init__(self, config: Config, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic
-        self._own = None if config.database_url else EmbeddedServer(own_database_folder(config))
+        configured = Database.configured(config)
+        self._own = None if configured else EmbeddedServer(own_database_folder(config))
         self._next_look = 0.0
         self._started_at = 0.0
         self._pause = 0.0
-        self.url = config.database_url or ""
+        self.database = configured or Database("", "")
 
     def __enter__(self) -> KeptDatabase:
         if self._own is not None:
             self._own.start()
-            self.url = self._own.url
+            self.database = Database.of(self._own)
         return self
 
     def __exit__(
@@ -65,7 +66,7 @@ class KeptDatabase:
         try:
             server.close()
             server.start()
-            if server.url != self.url:
+            if server.url != self.database.owner_url:
                 server.close()
                 raise EmbeddedServerError("another program has taken its port")
         except (EmbeddedServerError, OSError) as error:

@@ -25,24 +25,25 @@ def run_all(config: Config, processors: int = 1) -> int:
     stopping = threading.Event()
     on_stop(stopping.set)
     with ExitStack() as stack:
-        database = stack.enter_context(KeptDatabase(config))
-        prepare(database.url)
-        check_bind(config.bind, has_admin(database.url))  # here, not over and over in a child
-        children = Children(environment(config, database.url))
+        kept = stack.enter_context(KeptDatabase(config))
+        prepare(kept.database)
+        check_bind(config.bind, has_admin(kept.database.url))  # here, not over and over in a child
+        children = Children(environment(config, kept.database.url))
         stack.callback(children.stop, STOP_SECONDS)
         children.start("web", ["web"])
         for number in range(processors):
             children.start(f"processor {number + 1}", ["processor"])
         while not stopping.wait(0.5):
-            database.look_after()
+            kept.look_after()
             children.restart_the_dead()
     return 0
 
 
 def environment(config: Config, url: str) -> dict[str, str]:
-    """The configuration as a child process reads it; secrets go this way, never as arguments."""
+    """The configuration as a child process reads it; secrets go this way, never as arguments. It logs in to
+    the database as the service and is not told the owner's login."""
     values = {one.name: getattr(config, one.name) for one in fields(config) if one.name != "sources"}
-    values["database_url"] = url
+    values |= {"database_url": url, "owner_database_url": None}
     return {f"POSTLEDGER_{name.upper()}": _as_text(value) for name, value in values.items() if value}
 
 

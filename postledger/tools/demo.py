@@ -22,14 +22,14 @@ from typing import Any
 import click
 import psycopg2
 from psycopg2 import sql
-from psycopg2.extensions import make_dsn
 
 from application.decisions import Postledger
+from domain.people.statuses import SubscriptionStatus
 from postledger.config import Config
 from postledger.logs import set_up_logs
 from postledger.serving.children import Children
 from postledger.serving.serve import environment
-from postledger.session import prepare
+from postledger.session import Database, prepare
 from postledger.sink.sink import Sink
 from projections import campaign_progress
 from projections.following.runner import Runner
@@ -96,19 +96,19 @@ def _installation(config: Config, once: bool) -> Iterator[Demo]:
     mail = config.data_folder / "demo-mail"
     with ExitStack() as stack:
         server = stack.enter_context(EmbeddedServer(folder / "postgresql"))
-        url = _fresh_database(server.url)
-        prepare(url)
+        database = _fresh_database(Database.of(server))
+        prepare(database)
         sinks = {
             each.name: stack.enter_context(Sink(keep=mail / each.name, latency=0.0 if once else each.seconds))
             for each in SERVERS
         }
-        pool = Pool(url, size=2)
+        pool = Pool(database.url, size=2)
         stack.callback(pool.close)
         demo = Demo(pool, sinks, mail)
         demo.register_servers()
         demo.import_people()
         demo.create_campaign()
-        children = Children(environment(replace(config, data_folder=folder), url))
+        children = Children(environment(replace(config, data_folder=folder), database.url))
         stack.callback(children.stop, STOP_SECONDS)
         children.start("web", ["web"])
         children.start("processor", ["processor"])
@@ -116,10 +116,10 @@ def _installation(config: Config, once: bool) -> Iterator[Demo]:
         yield demo
 
 
-def _fresh_database(server_url: str) -> str:
+def _fresh_database(beside: Database) -> Database:
     """Creates the database of this run; drops those of runs before the last one."""
     name = DATABASES + datetime.now(UTC).strftime("%Y%m%d_%H%M%S_%f")
-    connection = psycopg2.connect(server_url)
+    connection = psycopg2.connect(beside.owner_url)
     try:
         connection.autocommit = True
         with connection.cursor() as cursor:
@@ -132,7 +132,7 @@ def _fresh_database(server_url: str) -> str:
             cursor.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
     finally:
         connection.close()
-    return make_dsn(server_url, dbname=name)
+    return beside.named(name)
 
 
 class Demo:
@@ -164,7 +164,7 @@ class Demo:
     def import_people(self) -> None:
         with self._pool.transaction() as cursor, (SAMPLE / "people.csv").open("rb") as file:
             self._list = lists.create(cursor, {"name": "Readers"})
-            options = recipients_import.Options(lists=[self._list], subscription="confirmed")
+            options = recipients_import.Options(lists=[self._list], subscription=SubscriptionStatus.CONFIRMED)
             self.recipients = recipients_import.import_csv(cursor, file, options).imported
 
     def create_campaign(self) -> None:
@@ -188,7 +188,7 @@ class Demo:
     def wait(self, stopping: threading.Event, *, until_finished: bool) -> bool:
         """True when the campaign has finished before `stopping` was set."""
         while not stopping.wait(0.1):
-            if until_finished and self._application.campaign(self._campaign).is_over():
+            if until_finished and self._application.campaign(self._campaign).state.is_over:
                 self._runner.catch_up()
                 return True
         return False

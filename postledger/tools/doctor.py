@@ -14,13 +14,14 @@ from domain.clock import SystemClock
 from postledger.config import Config, without_password
 from postledger.session import open_database
 from postledger.tools.check import Check, Patient
+from postledger.tools.database_checks import append_only, durability, service_login
 from postledger.tools.sending_checks import processor_jobs, smtp_servers
 from postledger.tools.web_checks import provider_of_sign_in, public_address
 from projections.following import schema
 from storage import processors
 from storage.migrate import MigrationError, pending
 from storage.postgres.embedded import EmbeddedServerError
-from storage.postgres.pool import SERVICE_ROLE, Pool
+from storage.postgres.pool import Pool
 from storage.secrets import KEY_FILE_NAME, Secrets, SecretsError, load_keys
 from storage.shared_clock import set_by_database
 
@@ -34,10 +35,10 @@ def examine(config: Config) -> list[Check]:
     """Never raises for what it finds. Starts the database of our own for the time, like every command."""
     checks = [*provider_of_sign_in(config), _disk(config)]
     try:
-        with open_database(config) as url:
-            checks.append(_database(url))
+        with open_database(config) as database:
+            checks.append(_database(database.url))
             if checks[-1].state != "fail":
-                checks += _examine_database(config, url)
+                checks += _examine_database(config, database.url)
     except (EmbeddedServerError, psycopg2.OperationalError) as error:
         checks.append(_unreachable(config, error))
     return checks
@@ -104,51 +105,6 @@ def _migrations(url: str) -> Check:
     if names:
         return Check("migrations", "fail", f"pending: {', '.join(names)}", "Run `postledger migrate`.")
     return Check("migrations", "ok", "all applied")
-
-
-def _append_only(patient: Patient) -> Iterator[Check]:
-    with patient.pool.transaction() as cursor:
-        cursor.execute(
-            """
-            SELECT current_user,
-                   EXISTS (SELECT FROM pg_trigger WHERE tgrelid = 'public.events'::regclass
-                           AND tgfoid = 'public.refuse_change_of_history'::regproc
-                           AND tgenabled IN ('O', 'A')),
-                   has_table_privilege('public.events', 'UPDATE, DELETE, TRUNCATE'),
-                   current_setting('session_replication_role') = 'origin'
-            """
-        )
-        role, has_trigger, may_change, fires = _row(cursor)
-    if has_trigger and fires:
-        yield Check("append-only trigger", "ok", "in force")
-    else:
-        yield Check(
-            "append-only trigger", "fail", "events can be changed or removed",
-            "Find out who did that, run `postledger log verify`, then ALTER TABLE events ENABLE TRIGGER ALL.",
-        )  # fmt: skip
-    if may_change:
-        yield Check(
-            "append-only role", "warn", f"the service runs as {role}, who may change the log",
-            f"Let the database's owner create and grant the role {SERVICE_ROLE}, then `postledger migrate`.",
-        )  # fmt: skip
-    else:
-        yield Check("append-only role", "ok", f"the service runs as {role}, who can only read and append")
-
-
-def _durability(patient: Patient) -> Iterator[Check]:
-    with patient.pool.transaction() as cursor:
-        cursor.execute(
-            "SELECT name FROM pg_settings WHERE name IN ('fsync', 'full_page_writes', 'synchronous_commit')"
-            " AND setting = 'off' ORDER BY name"
-        )
-        off = [name for (name,) in cursor.fetchall()]
-    if off:
-        yield Check(
-            "durability", "warn", f"{', '.join(off)} off: a crash can lose attempts that were made",
-            "Switch it on in postgresql.conf, or e-mails can be sent twice after a crash.",
-        )  # fmt: skip
-    else:
-        yield Check("durability", "ok", "commits reach the disk before anything is sent")
 
 
 def _clock(patient: Patient) -> Iterator[Check]:
@@ -252,5 +208,6 @@ def _disk(config: Config) -> Check:
 
 
 _EXAMINATIONS: tuple[Callable[[Patient], Iterator[Check]], ...] = (
-    _append_only, _durability, _clock, _key, _projections, processor_jobs, public_address, smtp_servers,
+    append_only, service_login, durability, _clock, _key, _projections, processor_jobs, public_address,
+    smtp_servers,
 )  # fmt: skip

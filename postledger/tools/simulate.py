@@ -17,7 +17,6 @@ from uuid import UUID
 
 import psycopg2
 from psycopg2 import sql
-from psycopg2.extensions import make_dsn
 
 from application.decisions import Postledger
 from application.reservations import Reservations
@@ -27,7 +26,7 @@ from domain.delivery.delivery import About, Accepted, AttemptStarted
 from domain.delivery.reply import Verdict
 from domain.fact import Fact
 from domain.streams import delivery_stream
-from postledger.session import prepare
+from postledger.session import Database, prepare
 from postledger.tools.violations import DayOfSending, days_of, limit_violations, window_violations
 from processor.campaigns import DueCampaigns
 from processor.dispatch.attempt import refused
@@ -88,21 +87,21 @@ class Result:
     events: int
 
 
-def simulate(server_url: str, options: SimulationOptions) -> Result:
-    """In a scratch database on that PostgreSQL server, which is dropped in the end."""
-    with _scratch_database(server_url) as url:
-        return Simulation(url, options).run()
+def simulate(beside: Database, options: SimulationOptions) -> Result:
+    """In a scratch database on the same PostgreSQL server, which is dropped in the end."""
+    with _scratch_database(beside) as scratch:
+        return Simulation(scratch, options).run()
 
 
 @contextmanager
-def _scratch_database(server_url: str) -> Iterator[str]:
+def _scratch_database(beside: Database) -> Iterator[Database]:
     name = sql.Identifier(f"simulation_{random.getrandbits(48):x}")
-    connection = psycopg2.connect(server_url)
+    connection = psycopg2.connect(beside.owner_url)
     connection.autocommit = True
     try:
         with connection.cursor() as cursor:
             cursor.execute(sql.SQL("CREATE DATABASE {}").format(name))
-        yield make_dsn(server_url, dbname=name.string)
+        yield beside.named(name.string)
     finally:
         with connection.cursor() as cursor:
             cursor.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(name))
@@ -110,17 +109,17 @@ def _scratch_database(server_url: str) -> Iterator[str]:
 
 
 class Simulation:
-    def __init__(self, url: str, options: SimulationOptions) -> None:
-        prepare(url)
+    def __init__(self, database: Database, options: SimulationOptions) -> None:
+        prepare(database)
         self._options = options
         self._chance = random.Random(options.seed)  # noqa: S311
         self._clock = VirtualClock(options.start)
-        self._pool = Pool(url, size=4)
+        self._pool = Pool(database.url, size=4)
         self._application = Postledger(
             factory=LogFactory(pool=self._pool, clock=self._clock), clock=self._clock
         )
         self._runner = Runner(self._pool)
-        self._committer = Committer(url, self._clock)
+        self._committer = Committer(database.url, self._clock)
         self._planned = PlannedDeliveries()
 
     def run(self) -> Result:

@@ -8,18 +8,17 @@ from uuid import UUID
 
 from application.reservation import Reservation
 from domain.delivery.delivery import (
-    BY_POLICY,
     About,
     Accepted,
     AttemptStarted,
     Deferred,
     Failed,
     OutcomeUnknown,
-    Requeued,
     Suppressed,
 )
+from domain.delivery.interrupted import Resumption, with_resending
 from domain.delivery.reply import Verdict, sanitise
-from domain.delivery.retry import RetryPolicy, after_refusal, next_try
+from domain.delivery.retry import RetryPolicy, after_refusal
 from domain.fact import Fact
 from domain.streams import delivery_stream
 from mail.smtp.transaction import Transaction
@@ -29,9 +28,6 @@ from processor.recovery.flight_recorder import NO_SLOT
 from storage.log.entries import Entry
 
 log = logging.getLogger(__name__)
-
-EVENTS_A_RESENDING = 3
-"""AttemptStarted, OutcomeUnknown, Requeued."""
 
 
 @dataclass(eq=False, slots=True)
@@ -71,30 +67,15 @@ def accepted(attempt: Attempt, reply: str, by: str) -> Entry:
     return attempt.stream, send.version + 2, Accepted.TOPIC, state.encode()
 
 
-def unknown(attempt: Attempt, reason: str, by: str) -> OutcomeUnknown:
-    return OutcomeUnknown(
+def unknown(attempt: Attempt, reason: str, to: Resumption) -> list[Fact]:
+    told = OutcomeUnknown(
         originator_id=_stream(attempt),
         originator_version=attempt.version + 1,
-        by=by,
+        by=to.by,
         server=attempt.send.server,
         reason=sanitise(reason, attempt.address),
     )
-
-
-def resent(attempt: Attempt, now: float, retry: RetryPolicy, jitter: float, by: str) -> Requeued | None:
-    """To follow `unknown`, as the policy has it: later each time, and no more often than any retry."""
-    send = attempt.send
-    times = send.version // EVENTS_A_RESENDING + 1
-    again = next_try(times, send.first_failed_at or now, now, retry, jitter)
-    if again is None:
-        return None
-    return Requeued(
-        originator_id=_stream(attempt),
-        originator_version=attempt.version + 2,
-        by=by,
-        reason=BY_POLICY,
-        again=round(again, 3),
-    )
+    return with_resending(told, attempt.send.interruptions + 1, to)
 
 
 def put_back(attempt: Attempt, reason: str, again: float, by: str, *, provoked: bool = False) -> Deferred:

@@ -12,6 +12,7 @@ from functools import partial
 from application.reservations import Reservations
 from domain.clock import Clock
 from domain.delivery.delivery import About
+from domain.delivery.interrupted import Resumption
 from domain.delivery.reply import UNREACHABLE, Stage, Verdict, classify, is_provoked, sanitise, weigh
 from domain.delivery.retry import suspend_until
 from domain.fact import Fact
@@ -218,11 +219,9 @@ class Attempts:
             self._trouble(pool, UNREACHABLE, sanitise(outcome.text, ""))
 
     def _unknown(self, attempt: Attempt, reason: str, now: float) -> None:
-        send, policy = attempt.send, self._permissions.view.policy
-        told: list[Fact] = [facts.unknown(attempt, reason, self._actor)]
-        if policy.resend_unknown and not self._permissions.is_cancelled(send.campaign):
-            again = facts.resent(attempt, now, policy, random.random(), self._actor)  # noqa: S311
-            told += [again] if again else []
+        send, policy, jitter = attempt.send, self._permissions.view.policy, random.random()  # noqa: S311
+        to = Resumption(self._actor, now, policy, jitter, self._permissions.is_cancelled(send.campaign))
+        told = facts.unknown(attempt, reason, to)
         self._record([fact.entry() for fact in told], send, attempt.slot)
 
     def suspend_for_connect(self, pool: ConnectionPool, error: TransportError) -> None:

@@ -255,5 +255,6 @@ def _send(
         id_domain=id_domain,
         read_at=read_at,
         listed_as=told.person,
+        interruptions=row.interruptions,
         provoked=provoked,
     )

@@ -14,8 +14,9 @@ class Send(NamedTuple):
     person must not be mailed, as the directory said when it was read for this; `read_at` is when that was,
     as the send permissions count; `id_domain` the Message-ID's domain that the first attempt has given it,
     None before that; `listed_as` the number that the directory has for the person where `recipient` is
-    that of a message, 0 for an address that nobody has; `provoked` how often servers refused it because
-    of themselves once they knew whom it was for."""
+    that of a message, 0 for an address that nobody has; `interruptions` how many of its attempts were
+    interrupted; `provoked` how often servers refused it because of themselves once they knew whom it was
+    for."""
 
     campaign: int
     recipient: int
@@ -29,6 +30,7 @@ class Send(NamedTuple):
     id_domain: str | None = None
     read_at: int = 0
     listed_as: int | None = None
+    interruptions: int = 0
     provoked: int = 0
 
     @property

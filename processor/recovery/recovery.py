@@ -137,7 +137,7 @@ class Recovery:
         for attempt, trace in zip(left, traces, strict=True):
             to = Resumption(
                 f"processor:{self.processor}", self.clock.seconds(), policy, random.random(),  # noqa: S311
-                policy.resend_unknown and attempt.campaign not in cancelled,
+                attempt.campaign in cancelled,
             )  # fmt: skip
             facts = interrupted.outcome(attempt.delivery, attempt.started, trace, to)
             waits.append(self.committer.promise([fact.stored() for fact in facts]))

@@ -85,7 +85,7 @@ def _open_beside(pool: Pool) -> Any:
     connection = pool.open()
     with connection.cursor() as cursor:
         cursor.execute("SET temp_buffers = '256MB'; SET maintenance_work_mem = '256MB'")
-        cursor.execute("SELECT set_config('search_path', %s, false)", (f"{schema.BESIDE}, public",))
+        cursor.execute("SELECT set_config('search_path', %s, false)", (f"public, {schema.BESIDE}, pg_temp",))
     connection.commit()
     return connection
 

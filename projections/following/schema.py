@@ -40,7 +40,7 @@ def create(pool: Pool) -> list[str]:
 
 def create_tables(cursor: Any, projections: Iterable[Projection], schema: str) -> None:
     """In `schema`, which becomes the search_path of the transaction. Without indexes but the keys."""
-    cursor.execute("SELECT set_config('search_path', %s, true)", (f"{schema}, public",))
+    cursor.execute("SELECT set_config('search_path', %s, true)", (f"{schema}, pg_temp",))
     cursor.execute(POSITIONS)
     for projection in projections:
         for ddl in projection.tables.values():

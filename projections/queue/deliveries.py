@@ -6,15 +6,17 @@ from __future__ import annotations
 from typing import Any
 
 from projections.following.batch import NUMBERS
-from projections.queue.items import CANCELLED, COLUMNS, QUEUED, Item, WantedItems
+from projections.queue.fold import SHOWN
+from projections.queue.items import COLUMNS, Item, WantedItems
 
-CAMPAIGNS = """
-    SELECT q.campaign, q.state = 'cancelled', q.transactional, array_agg(DISTINCT c.status)
-    FROM queue_campaigns q JOIN queue_counts c ON c.campaign = q.campaign AND c.n > 0
-    WHERE q.campaign >= %(after)s AND (%(campaign)s::integer IS NULL OR q.campaign = %(campaign)s)
-      AND (%(server)s::integer IS NULL OR c.server = %(server)s)
-    GROUP BY q.campaign ORDER BY q.campaign
-"""
+CAMPAIGNS = f"""
+    SELECT c.campaign, c.transactional, array_agg(DISTINCT q.status)
+    FROM queue_campaigns c JOIN queue_counts q ON q.campaign = c.campaign AND q.n > 0
+    WHERE c.campaign >= %(after)s AND (%(campaign)s::integer IS NULL OR c.campaign = %(campaign)s)
+      AND (%(server)s::integer IS NULL OR q.server = %(server)s)
+      AND (%(statuses)s::smallint[] IS NULL OR {SHOWN} = ANY (%(statuses)s))
+    GROUP BY c.campaign ORDER BY c.campaign
+"""  # noqa: S608 - of a constant
 
 MESSAGES = """
     SELECT number FROM transactional_messages
@@ -36,12 +38,9 @@ IN_ORDER = """
 def deliveries(cursor: Any, wanted: WantedItems, after: tuple[int, int], limit: int) -> list[Item]:
     """At most `limit` after (campaign, recipient)."""
     campaign, recipient = after
-    cursor.execute(CAMPAIGNS, {**wanted._asdict(), "after": campaign})
+    cursor.execute(CAMPAIGNS, {**wanted.parameters(), "after": campaign})
     found: list[Item] = []
-    for number, is_cancelled, is_transactional, present in cursor.fetchall():
-        statuses = [status for status in present if is_wanted(wanted, status, is_cancelled)]
-        if not statuses:
-            continue
+    for number, is_transactional, statuses in cursor.fetchall():
         about = {
             **NUMBERS,
             "campaign": number,
@@ -67,9 +66,3 @@ def _numbers(cursor: Any, wanted: WantedItems, transactional: int | None) -> lis
     }  # fmt: skip
     cursor.execute(MESSAGES, about)
     return [number for (number,) in cursor.fetchall()]
-
-
-def is_wanted(wanted: WantedItems, status: int, is_cancelled: bool) -> bool:
-    """By the status as it is shown: what waits in a cancelled campaign is cancelled."""
-    shown = CANCELLED if status == QUEUED and is_cancelled else status
-    return not wanted.statuses or shown in wanted.statuses

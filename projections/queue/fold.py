@@ -4,29 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from domain.delivery.delivery import STATUS_AFTER, UNTOUCHED, Status
+from domain.campaign.events import EVENT_CLASSES as CAMPAIGN_EVENTS
+from domain.campaign.events import STATE_AFTER
+from domain.delivery.delivery import BY_POLICY, STATUS_AFTER, UNTOUCHED, About, Status
 from projections.following.batch import NUMBERS, DecodedEvent, EventBatch
 from projections.following.projection import Projection
 
 QUEUED = Status.QUEUED.number
 
 AUDIENCE = "audience.recipients_queued"
-CAMPAIGN = (
-    "campaign.created",
-    "campaign.edited",
-    "campaign.scheduled",
-    "campaign.unscheduled",
-    "campaign.started",
-    "campaign.queueing_finished",
-    "campaign.paused",
-    "campaign.resumed",
-    "campaign.cancelled",
-    "campaign.finished",
-    "campaign.priority_changed",
-)
+CAMPAIGN = frozenset(event.TOPIC for event in CAMPAIGN_EVENTS)
 
 # `server` is the last one tried, 0 for none. `version` is the delivery stream's last. `attempts` counts
-# since the delivery was last put in the queue, without those that left the e-mail untouched.
+# since the delivery was last put in the queue, without those that left the e-mail untouched;
+# `interruptions` as domain.delivery.delivery.interruptions_after does.
 # A queued row in a cancelled campaign is cancelled: cancelling changes one row, not a million.
 # The vacuum settings keep short what a scan of the due ones has to step over.
 QUEUE = """
@@ -40,6 +31,7 @@ QUEUE = """
         server          integer     NOT NULL,
         status          smallint    NOT NULL,
         attempts        smallint    NOT NULL,
+        interruptions   smallint    NOT NULL,
         first_failed_at timestamptz,
         error           text,
         PRIMARY KEY (campaign, recipient)
@@ -81,6 +73,7 @@ SCRATCH = """
     CREATE TEMPORARY TABLE IF NOT EXISTS touched (
         campaign integer NOT NULL, recipient integer NOT NULL, version integer NOT NULL,
         status smallint NOT NULL, server integer, attempts integer NOT NULL, requeued boolean NOT NULL,
+        interruptions integer NOT NULL, by_hand boolean NOT NULL,
         due timestamptz, changed_at timestamptz NOT NULL, first_failed_at timestamptz, error text
     ) ON COMMIT DELETE ROWS;
     CREATE TEMPORARY TABLE IF NOT EXISTS moves (
@@ -95,8 +88,9 @@ SCRATCH = """
 TOUCHED = """
     INSERT INTO touched
     WITH requeues AS (
-        SELECT campaign, number, max(version) AS version FROM batch
-        WHERE topic = 'delivery.requeued' GROUP BY campaign, number
+        SELECT campaign, number, max(version) AS version,
+               max(version) FILTER (WHERE again IS NULL OR reply <> %(by_policy)s) AS by_hand
+        FROM batch WHERE topic = 'delivery.requeued' GROUP BY campaign, number
     ), ends AS (
         SELECT b.campaign, b.number, max(b.version) AS version,
                (max(b.version::bigint << 8 | b.status) & 255)::smallint AS status,
@@ -106,6 +100,10 @@ TOUCHED = """
                    - count(*) FILTER (WHERE b.status = %(queued)s AND b.about = ANY (%(untouched)s)
                                       AND (r.version IS NULL OR b.version > r.version)) AS attempts,
                count(r.version) > 0 AS requeued,
+               count(*) FILTER (WHERE (b.status = %(unknown)s
+                                       OR b.status = %(queued)s AND b.about = %(processor)s)
+                                  AND (r.by_hand IS NULL OR b.version > r.by_hand)) AS interruptions,
+               count(r.by_hand) > 0 AS by_hand,
                max(b.version) FILTER (WHERE b.status = %(queued)s) AS due_version,
                max(b.at) AS changed_at,
                min(b.at) FILTER (WHERE b.status = %(queued)s AND b.about <> ALL (%(untouched)s)
@@ -120,7 +118,8 @@ TOUCHED = """
         FROM batch WHERE status NOT IN (%(sending)s, %(sent)s)
     )
     SELECT ends.campaign, ends.number, ends.version, ends.status, ends.server, ends.attempts,
-           ends.requeued, d.due, ends.changed_at, ends.first_failed_at, e.reply
+           ends.requeued, ends.interruptions, ends.by_hand,
+           d.due, ends.changed_at, ends.first_failed_at, e.reply
     FROM ends
     LEFT JOIN refusals d ON d.campaign = ends.campaign AND d.number = ends.number
                         AND d.version = ends.due_version
@@ -140,6 +139,7 @@ MOVE = """
         SET version = t.version, status = t.status,
             server = coalesce(t.server, q.server),
             attempts = CASE WHEN t.requeued THEN t.attempts ELSE q.attempts + t.attempts END,
+            interruptions = t.interruptions + CASE WHEN t.by_hand THEN 0 ELSE q.interruptions END,
             due = coalesce(t.due, q.due),
             changed_at = greatest(q.changed_at, t.changed_at),
             first_failed_at = CASE WHEN t.requeued THEN t.first_failed_at
@@ -161,7 +161,8 @@ ADD = """
         INSERT INTO queue
         SELECT a.campaign, a.recipient, coalesce(t.due, a.at), a.at, greatest(a.at, t.changed_at),
                coalesce(t.version, 0), coalesce(t.server, 0), coalesce(t.status, %(queued)s),
-               coalesce(t.attempts, 0), t.first_failed_at, CASE WHEN t.status <> %(sent)s THEN t.error END
+               coalesce(t.attempts, 0), coalesce(t.interruptions, 0), t.first_failed_at,
+               CASE WHEN t.status <> %(sent)s THEN t.error END
         FROM audience a LEFT JOIN touched t ON t.campaign = a.campaign AND t.recipient = a.recipient
         RETURNING campaign, server, status
     )
@@ -176,16 +177,11 @@ COUNT = """
     DELETE FROM queue_counts WHERE n = 0 AND campaign IN (SELECT campaign FROM moves)
 """
 
-# What is queued in a cancelled campaign is shown as cancelled.
-SHOWN_IN = {
-    Status.QUEUED: "status = %(queued)s AND c.state <> 'cancelled'",
-    Status.CANCELLED: "status = %(cancelled)s OR status = %(queued)s AND c.state = 'cancelled'",
-}
+# What is queued in a cancelled campaign is shown as cancelled. q is a delivery, or a count of them.
+SHOWN = "CASE WHEN q.status = %(queued)s AND c.state = 'cancelled' THEN %(cancelled)s ELSE q.status END"
+
 COUNTERS = ", ".join(Status)
-SUMS = ", ".join(
-    f"coalesce(sum(n) FILTER (WHERE {SHOWN_IN.get(status, f'status = %({status})s')}), 0)"
-    for status in Status
-)
+SUMS = ", ".join(f"coalesce(sum(n) FILTER (WHERE {SHOWN} = %({status})s), 0)" for status in Status)
 
 SHOW_COUNTS = f"""
     UPDATE queue_campaigns c
@@ -203,16 +199,6 @@ FINISH_QUEUEING = "UPDATE queue_campaigns SET queueing_finished = true WHERE cam
 CHANGE_PRIORITY = "UPDATE queue_campaigns SET priority = %s WHERE campaign = %s"
 CHANGE_MESSENGER = "UPDATE queue_campaigns SET messenger = %s WHERE campaign = %s"
 
-STATE_AFTER = {
-    "campaign.unscheduled": "draft",
-    "campaign.scheduled": "scheduled",
-    "campaign.started": "running",
-    "campaign.paused": "paused",
-    "campaign.resumed": "running",
-    "campaign.cancelled": "cancelled",
-    "campaign.finished": "finished",
-}
-
 GROWTH = f"""
     SELECT sum({" + ".join(Status)})
                > 10000 + 2 * (SELECT reltuples FROM pg_class WHERE oid = 'queue'::regclass)
@@ -225,7 +211,15 @@ def fold(cursor: Any, batch: EventBatch) -> None:
     is_queued = batch.has((AUDIENCE,))
     cursor.execute(SCRATCH)
     if batch.has(STATUS_AFTER):
-        cursor.execute(TOUCHED, {**NUMBERS, "untouched": [about.value for about in UNTOUCHED]})
+        cursor.execute(
+            TOUCHED,
+            {
+                **NUMBERS,
+                "untouched": [about.value for about in UNTOUCHED],
+                "processor": About.PROCESSOR.value,
+                "by_policy": BY_POLICY,
+            },
+        )
         cursor.execute(LEAVING)
         cursor.execute(MOVE, NUMBERS)
     if is_queued:
@@ -269,5 +263,5 @@ PROJECTION = Projection(
     indexes=QUEUE_INDEXES,
     topics=frozenset({*STATUS_AFTER, *CAMPAIGN, AUDIENCE}),
     fold=fold,
-    version=3,
+    version=4,
 )

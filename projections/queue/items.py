@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 
 from domain.delivery.delivery import Status
 from projections.following.batch import NUMBERS
+from projections.queue.fold import SHOWN
+from storage.postgres.like import beginning_with, containing
 
 QUEUED, CANCELLED = Status.QUEUED.number, Status.CANCELLED.number
 FIRST = [status.number for status in (Status.SENDING, Status.QUEUED, Status.UNKNOWN, Status.FAILED)]
@@ -20,27 +22,26 @@ ORDER = [*FIRST, *sorted({status.number for status in Status} - {*FIRST, CANCELL
 
 MOST_PEOPLE = 100
 
-COLUMNS = """
-    SELECT q.campaign, q.recipient, q.due, q.queued_at, q.changed_at, q.version, q.server,
-           CASE WHEN q.status = %(queued)s AND c.state = 'cancelled' THEN %(cancelled)s ELSE q.status END
-               AS status,
-           q.attempts, q.error, r.uuid::text, coalesce(m.email, r.email),
+COLUMNS = f"""
+    SELECT q.campaign, q.recipient, q.due, q.queued_at, q.changed_at, q.version, q.server, {SHOWN} AS status,
+           q.attempts, q.interruptions, q.error, r.uuid::text, coalesce(m.email, r.email),
            CASE WHEN c.transactional THEN m.recipient ELSE q.recipient END
     FROM queue q JOIN queue_campaigns c ON c.campaign = q.campaign
     LEFT JOIN transactional_messages m
            ON c.transactional AND m.campaign = q.campaign AND m.number = q.recipient
     LEFT JOIN recipients r ON r.number = CASE WHEN c.transactional THEN m.recipient ELSE q.recipient END
-"""
+"""  # noqa: S608 - of a constant
 
 ONE = COLUMNS + "WHERE q.campaign = %(campaign)s AND q.recipient = %(recipient)s"
 
-CELLS = """
-    SELECT c.campaign, c.status, c.server, c.n, q.state = 'cancelled'
-    FROM queue_counts c JOIN queue_campaigns q ON q.campaign = c.campaign
-    WHERE c.n > 0 AND (%(campaign)s::integer IS NULL OR c.campaign = %(campaign)s)
-      AND (%(server)s::integer IS NULL OR c.server = %(server)s)
-      AND (%(in_cancelled)s OR q.state <> 'cancelled')
-"""
+CELLS = f"""
+    SELECT q.campaign, q.status, q.server, q.n
+    FROM queue_counts q JOIN queue_campaigns c ON c.campaign = q.campaign
+    WHERE q.n > 0 AND (%(campaign)s::integer IS NULL OR q.campaign = %(campaign)s)
+      AND (%(server)s::integer IS NULL OR q.server = %(server)s)
+      AND (%(in_cancelled)s OR c.state <> 'cancelled')
+      AND (%(statuses)s::smallint[] IS NULL OR {SHOWN} = ANY (%(statuses)s))
+"""  # noqa: S608 - of a constant
 
 # Rows are picked before anything is joined to them: only those of the page are looked up.
 WAITING = """
@@ -72,8 +73,8 @@ OF_RETRIES = (
     + " ORDER BY q.due, q.campaign, q.recipient"
 )
 
-MATCHING_OF_PEOPLE = """
-    FROM queue JOIN queue_campaigns c USING (campaign)
+MATCHING_OF_PEOPLE = f"""
+    FROM queue q JOIN queue_campaigns c USING (campaign)
     WHERE (campaign, recipient) IN (
             SELECT campaign, person FROM queue_campaigns, unnest(%(recipients)s::integer[]) AS person
             WHERE NOT transactional
@@ -85,12 +86,9 @@ MATCHING_OF_PEOPLE = """
       AND (%(campaign)s::integer IS NULL OR campaign = %(campaign)s)
       AND (%(in_cancelled)s OR c.state <> 'cancelled')
       AND (%(server)s::integer IS NULL OR server = %(server)s)
-      AND (%(statuses)s::smallint[] IS NULL
-           OR CASE WHEN status = %(queued)s AND c.state = 'cancelled' THEN %(cancelled)s ELSE status END
-              = ANY (%(statuses)s))
-      AND (%(due_after)s::timestamptz IS NULL
-           OR (status = %(queued)s AND c.state <> 'cancelled' AND due > %(due_after)s))
-"""
+      AND (%(statuses)s::smallint[] IS NULL OR {SHOWN} = ANY (%(statuses)s))
+      AND (%(due_after)s::timestamptz IS NULL OR ({SHOWN} = %(queued)s AND due > %(due_after)s))
+"""  # noqa: S608 - of a constant
 HOW_MANY_OF_PEOPLE = "SELECT count(*)" + MATCHING_OF_PEOPLE
 OF_PEOPLE = (
     "WHERE (q.campaign, q.recipient) IN (SELECT campaign, recipient"
@@ -120,6 +118,7 @@ class Item(NamedTuple):
     server: int
     status: int
     attempts: int
+    interruptions: int
     error: str | None
     uuid: str | None
     email: str | None
@@ -138,6 +137,11 @@ class WantedItems(NamedTuple):
     in_cancelled: bool = True
     due_after: datetime | None = None
     address: str | None = None
+
+    def parameters(self) -> dict[str, Any]:
+        recipients = None if self.recipients is None else list(self.recipients)
+        about = {"statuses": list(self.statuses) or None, "recipients": recipients}
+        return {**NUMBERS, **self._asdict(), **about}
 
 
 class _Cell(NamedTuple):
@@ -173,23 +177,19 @@ def item(cursor: Any, campaign: int, recipient: int) -> Item | None:
 def people_like(cursor: Any, part: str) -> list[int]:
     """The first hundred recipients with `part` in their address; one or two characters are where it
     begins."""
-    escaped = part.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     if len(part) <= SHORT:
-        cursor.execute(PEOPLE_FROM, (f"{escaped}%", MOST_PEOPLE))
+        cursor.execute(PEOPLE_FROM, (beginning_with(part), MOST_PEOPLE))
     else:
-        cursor.execute(PEOPLE, (f"%{escaped}%", MOST_PEOPLE))
+        cursor.execute(PEOPLE, (containing(part), MOST_PEOPLE))
     return [number for (number,) in cursor.fetchall()]
 
 
 def _cells(cursor: Any, wanted: WantedItems) -> list[_Cell]:
     """In the order of the list. What waits is one cell per campaign, since its index has no server."""
-    cursor.execute(CELLS, wanted._asdict())
+    cursor.execute(CELLS, wanted.parameters())
     cells: list[_Cell] = []
     waiting: dict[int, int] = {}
-    for campaign, status, server, n, is_cancelled in cursor.fetchall():
-        shown = CANCELLED if status == QUEUED and is_cancelled else status
-        if wanted.statuses and shown not in wanted.statuses:
-            continue
+    for campaign, status, server, n in cursor.fetchall():
         if status == QUEUED:
             waiting[campaign] = waiting.get(campaign, 0) + n
         else:
@@ -213,7 +213,7 @@ def _of_cell(cursor: Any, cell: _Cell, offset: int, limit: int) -> list[Item]:
 
 
 def _of_retries(cursor: Any, wanted: WantedItems, offset: int, limit: int) -> tuple[list[Item], int]:
-    about = {**NUMBERS, **wanted._asdict(), "offset": offset, "limit": limit}
+    about = {**wanted.parameters(), "offset": offset, "limit": limit}
     cursor.execute(HOW_MANY_RETRIES, about)
     total = int(cursor.fetchone()[0])
     cursor.execute(COLUMNS + OF_RETRIES, about)
@@ -221,14 +221,7 @@ def _of_retries(cursor: Any, wanted: WantedItems, offset: int, limit: int) -> tu
 
 
 def _of_people(cursor: Any, wanted: WantedItems, offset: int, limit: int) -> tuple[list[Item], int]:
-    about = {
-        **NUMBERS,
-        **wanted._asdict(),
-        "recipients": list(wanted.recipients or ()),
-        "statuses": list(wanted.statuses) or None,
-        "offset": offset,
-        "limit": limit,
-    }
+    about = {**wanted.parameters(), "offset": offset, "limit": limit}
     cursor.execute(HOW_MANY_OF_PEOPLE, about)
     total = int(cursor.fetchone()[0])
     cursor.execute(COLUMNS + OF_PEOPLE, about)

@@ -6,35 +6,38 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from domain.campaign.state import SENDING
 from domain.delivery.delivery import Status
 from domain.streams import delivery_stream
 from projections.following.batch import NUMBERS
 
 COUNTS = f"SELECT {', '.join(f'coalesce(sum({status}), 0)' for status in Status)} FROM queue_campaigns"  # noqa: S608
 
-NEXT_SCHEDULED = """
+MAY_SEND = f"state IN {tuple(map(str, SENDING))}"
+
+NEXT_SCHEDULED = f"""
     SELECT min(due) FROM (
         SELECT (SELECT due FROM queue q WHERE q.campaign = c.campaign AND q.status = %(queued)s
                 ORDER BY due LIMIT 1)
-        FROM queue_campaigns c WHERE c.state IN ('running', 'finished') AND c.queued > 0
+        FROM queue_campaigns c WHERE c.{MAY_SEND} AND c.queued > 0
         UNION ALL
         SELECT send_at FROM queue_campaigns WHERE state = 'scheduled'
     ) AS waiting (due)
-"""
+"""  # noqa: S608 - of a constant
 
-NEXT_DUE = """
+NEXT_DUE = f"""
     SELECT min(due) FROM (
         SELECT (SELECT due FROM queue q WHERE q.campaign = c.campaign AND q.status = %(queued)s
                   AND q.due > %(now)s ORDER BY due LIMIT 1)
-        FROM queue_campaigns c WHERE c.state IN ('running', 'finished') AND c.queued > 0
+        FROM queue_campaigns c WHERE c.{MAY_SEND} AND c.queued > 0
     ) AS waiting (due)
-"""
+"""  # noqa: S608 - of a constant
 
-WITH_WORK = """
+WITH_WORK = f"""
     SELECT campaign, priority, messenger FROM queue_campaigns
-    WHERE state IN ('running', 'finished') AND queued > 0
+    WHERE {MAY_SEND} AND queued > 0
     ORDER BY campaign
-"""
+"""  # noqa: S608 - of a constant
 
 WITH_UNSENT = "SELECT campaign FROM queue_campaigns WHERE queued + sending > 0"
 
@@ -53,7 +56,7 @@ DRAINED = """
 # The whole range is one stretch of the index queue_due, so the number of rows behind the limit costs
 # nothing; nor do the entries before `after` that a vacuum has not removed yet.
 DUE = """
-    SELECT campaign, recipient, version, attempts, nullif(server, 0), due, first_failed_at
+    SELECT campaign, recipient, version, attempts, interruptions, nullif(server, 0), due, first_failed_at
     FROM queue
     WHERE campaign = %(campaign)s AND status = %(queued)s AND due <= %(now)s
       AND (due, recipient) > (%(after_due)s::timestamptz, %(after_recipient)s)
@@ -93,6 +96,7 @@ class Due(NamedTuple):
     recipient: int
     version: int
     attempts: int
+    interruptions: int
     server: int | None
     due: datetime
     first_failed_at: datetime | None

@@ -44,6 +44,19 @@ def take(cursor: Any, name: str, rate: Rate, now: datetime) -> float:
     return 0.0 if taken else (1 - float(tokens)) / rate.per_second
 
 
+def is_empty(cursor: Any, name: str, rate: Rate, now: datetime) -> bool:
+    """Whether there is no token in the bucket `name`; takes none."""
+    cursor.execute(
+        """
+        SELECT tokens + greatest(0, extract(epoch FROM %s - filled_at)) * %s < 1
+        FROM rate_limits WHERE bucket = %s
+        """,
+        (now, rate.per_second, _key(name)),
+    )
+    row = cursor.fetchone()
+    return row is not None and bool(row[0])
+
+
 def fill(cursor: Any, name: str) -> None:
     cursor.execute("DELETE FROM rate_limits WHERE bucket = %s", (_key(name),))
 

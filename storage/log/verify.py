@@ -16,14 +16,15 @@ from storage.postgres.pool import Pool
 
 _PAGE = 10_000
 
-_HEAD = "SELECT position, hash FROM log_head"
+# By their full names: whatever anybody has created elsewhere, this is the log.
+_HEAD = "SELECT position, hash FROM public.log_head"
 
-_HASH_AT = "SELECT hash FROM events WHERE position = %s"
+_HASH_AT = "SELECT hash FROM public.events WHERE position = %s"
 
 _EVENTS = """
     COPY (
         SELECT position, stream_id, version, topic, recorded_at, state, hash
-        FROM events WHERE position BETWEEN %s AND %s ORDER BY position
+        FROM public.events WHERE position BETWEEN %s AND %s ORDER BY position
     ) TO STDOUT (FORMAT binary)
 """
 
@@ -40,8 +41,8 @@ _LENGTH_OF_HASH = b"\x00\x00\x00\x20"
 
 _BEYOND = """
     SELECT least(
-        (SELECT min(position) FROM events WHERE position < 1),
-        (SELECT min(position) FROM events WHERE position > (SELECT position FROM log_head))
+        (SELECT min(position) FROM public.events WHERE position < 1),
+        (SELECT min(position) FROM public.events WHERE position > (SELECT position FROM public.log_head))
     )
 """
 

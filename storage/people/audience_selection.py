@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from domain.campaign.audience import LARGEST_CHUNK
+from domain.streams import LARGEST_NUMBER
+from storage.people.directory import IS_MAILABLE
 
 # How far a step reaches: as many subscriptions of one list as the limit. With both ends of the step
 # known, large lists and a large directory cost no more than what lies between them.
@@ -14,17 +16,14 @@ REACH = """
     ORDER BY recipient OFFSET %s LIMIT 1
 """
 
-LARGEST_NUMBER = 2**31 - 1
-
 # Numbers that follow one another have the same distance from their place in the order: one range.
-RANGES = """
+RANGES = f"""
     WITH mailable AS MATERIALIZED (
         SELECT DISTINCT s.recipient
         FROM subscriptions s JOIN recipients r ON r.number = s.recipient
         WHERE s.list = ANY (%(lists)s) AND s.recipient > %(after)s AND s.recipient <= %(upto)s
           AND r.number > %(after)s AND r.number <= %(upto)s AND r.status = 'enabled'
-          AND (s.status = 'confirmed'
-               OR (s.status = 'unconfirmed' AND s.list IN (SELECT number FROM lists WHERE optin = 'single')))
+          AND {IS_MAILABLE}
         ORDER BY s.recipient LIMIT %(limit)s
     ), placed AS (
         SELECT recipient, row_number() OVER (ORDER BY recipient) - 1 AS place FROM mailable
@@ -34,7 +33,7 @@ RANGES = """
     )
     SELECT array_agg(ARRAY[first, last] ORDER BY first), sum(last - first + 1)
     FROM ranges GROUP BY chunk ORDER BY chunk
-"""
+"""  # noqa: S608 - of a constant
 
 
 def next_ranges(

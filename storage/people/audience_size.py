@@ -10,31 +10,31 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from storage.people.directory import IS_MAILABLE
+
 # Nobody is on one list twice, which saves sorting a million numbers.
 ALL_OF_ONE_LIST = "SELECT count(*)"
 EACH_PERSON_ONCE = "SELECT count(DISTINCT s.recipient)"
-AUDIENCE = """
-    FROM subscriptions s JOIN lists l ON l.number = s.list JOIN recipients r ON r.number = s.recipient
-    WHERE s.list = ANY (%s) AND r.status = 'enabled'
-      AND (s.status = 'confirmed' OR (s.status = 'unconfirmed' AND l.optin = 'single'))
+AUDIENCE = f"""
+    FROM subscriptions s JOIN recipients r ON r.number = s.recipient
+    WHERE s.list = ANY (%s) AND r.status = 'enabled' AND {IS_MAILABLE}
 """
 
-OF_EACH_LIST = """
-    SELECT l.number, coalesce(sum(people.people), 0)::bigint
+OF_EACH_LIST = f"""
+    SELECT l.number, coalesce(sum(s.people), 0)::bigint
     FROM lists l LEFT JOIN (
         SELECT list, status, people FROM list_sizes
         UNION ALL
         SELECT s.list, s.status, -count(*)
         FROM recipients r JOIN subscriptions s ON s.recipient = r.number
         WHERE r.status IN ('disabled', 'blocklisted') GROUP BY s.list, s.status
-    ) AS people ON people.list = l.number
-     AND (people.status = 'confirmed' OR (people.status = 'unconfirmed' AND l.optin = 'single'))
+    ) AS s ON s.list = l.number AND {IS_MAILABLE}
     GROUP BY l.number
-"""
+"""  # noqa: S608 - of a constant
 
 # People whose numbers follow one another, from many places. The LIMIT tells the planner how few they are.
 PLACES, FROM_EACH = 400, 25
-TOGETHER = """
+TOGETHER = f"""
     SELECT lists, count(*) FROM (
         SELECT array_agg(s.list ORDER BY s.list) AS lists
         FROM generate_series(0, %(places)s - 1) AS place
@@ -47,12 +47,11 @@ TOGETHER = """
             ORDER BY number LIMIT %(each)s
         ) AS person
         JOIN subscriptions s ON s.recipient = person.number
-        JOIN lists l ON l.number = s.list
-        WHERE s.status = 'confirmed' OR (s.status = 'unconfirmed' AND l.optin = 'single')
+        WHERE {IS_MAILABLE}
         GROUP BY person.number
     ) AS people
     GROUP BY lists
-"""
+"""  # noqa: S608 - of a constant
 
 Sample = Sequence[tuple[frozenset[int], int]]
 """Lists that somebody can be mailed through, and how many such people are in it."""

@@ -11,18 +11,27 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from domain.people.statuses import PersonStatus
+from domain.streams import LARGEST_NUMBER
 from storage.people.directory_news import announce
 from storage.people.personal_data import (
-    DirectoryError,
     TakenError,
     checked_attributes,
     checked_email,
     checked_name,
+    checked_status,
 )
 
-LARGEST_NUMBER = 2**31 - 1
-STATUSES = ("enabled", "disabled", "blocklisted", "erased")
-OPTINS = ("single", "double")
+PERSON = "r.number, r.uuid::text, r.email, r.name, r.attributes, r.status, r.created_at, r.updated_at"
+"""The columns of a Recipient, of recipients AS r."""
+
+PEOPLE = f"SELECT {PERSON} FROM recipients AS r "  # noqa: S608 - of columns
+
+IS_MAILABLE = """
+    (s.status = 'confirmed'
+     OR (s.status = 'unconfirmed' AND s.list IN (SELECT number FROM lists WHERE optin = 'single')))
+"""
+"""Of subscriptions AS s: whether an enabled person may be mailed through it."""
 
 _UUID = re.compile("[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
@@ -69,20 +78,19 @@ def mailable(cursor: Any, lists: Sequence[int], recipients: Sequence[int]) -> li
     """One row for each number asked for, in that order; a number that nobody has counts as erased."""
     # The lateral join with its LIMIT keeps the planner from reading whole lists for a few people.
     cursor.execute(
-        """
-        SELECT asked.number, r.uuid::text, r.email, coalesce(r.name, ''), coalesce(r.attributes, '{}'),
+        f"""
+        SELECT asked.number, r.uuid::text, r.email, coalesce(r.name, ''), coalesce(r.attributes, '{{}}'),
                CASE WHEN r.number IS NULL THEN 'erased'
                     WHEN r.status <> 'enabled' THEN r.status
                     WHEN s.subscribed IS NULL THEN 'unsubscribed' END
         FROM unnest(%s::integer[]) WITH ORDINALITY AS asked (number, place)
         LEFT JOIN recipients r ON r.number = asked.number
         LEFT JOIN LATERAL (
-            SELECT true AS subscribed FROM subscriptions s JOIN lists l ON l.number = s.list
-            WHERE s.recipient = r.number AND s.list = ANY (%s)
-              AND (s.status = 'confirmed' OR (s.status = 'unconfirmed' AND l.optin = 'single'))
+            SELECT true AS subscribed FROM subscriptions s
+            WHERE s.recipient = r.number AND s.list = ANY (%s) AND {IS_MAILABLE}
             LIMIT 1) s ON true
         ORDER BY asked.place
-        """,
+        """,  # noqa: S608 - of a constant
         (list(recipients), list(lists)),
     )
     return [Addressee(*row) for row in cursor.fetchall()]
@@ -140,20 +148,28 @@ def list_names(cursor: Any) -> list[tuple[int, str]]:
 
 
 def add_recipient(
-    cursor: Any, email: str, name: str = "", attributes: dict[str, Any] | None = None, status: str = "enabled"
+    cursor: Any,
+    email: str,
+    name: str = "",
+    attributes: dict[str, Any] | None = None,
+    status: str = PersonStatus.ENABLED,
 ) -> int:
-    """The number of the new recipient. Raises DirectoryError when somebody has the address already."""
-    if status not in ("enabled", "disabled", "blocklisted"):
-        raise DirectoryError("the status is one of enabled, disabled, blocklisted")
+    """`status` is a PersonStatus. The number of the new recipient. Raises DirectoryError when somebody has
+    the address already."""
     cursor.execute(
         "INSERT INTO recipients (email, name, attributes, status) VALUES (%s, %s, %s, %s)"
         " ON CONFLICT (lower(email)) DO NOTHING RETURNING number",
-        (checked_email(email), checked_name(name), checked_attributes(attributes or {}), status),
+        (
+            checked_email(email),
+            checked_name(name),
+            checked_attributes(attributes or {}),
+            checked_status(status),
+        ),
     )
     row = cursor.fetchone()
     if row is None:
         raise TakenError("somebody has that e-mail address already")
-    if status != "enabled":
+    if status != PersonStatus.ENABLED:
         announce(cursor, [row[0]])
     return int(row[0])
 
@@ -164,8 +180,7 @@ def find_recipient(cursor: Any, who: str) -> Recipient | None:
     uuid = who if _UUID.fullmatch(who) else None
     email = who.replace("\x00", "") if number is None and uuid is None else None
     cursor.execute(
-        "SELECT number, uuid::text, email, name, attributes, status, created_at, updated_at FROM recipients"
-        " WHERE number = %s OR uuid = %s::uuid OR lower(email) = lower(%s)",
+        PEOPLE + "WHERE number = %s OR uuid = %s::uuid OR lower(email) = lower(%s)",
         (number, uuid, email),
     )
     row = cursor.fetchone()
@@ -177,9 +192,8 @@ def recipients(
 ) -> list[Recipient]:
     """A page in the order of numbers, above `after`."""
     cursor.execute(
-        """
-        SELECT r.number, r.uuid::text, r.email, r.name, r.attributes, r.status, r.created_at, r.updated_at
-        FROM recipients r
+        PEOPLE
+        + """
         WHERE r.number > %(after)s AND (%(status)s::text IS NULL OR r.status = %(status)s)
           AND (%(list)s::integer IS NULL
                OR EXISTS (SELECT FROM subscriptions s WHERE s.recipient = r.number AND s.list = %(list)s))

@@ -9,12 +9,11 @@ from typing import Any, NamedTuple
 from psycopg2.errors import UniqueViolation
 
 from domain import fields
+from domain.people.statuses import ListStatus, ListType, Optin
 from storage.people.directory_news import announce_everybody
 from storage.people.personal_data import LONGEST_LIST_NAME, TakenError
+from storage.postgres.like import containing
 
-TYPES = ("private", "public")
-OPTINS = ("single", "double")
-STATUSES = ("active", "archived")
 ORDERS = ("name", "status", "created_at", "updated_at", "subscriber_count")
 MOST_TAGS = 50
 LONGEST_DESCRIPTION = 2000
@@ -39,7 +38,8 @@ COUNT = "SELECT count(*) FROM lists l" + FILTER  # noqa: S608 - of constants
 SIZE = "(SELECT coalesce(sum(people), 0) FROM list_sizes s WHERE s.list = l.number)"
 
 DEFAULTS: dict[str, Any] = {
-    "name": "", "type": "private", "optin": "single", "status": "active", "tags": (), "description": "",
+    "name": "", "type": ListType.PRIVATE, "optin": Optin.SINGLE, "status": ListStatus.ACTIVE, "tags": (),
+    "description": "",
 }  # fmt: skip
 
 
@@ -66,7 +66,7 @@ class WantedLists(NamedTuple):
     tags: Sequence[str] = ()
 
     def parameters(self) -> dict[str, Any]:
-        like = None if self.search is None else f"%{escaped(self.search)}%"
+        like = None if self.search is None else containing(self.search)
         return {**self._asdict(), "like": like, "tags": list(self.tags) or None}
 
 
@@ -170,7 +170,7 @@ def change(cursor: Any, number: int, values: Mapping[str, Any]) -> dict[str, Any
             )
         except UniqueViolation:
             raise _taken() from None
-        if changes.get("optin") == "double":
+        if changes.get("optin") == Optin.DOUBLE:
             announce_everybody(cursor)
     return changes
 
@@ -188,11 +188,6 @@ def delete(cursor: Any, number: int) -> int | None:
     return subscribers
 
 
-def escaped(text: str) -> str:
-    """For LIKE."""
-    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-
-
 def _taken() -> TakenError:
     return TakenError("a list of that name exists already")
 
@@ -202,9 +197,9 @@ def _checked(values: Mapping[str, Any]) -> dict[str, Any]:
     checks = fields.Checks()
     checked = {
         "name": checks.run(fields.text, values["name"], "name", LONGEST_LIST_NAME, 1),
-        "type": checks.run(fields.choice, values["type"], "type", TYPES),
-        "optin": checks.run(fields.choice, values["optin"], "optin", OPTINS),
-        "status": checks.run(fields.choice, values["status"], "status", STATUSES),
+        "type": checks.run(fields.choice, values["type"], "type", ListType),
+        "optin": checks.run(fields.choice, values["optin"], "optin", Optin),
+        "status": checks.run(fields.choice, values["status"], "status", ListStatus),
         "tags": checks.run(_tags, values["tags"]),
         "description": checks.run(_description, values["description"]),
     }

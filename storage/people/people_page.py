@@ -10,20 +10,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from domain.people.statuses import PersonStatus
+from domain.streams import LARGEST_NUMBER
 from storage.people import lists, people_search, search_index
-from storage.people.directory import LARGEST_NUMBER, Recipient
+from storage.people.directory import PERSON, Recipient
 from storage.people.people_search import WantedPeople
+from storage.postgres.like import containing
 
 FEW = 10_000
 LOOK_AT = 50_000
 
-ON_LIST = """
-    SELECT r.number, r.uuid::text, r.email, r.name, r.attributes, r.status, r.created_at, r.updated_at
+ON_LIST = f"""
+    SELECT {PERSON}
     FROM subscriptions s JOIN recipients r ON r.number = s.recipient
     WHERE s.list = %(list)s AND (%(status)s::text IS NULL OR s.status = %(status)s)
       AND s.recipient < %(before)s
     ORDER BY s.recipient DESC LIMIT %(limit)s
-"""
+"""  # noqa: S608 - of columns
 
 WITH_STATUS = "SELECT number FROM recipients WHERE status = %s LIMIT %s"
 NUMBERS_ON_LIST = """
@@ -84,7 +87,7 @@ def _on_list(cursor: Any, list_number: int, subscription: str | None) -> int:
 
 def _candidates(cursor: Any, wanted: WantedPeople) -> list[int] | None:
     """All who can be meant by one of the parts of what is wanted; None when they are many by each."""
-    if wanted.status not in (None, "enabled"):
+    if wanted.status not in (None, PersonStatus.ENABLED):
         cursor.execute(WITH_STATUS, (wanted.status, FEW + 1))
         if (few := _few(cursor)) is not None:
             return few
@@ -98,7 +101,7 @@ def _candidates(cursor: Any, wanted: WantedPeople) -> list[int] | None:
         cursor.execute(ADDRESS, (wanted.search,))
         return _few(cursor) or None
     if search_index.FINDABLE.search(wanted.search):
-        cursor.execute(LIKE, {"like": f"%{lists.escaped(wanted.search)}%", "limit": FEW + 1})
+        cursor.execute(LIKE, {"like": containing(wanted.search), "limit": FEW + 1})
         return _few(cursor)
     return None
 

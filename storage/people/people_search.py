@@ -6,19 +6,14 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from storage.people.directory import Recipient
-from storage.people.lists import escaped
+from storage.people.directory import PEOPLE, Recipient
+from storage.postgres.like import containing
 from storage.subscriber_query.subscriber_query import Condition
 
 ORDERS = {
     "id": "r.number", "email": "r.email", "name": "r.name", "status": "r.status",
     "created_at": "r.created_at", "updated_at": "r.updated_at",
 }  # fmt: skip
-
-SELECT = """
-    SELECT r.number, r.uuid::text, r.email, r.name, r.attributes, r.status, r.created_at, r.updated_at
-    FROM recipients AS r
-"""
 
 COUNT = "SELECT count(*) FROM recipients AS r "
 
@@ -94,11 +89,11 @@ def found(
     direction = "ASC" if ascending else "DESC"
     if order_by == "id" and is_of_one_list(wanted):
         about = (wanted.lists[0], wanted.subscription, wanted.subscription, limit, offset)
-        cursor.execute(SELECT + PAGE_OF_ONE_LIST.format(direction=direction), about)
+        cursor.execute(PEOPLE + PAGE_OF_ONE_LIST.format(direction=direction), about)
         return [Recipient(*row) for row in cursor.fetchall()]
     where, parameters = _where(wanted)
     order = f"{ORDERS[order_by]} {direction}" + (f", r.number {direction}" if order_by != "id" else "")
-    cursor.execute(SELECT + where + f" ORDER BY {order} LIMIT %s OFFSET %s", (*parameters, limit, offset))
+    cursor.execute(PEOPLE + where + f" ORDER BY {order} LIMIT %s OFFSET %s", (*parameters, limit, offset))
     return [Recipient(*row) for row in cursor.fetchall()]
 
 
@@ -106,7 +101,7 @@ def before(cursor: Any, wanted: WantedPeople, before: int, least: int, limit: in
     """Newest first, with numbers below `before` and not below `least`."""
     where, parameters = _where(wanted)
     cursor.execute(
-        SELECT + where + " AND r.number < %s AND r.number >= %s ORDER BY r.number DESC LIMIT %s",
+        PEOPLE + where + " AND r.number < %s AND r.number >= %s ORDER BY r.number DESC LIMIT %s",
         (*parameters, before, least, limit),
     )
     return [Recipient(*row) for row in cursor.fetchall()]
@@ -164,7 +159,7 @@ def _where(wanted: WantedPeople) -> tuple[str, tuple[Any, ...]]:
     conditions = ["r.status <> 'erased'"]
     parameters: tuple[Any, ...] = ()
     if wanted.search is not None:
-        like = f"%{escaped(wanted.search)}%"
+        like = containing(wanted.search)
         conditions.append("(r.email ILIKE %s OR r.name ILIKE %s)")
         parameters += (like, like)
     if wanted.query is not None:

@@ -12,13 +12,18 @@ from typing import Any
 
 from psycopg2.errors import UniqueViolation
 
+from domain.people.statuses import PersonStatus, SubscriptionStatus
 from storage import transactional
-from storage.people.directory import Recipient
+from storage.people.directory import PEOPLE, Recipient
 from storage.people.directory_news import announce
-from storage.people.personal_data import TakenError, checked_attributes, checked_email, checked_name
-
-STATUSES = ("enabled", "disabled", "blocklisted")
-SUBSCRIPTIONS = ("unconfirmed", "confirmed", "unsubscribed")
+from storage.people.personal_data import (
+    TakenError,
+    checked_attributes,
+    checked_email,
+    checked_name,
+    checked_status,
+    checked_subscription,
+)
 
 Lists = dict[int, list[int]]
 """By the number of the person."""
@@ -27,10 +32,7 @@ Lists = dict[int, list[int]]
 def locked(cursor: Any, numbers: Sequence[int]) -> dict[int, Recipient]:
     """Those of the people who are there and not erased."""
     cursor.execute(
-        """
-        SELECT number, uuid::text, email, name, attributes, status, created_at, updated_at FROM recipients
-        WHERE number = ANY (%s) AND status <> 'erased' ORDER BY number FOR UPDATE
-        """,
+        PEOPLE + "WHERE number = ANY (%s) AND status <> 'erased' ORDER BY number FOR UPDATE",
         (list(numbers),),
     )
     return {row[0]: Recipient(*row) for row in cursor.fetchall()}
@@ -54,13 +56,14 @@ def write(cursor: Any, person: Recipient, values: Mapping[str, Any]) -> None:
 
 
 def set_status(cursor: Any, numbers: Sequence[int], status: str) -> list[int]:
+    """Raises DirectoryError."""
     cursor.execute(
         "UPDATE recipients SET status = %s, updated_at = now()"
         " WHERE number = ANY (%s) AND status NOT IN (%s, 'erased') RETURNING number",
-        (status, list(numbers), status),
+        (checked_status(status), list(numbers), status),
     )
     changed = sorted(number for (number,) in cursor.fetchall())
-    if status != "enabled":
+    if status != PersonStatus.ENABLED:
         announce(cursor, changed)
     return changed
 
@@ -69,7 +72,8 @@ def subscribe(
     cursor: Any, numbers: Sequence[int], lists: Sequence[int], status: str, *, again: bool = True
 ) -> Lists:
     """`again` sets the status of those too who are on a list already, else only unconfirmed ones are
-    confirmed. With the status unsubscribed they are put on the list as having left it."""
+    confirmed. With the status unsubscribed they are put on the list as having left it. Raises
+    DirectoryError."""
     cursor.execute(
         """
         INSERT INTO subscriptions AS s (list, recipient, status)
@@ -79,10 +83,15 @@ def subscribe(
         WHERE s.status <> excluded.status AND (%(again)s OR s.status = 'unconfirmed')
         RETURNING recipient, list
         """,
-        {"numbers": list(set(numbers)), "lists": list(set(lists)), "status": status, "again": again},
+        {
+            "numbers": list(set(numbers)),
+            "lists": list(set(lists)),
+            "status": checked_subscription(status),
+            "again": again,
+        },
     )
     changed = _by_person(cursor)
-    if status != "confirmed":
+    if status != SubscriptionStatus.CONFIRMED:
         announce(cursor, list(changed))
     return changed
 

@@ -7,6 +7,7 @@ import re
 
 from domain.addresses import email_address
 from domain.errors import Refused
+from domain.people.statuses import PersonStatus, SubscriptionStatus
 
 LONGEST_NAME = 500
 LONGEST_LIST_NAME = 200
@@ -29,6 +30,22 @@ def checked_email(email: str) -> str:
     if wrong:
         raise DirectoryError(wrong)
     return email
+
+
+def checked_status(status: str) -> PersonStatus:
+    try:
+        return PersonStatus(status)
+    except ValueError:
+        raise DirectoryError(f"the status is one of {', '.join(PersonStatus)}") from None
+
+
+def checked_subscription(status: str) -> SubscriptionStatus:
+    try:
+        return SubscriptionStatus(status)
+    except ValueError:
+        raise DirectoryError(
+            f"the status of a subscription is one of {', '.join(SubscriptionStatus)}"
+        ) from None
 
 
 def checked_name(name: str) -> str:

@@ -12,13 +12,12 @@ from typing import IO, Any
 
 import psycopg2
 
+from domain.people.statuses import PersonStatus, SubscriptionStatus
 from storage.people.directory_news import announce_everybody
 from storage.people.personal_data import DirectoryError
 from storage.people.recipients_csv import Person, RowRefusal, people
-from storage.postgres.pool import open_connection
 
 MOST_REFUSALS_KEPT = 100
-SUBSCRIPTIONS = ("unconfirmed", "confirmed", "unsubscribed")
 
 
 class ImportRefusedError(DirectoryError):
@@ -55,12 +54,17 @@ class Options:
     is for a file of people who are never to be mailed. `others` lets columns pass that mean nothing."""
 
     lists: Sequence[int] = ()
-    subscription: str = "unconfirmed"
+    subscription: SubscriptionStatus = SubscriptionStatus.UNCONFIRMED
     update: bool = False
     resubscribe: bool = False
     blocklist: bool = False
     delimiter: str = ","
     others: bool = False
+
+    @property
+    def status(self) -> str:
+        """Of those who are new by it: of the subscription, or their own."""
+        return PersonStatus.BLOCKLISTED if self.blocklist else self.subscription
 
 
 def import_csv(
@@ -68,8 +72,6 @@ def import_csv(
 ) -> Summary:
     """All in the transaction of `cursor`. `progress` is told how many bytes were read since it was last
     told. Raises ImportRefusedError when the file has no usable header or is no text."""
-    if options.subscription not in SUBSCRIPTIONS:
-        raise ImportRefusedError(f"the status of a subscription is one of {', '.join(SUBSCRIPTIONS)}")
     summary = Summary()
     # One import at a time: two that meet the same people in different order would block each other.
     cursor.execute("SELECT pg_advisory_xact_lock(hashtext('postledger recipients import'))")
@@ -205,7 +207,7 @@ def _subscribe(cursor: Any, options: Options, summary: Summary) -> None:
         {"lists": list(options.lists), "status": options.subscription, "resubscribe": options.resubscribe},
     )
     summary.subscribed = cursor.rowcount
-    if options.subscription == "unsubscribed":
+    if options.subscription is SubscriptionStatus.UNSUBSCRIBED:
         announce_everybody(cursor)
 
 
@@ -225,11 +227,6 @@ def _count_unmailable(cursor: Any, lists: Sequence[int], summary: Summary) -> No
     summary.blocklisted, summary.unsubscribed = cursor.fetchone()
 
 
-def refresh_statistics(url: str) -> None:
+def refresh_statistics(cursor: Any) -> None:
     """For the planner, after a large import: it would take the directory for a small one for a minute."""
-    opened = open_connection(url, service=False)
-    try:
-        with opened, opened.cursor() as cursor:
-            cursor.execute("ANALYZE public.recipients, public.subscriptions")
-    finally:
-        opened.close()
+    cursor.execute("SELECT public.refresh_directory_statistics()")

@@ -1,7 +1,7 @@
 """A PostgreSQL server of one's own, for development, demonstrations and small installations.
 
-What a folder has: `data` (PostgreSQL's), `url` (how to connect, with the password; 0600), `lock` (held
-while a server runs on it) and `server.log`. The server listens on loopback TCP only, wants its random
+What a folder has: `data` (PostgreSQL's), `url` (how the owner connects, with the password; 0600), `lock`
+(held while a server runs on it) and `server.log`. The server listens on loopback TCP only, wants its random
 password, and ends with the process that started it, even a killed one. Data are never deleted.
 
 Started as root, PostgreSQL runs as an ordinary user, as it insists on. That user may be unable to enter
@@ -16,7 +16,6 @@ import os
 import pwd
 import secrets
 import shutil
-import socket
 import sys
 import tempfile
 import time
@@ -26,7 +25,7 @@ from urllib.parse import urlsplit
 
 import psycopg2
 
-from storage.postgres import postgres_binaries
+from storage.postgres import loopback, postgres_binaries, service_login
 from storage.postgres.embedded_settings import INITDB_OPTIONS, SETTINGS, WITHOUT_FSYNC
 from storage.postgres.kept_process import Handed, KeptProcess, has_a_future
 
@@ -46,6 +45,8 @@ class EmbeddedServer:
     `user` names who runs PostgreSQL when this process is root (default: the owner of data that are there,
     else `postgres`, else `nobody`). `binaries` is a folder with PostgreSQL's programs, found if not given.
     `fsync=False` is for tests only: a crash of the machine then loses everything.
+
+    `url` is of the owner, who may do everything on the server; `service_url` of the service's login.
     """
 
     def __init__(
@@ -77,7 +78,7 @@ class EmbeddedServer:
 
     def is_alive(self) -> bool:
         """Whether there is a server: ours, or the one that was joined."""
-        return _answers(self.url) if self.joined else self.running
+        return loopback.answers(self.url) if self.joined else self.running
 
     def start(self) -> None:
         """Start the server or join the one that runs. Sets `url`. Raises EmbeddedServerError."""
@@ -86,11 +87,16 @@ class EmbeddedServer:
             self.joined = not self._locked_or_joined()
             if not self.joined:
                 self._own()
-        except postgres_binaries.NoBinaries as error:
+            self._let_the_service_in()
+        except (postgres_binaries.NoBinaries, loopback.NotOurServer) as error:
             raise EmbeddedServerError(str(error)) from error
         finally:
             # A server of ours has inherited the lock, and holds it for as long as any of its processes lives.
             os.close(self._lock)
+
+    @property
+    def service_url(self) -> str:
+        return service_login.service_url(self.url)
 
     def close(self) -> None:
         """Stop what was started, within 15 seconds; a joined server is left alone."""
@@ -113,7 +119,7 @@ class EmbeddedServer:
                 fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 url = self._recorded_url()
-                if url and has_a_future(self._lock) and _answers(url):
+                if url and has_a_future(self._lock) and loopback.answers(url):
                     self.url = url
                     return False
                 time.sleep(MOMENT)
@@ -138,12 +144,21 @@ class EmbeddedServer:
         self._refuse_other_major(binaries.major)
         self._clear_stale_pid_file()
         for attempt in range(3):
-            url = f"postgresql://{NAME}:{password}@127.0.0.1:{_free_port(port if attempt == 0 else 0)}/{NAME}"
+            free = loopback.free_port(port if attempt == 0 else 0)
+            url = f"postgresql://{NAME}:{password}@127.0.0.1:{free}/{NAME}"
             self._write_url(url)
             if self._run(binaries, account, url):
                 self.url = url
                 return
         raise EmbeddedServerError(f"PostgreSQL does not start:\n{self._log_tail()}")
+
+    def _let_the_service_in(self) -> None:
+        """A server of an earlier release has no such login, and may be joined while that release runs it."""
+        try:
+            if not (self.joined and service_login.may_log_in(self.url)):
+                service_login.make(self.url)
+        except psycopg2.Error as error:
+            raise EmbeddedServerError(f"the service's login cannot be made: {error}") from error
 
     def _account(self) -> pwd.struct_passwd | None:
         """Who runs PostgreSQL; None is whoever runs this process."""
@@ -240,7 +255,7 @@ class EmbeddedServer:
         deadline = time.monotonic() + START_LIMIT
         try:
             while not process.ended(MOMENT):
-                if _answers(url, create=True):
+                if loopback.answers(url, create=True):
                     self._process = process
                     return True
                 if time.monotonic() > deadline:
@@ -260,38 +275,3 @@ class EmbeddedServer:
 
     def _log_tail(self) -> str:
         return "\n".join((self.folder / "server.log").read_text(errors="replace").splitlines()[-10:])
-
-
-def _free_port(preferred: int) -> int:
-    for port in (preferred, 0):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return int(probe.getsockname()[1])
-    raise EmbeddedServerError("no free port on the loopback interface")
-
-
-def _answers(url: str, *, create: bool = False) -> bool:
-    """Whether the server of `url` lets us in; with `create` our database is made when it is not there.
-
-    Scram proves both ways: a stranger on the same port cannot answer without knowing the password.
-    """
-    at = url.rsplit("/", 1)[0] + "/postgres" if create else url
-    try:
-        connection = psycopg2.connect(at, connect_timeout=5)
-    except psycopg2.OperationalError as error:
-        if create and "password authentication failed" in str(error):
-            raise EmbeddedServerError(f"the server refuses the recorded password: {error}") from error
-        return False
-    try:
-        connection.autocommit = True
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", (NAME,))
-            if create and cursor.fetchone() is None:
-                cursor.execute(f'CREATE DATABASE "{NAME}"')
-    finally:
-        connection.close()
-    return True

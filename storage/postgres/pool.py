@@ -29,9 +29,12 @@ _DEFAULTS = {
     "tcp_user_timeout": "60000",
 }
 
+SEARCH_PATH = "public, projection, pg_temp"
+"""`public` comes first, where only the owner can create anything: what the service creates, in the schemas of
+the projections or as a temporary table, never stands for the log or the directory."""
+
 _SETTINGS = """
-    SELECT set_config('search_path', 'projection, public', false),
-           set_config('TimeZone', 'UTC', false)
+    SELECT set_config('search_path', %(search_path)s, false), set_config('TimeZone', 'UTC', false)
 """
 
 _ASSUME_SERVICE_ROLE = """
@@ -51,7 +54,7 @@ class PoolTimeout(TimeoutError):
 
 def open_connection(url: str, service: bool = True) -> extensions.connection:
     """A connection of its own, outside any pool: UTC, the search path of the program, and the role of
-    the service where that exists and may be assumed. What the URL says about time-outs wins.
+    the service where the URL is of somebody else who may assume it. What the URL says about time-outs wins.
 
     Raises psycopg2.OperationalError.
     """
@@ -61,7 +64,7 @@ def open_connection(url: str, service: bool = True) -> extensions.connection:
         # Which of the two tells whether SET ROLE is allowed depends on the server's version.
         privilege = "SET" if opened.server_version >= 160000 else "MEMBER"
         with opened.cursor() as cur:
-            cur.execute(_SETTINGS)
+            cur.execute(_SETTINGS, {"search_path": SEARCH_PATH})
             cur.execute(
                 _ASSUME_SERVICE_ROLE, {"role": SERVICE_ROLE, "service": service, "privilege": privilege}
             )

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from storage.postgres.service_login import service_url
 from tests.cli.command_line import Cli
 
 
@@ -25,7 +26,11 @@ def own_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]
 
 @pytest.fixture
 def cli(tmp_path: Path, database_url: str) -> Cli:
-    return Cli(tmp_path, {"POSTLEDGER_DATABASE_URL": database_url})
+    urls = {
+        "POSTLEDGER_DATABASE_URL": service_url(database_url),
+        "POSTLEDGER_OWNER_DATABASE_URL": database_url,
+    }
+    return Cli(tmp_path, urls)
 
 
 @pytest.fixture

@@ -111,10 +111,10 @@ class Life(RuleBasedStateMachine):
     @invariant()
     def questions_are_answered_as_the_state_is(self) -> None:
         assert self.campaign.state == self.expected
-        assert self.campaign.may_send() == (self.expected in ("running", "finished"))
-        assert self.campaign.is_started() == (self.expected in ("running", "paused"))
-        assert self.campaign.is_over() == (self.expected in ("finished", "cancelled"))
-        assert self.campaign.is_queueing() == (self.campaign.is_started() and not self.queueing_finished)
+        assert self.campaign.state.may_send == (self.expected in ("running", "finished"))
+        assert self.campaign.state.is_started == (self.expected in ("running", "paused"))
+        assert self.campaign.state.is_over == (self.expected in ("finished", "cancelled"))
+        assert self.campaign.is_queueing() == (self.campaign.state.is_started and not self.queueing_finished)
         assert self.campaign.has_finished_queueing() == self.queueing_finished
 
 

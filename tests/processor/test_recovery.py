@@ -17,7 +17,14 @@ from application.decisions import Postledger
 from domain.campaign.audience import RecipientsQueued
 from domain.capacity.capacity import Reserved
 from domain.clock import SystemClock
-from domain.delivery.delivery import Accepted, AttemptStarted, Failed
+from domain.delivery.delivery import (
+    BY_POLICY,
+    Accepted,
+    AttemptStarted,
+    Failed,
+    OutcomeUnknown,
+    Requeued,
+)
 from domain.fact import Fact
 from domain.policy import SendingPolicy
 from domain.streams import audience_stream, capacity_stream, delivery_stream
@@ -299,6 +306,34 @@ def test_an_e_mail_that_kills_every_processor_is_not_sent_for_ever(members: Memb
         attempts += 1
         dead = members.join_and_die()
         dead.recorder.dot_sent(dead.start(1, version=3 * attempts - 2, reservation=attempts))
+        dead.recorder.close()
+        alive.recover(resend_unknown=True)
+        assert attempts <= SendingPolicy().retry_attempts
+    assert counts(pool) == {"unknown": 1, "queued": 9}
+
+
+def test_lost_connections_count_with_the_kills(members: Members, pool: Pool) -> None:
+    """Its own processor records a lost connection, recovery a kill; the limit is one."""
+    alive, attempts = members.join(), 0
+    stream = delivery_stream(CAMPAIGN, 1)
+    while counts(pool).get("queued") == 10:
+        attempts += 1
+        version, dead = 3 * attempts - 2, members.join_and_die()
+        slot = dead.start(1, version=version, reservation=attempts)
+        if attempts % 2:
+            dead.say(
+                OutcomeUnknown(
+                    originator_id=stream, originator_version=version + 1, by=dead.by, server=SERVER,
+                    reason="connection reset",
+                ),
+                Requeued(
+                    originator_id=stream, originator_version=version + 2, by=dead.by, reason=BY_POLICY,
+                    again=1.0,
+                ),
+            )  # fmt: skip
+            dead.recorder.release(slot)
+        else:
+            dead.recorder.dot_sent(slot)
         dead.recorder.close()
         alive.recover(resend_unknown=True)
         assert attempts <= SendingPolicy().retry_attempts

@@ -18,6 +18,7 @@ from domain import streams
 from domain.campaign.audience import RecipientsQueued
 from domain.capacity.capacity import Reserved, Returned
 from domain.delivery.delivery import (
+    BY_POLICY,
     Accepted,
     AttemptStarted,
     Cancelled,
@@ -207,9 +208,14 @@ class History:
         else:
             self.tell(Cancelled, stream, by="cli", reason="by hand")
 
-    def requeue(self, key: tuple[int, int]) -> None:
+    def requeue(self, key: tuple[int, int], reason: str = "by hand") -> None:
         self.deliveries[key] = "queued"
-        self.tell(Requeued, streams.delivery_stream(*key), by="cli", reason="by hand")
+        self.tell(Requeued, streams.delivery_stream(*key), by="cli", reason=reason)
+
+    def resend(self, key: tuple[int, int]) -> None:
+        self.deliveries[key] = "queued"
+        again = self.now.timestamp() + 60
+        self.tell(Requeued, streams.delivery_stream(*key), reason=BY_POLICY, again=again)
 
     def in_status(self, *statuses: str) -> list[tuple[int, int]]:
         return [key for key, status in self.deliveries.items() if status.partition(":")[0] in statuses]
@@ -236,6 +242,7 @@ def _moves(history: History) -> Iterator[tuple[str, int]]:
     yield "end", 8 if history.in_status("sending") else 0
     yield "settle", 1 if history.in_status("queued") else 0
     yield "late evidence", 1 if history.in_status("unknown") else 0
+    yield "resend", 3 if history.in_status("unknown") else 0
     yield "requeue", 2 if history.in_status("failed", "cancelled", "suppressed", "unknown") else 0
     yield "give back", 1 if any(not r.returned for r in history.reservations) else 0
 
@@ -326,7 +333,10 @@ def _deliver(history: History, move: str, draw: st.DrawFn) -> None:
             key = one_of(history.in_status("unknown"))
             one_of([history.accept, history.fail])(key)
         case "requeue":
-            history.requeue(one_of(history.in_status("failed", "cancelled", "suppressed", "unknown")))
+            key = one_of(history.in_status("failed", "cancelled", "suppressed", "unknown"))
+            history.requeue(key, one_of(["by hand", BY_POLICY]))
+        case "resend":
+            history.resend(one_of(history.in_status("unknown")))
         case "give back":
             reservation = one_of([r for r in history.reservations if not r.returned])
             history.give_back(reservation, refused=draw(st.integers(0, reservation.used)))

@@ -41,6 +41,7 @@ class Delivery:
     server: int = 0
     status: str = "queued"
     attempts: int = 0
+    interruptions: int = 0
     first_failed_at: datetime | None = None
     error: str | None = None
     reservation: tuple[int, int] | None = None
@@ -102,14 +103,20 @@ class Oracle:
             delivery.error = state["reply"]
             if state["about"] in ("server", "processor"):
                 delivery.attempts -= 1
+                delivery.interruptions += state["about"] == "processor"
             else:
                 delivery.first_failed_at = delivery.first_failed_at or event.at
         elif what == "requeued":
-            delivery.due, delivery.attempts, delivery.first_failed_at = event.at, 0, None
+            again = state.get("again")
+            delivery.due = event.at if again is None else datetime.fromtimestamp(again, UTC)
+            delivery.attempts, delivery.first_failed_at = 0, None
+            if again is None:
+                delivery.interruptions = 0
         elif what == "accepted":
             delivery.error = None
         else:
             delivery.error = state.get("reply") or state.get("reason")
+            delivery.interruptions += what == "outcome_unknown"
         if "server" in state:
             self._count(event, what, delivery, was)
 

@@ -53,7 +53,7 @@ def assert_shown(pool: Pool, oracle: Oracle) -> None:
     with pool.transaction() as cursor:
         assert _queue(cursor, oracle) == {
             key: (d.due, d.queued_at, d.changed_at, d.version, d.server, d.status, d.attempts,
-                  d.first_failed_at, d.error)
+                  d.interruptions, d.first_failed_at, d.error)
             for key, d in oracle.deliveries.items()
         }  # fmt: skip
         assert _queue_counts(cursor, oracle) == Counter(
@@ -75,23 +75,24 @@ def assert_as_decided(pool: Pool, oracle: Oracle) -> None:
             for version, topic, state, at in cursor.fetchall():
                 fact = facts[topic](originator_id=stream, originator_version=version, **state)
                 decided.apply(fact, at.timestamp())
-            _, _, _, version, server, status, attempts, first_failed_at, _ = shown[campaign, recipient]
+            _, _, _, version, server, status, *counted, first_failed_at, _ = shown[campaign, recipient]
             first = None if first_failed_at is None else first_failed_at.timestamp()
-            assert (version, server or None, status, attempts, first) == (
-                decided.version, decided.server, decided.status, decided.attempts, decided.first_failed_at
+            assert (version, server or None, status, *counted, first) == (
+                decided.version, decided.server, decided.status, decided.attempts, decided.interruptions,
+                decided.first_failed_at,
             )  # fmt: skip
 
 
 def _queue(cursor: Any, oracle: Oracle) -> dict[tuple[int, int], tuple[Any, ...]]:
     cursor.execute(
         "SELECT campaign, recipient, due, queued_at, changed_at, version, server, status, attempts,"
-        " first_failed_at, error FROM queue WHERE campaign = ANY (%s)",
+        " interruptions, first_failed_at, error FROM queue WHERE campaign = ANY (%s)",
         (list(oracle.campaigns),),
     )
     return {
         (campaign, recipient): (*before, Status.of(status), *after)
-        for campaign, recipient, *before, status, attempts, first, error in cursor.fetchall()
-        for after in [(attempts, first, error)]
+        for campaign, recipient, *before, status, attempts, interruptions, first, error in cursor.fetchall()
+        for after in [(attempts, interruptions, first, error)]
     }
 
 

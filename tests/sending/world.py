@@ -8,10 +8,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
+
+import psycopg2
 
 from application.installation import Installation
 from domain.clock import Clock, SystemClock
@@ -21,6 +23,7 @@ from projections.queue import queue
 from storage import content
 from storage.numbers import next_campaign, next_server
 from storage.postgres.pool import Pool
+from storage.postgres.service_login import service_url
 from storage.secrets import Secrets, new_key
 from tests.directory import Directory
 from tests.sending.hosts import SKEWED, Host
@@ -69,14 +72,15 @@ class MovingClock:
 
 
 class World:
-    """`clock` is what the application and processors in this process go by; a child process has the real
-    time. `close` it in the end."""
+    """On the database whose owner connects with `url`. `clock` is what the application and processors in this
+    process go by; a child process has the real time. `close` it in the end."""
 
     def __init__(self, url: str, clock: Clock | None = None) -> None:
-        self.url = url
+        self.owner_url = url
+        self.url = service_url(url)
         self.clock = clock or SystemClock()
         self.key = new_key()
-        self.pool = Pool(url, size=6)
+        self.pool = Pool(self.url, size=6)
         self.installation = Installation.over(
             self.pool, self.clock, secrets=Secrets([self.key]), public_url="http://127.0.0.1:8025"
         )
@@ -87,6 +91,12 @@ class World:
 
     def close(self) -> None:
         self.pool.close()
+
+    @contextmanager
+    def as_owner(self) -> Iterator[Any]:
+        """A cursor in a transaction of the database's owner."""
+        with closing(psycopg2.connect(self.owner_url)) as owner, owner, owner.cursor() as cursor:
+            yield cursor
 
     def add_server(self, name: str, sink: Sink | int, **settings: Any) -> int:
         with self.pool.transaction() as cursor:

@@ -106,7 +106,7 @@ def test_an_owner_who_may_not_have_the_role_is_warned_and_can_work(owner_url: st
     assert "trigger" in applied.warnings[0]
     pool = Pool(owner_url)
     with pool.transaction() as cur:
-        cur.execute("CREATE TABLE made_by_a_projection ()")
+        cur.execute("CREATE TABLE projection.made_by_a_projection ()")
         cur.execute("SELECT 'projection.made_by_a_projection'::regclass IS NOT NULL")
         assert cur.fetchone() == (True,)
     with (
@@ -123,7 +123,7 @@ def test_an_owner_who_is_given_the_role_later_hands_the_projections_over(
     migrate(owner_url)
     pool = Pool(owner_url)
     with pool.transaction() as cur:
-        cur.execute("CREATE TABLE made_by_a_projection ()")
+        cur.execute("CREATE TABLE projection.made_by_a_projection ()")
     pool.close()
     with admin.cursor() as cur:
         cur.execute(f"GRANT postledger_service TO {urlsplit(owner_url).username}")
@@ -133,5 +133,5 @@ def test_an_owner_who_is_given_the_role_later_hands_the_projections_over(
     with pool.transaction() as cur:
         cur.execute("SELECT current_user")
         assert cur.fetchone() == ("postledger_service",)
-        cur.execute("DROP TABLE made_by_a_projection")
+        cur.execute("DROP TABLE projection.made_by_a_projection")
     pool.close()

@@ -8,6 +8,8 @@ from typing import Annotated, Literal, NoReturn
 from flask import Blueprint
 
 from application.campaigns.campaigns import Campaigns
+from domain.campaign.state import State
+from domain.fields import LONGEST_REASON
 from domain.streams import campaign_stream
 from web.http.access import actor
 from web.http.contract import endpoint
@@ -20,11 +22,9 @@ from web.shapes.campaigns import CampaignAnswer, versioned
 
 blueprint = Blueprint("campaigns", __name__)
 
-LONGEST_REASON = 500
-
 
 class NewStatus(Body):
-    status: Literal["running", "paused", "cancelled", "scheduled", "draft"]
+    status: Literal[State.RUNNING, State.PAUSED, State.CANCELLED, State.SCHEDULED, State.DRAFT]
     reason: Annotated[str, Line(LONGEST_REASON)] | None = None
     send_at: Instant | None = None
 
@@ -42,7 +42,7 @@ def set_status(number: int, body: NewStatus) -> Versioned:
     on its lists can be mailed. Answers with the campaign as it is then.
     """
     send_at = body.send_at
-    if body.status == "scheduled":
+    if body.status is State.SCHEDULED:
         send_at = send_at or planned_for(number)
     elif send_at is not None:
         refuse_send_at("taken with the status scheduled, and with no other.")
@@ -59,16 +59,16 @@ def refuse_send_at(reason: str) -> NoReturn:
     raise Refusal(400, f"send_at: {reason}", fields={"send_at": f"send_at: {reason}"})
 
 
-def change(number: int, status: str, reason: str, send_at: datetime | None) -> None:
+def change(number: int, status: State, reason: str, send_at: datetime | None) -> None:
     campaigns = Campaigns(services())
     match status:
-        case "running":
+        case State.RUNNING:
             campaigns.start(number, reason, by=actor())
-        case "paused":
+        case State.PAUSED:
             campaigns.pause(number, reason, by=actor())
-        case "cancelled":
+        case State.CANCELLED:
             campaigns.cancel(number, reason, by=actor())
-        case "scheduled" if send_at is not None:
+        case State.SCHEDULED if send_at is not None:
             campaigns.schedule(number, send_at, by=actor())
         case _:
             campaigns.unschedule(number, by=actor())

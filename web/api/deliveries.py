@@ -11,6 +11,7 @@ from pydantic.alias_generators import to_camel
 
 from application.queue.deliveries import Deliveries
 from domain.server.availability import Reason
+from domain.streams import LARGEST_NUMBER
 from web.api.cloud_events import CloudEvent, cloud_event, source
 from web.api.queue_items import QueueItem
 from web.http.contract import endpoint
@@ -104,7 +105,7 @@ def read_cursor(text: str | None) -> tuple[int, int]:
         place = int(campaign), int(recipient)
     except ValueError:
         place = -1, -1
-    if not all(0 <= number < 2**31 for number in place):
+    if not all(0 <= number <= LARGEST_NUMBER for number in place):
         message = "cursor: this is none that an answer gave."
         raise Refusal(400, message, fields={"cursor": message}, part="query")
     return place

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from flask import Blueprint
 from pydantic import Field
@@ -11,11 +11,13 @@ from pydantic import Field
 from application.forecasts import situations
 from application.forecasts.description import headline
 from domain.calendar import parse_windows
+from domain.campaign.priority import Priority
 from domain.capacity.capacity import LONGEST_WINDOW
 from domain.clock import instant
-from domain.forecast.bottleneck import Change, Outlook, Situation, outlook
+from domain.forecast.bottleneck import BottleneckCode, Change, Outlook, Situation, outlook
 from domain.forecast.forecast import Day, Demand
 from domain.forecast.sender import EVER, Sender
+from domain.server.settings import BOUNDS, LONGEST
 from web.http.contract import endpoint
 from web.http.errors import Refusal
 from web.http.services import reading, services
@@ -23,7 +25,6 @@ from web.http.shapes import Answer, Body, Digits, Instant, Line, Query, Told, Wh
 
 blueprint = Blueprint("forecast", __name__)
 
-BILLION = 1_000_000_000
 IMAGINED = 0
 """The number of a campaign that is not there."""
 
@@ -39,10 +40,12 @@ class ServerChange(Body):
     enabled: Annotated[bool, Field(description="As if it were enabled and not suspended, or disabled.")] = (
         True
     )
-    daily_limit: Annotated[int, Whole(0, BILLION)] = 0
-    sliding_window_rate: Annotated[int, Whole(0, BILLION), Field(description="0: no rolling limit.")] = 0
+    daily_limit: Annotated[int, Whole(*BOUNDS["daily_limit"])] = 0
+    sliding_window_rate: Annotated[
+        int, Whole(*BOUNDS["sliding_window_rate"]), Field(description="0: no rolling limit.")
+    ] = 0
     sliding_window_duration: Annotated[int, Whole(1, LONGEST_WINDOW)] = 3600
-    window: Annotated[str, Line(200)] = ""
+    window: Annotated[str, Line(LONGEST["window"])] = ""
 
 
 class WhatIf(Body):
@@ -51,7 +54,7 @@ class WhatIf(Body):
 
     campaign_id: Annotated[int, Whole()] | None = None
     recipients: Annotated[int, Whole(0, 100_000_000)] | None = None
-    priority: Literal["high", "normal", "low"] | None = None
+    priority: Priority | None = None
     server_id: Annotated[int, Whole(0)] | None = None
     send_at: Instant | None = None
     servers: Annotated[list[ServerChange], Field(max_length=100)] = Field(default_factory=list)
@@ -74,7 +77,7 @@ class DayAnswer(Answer):
 
 
 class BottleneckAnswer(Answer):
-    code: Literal["none", "speed", "window", "daily", "rolling", "horizon", "calendar", "no_server"]
+    code: BottleneckCode
     text: str
 
 

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from flask import Blueprint
 from pydantic import ConfigDict, Field
 
 from application.policy import Policy
+from domain.addresses.mailbox import LONGEST as LONGEST_MAILBOX
+from domain.addresses.public_url import LONGEST as LONGEST_URL
+from domain.calendar import LONGEST_WINDOWS
+from domain.capacity.plan import Strategy
+from domain.policy import BOUNDS, LONGEST_TIMEZONE, MOST_HOLIDAYS
 from domain.streams import policy_stream
 from web.http.access import actor
 from web.http.contract import endpoint
@@ -19,17 +24,14 @@ from web.http.versions import Versioned
 
 blueprint = Blueprint("policy", __name__)
 
-DAY = 86_400
-
 Weekdays = Annotated[
     list[Annotated[int, Whole(1, 7)]],
     Field(min_length=1, max_length=7, description="ISO numbers: 1 is Monday."),
 ]
 Holidays = Annotated[
     list[Annotated[str, Field(pattern="^[0-9]{4}-[0-9]{2}-[0-9]{2}$")]],
-    Field(max_length=1000, description="Dates on which nothing is begun."),
+    Field(max_length=MOST_HOLIDAYS, description="Dates on which nothing is begun."),
 ]
-Strategy = Literal["most_remaining", "weighted_round_robin"]
 
 
 class PolicyAnswer(Answer):
@@ -62,23 +64,23 @@ class PolicyChanges(Body):
 
     model_config = ConfigDict(json_schema_extra=without_defaults)
 
-    timezone: Annotated[str, Line(100, 1)] = "UTC"
-    windows: Annotated[str, Line(200)] = ""
+    timezone: Annotated[str, Line(LONGEST_TIMEZONE, 1)] = "UTC"
+    windows: Annotated[str, Line(LONGEST_WINDOWS)] = ""
     weekdays: Weekdays = Field(default_factory=list)
     holidays: Holidays = Field(default_factory=list)
-    retry_first: Annotated[int, Whole(1, DAY)] = 1
-    retry_cap: Annotated[int, Whole(1, DAY)] = 1
-    retry_attempts: Annotated[int, Whole(1, 100)] = 1
-    retry_hours: Annotated[int, Whole(1, 720)] = 1
-    poll_interval: Annotated[int, Whole(1, 3600)] = 1
-    batch: Annotated[int, Whole(1, 100_000)] = 1
-    strategy: Strategy = "most_remaining"
+    retry_first: Annotated[int, Whole(*BOUNDS["retry_first"])] = 1
+    retry_cap: Annotated[int, Whole(*BOUNDS["retry_cap"])] = 1
+    retry_attempts: Annotated[int, Whole(*BOUNDS["retry_attempts"])] = 1
+    retry_hours: Annotated[int, Whole(*BOUNDS["retry_hours"])] = 1
+    poll_interval: Annotated[int, Whole(*BOUNDS["poll_interval"])] = 1
+    batch: Annotated[int, Whole(*BOUNDS["batch"])] = 1
+    strategy: Strategy = Strategy.MOST_REMAINING
     resend_unknown: bool = False
-    first_suspension: Annotated[int, Whole(1, DAY)] = 1
-    max_suspension: Annotated[int, Whole(1, 7 * DAY)] = 1
+    first_suspension: Annotated[int, Whole(*BOUNDS["first_suspension"])] = 1
+    max_suspension: Annotated[int, Whole(*BOUNDS["max_suspension"])] = 1
     queue_paused: bool = False
-    default_from: Annotated[str, Line(320)] = ""
-    public_address: Annotated[str, Line(200)] = ""
+    default_from: Annotated[str, Line(LONGEST_MAILBOX)] = ""
+    public_address: Annotated[str, Line(LONGEST_URL)] = ""
 
 
 @endpoint(blueprint, "GET", "/api/policy", needs="read", answer=PolicyAnswer, versioned=True)

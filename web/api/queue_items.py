@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 from uuid import UUID
 
 from pydantic import ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from application.queue.deliveries import wanted
+from application.queue.queue import REASON as ASKED_FOR
+from domain.campaign.priority import Priority
+from domain.fields import LONGEST_REASON
 from domain.server.availability import Reason
 from projections.queue.items import WantedItems
 from web.http.errors import Refusal
@@ -27,7 +30,7 @@ class Matching(Body):
     smtp_server_uuid: UUID | None = None
     subscriber: Annotated[str, Line(200, 1)] | None = None
     all: bool = False
-    reason: Annotated[str, Line(500)] = "asked for"
+    reason: Annotated[str, Line(LONGEST_REASON)] = ASKED_FOR
 
     def wanted(self, cursor: Any) -> WantedItems:
         filters = (self.campaign_id, self.status, self.smtp_server_uuid, self.subscriber)
@@ -48,7 +51,7 @@ class QueueItem(Answer):
     subscriber_email: str | None
     subscriber_uuid: UUID | None
     status: StatusName
-    priority: Literal["high", "normal", "low"]
+    priority: Priority
     scheduled_at: Told
     sent_at: Told | None
     assigned_smtp_server_uuid: UUID | None

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 from uuid import UUID
 
 from flask import Blueprint
 from pydantic import ConfigDict, Field
 
 from application.servers import Servers
-from domain.capacity.capacity import LONGEST_WINDOW
+from domain.addresses.mailbox import LONGEST as LONGEST_MAILBOX
 from domain.clock import instant
+from domain.fields import LONGEST_REASON
 from domain.server.availability import Reason
-from domain.streams import server_stream
+from domain.server.settings import BOUNDS, LONGEST, AuthProtocol, TlsType
+from domain.server.settings import ServerSettings as Defaults
+from domain.streams import LARGEST_NUMBER, server_stream
 from projections import availability
 from projections.availability import Availability
 from projections.servers import Server
@@ -28,8 +31,6 @@ from web.http.versions import Versioned, shown_version
 
 blueprint = Blueprint("servers", __name__)
 
-BILLION = 1_000_000_000
-
 Password = Annotated[
     str, Field(max_length=LONGEST_PASSWORD, description="Never told again. Empty: none.", repr=False)
 ]
@@ -40,22 +41,24 @@ class ServerFields(Body):
     duration of the sliding window are in seconds; a `daily_limit` of 0 is none; `window` is as
     `08:00-20:00,22:00-06:00`, null for always."""
 
-    port: Annotated[int, Whole(1, 65_535)] = 587
-    auth_protocol: Literal["none", "plain", "login", "cram"] = "none"
-    username: Annotated[str, Line(320)] = ""
+    port: Annotated[int, Whole(*BOUNDS["port"])] = Defaults.port
+    auth_protocol: AuthProtocol = AuthProtocol.NONE
+    username: Annotated[str, Line(LONGEST["username"])] = ""
     password: Password = ""
-    tls_type: Literal["none", "STARTTLS", "TLS"] = "STARTTLS"
+    tls_type: TlsType = TlsType.STARTTLS
     tls_skip_verify: bool = False
-    hello_hostname: Annotated[str, Line(253)] = ""
-    max_conns: Annotated[int, Whole(1, 1000)] = 10
-    idle_timeout: Annotated[int, Whole(1, 3600)] = 15
-    wait_timeout: Annotated[int, Whole(1, 3600)] = 5
+    hello_hostname: Annotated[str, Line(LONGEST["hello_hostname"])] = ""
+    max_conns: Annotated[int, Whole(*BOUNDS["max_conns"])] = Defaults.max_conns
+    idle_timeout: Annotated[int, Whole(*BOUNDS["idle_timeout"])] = Defaults.idle_timeout
+    wait_timeout: Annotated[int, Whole(*BOUNDS["wait_timeout"])] = Defaults.wait_timeout
     enabled: bool = True
-    daily_limit: Annotated[int, Whole(0, BILLION)] = 0
+    daily_limit: Annotated[int, Whole(*BOUNDS["daily_limit"])] = Defaults.daily_limit
     sliding_window: bool = False
-    sliding_window_duration: Annotated[int, Whole(0, LONGEST_WINDOW)] = 3600
-    sliding_window_rate: Annotated[int, Whole(0, BILLION)] = 0
-    window: Annotated[str, Line(200)] | None = None
+    sliding_window_duration: Annotated[int, Whole(*BOUNDS["sliding_window_duration"])] = (
+        Defaults.sliding_window_duration
+    )
+    sliding_window_rate: Annotated[int, Whole(*BOUNDS["sliding_window_rate"])] = Defaults.sliding_window_rate
+    window: Annotated[str, Line(LONGEST["window"])] | None = None
 
     def given(self) -> tuple[dict[str, Any], str | None]:
         """The settings that were given, and the password, None where none was."""
@@ -64,9 +67,9 @@ class ServerFields(Body):
 
 
 class NewServer(ServerFields):
-    name: Annotated[str, Line(100, 1)]
-    host: Annotated[str, Line(253, 1)]
-    from_email: Annotated[str, Line(320)] = Field(
+    name: Annotated[str, Line(LONGEST["name"], 1)]
+    host: Annotated[str, Line(LONGEST["host"], 1)]
+    from_email: Annotated[str, Line(LONGEST_MAILBOX)] = Field(
         "", description="Empty: the policy's `default_from`; one of the two is needed."
     )
 
@@ -76,13 +79,13 @@ class ServerChanges(ServerFields):
 
     model_config = ConfigDict(json_schema_extra=without_defaults)
 
-    name: Annotated[str, Line(100, 1)] = ""
-    host: Annotated[str, Line(253, 1)] = ""
-    from_email: Annotated[str, Line(320, 3)] = ""
+    name: Annotated[str, Line(LONGEST["name"], 1)] = ""
+    host: Annotated[str, Line(LONGEST["host"], 1)] = ""
+    from_email: Annotated[str, Line(LONGEST_MAILBOX, 3)] = ""
 
 
 class NewSuspension(Body):
-    reason: Annotated[str, Line(500, 1)]
+    reason: Annotated[str, Line(LONGEST_REASON, 1)]
     until: Annotated[Instant | None, Field(description="Null: until somebody resumes it.")] = None
 
 
@@ -92,9 +95,9 @@ class ServerAnswer(Answer):
     name: str
     host: str
     port: int
-    auth_protocol: Literal["none", "plain", "login", "cram"]
+    auth_protocol: AuthProtocol
     username: str
-    tls_type: Literal["none", "STARTTLS", "TLS"]
+    tls_type: TlsType
     tls_skip_verify: bool
     hello_hostname: str
     max_conns: int
@@ -206,7 +209,7 @@ def resume(number: int) -> Versioned:
 
 def there(number: int) -> int:
     """Raises Refusal 404 for a number that no server can have."""
-    if not 0 < number < 2**31:
+    if not 0 < number <= LARGEST_NUMBER:
         raise Refusal(404, f"There is no server {number}.")
     return number
 

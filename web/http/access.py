@@ -18,7 +18,17 @@ from werkzeug.wrappers import Response
 from storage.accounts import accounts, api_keys, sessions
 from web.http.cookies import session_token
 from web.http.errors import Refusal, wants_page
-from web.http.identity import NOBODY, Identity, by_key, by_session, credentials, is_open, local
+from web.http.identity import (
+    NOBODY,
+    Identity,
+    accounts_exist,
+    by_key,
+    by_session,
+    credentials,
+    is_open,
+    local,
+)
+from web.http.proxies import is_from_this_machine
 from web.http.services import reading, services
 
 Permission = Literal["public", "read", "write", "send", "configure", "administer", "self"]
@@ -27,6 +37,12 @@ Permission = Literal["public", "read", "write", "send", "configure", "administer
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 CSRF_FIELD = "csrf"
 CSRF_HEADER = "X-CSRF-Token"
+
+NO_KEY = "Sign in, or send a valid API key: Authorization: Bearer KEY."
+NO_USER = (
+    "There is no user yet, and this request came through a proxy. Add the first admin on the machine itself: "
+    "postledger user create NAME --role admin."
+)
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -79,7 +95,7 @@ def turned_away(permission: str) -> Response:
         return redirect(url_for("sign_in.page", next=None if wanted == "/" else wanted), 303)
     log.warning("refused %s %r to %s: needs %s", request.method, request.path, actor(), permission)
     if request.path.startswith("/api/"):
-        nobody = "Sign in, or send a valid API key: Authorization: Bearer KEY."
+        nobody = NO_KEY if accounts_exist() else NO_USER
         raise Refusal(403, nobody if actor() == NOBODY.actor else "This is not allowed to you.")
     if actor() == "local":
         return redirect(url_for("users.listed"), 303)
@@ -96,11 +112,11 @@ def identity() -> Identity:
 
 
 def identified() -> Identity:
-    """While there is no user at all, whoever can reach the pages may do everything."""
+    """While there is no user at all, whoever sits at this machine may do everything."""
     now = services().clock.now()
     with reading() as cursor:
         found = by_key(cursor, now) if "Authorization" in request.headers else by_session(cursor, now)
-        if found is NOBODY and is_open(cursor):
+        if found is NOBODY and is_open(cursor) and is_from_this_machine():
             return local()
     return found
 

@@ -1,4 +1,5 @@
-"""The cookies: one for who is signed in, one for the sign-in form. Neither is told to scripts."""
+"""The cookies: for who is signed in, for the sign-in form, and for who has signed in from here before. None
+is told to scripts."""
 
 from __future__ import annotations
 
@@ -12,7 +13,11 @@ SESSION = "postledger-session"
 VISIT = "postledger-visit"
 """Ties the sign-in form to the browser it was shown in."""
 
-LONGEST_TOKEN = 64
+DEVICE = "postledger-device"
+"""That somebody has signed in from this browser, which opens nothing."""
+DEVICE_SECONDS = 180 * 86_400
+
+LONGEST_TOKEN = 80
 
 
 def session_token() -> str | None:
@@ -33,6 +38,14 @@ def visit_token() -> str | None:
 
 def set_visit(response: Response, token: str) -> None:
     _set(response, VISIT, token, None)
+
+
+def device_token() -> str:
+    return _given(DEVICE) or ""
+
+
+def set_device(response: Response, token: str) -> None:
+    _set(response, DEVICE, token, DEVICE_SECONDS)
 
 
 def name_of(cookie: str) -> str:

@@ -16,6 +16,7 @@ from werkzeug.exceptions import HTTPException
 
 from application.accounts.sign_in import TooManyAttempts
 from application.installation import Behind, Unequipped
+from application.turns import Crowded
 from domain import errors as domain
 from storage.log.append import Unavailable
 from storage.people.personal_data import DirectoryError, TakenError
@@ -53,6 +54,7 @@ def install(app: Flask) -> None:
     app.register_error_handler(HTTPException, http_error)
     app.register_error_handler(domain.Refused, against_the_rules)
     app.register_error_handler(TooManyAttempts, too_many)
+    app.register_error_handler(Crowded, crowded)
     app.register_error_handler(Behind, behind)
     for error in (OperationalError, InterfaceError, PoolTimeout, PoolClosed, Unavailable):
         app.register_error_handler(error, database_away)
@@ -88,6 +90,10 @@ def too_many(error: TooManyAttempts) -> Response:
     return error_answer(429, error.message, retry_after(error))
 
 
+def crowded(error: Crowded) -> Response:
+    return error_answer(503, error.message, retry_after(error))
+
+
 def behind(_: Behind) -> Response:
     message = "The figures are behind the log right now. Look again soon."
     return error_answer(503, message, {"Retry-After": "10"})
@@ -118,7 +124,7 @@ def status_of(error: domain.Refused) -> int:
     return 400 if error.fields and error.field != "status" else 409
 
 
-def retry_after(error: TooManyAttempts) -> dict[str, str]:
+def retry_after(error: TooManyAttempts | Crowded) -> dict[str, str]:
     return {"Retry-After": str(error.seconds)}
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from flask import current_app, request
 
 from domain.accounts.accounts import ROLES, SCOPES
+from domain.addresses.network import network_of
 from storage.accounts import accounts, api_keys, rate_limits, sessions
 from storage.accounts.rate_limits import Rate
 from web.http.cookies import session_token
@@ -20,7 +21,7 @@ from web.http.errors import Refusal
 from web.http.services import reading
 
 PER_KEY = Rate(burst=600, per_second=100)
-PER_ADDRESS = Rate(burst=60, per_second=1)
+PER_NETWORK = Rate(burst=60, per_second=1)
 """For keys that are none."""
 
 LONGEST_CREDENTIALS = 400
@@ -83,7 +84,7 @@ def by_key(cursor: Any, now: datetime) -> Identity:
     if key is None or (given and given[0] is not None and not same(given[0], key.name)):
         if not is_open(cursor):
             log.warning("an API key from %s was refused", request.remote_addr)
-            check_rate(cursor, f"keys from {request.remote_addr}", PER_ADDRESS, now)
+            check_rate(cursor, f"keys from {network_of(request.remote_addr)}", PER_NETWORK, now)
         return NOBODY
     check_rate(cursor, f"key {key.number}", PER_KEY, now)
     return Identity(f"key:{key.name}", frozenset(key.scopes))

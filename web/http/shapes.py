@@ -20,8 +20,8 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema, core_schema
 
-LARGEST_NUMBER = 2**31 - 1
-"""Of a campaign, a server or a person."""
+from domain.streams import LARGEST_NUMBER
+
 WHOLE = re.compile(r"([0-9]{1,19})(?:\.0{1,9})?")
 """10.0 is a whole number to JSON."""
 LARGEST_PAGE = 1_000_000

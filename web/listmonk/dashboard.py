@@ -6,6 +6,7 @@ from typing import Any
 
 from flask import Blueprint
 
+from domain.people.statuses import Optin
 from projections import campaign_progress
 from projections.queue import queue
 from storage.people import lists, people_search
@@ -56,8 +57,8 @@ def counts() -> dict[str, Any]:
                 "total": len(every_list),
                 "private": sum(one.type == "private" for one in every_list),
                 "public": sum(one.type == "public" for one in every_list),
-                "optin_single": sum(one.optin == "single" for one in every_list),
-                "optin_double": sum(one.optin == "double" for one in every_list),
+                "optin_single": sum(one.optin == Optin.SINGLE for one in every_list),
+                "optin_double": sum(one.optin == Optin.DOUBLE for one in every_list),
             },
             "campaigns": {"total": sum(states.values()), "by_status": states},
             "messages": queue.counts(cursor)["sent"],

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from application.servers import Servers
 from domain.errors import Missing
+from domain.server.settings import AuthProtocol, TlsType
 from domain.streams import Kind, kind_of, number_of
 from web.http.contract import endpoint
 from web.http.errors import Refusal
@@ -25,10 +26,10 @@ class SmtpTest(Lenient):
 
     host: Annotated[str, Field(min_length=1, max_length=253)]
     port: Annotated[int, Field(ge=1, le=65535)]
-    auth_protocol: Literal["none", "plain", "login", "cram", ""] | None = None
+    auth_protocol: AuthProtocol | Literal[""] | None = None
     username: Annotated[str, Field(max_length=320)] | None = None
     password: Annotated[str, Field(max_length=1000)] | None = None
-    tls_type: Literal["none", "STARTTLS", "TLS", ""] | None = None
+    tls_type: TlsType | Literal[""] | None = None
     tls_skip_verify: bool | None = None
     hello_hostname: Annotated[str, Field(max_length=253)] | None = None
     email: Annotated[str, Field(min_length=3, max_length=254)]

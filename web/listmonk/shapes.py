@@ -10,16 +10,16 @@ from flask import request
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from domain.errors import Refused
+from domain.streams import LARGEST_NUMBER
 from web.http.contract import read_body, refusal
 from web.http.errors import Refusal
-from web.http.shapes import ALL, LARGEST_NUMBER, LARGEST_PAGE, Digits, Line, Query
+from web.http.shapes import ALL, LARGEST_PAGE, Digits, Line, Query
 
 MOST_PER_PAGE = 1000
 FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
-LARGEST_ID = 2**31 - 1
 ID = re.compile("0*[1-9][0-9]{0,18}")
 
-Number = Annotated[int, Field(ge=1, le=LARGEST_ID)]
+Number = Annotated[int, Field(ge=1, le=LARGEST_NUMBER)]
 Numbers = Annotated[list[Number], Field(max_length=10_000)]
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -125,7 +125,7 @@ def ids_argument(*, needed_of: str = "") -> list[int]:
         raise wrong_ids("whole numbers from 1 on are expected, 10,000 at most")
     if needed_of and not texts:
         raise wrong_ids(f"numbers of {needed_of} are needed")
-    return [int(text) for text in texts if int(text) <= LARGEST_ID]
+    return [int(text) for text in texts if int(text) <= LARGEST_NUMBER]
 
 
 def wrong_ids(what: str) -> Refusal:

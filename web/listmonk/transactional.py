@@ -14,6 +14,7 @@ from domain.addresses import email_address
 from domain.campaign.template import Template, TemplateType
 from domain.campaign.transactional import MOST_RECIPIENTS, Particulars
 from domain.errors import Missing, Refused
+from domain.streams import LARGEST_NUMBER
 from storage import transactional
 from storage.people.personal_data import DirectoryError, checked_attributes
 from storage.transactional import Known, Target
@@ -47,7 +48,7 @@ class Message(Lenient):
     """`from_email` is taken and not used: the server that sends decides. `messenger` is as in campaigns."""
 
     subscriber_email: Address | None = None
-    subscriber_id: Annotated[int, Field(ge=0, le=2**31 - 1)] | None = None
+    subscriber_id: Annotated[int, Field(ge=0, le=LARGEST_NUMBER)] | None = None
     subscriber_emails: Annotated[list[Address], Field(max_length=MOST_RECIPIENTS)] | None = None
     subscriber_ids: Annotated[list[Number], Field(max_length=MOST_RECIPIENTS)] | None = None
     subscriber_mode: Literal["default", "fallback", "external", ""] | None = None

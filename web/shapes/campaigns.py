@@ -8,8 +8,12 @@ from typing import Any, Literal
 from uuid import UUID
 
 from application.campaigns.bodies import written as written_of
+from domain.campaign.content import ContentType
+from domain.campaign.priority import Priority
+from domain.campaign.state import State
 from domain.clock import instant
-from domain.streams import campaign_stream, server_stream
+from domain.server.settings import AUTOMATIC
+from domain.streams import LARGEST_NUMBER, campaign_stream, server_stream
 from projections import campaign_progress, servers
 from projections.campaign_progress import Progress
 from storage.people import lists
@@ -18,11 +22,6 @@ from web.http.services import reading
 from web.http.shapes import Answer, Told
 from web.http.versions import Versioned, shown_version
 from web.shapes.deliveries import StatusCounts
-
-AUTOMATIC = "automatic"
-
-StateName = Literal["draft", "scheduled", "running", "paused", "finished", "cancelled"]
-ContentType = Literal["richtext", "html", "markdown", "plain", "visual"]
 
 
 class CampaignCounts(StatusCounts):
@@ -56,8 +55,8 @@ class CampaignAnswer(Answer):
     headers: list[dict[str, str]]
     attribs: dict[str, Any]
     messenger: str
-    priority: Literal["high", "normal", "low"]
-    status: StateName
+    priority: Priority
+    status: State
     reason: str | None
     send_at: Told | None
     created_at: Told
@@ -94,14 +93,14 @@ def shown(number: int, *, with_body: bool = True) -> dict[str, Any]:
 def versioned(number: int, *, with_body: bool = True) -> Versioned:
     """Raises Refusal 404, also for one that was discarded."""
     with reading() as cursor:
-        version = shown_version(cursor, campaign_stream(number)) if number < 2**31 else 0
+        version = shown_version(cursor, campaign_stream(number)) if number <= LARGEST_NUMBER else 0
     return Versioned(shown(number, with_body=with_body), version)
 
 
 def progress(cursor: Any, number: int) -> Progress:
     """Raises Refusal 404, also for one that was discarded."""
-    found = campaign_progress.progress(cursor, number) if number < 2**31 else None
-    if found is None or (found.state == "cancelled" and found.started_at is None):
+    found = campaign_progress.progress(cursor, number) if number <= LARGEST_NUMBER else None
+    if found is None or found.is_discarded:
         raise Refusal(404, f"There is no campaign {number}.")
     return found
 

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from domain.campaign.campaign import Campaign
-from domain.campaign.course import State
+from domain.campaign.state import State
 from domain.streams import campaign_stream
 from postledger.cli.context import Settings, pass_settings
 from postledger.cli.lookup import AUTOMATIC, campaign_number
@@ -39,7 +39,7 @@ def list_(
         session.catch_up()
         with session.pool.transaction() as cursor:
             found = campaign_progress.campaigns(
-                cursor, list(state) or None, limit, before, transactional=transactional
+                cursor, [State(one) for one in state] or None, limit, before, transactional=transactional
             )
     if as_json:
         print_json([_summary(one) for one in found])

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from domain.campaign.state import State
 from domain.delivery.waiting import (
     NEXT_IN_LINE,
     CampaignState,
@@ -30,7 +31,7 @@ PAUSED, ALONE = SendingState(queue_paused=True), SendingState(has_processor=Fals
 def why(state: str = "running", *routes: Route, **others: Any) -> Waiting:
     known = {"again": NOW, "opens": NOW, "routes": routes or (OPEN,), **others}
     messenger = known.pop("messenger", None)
-    campaign = CampaignState(state=state, messenger=messenger, send_at=LATER, reason="typo")
+    campaign = CampaignState(state=State(state), messenger=messenger, send_at=LATER, reason="typo")
     return why_it_waits(campaign, now=NOW, **known)
 
 

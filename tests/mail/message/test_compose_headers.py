@@ -15,7 +15,7 @@ NAMES = names_for(
 
 
 def read(fields: list[tuple[str, str]]) -> Any:
-    rendered = Headers(fields).render(NAMES)
+    rendered = "".join(Headers(fields).render(NAMES))
     assert rendered.isascii()
     assert max(map(len, rendered.split("\r\n"))) <= 998
     return message_from_string(rendered + "\r\n", policy=default)

@@ -16,7 +16,7 @@ from click.testing import CliRunner
 from psycopg2.extensions import make_dsn
 
 from postledger.cli import main
-from postledger.session import prepare
+from postledger.session import Database, prepare
 from postledger.sink.sink import Sink
 from storage.postgres.embedded import EmbeddedServer
 from tests.sending import ledger
@@ -206,14 +206,12 @@ def test_what_the_database_does_not_take_is_told_again_until_it_does(world: Worl
 
 
 def as_owner(world: World, statement: str) -> None:
-    with world.pool.transaction() as cursor:
-        cursor.execute("RESET ROLE")
+    with world.as_owner() as cursor:
         cursor.execute(statement)
 
 
 def connections_ended(world: World, name: str) -> int:
-    with world.pool.transaction() as cursor:
-        cursor.execute("RESET ROLE")
+    with world.as_owner() as cursor:
         cursor.execute(END_BACKENDS, (name,))
         return int(cursor.fetchone()[0])
 
@@ -221,7 +219,7 @@ def connections_ended(world: World, name: str) -> int:
 def test_a_processor_survives_the_loss_of_the_database_server(tmp_path: Path) -> None:
     with ExitStack() as stack:
         server = stack.enter_context(EmbeddedServer(tmp_path / "postgresql"))
-        prepare(server.url)
+        prepare(Database.of(server))
         world = World(server.url)
         stack.callback(world.close)
         sinks = [connected(stack, world, name) for name in ("alpha", "beta")]
@@ -232,7 +230,7 @@ def test_a_processor_survives_the_loss_of_the_database_server(tmp_path: Path) ->
             crashed(server)
             server.close()
             server.start()
-            assert server.url == world.url
+            assert server.url == world.owner_url
             wait_until(lambda: answers(world.url))
             world.wait_for(campaign)
         assert world.counts() == {"sent": len(people)}

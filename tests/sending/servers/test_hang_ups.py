@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import closing
-
-import psycopg2
 import pytest
 
 from postledger.sink.sink import Sink
@@ -33,7 +30,7 @@ SLOWLY = """
 
 
 def record_attempts_slowly(world: World, seconds: float) -> None:
-    with closing(psycopg2.connect(world.url)) as owner, owner, owner.cursor() as cursor:
+    with world.as_owner() as cursor:
         cursor.execute(SLOWLY, (seconds,))
 
 

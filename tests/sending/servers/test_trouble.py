@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from application.queue.queue import Queue
 from postledger.sink.sink import Sink
 from postledger.sink.sink_rules import SinkRule
 from storage.postgres.pool import Pool
@@ -431,6 +432,22 @@ def test_sending_again_by_policy_has_an_end(world: World) -> None:
         send_everything(world)
         assert len(sink.attempts) == 2
     assert world.counts() == {"unknown": 1}
+
+
+def test_after_a_retry_by_hand_it_is_sent_again_by_policy_as_before(world: World) -> None:
+    with Sink(rules=(SinkRule("dot", drop=True),)) as sink:
+        world.add_server("alpha", sink, max_conns=1)
+        world.change_policy(
+            poll_interval=1, retry_first=1, retry_cap=1, retry_attempts=2, resend_unknown=True
+        )
+        (person,) = world.add_people(1)
+        campaign = send_everything(world)
+        assert len(sink.attempts) == 2
+        Queue(world.installation).step_in("retry", campaign << 32 | person, by="test", reason="policy")
+        with world.sending():
+            wait_until(lambda: len(sink.attempts) == 4 and world.counts() == {"unknown": 1})
+    authors = [event.state["by"] for event in told(world.pool, "delivery.requeued")]
+    assert authors == ["processor:1", "test", "processor:2"]
 
 
 @pytest.mark.parametrize(

@@ -63,6 +63,6 @@ def test_the_service_may_use_what_is_no_history(pool: Pool) -> None:
         cur.execute("SELECT nextval('campaign_numbers')")
         cur.execute("SELECT state FROM event_log")
         assert cur.fetchall() == [({},)]
-        cur.execute("CREATE TABLE made_by_a_projection ()")
+        cur.execute("CREATE TABLE projection.made_by_a_projection ()")
         cur.execute("SELECT 'projection.made_by_a_projection'::regclass IS NOT NULL")
         assert cur.fetchone() == (True,)

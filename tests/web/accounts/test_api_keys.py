@@ -14,7 +14,7 @@ from domain.clock import VirtualClock
 from storage.accounts import api_keys
 from tests.web.accounts.browsers import browser_of
 from tests.web.world import World
-from web.http.identity import PER_ADDRESS, PER_KEY, credentials
+from web.http.identity import PER_KEY, PER_NETWORK, credentials
 
 STATS = "/api/queue/stats"
 
@@ -122,7 +122,7 @@ def test_guessing_keys_is_slow(client: FlaskClient, key: str) -> None:
     guesses = [status(client, f"Bearer {api_keys.written('0' * 10, 'x' * 43)}") for _ in range(62)]
     assert guesses[0] == 403
     assert guesses[-1] == 429
-    assert len([guess for guess in guesses if guess == 403]) == PER_ADDRESS.burst
+    assert len([guess for guess in guesses if guess == 403]) == PER_NETWORK.burst
     assert status(client, f"Bearer {key}") == 200, "whoever has a key is not held up"
 
 

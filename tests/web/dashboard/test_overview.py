@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from application.dashboard.model import CampaignStanding, share
 from application.dashboard.paces import Paces
 from application.dashboard.throughput import Interval
+from domain.campaign.state import State
 from domain.delivery.waiting import NEXT_IN_LINE, Waiting
 from domain.server.availability import Closed, Reason
 from tests.web.dashboard.dashboard_models import model, server
@@ -60,14 +61,14 @@ def test_what_is_left_today_leaves_out_servers_without_a_limit() -> None:
 
 def test_a_campaign_that_runs_tells_its_pace_and_end() -> None:
     reading = CampaignStanding(
-        number=1, name="Spring letter", state="running", counts={"queued": 50, "sent": 150}, rate=25
+        number=1, name="Spring letter", state=State.RUNNING, counts={"queued": 50, "sent": 150}, rate=25
     )
     (row,) = overview(model({"queued": 50}, server(), campaigns=[reading])).campaigns
     assert (row.done_percent, row.rate, row.finish) == (75, 25, NOON + timedelta(minutes=2))
 
 
 def test_the_steps_vanish_once_a_campaign_was_started() -> None:
-    draft = CampaignStanding(number=1, name="x", state="draft", counts={})
+    draft = CampaignStanding(number=1, name="x", state=State.DRAFT, counts={})
     assert [step.done for step in overview(model({}, server(), campaigns=[draft])).steps] == [
         True, True, True, False,
     ]  # fmt: skip

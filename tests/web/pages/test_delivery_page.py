@@ -6,6 +6,7 @@ import html
 import json
 import re
 from datetime import timedelta
+from functools import partial
 
 from domain.delivery.delivery import Cancelled, Requeued, Suppressed
 from storage.postgres.pool import Pool
@@ -102,8 +103,21 @@ def test_what_comes_next_is_said_in_every_state(person: Browser, world: World) -
         strict=True,
     ):
         assert said in story(person, campaign, recipient)
+
+
+def test_of_an_unknown_one_the_page_says_why_it_is_not_sent_again(person: Browser, world: World) -> None:
+    server, campaign, people = world.server("alpha"), world.campaign(), world.people(1)
+    world.queued(campaign, people)
+    world.unknown(campaign, people[0], server)
+    by_number = partial(story, person, campaign, people[0])
+    assert "Nothing by itself, since it may have arrived" in by_number()
     world.application.change_policy({"resend_unknown": True}, by="test")
-    assert "It is sent again by itself" in story(person, campaign, people[2])
+    assert "the settings did not have it sent again when its outcome became unknown" in by_number()
+    world.application.change_policy({"retry_attempts": 1}, by="test")
+    assert "Nothing by itself any more: its outcome was unknown as often as the settings" in by_number()
+    world.application.cancel(campaign, by="test")
+    assert "Nothing more, since its campaign is cancelled" in by_number()
+    assert "sent again by itself" not in by_number()
 
 
 def test_what_can_be_done_is_offered_and_leads_back(person: Browser, world: World, pool: Pool) -> None:

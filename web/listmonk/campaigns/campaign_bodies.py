@@ -8,9 +8,12 @@ from uuid import UUID
 
 from pydantic import Field
 
+from domain.campaign.content import ContentType
+from domain.campaign.priority import Priority
 from domain.campaign.template import TemplateType
 from domain.errors import Refused
-from domain.streams import Kind, kind_of, number_of
+from domain.server.settings import AUTOMATIC
+from domain.streams import LARGEST_NUMBER, Kind, kind_of, number_of
 from projections import servers
 from projections.templates import default_template, template
 from storage import content
@@ -19,7 +22,6 @@ from web.http.services import reading, services
 from web.http.shapes import Instant
 from web.listmonk.people.lists import Tags, normalised
 from web.listmonk.shapes import Lenient, Number
-from web.shapes.campaigns import AUTOMATIC, ContentType
 
 Header = Annotated[dict[str, str], Field(max_length=50)]
 
@@ -40,12 +42,12 @@ class CampaignBody(Lenient):
     altbody: str | None = None
     send_at: Instant | None = None
     messenger: str | None = None
-    template_id: Annotated[int, Field(ge=0, le=2**31 - 1)] | None = None
+    template_id: Annotated[int, Field(ge=0, le=LARGEST_NUMBER)] | None = None
     tags: Tags | None = None
     headers: Annotated[list[Header], Field(max_length=50)] | Header | None = None
     attribs: dict[str, Any] | None = None
     media: Annotated[list[Any], Field(max_length=0)] | None = None
-    priority: Literal["high", "normal", "low"] | None = None
+    priority: Priority | None = None
 
 
 class NewCampaign(CampaignBody):

@@ -11,7 +11,7 @@ from application.campaigns.bodies import CampaignBodies
 from application.campaigns.drafts import Draft, UnmakeableError
 from application.campaigns.previews import CampaignMessages
 from domain.addresses import email_address
-from domain.campaign.content import CONTENT_TYPES
+from domain.campaign.content import ContentType
 from domain.errors import Refused
 from web.http.access import actor
 from web.http.contract import endpoint
@@ -61,8 +61,8 @@ def form_fields() -> dict[str, Any]:
     """Raises Refused."""
     fields: dict[str, Any] = {"body": request.form.get("body", "")}
     if content_type := request.form.get("content_type", ""):
-        if content_type not in CONTENT_TYPES:
-            raise Refused(f"content_type: one of {', '.join(CONTENT_TYPES)} is expected", "content_type")
+        if content_type not in set(ContentType):
+            raise Refused(f"content_type: one of {', '.join(ContentType)} is expected", "content_type")
         fields["content_type"] = content_type
     if template := request.form.get("template_id", "").strip():
         if not (template.isascii() and template.isdigit() and len(template) < 10):

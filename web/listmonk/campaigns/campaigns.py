@@ -11,7 +11,7 @@ from application.campaigns.bodies import CampaignBodies
 from application.campaigns.campaigns import Campaigns
 from application.dashboard.paces import Paces
 from domain.campaign.campaign import Campaign
-from domain.campaign.course import State
+from domain.campaign.state import State
 from domain.clock import instant
 from domain.streams import campaign_stream
 from projections import campaign_progress
@@ -29,7 +29,7 @@ from web.listmonk.campaigns.campaign_bodies import (
     fields_of,
 )
 from web.listmonk.shapes import ListmonkPaged, ids_argument, listing
-from web.shapes.campaigns import CampaignAnswer, StateName, described, progress, versioned
+from web.shapes.campaigns import CampaignAnswer, described, progress, versioned
 
 blueprint = Blueprint("listmonk_campaigns", __name__)
 
@@ -37,7 +37,7 @@ LARGEST_BODY = 5_000_000
 
 
 class CampaignQuery(ListmonkPaged):
-    status: list[StateName] = Field(default_factory=list)
+    status: list[State] = Field(default_factory=list)
     query: Annotated[str, Line(200)] | None = None
     tag: list[Annotated[str, Line(100)]] = Field(default_factory=list)
     tags: list[Annotated[str, Line(100)]] = Field(default_factory=list)
@@ -52,7 +52,7 @@ class RunningStats(Answer):
     """`rate` and `net_rate` are e-mails a minute: of late, and since the start."""
 
     id: int
-    status: StateName
+    status: State
     to_send: int
     sent: int
     started_at: Told | None
@@ -70,7 +70,7 @@ def listed(query: CampaignQuery) -> dict[str, Any]:
     `query` looks into names and subjects; all `tag` have to be there. `no_body` leaves out what they say.
     """
     window = query.window()
-    states = [str(state) for state in sorted(set(query.status))] or None
+    states = sorted(set(query.status)) or None
     tags = [*query.tag, *query.tags] or None
     order_by, ascending = query.ordered(campaign_progress.ORDERS, "")
     with reading() as cursor:
@@ -165,7 +165,7 @@ def discard_many() -> bool:
     """
     numbers = sorted(set(ids_argument(needed_of="campaigns")))
     for number in numbers:
-        if not there(number).is_editable():
+        if not there(number).state.is_editable:
             raise Refusal(409, f"Campaign {number} was started; what was sent is not forgotten.")
     for number in numbers:
         Campaigns(services()).discard(number, by=actor())
@@ -177,7 +177,7 @@ def running_stats() -> list[dict[str, Any]]:
     """How far running campaigns are"""
     now = services().clock.now()
     with reading() as cursor:
-        running = campaign_progress.campaigns(cursor, ["running"])
+        running = campaign_progress.campaigns(cursor, [State.RUNNING])
     stats = []
     for campaign in running:
         started = campaign.started_at or now

@@ -11,7 +11,7 @@ from application.campaigns.templates import Templates, sample
 from domain.campaign.template import TemplateType
 from domain.clock import instant
 from domain.errors import Refused
-from domain.streams import template_stream
+from domain.streams import LARGEST_NUMBER, template_stream
 from projections import templates
 from projections.templates import TemplateRow
 from storage import content
@@ -32,7 +32,7 @@ LARGEST_BODY = 5_000_000
 
 class TemplateBody(Lenient):
     name: str | None = None
-    type: Literal["campaign", "campaign_visual", "tx", ""] | None = None
+    type: TemplateType | Literal[""] | None = None
     subject: str | None = None
     body: str | None = None
     body_source: str | None = None
@@ -54,7 +54,7 @@ class TemplateAnswer(Answer):
     created_at: Told
     updated_at: Told
     name: str
-    type: Literal["campaign", "campaign_visual", "tx"]
+    type: TemplateType
     subject: str
     body: str
     body_source: str | None
@@ -174,7 +174,7 @@ def preview_body() -> Response:
 def there(number: int) -> TemplateRow:
     """Raises Refusal 404."""
     with reading() as cursor:
-        found = templates.template(cursor, number) if number < 2**31 else None
+        found = templates.template(cursor, number) if number <= LARGEST_NUMBER else None
     if found is None:
         raise Refusal(404, f"There is no template {number}.")
     return found
@@ -182,7 +182,7 @@ def there(number: int) -> TemplateRow:
 
 def told(number: int, *, with_body: bool = True) -> Versioned:
     with reading() as cursor:
-        version = shown_version(cursor, template_stream(number)) if number < 2**31 else 0
+        version = shown_version(cursor, template_stream(number)) if number <= LARGEST_NUMBER else 0
     row = there(number)
     with reading() as cursor:
         return Versioned(described(cursor, [row], with_body=with_body)[0], version)

@@ -12,6 +12,7 @@ from pydantic import Field, ValidationError
 from werkzeug.datastructures import FileStorage
 
 from application.people.imports import Imports
+from domain.people.statuses import SubscriptionStatus
 from storage.people import imports, lists
 from storage.people.imports import Import
 from storage.people.recipients_import import Options
@@ -45,7 +46,7 @@ class Parameters(Lenient):
     mode: Literal["subscribe", "blocklist"]
     delim: Annotated[str, Field(min_length=1, max_length=1)] = ","
     lists: Numbers | None = None
-    subscription_status: Literal["unconfirmed", "confirmed", "unsubscribed", ""] | None = None
+    subscription_status: SubscriptionStatus | Literal[""] | None = None
     overwrite: bool | None = None
     overwrite_userinfo: bool | None = None
     overwrite_subscription_status: bool | None = None
@@ -54,7 +55,7 @@ class Parameters(Lenient):
         is_blocklist = self.mode == "blocklist"
         return Options(
             lists=[] if is_blocklist else self.lists or [],
-            subscription="unconfirmed" if is_blocklist else self.subscription_status or "unconfirmed",
+            subscription=self.subscription_status or SubscriptionStatus.UNCONFIRMED,
             update=bool(self.overwrite or self.overwrite_userinfo),
             resubscribe=bool(self.overwrite or self.overwrite_subscription_status),
             blocklist=is_blocklist,

@@ -9,6 +9,8 @@ from pydantic import Field
 
 from application.people.lists import Lists
 from domain.clock import instant
+from domain.people.statuses import ListStatus, ListType, Optin
+from domain.streams import LARGEST_NUMBER
 from storage.people import lists
 from storage.people.lists import ListRow
 from web.http.access import actor
@@ -18,7 +20,6 @@ from web.http.if_match import OfContent
 from web.http.services import reading, services
 from web.http.shapes import Answer, Line, Told, page_of
 from web.listmonk.shapes import (
-    LARGEST_ID,
     Lenient,
     ListmonkPaged,
     PageWindow,
@@ -30,9 +31,6 @@ from web.listmonk.shapes import (
 
 blueprint = Blueprint("listmonk_lists", __name__)
 
-Type = Literal["private", "public"]
-Optin = Literal["single", "double"]
-Status = Literal["active", "archived"]
 Tags = Annotated[list[Annotated[str, Field(max_length=100)]], Field(max_length=50)]
 
 
@@ -40,9 +38,9 @@ class ListBody(Lenient):
     """Tags are written as listmonk does, with dashes for blanks."""
 
     name: str | None = None
-    type: Type | Literal[""] | None = None
+    type: ListType | Literal[""] | None = None
     optin: Optin | Literal[""] | None = None
-    status: Status | Literal[""] | None = None
+    status: ListStatus | Literal[""] | None = None
     tags: Tags | None = None
     description: str | None = None
 
@@ -60,9 +58,9 @@ def normalised(tags: list[str]) -> list[str]:
 
 class MailingListQuery(ListmonkPaged):
     query: Annotated[str, Line(200)] | None = None
-    type: Type | None = None
+    type: ListType | None = None
     optin: Optin | None = None
-    status: Status | None = None
+    status: ListStatus | None = None
     tag: list[Annotated[str, Line(100)]] = Field(default_factory=list)
     minimal: bool = False
 
@@ -75,9 +73,9 @@ class ListAnswer(Answer):
     updated_at: Told
     uuid: str
     name: str
-    type: Type
+    type: ListType
     optin: Optin
-    status: Status
+    status: ListStatus
     tags: list[str]
     description: str
     subscriber_count: int
@@ -86,12 +84,13 @@ class ListAnswer(Answer):
 
 def shown(cursor: Any, number: int) -> dict[str, Any]:
     """Raises Refusal 404."""
-    row = lists.one(cursor, number) if number <= LARGEST_ID else None
+    row = lists.one(cursor, number) if number <= LARGEST_NUMBER else None
     row = found_or_404(row, "list", number)
     return described(row, lists.sizes(cursor, [number])[number])
 
 
-FORM = {"application/json": {"schema": ListBody.model_json_schema()}}
+AS_FORM_TOO: dict[str, Any] = {}
+"""As JSON or as a form: the view reads it."""
 
 
 @endpoint(blueprint, "GET", "/api/lists", needs="read", query=MailingListQuery, answer=page_of(ListAnswer))
@@ -123,7 +122,16 @@ def one(number: int) -> dict[str, Any]:
         return shown(cursor, number)
 
 
-@endpoint(blueprint, "POST", "/api/lists", needs="write", answer=ListAnswer, errors=(409,), takes=FORM)
+@endpoint(
+    blueprint,
+    "POST",
+    "/api/lists",
+    needs="write",
+    body=ListBody,
+    answer=ListAnswer,
+    errors=(409,),
+    takes=AS_FORM_TOO,
+)
 def create() -> dict[str, Any]:
     """A new list
 
@@ -137,9 +145,10 @@ def create() -> dict[str, Any]:
     "PUT",
     "/api/lists/<int:number>",
     needs="write",
+    body=ListBody,
     answer=ListAnswer,
     errors=(404, 409),
-    takes=FORM,
+    takes=AS_FORM_TOO,
     if_match=OfContent(shown),
 )
 def change(number: int) -> dict[str, Any]:
@@ -148,7 +157,7 @@ def change(number: int) -> dict[str, Any]:
     What is left out stays as it is, tags too.
     """
     body = body_or_form(ListBody)
-    if number > LARGEST_ID:
+    if number > LARGEST_NUMBER:
         found_or_404(None, "list", number)
     Lists(services()).change(number, body.values(), by=actor())
     return one(number)
@@ -162,7 +171,7 @@ def delete(number: int) -> bool:
 
     With its subscriptions; people and campaigns stay. Also true when there is no such list.
     """
-    Lists(services()).delete([number] if number <= LARGEST_ID else [], by=actor())
+    Lists(services()).delete([number] if number <= LARGEST_NUMBER else [], by=actor())
     return True
 
 

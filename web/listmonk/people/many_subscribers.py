@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 from flask import Blueprint
 
 from application.people.people import People
+from domain.people.statuses import PersonStatus, SubscriptionStatus
+from domain.streams import LARGEST_NUMBER
 from storage.people import people_search
 from storage.people.people_search import WantedPeople
 from web.http.access import actor
@@ -23,7 +25,6 @@ from web.listmonk.people.subscriber_shapes import (
     Selection,
 )
 from web.listmonk.people.subscribers import shown
-from web.listmonk.shapes import LARGEST_ID
 
 blueprint = Blueprint("listmonk_many_subscribers", __name__)
 
@@ -56,7 +57,7 @@ def lists_of_many(body: MembershipOfMany) -> bool:
 )  # fmt: skip
 def lists_of_one(number: int, body: MembershipOfOne) -> bool:
     """Put one subscriber on lists, or take them off"""
-    move([number] if number <= LARGEST_ID else [], body, again=bool(body.status))
+    move([number] if number <= LARGEST_NUMBER else [], body, again=bool(body.status))
     return True
 
 
@@ -76,7 +77,7 @@ def lists_of_selection(body: MembershipOfSelection) -> bool:
 @endpoint(blueprint, "PUT", "/api/subscribers/blocklist", needs="write", body=Chosen, answer=bool)
 def blocklist(body: Chosen) -> bool:
     """Blocklist several subscribers"""
-    People(services()).set_status(body.ids, "blocklisted", by=actor())
+    People(services()).set_status(body.ids, PersonStatus.BLOCKLISTED, by=actor())
     return True
 
 
@@ -85,7 +86,7 @@ def blocklist_selection(body: Selection) -> bool:
     """Blocklist all whom a query finds"""
     check(body)
     for numbers in chosen(body.wanted()):
-        People(services()).set_status(numbers, "blocklisted", by=actor())
+        People(services()).set_status(numbers, PersonStatus.BLOCKLISTED, by=actor())
     return True
 
 
@@ -105,7 +106,7 @@ def move(numbers: Sequence[int], body: Membership, *, again: bool) -> None:
     """`again` also sets the status of those who were on a list before, or left it."""
     match body.action:
         case "add":
-            status = body.status or "unconfirmed"
+            status = body.status or SubscriptionStatus.UNCONFIRMED
             People(services()).subscribe(numbers, body.target_list_ids, status, again=again, by=actor())
         case "remove":
             People(services()).take_off(numbers, body.target_list_ids, by=actor())

@@ -8,6 +8,8 @@ from pydantic import AfterValidator, Field
 
 from domain.addresses import email_address
 from domain.clock import instant
+from domain.people.statuses import PersonStatus, SubscriptionStatus
+from domain.streams import LARGEST_NUMBER
 from storage.people import people_search
 from storage.people.directory import Recipient
 from storage.people.people_search import SubscriptionRow, WantedPeople
@@ -16,9 +18,11 @@ from storage.subscriber_query.subscriber_query import condition
 from web.http.shapes import Answer, Line, Told
 from web.listmonk.shapes import Lenient, ListmonkPaged, Number, Numbers
 
-Status = Literal["enabled", "disabled", "blocklisted"]
-Subscription = Literal["unconfirmed", "confirmed", "unsubscribed"]
 Search = Annotated[str, Line(200)]
+
+
+def new_subscription(is_confirmed: bool | None) -> SubscriptionStatus:
+    return SubscriptionStatus.CONFIRMED if is_confirmed else SubscriptionStatus.UNCONFIRMED
 
 
 def mailable_address(text: str) -> str:
@@ -37,7 +41,7 @@ Name = Annotated[str, Line(LONGEST_NAME)]
 class NewSubscriber(Lenient):
     email: Email
     name: Name | None = None
-    status: Status | Literal[""] | None = None
+    status: PersonStatus | Literal[""] | None = None
     lists: Numbers | None = None
     attribs: dict[str, Any] | None = None
     preconfirm_subscriptions: bool | None = None
@@ -48,7 +52,7 @@ class SubscriberChange(Lenient):
 
     email: Email | Literal[""] | None = None
     name: Name | None = None
-    status: Status | Literal[""] | None = None
+    status: PersonStatus | Literal[""] | None = None
     lists: Numbers | None = None
     attribs: dict[str, Any] | None = None
     preconfirm_subscriptions: bool | None = None
@@ -60,8 +64,8 @@ class SubscriberChange(Lenient):
         return changes | ({"attributes": given["attribs"]} if "attribs" in given else {})
 
     @property
-    def subscription(self) -> str:
-        return "confirmed" if self.preconfirm_subscriptions else "unconfirmed"
+    def subscription(self) -> SubscriptionStatus:
+        return new_subscription(self.preconfirm_subscriptions)
 
 
 class SubscriberQuery(ListmonkPaged):
@@ -69,10 +73,10 @@ class SubscriberQuery(ListmonkPaged):
 
     search: Search | None = None
     query: str | None = None
-    list_id: Annotated[list[Annotated[int, Field(ge=0, le=2**31 - 1)]], Field(max_length=1000)] = Field(
+    list_id: Annotated[list[Annotated[int, Field(ge=0, le=LARGEST_NUMBER)]], Field(max_length=1000)] = Field(
         default_factory=list
     )
-    subscription_status: Subscription | None = None
+    subscription_status: SubscriptionStatus | None = None
 
     def wanted(self) -> WantedPeople:
         """Raises QueryError."""
@@ -85,7 +89,7 @@ class Selection(Lenient):
     search: Search | None = None
     query: str | None = None
     list_ids: Numbers | None = None
-    subscription_status: Subscription | Literal[""] | None = None
+    subscription_status: SubscriptionStatus | Literal[""] | None = None
     all: bool | None = None
 
     def wanted(self) -> WantedPeople:
@@ -106,7 +110,7 @@ class Chosen(Lenient):
 class Membership(Lenient):
     action: Literal["add", "remove", "unsubscribe"]
     target_list_ids: Annotated[list[Number], Field(min_length=1, max_length=1000)]
-    status: Subscription | Literal[""] | None = None
+    status: SubscriptionStatus | Literal[""] | None = None
 
 
 class MembershipOfMany(Membership):
@@ -132,7 +136,7 @@ def wanted(search: str | None, query: str | None, lists: list[int], subscription
 
 
 class SubscribedList(Answer):
-    subscription_status: Subscription
+    subscription_status: SubscriptionStatus
     subscription_created_at: Told
     subscription_updated_at: Told
     subscription_meta: dict[str, Any]
@@ -156,7 +160,7 @@ class SubscriberAnswer(Answer):
     email: str
     name: str
     attribs: dict[str, Any]
-    status: Status
+    status: PersonStatus
     lists: list[SubscribedList]
 
 

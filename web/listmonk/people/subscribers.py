@@ -10,6 +10,8 @@ from flask import Blueprint, Response
 
 from application.people.people import People
 from domain.clock import instant
+from domain.people.statuses import ERASED, PersonStatus
+from domain.streams import LARGEST_NUMBER
 from storage.people import directory, people_search
 from storage.people.directory import Recipient
 from storage.people.people_search import ORDERS, SubscriptionRow
@@ -24,8 +26,9 @@ from web.listmonk.people.subscriber_shapes import (
     SubscriberChange,
     SubscriberQuery,
     described,
+    new_subscription,
 )
-from web.listmonk.shapes import LARGEST_ID, found_or_404, ids_argument, listing
+from web.listmonk.shapes import found_or_404, ids_argument, listing
 
 blueprint = Blueprint("listmonk_subscribers", __name__)
 
@@ -78,9 +81,9 @@ def create(body: NewSubscriber) -> dict[str, Any]:
         body.email,
         body.name or name_from(body.email),
         body.attribs,
-        status=body.status or "enabled",
+        status=body.status or PersonStatus.ENABLED,
         onto=body.lists or [],
-        subscription="confirmed" if body.preconfirm_subscriptions else "unconfirmed",
+        subscription=new_subscription(body.preconfirm_subscriptions),
         by=actor(),
     )
     return one(number)
@@ -141,7 +144,7 @@ def blocklist(number: int) -> bool:
     check(number)
     with reading() as cursor:
         person(cursor, number)
-    People(services()).set_status([number], "blocklisted", by=actor())
+    People(services()).set_status([number], PersonStatus.BLOCKLISTED, by=actor())
     return True
 
 
@@ -159,7 +162,7 @@ def erase(number: int) -> bool:
     Their address, name, attributes and subscriptions, for good. What was sent stays in the figures and the
     log, under the number. Also true when there is no such subscriber.
     """
-    People(services()).erase([number] if number <= LARGEST_ID else [], by=actor())
+    People(services()).erase([number] if number <= LARGEST_NUMBER else [], by=actor())
     return True
 
 
@@ -218,15 +221,15 @@ def exported(found: Recipient, subscriptions: Sequence[SubscriptionRow]) -> dict
 
 def person(cursor: Any, number: int) -> Recipient:
     """Raises Refusal 404, for who was erased too."""
-    found = directory.find_recipient(cursor, str(number)) if number <= LARGEST_ID else None
-    if found is not None and found.status == "erased":
+    found = directory.find_recipient(cursor, str(number)) if number <= LARGEST_NUMBER else None
+    if found is not None and found.status == ERASED:
         found = None
     known: Recipient = found_or_404(found, "subscriber", number)
     return known
 
 
 def check(number: int) -> None:
-    if number > LARGEST_ID:
+    if number > LARGEST_NUMBER:
         found_or_404(None, "subscriber", number)
 
 

@@ -123,7 +123,6 @@ def code() -> Response:
     with services().pool.transaction() as cursor:
         if provider_visits.take(cursor, token, browser, now) is None:
             raise Missing("this sign-in is over")
-        here().forgive(cursor, user.name)
     return entered(user, visit.wanted)
 
 

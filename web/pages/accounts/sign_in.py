@@ -10,10 +10,12 @@ from flask import Blueprint, make_response, redirect, render_template, request, 
 from werkzeug.wrappers import Response
 
 from application.accounts.sign_in import SignIn, TooManyAttempts
+from application.turns import Crowded
 from storage.accounts.accounts import User
 from web.http import cookies
-from web.http.access import CSRF_FIELD, actor, hidden_token, needs, signed_in, token_from
+from web.http.access import CSRF_FIELD, NO_USER, actor, hidden_token, needs, signed_in, token_from
 from web.http.errors import retry_after
+from web.http.identity import accounts_exist
 from web.http.services import services
 
 blueprint = Blueprint("sign_in", __name__)
@@ -25,7 +27,7 @@ def page() -> Response:
     wanted = own_path(request.args.get("next"))
     if actor() == "local" or signed_in():
         return redirect(wanted, 303)
-    return form(wanted)
+    return form(wanted, fault="" if accounts_exist() else NO_USER)
 
 
 @blueprint.post("/sign-in")
@@ -43,13 +45,15 @@ def enter() -> Response:
         user = here().authenticated(name, request.form.get("password", ""), request.form.get("code", ""))
     except TooManyAttempts as error:
         return form(wanted, name, error.message, 429, retry_after(error))
+    except Crowded as error:
+        return form(wanted, name, error.message, 503, retry_after(error))
     if user is None:
         return form(wanted, name, "The name, the password or the code is not right.", 403)
     return entered(user, wanted)
 
 
 def here() -> SignIn:
-    return SignIn(services(), request.remote_addr)
+    return SignIn(services(), request.remote_addr, cookies.device_token())
 
 
 def entered(user: User, wanted: str) -> Response:
@@ -57,6 +61,8 @@ def entered(user: User, wanted: str) -> Response:
     token = here().begin_session(user, browser=request.user_agent.string, instead_of=cookies.session_token())
     response = redirect(own_path(wanted), 303)
     cookies.set_session(response, token)
+    if device := here().new_device(user.number):
+        cookies.set_device(response, device)
     return response
 
 

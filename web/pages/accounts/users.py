@@ -11,6 +11,7 @@ from werkzeug.wrappers import Response
 from application.accounts.accounts import Accounts
 from domain.accounts.accounts import ROLES, SCOPES, SHORTEST_PASSWORD
 from domain.errors import Missing, Refused
+from domain.streams import LARGEST_NUMBER
 from storage.accounts import accounts, api_keys, identities, sessions
 from web.http.access import actor, identity, needs
 from web.http.services import reading, services
@@ -201,7 +202,7 @@ def user_form(values: dict[str, Any], errors: dict[str, str], status: int = 200)
 
 def user_page(number: int, errors: dict[str, str], status: int = 200) -> Response:
     with reading() as cursor:
-        user = accounts.user(cursor, number) if number < 2**31 else None
+        user = accounts.user(cursor, number) if number <= LARGEST_NUMBER else None
         if user is None:
             raise Missing(f"there is no user {number}")
         found = sessions.of_user(cursor, number, services().clock.now())

@@ -12,20 +12,20 @@ from application.campaigns.campaigns import Campaigns
 from application.dashboard.paces import Paces
 from domain.campaign.test_send import SendTestStarted, Tried
 from domain.errors import Missing, Refused
+from domain.streams import LARGEST_NUMBER
 from projections import campaign_history, campaign_progress, servers
 from projections.campaign_history import CampaignEvent
 from web.http.access import actor, needs
 from web.http.errors import Refusal
 from web.http.services import reading, services
 from web.pages.campaigns.campaign_form import AUTOMATIC, PRIORITIES, let_frames_in
-from web.pages.campaigns.view import EDITABLE, CampaignView, campaign_view
+from web.pages.campaigns.view import CampaignView, campaign_view
 from web.pages.forms import faults
 from web.pages.log.event_descriptions import EventDescription, describe
 from web.pages.notices import say
 
 blueprint = Blueprint("campaign_page", __name__)
 
-LARGEST = 2**31 - 1
 ASKED = {
     "pause": ("Pause", "Nothing more of it is sent until it is resumed; e-mails on their way arrive."),
     "resume": ("Resume", "It goes on where it was, as limits and sending hours allow."),
@@ -48,7 +48,7 @@ def page(number: int) -> Response:
         c=view.campaign,
         history=history,
         servers=[(AUTOMATIC, "Automatic (queue-based)")] + [(str(n), name) for n, name in names.items()],
-        is_editable=view.campaign.state in EDITABLE,
+        is_editable=view.campaign.state.is_editable,
         values={"server": AUTOMATIC, "addresses": "", "model": ""},
         errors={},
         now=services().clock.now(),
@@ -145,7 +145,7 @@ def seen(number: int) -> CampaignView:
     now = services().clock.now()
     paces: Paces = current_app.extensions.setdefault("postledger.paces", Paces())
     with reading() as cursor:
-        found = campaign_progress.progress(cursor, number) if number <= LARGEST else None
+        found = campaign_progress.progress(cursor, number) if number <= LARGEST_NUMBER else None
         if found is None:
             raise Refusal(404, f"There is no campaign {number}.")
         return campaign_view(cursor, found, now, paces, services().audiences)

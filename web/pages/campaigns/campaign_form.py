@@ -17,6 +17,7 @@ from domain.campaign.campaign import Campaign
 from domain.campaign.priority import Priority
 from domain.campaign.template import TemplateType
 from domain.errors import Refused
+from domain.streams import LARGEST_NUMBER
 from projections import servers as all_servers
 from projections import templates
 from storage.people import directory
@@ -209,7 +210,7 @@ def choices() -> dict[str, Any]:
 
 
 def _is_number(text: str) -> bool:
-    return text.isascii() and text.isdigit() and 0 < int(text) < 2**31
+    return text.isascii() and text.isdigit() and 0 < int(text) <= LARGEST_NUMBER
 
 
 def addresses_of(text: str) -> Sequence[str]:

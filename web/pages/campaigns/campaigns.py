@@ -12,6 +12,7 @@ from werkzeug.wrappers import Response
 from application.campaigns.campaigns import Campaigns
 from application.dashboard.model import share
 from domain.campaign.campaign import Campaign
+from domain.campaign.state import OVER, STARTED, State
 from domain.errors import Refused
 from projections import campaign_progress
 from projections.campaign_progress import Progress
@@ -21,7 +22,6 @@ from web.http.services import reading, services
 from web.http.shapes import Line, Paged
 from web.pages.campaigns import campaign_form
 from web.pages.campaigns.campaign_form import LARGEST_BODY, choices, faults_of, fields_of, given
-from web.pages.campaigns.view import EDITABLE
 from web.pages.dashboard.chart import Segment, stacked
 from web.pages.dashboard.rows import CAMPAIGN_TONES, DONE
 from web.pages.forms import link_with
@@ -31,13 +31,11 @@ from web.pages.words import LABELS
 blueprint = Blueprint("campaign_pages", __name__)
 
 PER_PAGE = 20
-STATES = ("running", "paused", "scheduled", "draft", "finished", "cancelled")
+STATES = (*STARTED, State.SCHEDULED, State.DRAFT, *OVER)
 
 
 class CampaignListQuery(Paged):
-    status: list[Literal["running", "paused", "scheduled", "draft", "finished", "cancelled"]] = Field(
-        default_factory=list
-    )
+    status: list[State] = Field(default_factory=list)
     search: Annotated[str, Line(200)] | None = None
     kind: Literal["letters", "transactional"] = "letters"
 
@@ -58,7 +56,7 @@ def listed() -> str:
     """Newest first."""
     query = read_query(CampaignListQuery)
     assert isinstance(query, CampaignListQuery)
-    states: list[str] | None = [state for state in STATES if state in query.status] or None
+    states = [state for state in STATES if state in query.status] or None
     is_transactional = query.kind == "transactional"
     with reading() as cursor:
         total = campaign_progress.count(cursor, states, query.search, transactional=is_transactional)
@@ -144,7 +142,7 @@ def copy(number: int) -> Response:
 def editable(number: int) -> Campaign:
     """Raises Refused for one that was started, Missing for one that there is not."""
     campaign = services().application.campaign(number)
-    if campaign.state not in EDITABLE:
+    if not campaign.state.is_editable:
         raise Refused(f"A {campaign.state} campaign cannot be edited. Copy it instead.")
     return campaign
 

@@ -14,6 +14,7 @@ from application.forecasts.audiences import Audiences
 from application.forecasts.description import ForecastView, forecast_view, lateness
 from application.forecasts.situations import situation
 from domain.campaign.estimate import Estimated
+from domain.campaign.state import State
 from domain.delivery.delivery import Status
 from domain.forecast.bottleneck import Outlook, bottleneck
 from projections import campaign_history, campaign_refusals, servers
@@ -30,8 +31,6 @@ FUNNEL = (
     *((status, label) for status, label in LABELS.items() if status not in UNDER_WAY_OR_SENT),
 )
 ALWAYS = frozenset({Status.QUEUED, Status.SENDING, Status.SENT, Status.FAILED})
-EDITABLE = frozenset({"draft", "scheduled"})
-UNDER_WAY = frozenset({"running", "paused"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,7 +116,7 @@ def campaign_view(
         segments=stacked([(status, campaign.counts[status]) for status in LABELS], total),
         steps=steps,
         rate=round(paces.rate(campaign.campaign, now, campaign.counts["sent"]))
-        if campaign.state == "running"
+        if campaign.state is State.RUNNING
         else 0,
         lists=[lists.get(number, f"list {number}") for number in campaign.lists],
         splits=_splits(split, names),
@@ -129,7 +128,7 @@ def campaign_view(
 
 def _steps(campaign: Progress, deferred: int, total: int) -> list[FunnelStep]:
     counts = {**campaign.counts, "deferred": deferred}
-    if campaign.state == "cancelled":
+    if campaign.state is State.CANCELLED:
         counts["deferred"] = 0
     counts["queued"] = max(0, counts["queued"] - counts["deferred"])
     return [
@@ -145,7 +144,7 @@ def _steps(campaign: Progress, deferred: int, total: int) -> list[FunnelStep]:
 
 
 def _foreseen(cursor: Any, campaign: Progress, now: datetime, audiences: Audiences) -> ForecastView | None:
-    if campaign.state not in UNDER_WAY:
+    if not campaign.state.is_started:
         return None
     found = situation(cursor, campaign.campaign, now, audiences)
     forecast = found.forecast()
@@ -160,7 +159,7 @@ def _first(estimate: Estimated | None, campaign: Progress, forecast: ForecastVie
     if estimate is None or campaign.started_at is None:
         return None
     finish = datetime.fromtimestamp(estimate.finish, campaign.started_at.tzinfo) if estimate.finish else None
-    now = campaign.ended_at if campaign.state == "finished" else forecast.finish if forecast else None
+    now = campaign.ended_at if campaign.state is State.FINISHED else forecast.finish if forecast else None
     return First(
         recipients=estimate.recipients,
         days=estimate.days,

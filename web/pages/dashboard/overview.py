@@ -9,6 +9,7 @@ from datetime import datetime
 from application.dashboard.alerts import Alert, alerts
 from application.dashboard.model import DashboardModel, OldestQueued, Rejections, Today, finish, share
 from application.dashboard.throughput import INTERVAL
+from domain.campaign.state import State
 from domain.delivery.delivery import Status
 from web.pages.dashboard.chart import Chart, Segment, chart, stacked
 from web.pages.dashboard.rows import CampaignRow, ServerRow, Tile, campaign_row, server_row
@@ -143,7 +144,7 @@ def pace(model: DashboardModel, usage: Picture) -> str:
 
 def steps(model: DashboardModel) -> list[FirstStep]:
     """What to do first; nothing once a campaign was started."""
-    if sum(model.counts.values()) or any(c.state != "draft" for c in model.campaigns):
+    if sum(model.counts.values()) or any(c.state is not State.DRAFT for c in model.campaigns):
         return []
     return [
         FirstStep(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from application.dashboard.model import CampaignStanding, DashboardModel, finish, share
+from domain.campaign.state import State
 from domain.delivery.delivery import Status
 from domain.server.availability import Closed
 from projections.availability import Availability
@@ -13,7 +14,12 @@ from web.pages.dashboard.chart import Segment, stacked
 from web.pages.words import LABELS, span
 
 DONE = frozenset(Status) - {Status.QUEUED, Status.SENDING}
-CAMPAIGN_TONES = {"running": "good", "paused": "warn", "scheduled": "note", "cancelled": "bad"}
+CAMPAIGN_TONES = {
+    State.RUNNING: "good",
+    State.PAUSED: "warn",
+    State.SCHEDULED: "note",
+    State.CANCELLED: "bad",
+}
 
 
 @dataclass(frozen=True)
@@ -28,7 +34,7 @@ class Tile:
 class CampaignRow:
     number: int
     name: str
-    state: str
+    state: State
     tone: str
     note: str
     done_percent: int
@@ -72,12 +78,11 @@ class ServerRow:
 def campaign_row(campaign: CampaignStanding, model: DashboardModel) -> CampaignRow:
     counts, total = campaign.counts, sum(campaign.counts.values())
     done = sum(counts.get(status, 0) for status in DONE)
-    waiting, running = counts.get(Status.QUEUED, 0), campaign.state == "running"
-    under_way = running or campaign.state == "paused"
+    waiting, running = counts.get(Status.QUEUED, 0), campaign.state is State.RUNNING
     tiles = [
         Tile(status, label, counts.get(status, 0))
         for status, label in LABELS.items()
-        if counts.get(status, 0) or (under_way and status in (Status.SENT, Status.QUEUED))
+        if counts.get(status, 0) or (campaign.state.is_started and status in (Status.SENT, Status.QUEUED))
     ]
     return CampaignRow(
         number=campaign.number,
@@ -94,7 +99,7 @@ def campaign_row(campaign: CampaignStanding, model: DashboardModel) -> CampaignR
         finish=(campaign.finish or finish(model.capacity.now, waiting, campaign.rate, model.today))
         if running
         else None,
-        send_at=campaign.send_at if campaign.state == "scheduled" else None,
+        send_at=campaign.send_at if campaign.state is State.SCHEDULED else None,
         finished_at=campaign.finished_at,
     )
 

@@ -11,6 +11,7 @@ from werkzeug.wrappers import Response
 from application.people.imports import Imports
 from application.people.lists import Lists
 from domain.errors import Refused
+from domain.people.statuses import PersonStatus, SubscriptionStatus
 from storage.people import directory, lists
 from storage.people.imports import newest as newest_imports
 from storage.people.recipients_import import Options
@@ -24,10 +25,14 @@ blueprint = Blueprint("import_pages", __name__)
 
 LARGEST_FILE = 200 * 1024 * 1024
 NEWEST = 10
-BLOCKLIST = "blocklisted"
+BLOCKLIST = PersonStatus.BLOCKLISTED.value
 STATUSES = (
-    ("confirmed", "Confirmed", "they have agreed to be mailed, and you can show it"),
-    ("unconfirmed", "Unconfirmed", "a double opt-in list does not mail them before they confirm"),
+    (SubscriptionStatus.CONFIRMED.value, "Confirmed", "they have agreed to be mailed, and you can show it"),
+    (
+        SubscriptionStatus.UNCONFIRMED.value,
+        "Unconfirmed",
+        "a double opt-in list does not mail them before they confirm",
+    ),
     (BLOCKLIST, "Blocklisted", "they are never mailed; no list is needed"),
 )
 DELIMITERS = ((",", "Comma"), (";", "Semicolon"), ("\t", "Tab"))
@@ -120,7 +125,7 @@ def options_of(values: dict[str, Any]) -> Options:
     is_blocklist = values["status"] == BLOCKLIST
     return Options(
         lists=[] if is_blocklist else [chosen_list(values)],
-        subscription="unconfirmed" if is_blocklist else values["status"],
+        subscription=SubscriptionStatus.UNCONFIRMED if is_blocklist else SubscriptionStatus(values["status"]),
         update=bool(values["overwrite"]),
         resubscribe=bool(values["resubscribe"]),
         blocklist=is_blocklist,

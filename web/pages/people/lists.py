@@ -11,7 +11,8 @@ from werkzeug.wrappers import Response
 
 from application.people.lists import Lists
 from domain.errors import Missing, Refused
-from domain.streams import list_stream
+from domain.people.statuses import Optin
+from domain.streams import LARGEST_NUMBER, list_stream
 from storage.people import lists
 from storage.people.lists import ListRow
 from storage.people.people_export import exported
@@ -19,7 +20,7 @@ from storage.people.personal_data import DirectoryError
 from web.http.access import actor, needs
 from web.http.contract import read_query
 from web.http.services import reading, services
-from web.http.shapes import LARGEST_NUMBER, Line, Paged
+from web.http.shapes import Line, Paged
 from web.pages.forms import faults, link_with
 from web.pages.log.changes import changes_of
 from web.pages.notices import say
@@ -28,8 +29,8 @@ blueprint = Blueprint("list_pages", __name__)
 
 PER_PAGE = 25
 OPTINS = (
-    ("single", "Single", "who is added may be mailed at once"),
-    ("double", "Double", "only who has confirmed is mailed"),
+    (Optin.SINGLE.value, "Single", "who is added may be mailed at once"),
+    (Optin.DOUBLE.value, "Double", "only who has confirmed is mailed"),
 )
 
 
@@ -76,7 +77,7 @@ def listed() -> str:
 @blueprint.get("/lists/new")
 @needs("write")
 def new() -> Response:
-    return form({"name": "", "optin": "single", "description": "", "tags": ""}, {})
+    return form({"name": "", "optin": Optin.SINGLE.value, "description": "", "tags": ""}, {})
 
 
 @blueprint.post("/lists/new")

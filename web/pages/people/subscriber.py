@@ -12,7 +12,8 @@ from werkzeug.wrappers import Response
 from application.people.people import People
 from application.queue.deliveries import Deliveries
 from domain.errors import Missing, Refused
-from domain.streams import person_stream
+from domain.people.statuses import ERASED, SUBSCRIBED, PersonStatus
+from domain.streams import LARGEST_NUMBER, person_stream
 from projections.queue.items import WantedItems, items
 from projections.servers import servers as all_servers
 from storage.people import directory, lists, people_search
@@ -21,7 +22,7 @@ from storage.people.personal_data import DirectoryError
 from web.http.access import actor, needs
 from web.http.contract import read_query
 from web.http.services import reading, services
-from web.http.shapes import LARGEST_NUMBER, Paged
+from web.http.shapes import Paged
 from web.pages.forms import faults, link_with
 from web.pages.log.changes import changes_of
 from web.pages.notices import say
@@ -33,11 +34,15 @@ blueprint = Blueprint("subscriber_page", __name__)
 
 PER_PAGE = 25
 SAID = {
-    "blocklisted": "Blocklisted: no campaign mails this person any more, running ones included.",
-    "enabled": "Enabled: this person may be mailed again.",
-    "disabled": "Disabled: this person is not mailed until enabled again.",
+    PersonStatus.BLOCKLISTED: "Blocklisted: no campaign mails this person any more, running ones included.",
+    PersonStatus.ENABLED: "Enabled: this person may be mailed again.",
+    PersonStatus.DISABLED: "Disabled: this person is not mailed until enabled again.",
 }
-STEPS = {"blocklist": "blocklisted", "enable": "enabled", "disable": "disabled"}
+STEPS = {
+    "blocklist": PersonStatus.BLOCKLISTED,
+    "enable": PersonStatus.ENABLED,
+    "disable": PersonStatus.DISABLED,
+}
 
 
 @blueprint.get("/subscribers/new")
@@ -133,7 +138,7 @@ def ask(number: int, step: str) -> str:
     with reading() as cursor:
         person = there(cursor, number)
         _, total = items(cursor, WantedItems(recipients=[number]), 0, 1)
-        on = [one for one in directory.subscriptions_of(cursor, number) if one.status != "unsubscribed"]
+        on = [one for one in directory.subscriptions_of(cursor, number) if one.status in SUBSCRIBED]
     return render_template("people/subscriber_ask.html", person=person, step=step, on=on, total=total)
 
 
@@ -168,7 +173,7 @@ def found(cursor: Any, number: int) -> Recipient:
 def there(cursor: Any, number: int) -> Recipient:
     """Raises Missing for who was erased, too."""
     person = found(cursor, number)
-    if person.status == "erased":
+    if person.status == ERASED:
         raise Missing(f"subscriber {number} is erased")
     return person
 

@@ -9,6 +9,7 @@ from typing import Any
 from flask import request
 
 from domain.errors import Refused
+from domain.people.statuses import SubscriptionStatus
 from storage.people import directory
 from storage.people.directory import Recipient
 from storage.people.personal_data import DirectoryError, checked_attributes, checked_email, checked_name
@@ -18,14 +19,14 @@ PREFIX = "list-"
 NOT_ON_IT = ""
 SUBSCRIPTIONS = (
     (NOT_ON_IT, "Not on it"),
-    ("unconfirmed", "Unconfirmed"),
-    ("confirmed", "Confirmed"),
-    ("unsubscribed", "Left it"),
+    (SubscriptionStatus.UNCONFIRMED.value, "Unconfirmed"),
+    (SubscriptionStatus.CONFIRMED.value, "Confirmed"),
+    (SubscriptionStatus.UNSUBSCRIBED.value, "Unsubscribed"),
 )
 
 
 def empty(list_number: int | None) -> dict[str, Any]:
-    lists = {} if list_number is None else {list_number: "confirmed"}
+    lists = {} if list_number is None else {list_number: SubscriptionStatus.CONFIRMED}
     return {"email": "", "name": "", "attributes": "{}", "lists": lists}
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from flask import Blueprint, render_template, request
 from pydantic import BeforeValidator
 
+from domain.people.statuses import PersonStatus, SubscriptionStatus
 from storage.people import directory, people_page, people_search
 from storage.people.people_page import PeoplePage
 from storage.people.people_search import WantedPeople
@@ -21,8 +22,6 @@ from web.pages.forms import link_with, sentence
 blueprint = Blueprint("subscriber_pages", __name__)
 
 PER_PAGE = 25
-STATUSES = ("enabled", "disabled", "blocklisted")
-SUBSCRIPTIONS = (("confirmed", "Confirmed"), ("unconfirmed", "Unconfirmed"), ("unsubscribed", "Left"))
 
 
 def none_if_blank(value: Any) -> Any:
@@ -33,12 +32,8 @@ class SubscribersQuery(Query):
     before: Annotated[int, Digits()] | None = None
     search: Annotated[str, Line(200)] | None = None
     list: Annotated[Annotated[int, Digits()] | None, BeforeValidator(none_if_blank)] = None
-    subscription: Annotated[
-        Literal["confirmed", "unconfirmed", "unsubscribed"] | None, BeforeValidator(none_if_blank)
-    ] = None
-    status: Annotated[
-        Literal["enabled", "disabled", "blocklisted"] | None, BeforeValidator(none_if_blank)
-    ] = None
+    subscription: Annotated[SubscriptionStatus | None, BeforeValidator(none_if_blank)] = None
+    status: Annotated[PersonStatus | None, BeforeValidator(none_if_blank)] = None
     query: Annotated[str, Line(1000)] | None = None
 
 
@@ -65,8 +60,8 @@ def listed() -> str:
         query=query,
         fault=fault,
         lists=names,
-        statuses=STATUSES,
-        subscriptions=SUBSCRIPTIONS,
+        statuses=list(PersonStatus),
+        subscriptions=list(SubscriptionStatus),
         is_filtered=any(
             request.args.get(name) for name in ("search", "list", "subscription", "status", "query")
         ),

@@ -14,6 +14,7 @@ from werkzeug.wrappers import Response
 from application.queue.deliveries import Deliveries
 from application.queue.waits import WaitHistory
 from domain.delivery.delivery import Status
+from domain.delivery.interrupted import NotResent, why_not_resent
 from domain.delivery.waits import Wait
 from domain.policy import SendingPolicy
 from domain.server.availability import Reason
@@ -53,6 +54,17 @@ OF_CAMPAIGN = (
 """
 )
 
+
+# Whether it is sent again is decided when its outcome becomes unknown: a setting that allows it by now came
+# too late.
+UNKNOWN = {
+    NotResent.OFF: "Nothing by itself, since it may have arrived. Trying again may deliver it twice.",
+    NotResent.CANCELLED: "Nothing more, since its campaign is cancelled. It may have arrived.",
+    NotResent.GIVEN_UP: "Nothing by itself any more: its outcome was unknown as often as the settings allow. "
+    "Trying again may deliver it twice.",
+    None: "Nothing by itself: the settings did not have it sent again when its outcome became unknown. "
+    "Trying again may deliver it twice.",
+}
 
 SHORT = timedelta(seconds=1)
 """Waits in line that are shorter go without saying."""
@@ -107,7 +119,7 @@ def history(number: int) -> str:
         known_until=waited.known_until,
         stream=found.stream,
         waiting=found.waiting,
-        outlook=outlook(status, one, policy),
+        outlook=outlook(status, one, policy, is_cancelled=found.campaign.state == "cancelled"),
         actions=possible(found),
         retry_attempts=policy.retry_attempts,
     )
@@ -163,7 +175,7 @@ def with_waits(entries: Sequence[HistoryEntry], waited: WaitHistory) -> list[His
     return told
 
 
-def outlook(status: Status, one: Item, policy: SendingPolicy) -> str:
+def outlook(status: Status, one: Item, policy: SendingPolicy, *, is_cancelled: bool) -> str:
     """What to expect, in a sentence."""
     match status:
         case Status.QUEUED:
@@ -177,10 +189,8 @@ def outlook(status: Status, one: Item, policy: SendingPolicy) -> str:
             return "Nothing more: the server has accepted it and delivers it from here on."
         case Status.FAILED:
             return "Nothing more, unless somebody has it tried again."
-        case Status.UNKNOWN if policy.resend_unknown:
-            return "It is sent again by itself, as the settings say; it may arrive twice."
         case Status.UNKNOWN:
-            return "Nothing by itself, since it may have arrived. Trying again may deliver it twice."
+            return UNKNOWN[why_not_resent(one.interruptions, policy, is_cancelled=is_cancelled)]
         case Status.SUPPRESSED:
             return "Nothing more, unless the person may be mailed again and somebody has it tried again."
         case Status.CANCELLED:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from domain.campaign.course import State
+from domain.campaign.state import State
 from domain.campaign.test_send import SendTestStarted
 from domain.clock import VirtualClock
 from domain.streams import trial_stream

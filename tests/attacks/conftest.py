@@ -1,0 +1,8 @@
+"""What the attacks run against: the web application of tests/web, on a real database."""
+
+from __future__ import annotations
+
+from tests.web.accounts.conftest import accounts
+from tests.web.conftest import address, app, cheap_passwords, client, clock, world
+
+__all__ = ["accounts", "address", "app", "cheap_passwords", "client", "clock", "world"]

@@ -1,0 +1,127 @@
+"""No expression of a template takes long or much memory, whatever it is about: each pays before it is done.
+What is asked here took seconds or gigabytes once, or is a neighbour of what did."""
+
+from __future__ import annotations
+
+import tracemalloc
+from time import thread_time
+
+import pytest
+
+from mail.template.render import PartTemplate, TemplateError, names_for
+
+SECONDS = 1.5
+"""Of processor time. Most take a hundredth of that."""
+MEGABYTES = 150
+
+LONG = "{% set x = 'a' * 900000 %}"
+MANY = "([x] * 9000)"
+EACH = "{% for i in range(1000) %}{% for j in range(1000) %}"
+DONE = "{% endfor %}{% endfor %}"
+ATTRIBUTES = {
+    "tags": ["a"] * 2000,
+    "long": "y" * 60_000,
+    "many": {str(number): number for number in range(1000)},
+}
+NAMES = names_for({"name": "x" * 500, "attributes": ATTRIBUTES}, {})
+
+NUMBERS = [
+    "{{ ('f' * 900000)|int(0, 16) % 7 }}",
+    "{{ ('f' * 900000)|int(0, 16) // 7 }}",
+    "{{ ('f' * 900000)|int(0, 16) is divisibleby 7 }}",
+    "{{ ('f' * 900000)|int(0, 16) - 1 }}",
+    "{{ ('9' * 900000)|int }}",
+    "{{ ('9' * 900000)|float }}",
+    "{{ 0x" + "f" * 900_000 + " % 7 }}",
+    "{{ " + "9" * 900_000 + " }}",
+    "{{ 1" + "0" * 400 + " // 7 }}",
+    "{{ " + "1_" * 400_000 + "1 }}",
+    "{% set x = 2 ** 500 %}" + "{% set x = x + x %}" * 2000 + "{{ x // 3 }}",
+    "{{ ([2 ** 1000] * 10000)|sum }}",
+    EACH + "{{ '%99.99f' % 1e308 }}" + DONE,
+    EACH + "{{ 2 ** 1000 % 3 }}" + DONE,
+]
+TEXTS = [
+    LONG + "{{ x.strip(x) }}",
+    LONG + "{{ x|trim(x) }}",
+    LONG + "{{ x.strip('bcdef' * 19) }}",
+    LONG + EACH + "{{ x is lower }}" + DONE,
+    LONG + EACH + "{{ x.count('b') }}" + DONE,
+    LONG + EACH + "{{ x.isalpha() }}" + DONE,
+    LONG + EACH + "{{ x.split('a')|length }}" + DONE,
+    LONG + EACH + "{{ x|upper|length }}" + DONE,
+    LONG + EACH + "{{ x == x ~ 'b' }}" + DONE,
+    "{{ ('a ' * 4000000).split()|length }}",
+    "{{ ('a ' * 4000000)|wordcount }}",
+    "{{ ('a-' * 400000)|title|length }}",
+    "{{ ('<' * 900000)|e|length }}",
+    "{{ ('a' * 900000)|urlencode|length }}",
+    "{{ ('a' * 3000000)|replace('', 'bbb')|length }}",
+    "{{ ('a' * 1000000 ~ 'b') in ('a' * 2000000) }}",
+    "{% for c in 'a' * 9000000 %}{{ loop.length }}{% endfor %}",
+]
+LISTS = [
+    LONG + "{{ " + MANY + "|sort|length }}",
+    LONG + "{{ " + MANY + "|sort(case_sensitive=true)|length }}",
+    LONG + "{{ " + MANY + "|unique|list|length }}",
+    LONG + "{{ " + MANY + "|max }}",
+    LONG + "{{ " + MANY + "|string|length }}",
+    LONG + "{{ " + MANY + "|select('lower')|list|length }}",
+    LONG + "{% set y = x ~ '' %}{{ " + MANY + "|select('eq', y)|list|length }}",
+    LONG + "{% set y = x ~ '' %}{{ " + MANY + "|select('in', [y])|list|length }}",
+    LONG + "{% set y = x ~ '' %}{{ y in " + MANY + "|select }}",
+    LONG + "{% set y = x ~ '' %}{{ [x] * 9000 == [y] * 9000 }}",
+    "{{ ('a' * 9000000)|list|length }}",
+    "{{ ('ab' * 4000000)|unique|list|length }}",
+    "{{ ('ab' * 400000)|sort|length }}",
+    "{{ ([subscriber.attributes.long] * 9000)|sort|length }}",
+    "{{ ([subscriber.attributes.long] * 9000)|join }}",
+    "{{ subscriber.attributes.tags|sort(attribute='a.' * 400000) }}",
+    "{{ subscriber.attributes.tags|map(attribute='a.' * 400000, default=subscriber.attributes)|list }}",
+    EACH + "{{ subscriber.attributes.many == subscriber.attributes.many }}" + DONE,
+    EACH + "{{ 'z' in subscriber.attributes.tags }}" + DONE,
+    EACH + "{{ 'z' in subscriber.attributes.many.values() }}" + DONE,
+    EACH + "{{ subscriber.attributes.many.keys() - subscriber.attributes.many.keys() }}" + DONE,
+    EACH + "{{ subscriber.attributes.many|dictsort|length }}" + DONE,
+    EACH + "{{ subscriber.attributes.tags|select|reject|select|reject|list|length }}" + DONE,
+    EACH + "{{ loop.changed(subscriber.attributes.long ~ 'x') }}" + DONE,
+]
+SOURCES = [
+    "{{ " + " + ".join(["1"] * 200_000) + " }}",
+    "{{ a }}" * 200_000,
+    "{% if x %}" * 100_000,
+    "{{ '" + "\\'" * 400_000 + " }}",
+    "{{ " + "'" * 400_001 + " }}",
+    "{{ " + "(" * 900_000 + " }}",
+    "{{ x" + ".a" * 400_000 + " }}",
+    "{{ x" + "|lower" * 100_000 + " }}",
+    "{{ [" + "1," * 400_000 + "] }}",
+    "{% raw %}" + "{% endraw " * 90_000,
+    (" " * 1000 + "{%- if 1 %}{% endif %}") * 900,
+    "{{ .A|" * 100_000,
+    ('{{ Date "' + "January " * 130 + '" }}') * 900,
+]
+
+
+@pytest.mark.parametrize("html", [False, True])
+@pytest.mark.parametrize("source", [*NUMBERS, *TEXTS, *LISTS, *SOURCES], ids=lambda source: source[-60:])
+def test_an_expression_takes_little_time(source: str, html: bool) -> None:
+    started = thread_time()
+    try:
+        PartTemplate("text", source, html=html).render(NAMES)
+    except TemplateError as error:
+        assert "fails with" not in error.reason  # noqa: PT017
+    assert thread_time() - started < SECONDS
+
+
+@pytest.mark.parametrize("source", [*TEXTS[8:], *LISTS[:13]], ids=lambda source: source[-60:])
+def test_an_expression_takes_little_memory(source: str) -> None:
+    tracemalloc.start()
+    try:
+        PartTemplate("text", source, html=True).render(NAMES)
+    except TemplateError:
+        pass
+    finally:
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    assert peak < MEGABYTES * 1_000_000
