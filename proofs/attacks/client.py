@@ -24,6 +24,7 @@ class Answer:
     text: str
     headers: dict[str, str]
     seconds: float
+    cookies: tuple[str, ...] = ()
 
     @property
     def is_refused(self) -> bool:
@@ -49,7 +50,8 @@ def ask(
         response = connection.getresponse()
         text = response.read().decode(errors="replace")
         told = {name.lower(): value for name, value in response.getheaders()}
-        return Answer(response.status, text, told, time.monotonic() - began)
+        cookies = tuple(response.headers.get_all("Set-Cookie", ()))
+        return Answer(response.status, text, told, time.monotonic() - began, cookies)
     except (OSError, http.client.HTTPException) as error:
         return Answer(0, repr(error), {}, time.monotonic() - began)
     finally:
@@ -114,6 +116,6 @@ class Browser:
         if kept:
             told["Cookie"] = kept
         answer = ask(self.port, method, path, body, told, source=self.source)
-        for name, morsel in SimpleCookie(answer.headers.get("set-cookie", "")).items():
-            self.cookies[name] = morsel.value
+        for cookie in answer.cookies:
+            self.cookies.update({name: morsel.value for name, morsel in SimpleCookie(cookie).items()})
         return answer

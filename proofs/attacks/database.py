@@ -26,6 +26,12 @@ FORBIDDEN = (
     "ALTER SYSTEM SET log_statement = 'all'",
     "DO $$ BEGIN PERFORM lo_export(lo_creat(-1), '/dev/null'); END $$",
 )
+OUTSIDE = ("CREATE DATABASE", "ALTER SYSTEM")
+"""Not in a transaction."""
+
+WAITING = ("55P03", "57014")
+"""For a lock, which only those do who may."""
+
 SHADOWS = (
     "CREATE TABLE projection.events AS SELECT * FROM events LIMIT 100",
     "CREATE TABLE public.events AS SELECT * FROM events LIMIT 100",
@@ -53,6 +59,7 @@ def _is_allowed(house: House, before: str, statement: str, *, lasts: bool = Fals
     connection = psycopg2.connect(
         house.database_url, options="-c statement_timeout=5000 -c lock_timeout=1000"
     )
+    connection.autocommit = statement.startswith(OUTSIDE)
     try:
         with connection.cursor() as cursor:
             if before:
@@ -60,8 +67,7 @@ def _is_allowed(house: House, before: str, statement: str, *, lasts: bool = Fals
             cursor.execute(statement)
         connection.commit() if lasts else connection.rollback()
     except psycopg2.Error as error:
-        # 55P03 and 57014: it waits for a lock only because it may.
-        return error.pgcode in ("55P03", "57014", "25001")
+        return error.pgcode in WAITING
     finally:
         connection.close()
     return True

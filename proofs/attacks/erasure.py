@@ -34,11 +34,9 @@ def attack(house: House) -> Iterator[Finding]:
 def _rows(house: House) -> Iterator[str]:
     """Tables with the address in any column, as text or as bytes."""
     as_text, as_bytes = f"%{ADDRESS}%", ADDRESS.encode().hex()
-    with psycopg2.connect(house.database_url) as connection, connection.cursor() as cursor:
+    with psycopg2.connect(house.owner_url) as connection, connection.cursor() as cursor:
         cursor.execute(TABLES)
         for schema, table in cursor.fetchall():
-            if not _may_read(cursor, schema, table):
-                continue
             cursor.execute(
                 sql.SQL("SELECT count(*) FROM {} t WHERE t::text ILIKE %s OR t::text LIKE %s").format(
                     sql.Identifier(schema, table)
@@ -48,14 +46,6 @@ def _rows(house: House) -> Iterator[str]:
             (count,) = cursor.fetchone() or (0,)
             if count:
                 yield f"{schema}.{table}"
-
-
-def _may_read(cursor: object, schema: str, table: str) -> bool:
-    cursor.execute(  # type: ignore[attr-defined]
-        "SELECT has_table_privilege(%s, 'SELECT')", (f'"{schema}"."{table}"',)
-    )
-    (may,) = cursor.fetchone()  # type: ignore[attr-defined]
-    return bool(may)
 
 
 def _files(house: House) -> Iterator[str]:

@@ -9,6 +9,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import psycopg2
 
 from proofs.attacks.client import Answer, Browser, Program
 from proofs.attacks.mail_servers import MailServers
-from tests.installation import Running, wait_until
+from tests.installation import Running, processes_of, wait_until
 
 PEOPLE = 200_000
 CONNECTIONS = 10
@@ -34,6 +35,7 @@ PASSWORDS = {
 }
 ROLES = {"ada": "admin", "otto": "operator", "aude": "auditor"}
 
+DATABASE = b"POSTLEDGER_DATABASE_URL="
 ACCEPTED = """
     SELECT count(*) FILTER (WHERE topic = 'delivery.accepted'), coalesce(max(position), %(after)s)
     FROM events WHERE position > %(after)s
@@ -57,9 +59,18 @@ class House:
     def folder(self) -> Path:
         return self.running.folder
 
-    @property
+    @cached_property
     def database_url(self) -> str:
-        """As the service itself signs in."""
+        """As the service itself signs in: what its pages were told when they were started."""
+        for number, command in processes_of(self.folder).items():
+            if " web" in command:
+                told = Path(f"/proc/{number}/environ").read_bytes().split(b"\0")
+                return next(one.partition(b"=")[2].decode() for one in told if one.startswith(DATABASE))
+        raise LookupError("no process serves pages")
+
+    @cached_property
+    def owner_url(self) -> str:
+        """For looking at what there is, which the service may not everywhere."""
         return (self.folder / "var" / "postgresql" / "url").read_text().strip()
 
     def command(self, *arguments: str, said: str = "", expects: int | None = 0) -> str:
@@ -114,7 +125,7 @@ class House:
         self.list = self.ok("GET", "/api/lists").data["results"][0]["id"]
         self.campaign = self.draft("Steady", lists=[self.list])
         self.ok("PUT", f"/api/campaigns/{self.campaign}/status", {"status": "running"})
-        self._watch = psycopg2.connect(self.database_url)
+        self._watch = psycopg2.connect(self.owner_url)
         self._watch.autocommit = True
         wait_until(lambda: self.accepted() > CONNECTIONS * len(self.mail.ports))
 

@@ -57,7 +57,7 @@ def _kept_answers(house: House) -> Finding:
 
 
 def _size(house: House) -> int:
-    with psycopg2.connect(house.database_url) as connection, connection.cursor() as cursor:
+    with psycopg2.connect(house.owner_url) as connection, connection.cursor() as cursor:
         cursor.execute("SELECT pg_total_relation_size('idempotency_keys')")
         (size,) = cursor.fetchone() or (0,)
     return int(size)
