@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from psycopg2.extensions import cursor
 
-from application.decisions import Postledger
+from application.decisions.postledger import Postledger
 from application.forecasts.audiences import Audiences
 from domain.clock import Clock
 from domain.errors import Refused

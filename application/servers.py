@@ -10,11 +10,11 @@ from typing import Any
 
 from application.installation import Installation
 from domain.errors import Refused
-from domain.server.settings import ServerSettings
+from domain.server.settings import AuthProtocol, ServerSettings
 from mail.smtp.probe import ProbeResult, probe
 from projections.server_names import name_reserved
 from storage.numbers import next_server
-from storage.secrets import LONGEST_PASSWORD, SecretsError
+from storage.secrets import ANYWHERE, LONGEST_PASSWORD, OTHER_DESTINATION, SecretsError, holds_password
 
 
 class Servers:
@@ -25,6 +25,7 @@ class Servers:
     def add(self, settings: Mapping[str, Any], password: str | None, *, by: str) -> int:
         """Returns the number. Raises Refused with a message for each field that is wrong."""
         check_password(password)
+        destination = self._decisions.new_server_settings(settings).destination
         with self._installation.pool.transaction() as cursor:
             number = next_server(cursor)
 
@@ -32,18 +33,22 @@ class Servers:
             with self._name_reserved(settings.get("name")):
                 self._decisions.add_server(settings, number=number, by=by)
 
-        self._with_password(number, password or None, add, by)
+        self._with_password(number, destination, password or None, add, by)
         return number
 
     def change(self, number: int, changes: Mapping[str, Any], password: str | None, *, by: str) -> None:
-        """`password` None keeps what there is, an empty one removes it. Raises Refused, Missing."""
+        """`password` None keeps what there is, which is refused when it would be for another destination
+        than before; an empty one removes it. Raises Refused, Missing."""
         check_password(password)
+        settings = self._decisions.server(number).settings.changed(changes)
+        if password is None:
+            self._check_destination(number, settings)
 
         def change() -> None:
             with self._name_reserved(changes.get("name"), number):
                 self._decisions.change_server(number, changes, by=by)
 
-        self._with_password(number, password, change, by)
+        self._with_password(number, settings.destination, password, change, by)
 
     def suspend(self, number: int, reason: str, until: datetime | None, *, by: str) -> None:
         """`until` None: until somebody resumes it. Raises Refused, also for an instant that is past, and
@@ -65,52 +70,73 @@ class Servers:
         self, settings: Mapping[str, Any], password: str | None, number: int | None = None
     ) -> ProbeResult:
         """Connects, encrypts and signs in, and sends nothing. `password` None is the one that is kept for the
-        server `number`. Raises Refused for settings that could not be kept."""
-        checked = ServerSettings.checked(settings).as_dict()
-        if password is None and number is not None:
-            password = self._password(number)
-        return probe(checked, password or "")
+        server `number`. Raises Refused for settings that could not be kept, and when that password was given
+        for another destination."""
+        checked = ServerSettings.checked(settings)
+        if password is None and number is not None and checked.auth_protocol != AuthProtocol.NONE:
+            self._check_destination(number, checked)
+            password = self._password(number, checked.destination)
+        return probe(checked.as_dict(), password or "")
 
     def probe_as_kept(self, number: int) -> ProbeResult:
         """Raises Missing, Refused."""
         return self.probe(self._decisions.server(number).settings.as_dict(), None, number)
 
-    def _password(self, number: int) -> str | None:
+    def _password(self, number: int, destination: str) -> str | None:
         try:
             with self._installation.reading() as cursor:
-                return self._installation.opened_secrets().password_of(cursor, number)
+                return self._installation.opened_secrets().password_of(cursor, number, destination)
         except SecretsError as error:
             raise Refused(f"password: {error}", "password") from None
 
     def _name_reserved(self, name: object, number: int | None = None) -> AbstractContextManager[None]:
         return name_reserved(self._installation.pool, self._installation.catch_up, name, number)
 
+    def _check_destination(self, number: int, settings: ServerSettings) -> None:
+        """Raises Refused when a password is kept for the server that was given for another destination."""
+        if settings.destination == self._decisions.server(number).settings.destination:
+            return
+        with self._installation.reading() as cursor:
+            if holds_password(cursor, number):
+                raise Refused(f"password: {OTHER_DESTINATION}", "password")
+
     def _with_password(
-        self, number: int, password: str | None, command: Callable[[], object], by: str
+        self, number: int, destination: str, password: str | None, command: Callable[[], object], by: str
     ) -> None:
-        """The password first, so that no processor ever finds the server without it; back if refused."""
+        """The password first, so that no processor ever finds the server without it; back if refused. The one
+        before is kept for its own destination until the next, for processors that have not heard of this."""
         if password is None:
             command()
             self._installation.catch_up()
             return
         secrets = self._installation.opened_secrets()
         with self._installation.pool.transaction() as cursor:
-            before = self._readable_password(cursor, number)
-            secrets.keep_password(cursor, number, password)
+            before = self._readable_passwords(cursor, number)
+            others = [(where, one) for where, one in before.items() if where != destination]
+            kept = dict([*others[-1:], (destination, password)])
+            secrets.keep_passwords(cursor, number, kept)
         try:
             command()
         except BaseException:
-            with self._installation.pool.transaction() as cursor:
-                secrets.keep_password(cursor, number, before)
+            self._keep_passwords(number, before)
             raise
+        if not password:
+            self._keep_passwords(number, {})
         self._shown(self._decisions.note_password(number, removed=not password, by=by))
 
-    def _readable_password(self, cursor: Any, number: int) -> str | None:
-        """None also for one that no key opens any more: it is worth nothing, and may be replaced."""
+    def _keep_passwords(self, number: int, passwords: Mapping[str, str]) -> None:
+        with self._installation.pool.transaction() as cursor:
+            self._installation.opened_secrets().keep_passwords(cursor, number, passwords)
+
+    def _readable_passwords(self, cursor: Any, number: int) -> dict[str, str]:
+        """By destination. None where no key opens them any more: they are worth nothing then."""
         try:
-            return self._installation.opened_secrets().password_of(cursor, number)
+            kept = self._installation.opened_secrets().passwords_of(cursor, number)
         except SecretsError:
-            return None
+            return {}
+        if ANYWHERE in kept:
+            return {self._decisions.server(number).settings.destination: kept[ANYWHERE]}
+        return kept
 
     def _shown(self, position: int | None) -> None:
         self._installation.wait_until_shown(position)

@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from application.decisions import Postledger
+from application.decisions.postledger import Postledger
 from domain.clock import SystemClock
 from postledger.session import Database, prepare
 from projections.following.runner import Runner

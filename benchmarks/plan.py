@@ -16,7 +16,7 @@ from benchmarks.histories.ten_million import fill, start_campaign
 from benchmarks.installation import Installation, installation
 from domain.clock import SystemClock
 from processor.planner.planned_deliveries import PlannedDeliveries
-from processor.planner.planning_rounds import Rounds
+from processor.planner.rounds import Rounds
 from processor.planner.send import Room
 from processor.send_permissions import SendPermissions
 from storage.log.committer import Committer

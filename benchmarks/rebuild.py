@@ -13,7 +13,7 @@ from typing import Any
 from eventsourcing.persistence import Tracking
 from eventsourcing.projection import Projection, ProjectionRunner
 
-from application.decisions import Postledger
+from application.decisions.postledger import Postledger
 from benchmarks.histories.finished_campaign import write
 from benchmarks.installation import installation
 from domain.delivery.delivery import Accepted, AttemptStarted, Deferred, Failed

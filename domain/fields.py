@@ -4,7 +4,7 @@ allowed."""
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any, NoReturn
 
@@ -12,8 +12,13 @@ from domain.errors import Refused
 from domain.streams import LARGEST_NUMBER
 
 LONGEST_REASON = 500
+MOST_TAGS, LONGEST_TAG = 50, 100
 
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]")
+
+
+DEEPEST = 100
+"""Levels of lists and objects in one another that data may have: whoever reads more could fail at it."""
 
 
 def refuse(field: str, message: str) -> NoReturn:
@@ -66,6 +71,13 @@ def choice(value: object, field: str, allowed: Iterable[str]) -> str:
     return str(value)
 
 
+def tags(value: object, field: str) -> list[str]:
+    """Each once, in their order."""
+    if not isinstance(value, list | tuple) or len(value) > MOST_TAGS:
+        refuse(field, f"is not a list of at most {MOST_TAGS} texts")
+    return list(dict.fromkeys(text(one, field, longest=LONGEST_TAG, shortest=1) for one in value))
+
+
 def numbers(value: object, field: str, of_what: str) -> list[int]:
     """At least one positive number, each once, ascending."""
     if not isinstance(value, Collection) or isinstance(value, str | bytes) or not value:
@@ -93,6 +105,18 @@ def known(given: Iterable[str], allowed: Collection[str]) -> None:
     unknown = {name: f"{name}: there is no such field" for name in given if name not in allowed}
     if unknown:
         raise Refused.for_fields(unknown)
+
+
+def is_nested_deeper(value: object, levels: int) -> bool:
+    """Whether lists and objects stand in one another in more than so many levels."""
+    waiting = [(value, 0)]
+    while waiting:
+        one, level = waiting.pop()
+        if isinstance(one, list | tuple | Mapping):
+            if level == levels:
+                return True
+            waiting += [(each, level + 1) for each in (one.values() if isinstance(one, Mapping) else one)]
+    return False
 
 
 class Checks:

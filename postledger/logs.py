@@ -4,10 +4,23 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import sys
 import time
 
 from postledger.config import Config
+
+QUOTING = re.compile(r"^(?:DETAIL|HINT|CONTEXT|QUERY|LINE \d+): .*(?:\n *\^.*)?\n?", re.MULTILINE)
+"""What PostgreSQL adds to its errors quotes statements and rows, and so people."""
+
+
+def discreet(text: str) -> str:
+    return QUOTING.sub("", text)
+
+
+class TextFormatter(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return discreet(super().format(record))
 
 
 class JsonFormatter(logging.Formatter):
@@ -22,10 +35,10 @@ class JsonFormatter(logging.Formatter):
             "level": record.levelname.lower(),
             "part": self._part,
             "logger": record.name,
-            "message": record.getMessage(),
+            "message": discreet(record.getMessage()),
         }
         if record.exc_info:
-            entry["exception"] = self.formatException(record.exc_info)
+            entry["exception"] = discreet(self.formatException(record.exc_info))
         return json.dumps(entry, ensure_ascii=False)
 
 
@@ -35,6 +48,6 @@ def set_up_logs(config: Config, part: str) -> None:
     if config.log_format == "json":
         handler.setFormatter(JsonFormatter(part))
     else:
-        handler.setFormatter(logging.Formatter(f"%(asctime)s {part} %(levelname)s %(name)s: %(message)s"))
+        handler.setFormatter(TextFormatter(f"%(asctime)s {part} %(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(level=config.log_level.upper(), handlers=[handler], force=True)
     logging.getLogger("apscheduler").setLevel(logging.WARNING)

@@ -123,16 +123,19 @@ def own_database_folder(config: Config) -> Path:
 
 
 @contextmanager
-def open_session(config: Config, *, connections: int = 4, clock: Clock | None = None) -> Iterator[Session]:
+def open_session(
+    config: Config, *, connections: int = 4, clock: Clock | None = None, statement_timeout: float = 0.0
+) -> Iterator[Session]:
     """A database of our own is migrated as a matter of course; one that others look after is not, and
-    NotReadyError says so when it has to be. Raises EmbeddedServerError, psycopg2.OperationalError."""
+    NotReadyError says so when it has to be. `statement_timeout` is as for `open_connection`. Raises
+    EmbeddedServerError, psycopg2.OperationalError."""
     with ExitStack() as stack:
         database = stack.enter_context(open_database(config))
         if pending(database.owner_url):
             if config.database_url:
                 raise NotReadyError("the database is not up to date: run `postledger migrate` first")
             prepare(database)
-        pool = Pool(database.url, size=connections)
+        pool = Pool(database.url, size=connections, statement_timeout=statement_timeout)
         stack.callback(pool.close)
         clock = clock or SystemClock()
         with pool.transaction() as cursor:

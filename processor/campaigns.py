@@ -6,9 +6,10 @@ import logging
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from application.decisions import Postledger
+from application.decisions.postledger import Postledger
 from domain.campaign.state import State
 from domain.clock import Clock
+from domain.delivery.reply import sanitise
 from domain.errors import Refused
 from processor.queueing import Queueing
 from projections import campaign_progress
@@ -67,8 +68,11 @@ class DueCampaigns:
                 log.debug("campaign %d was not finished: %s", number, refusal)
 
     def pause_broken(self, broken: Mapping[int, str]) -> None:
-        """A campaign that no message can be made of waits for a person instead of failing for everybody."""
-        for number, error in list(broken.items()):
+        """A campaign that no messages can be made of waits for a person instead of failing for everybody."""
+        for number, reason in broken.items():
             if self._application.campaign(number).state is State.RUNNING:
-                log.error("campaign %d cannot be composed: paused", number)
-                self._application.pause(number, reason=f"no message can be made: {error}", by=self._actor)
+                log.error("campaign %d is paused: %s", number, reason)
+                try:
+                    self._application.pause(number, reason=sanitise(reason, ""), by=self._actor)
+                except Refused as refusal:
+                    log.warning("campaign %d was not paused: %s", number, refusal)

@@ -14,16 +14,17 @@ from typing import Any
 
 from eventsourcing.persistence import InfrastructureFactory
 
-from application.decisions import Postledger
+from application.decisions.postledger import Postledger
 from application.reservations import Reservations
 from domain.clock import Clock
 from processor.campaigns import DueCampaigns
 from processor.dispatch.attempts import Attempts
+from processor.dispatch.composing import Composing
 from processor.dispatch.connection_pool import PoolSettings
 from processor.dispatch.dispatcher import Dispatcher
 from processor.failures import Failures
 from processor.listener import Listener
-from processor.planner.planning_rounds import Rounds
+from processor.planner.rounds import Rounds
 from processor.planner.send import Room
 from processor.queueing import Queueing
 from processor.recovery.flight_recorder import FlightRecorder
@@ -75,14 +76,13 @@ class Processor:
         )
         self._attempts = Attempts(
             self._permissions, self._reservations, self._committer, clock, actor, self._suspensions.suspend,
-            self._recorder,
+            self._recorder, Composing(self._give_up),
         )  # fmt: skip
         self._hungry = threading.Event()
         self._dispatcher = Dispatcher(self._permissions, self._attempts, clock, self._hungry)
         self._rounds = Rounds(pool, self._permissions, self._reservations, self._attempts.planned, clock)
         queueing = Queueing(pool, application, self._committer, actor)
         self._campaigns = DueCampaigns(pool, application, self._runner, queueing, clock, actor)
-        self._is_stopping = threading.Event()
         self._look_after(url, patience, records)
 
     def _look_after(self, url: str, patience: timedelta, records: Path | None) -> None:
@@ -93,6 +93,7 @@ class Processor:
         )
         self._listener = Listener(url, self._clock, self._on_log, self._on_directory, self._on_beat)
         self._schedule = Schedule(self._failures)
+        self._is_stopping = threading.Event()
         self._is_planning = self._has_news = False
         self._next_round_at = self._next_look_at = 0.0
 
@@ -192,7 +193,7 @@ class Processor:
             self._attempts.planned.forget(shown)
             sends = self._rounds.plan(self._rooms())
             self._dispatcher.hand(sends)
-            self._campaigns.pause_broken(self._permissions.broken)
+            self._campaigns.pause_broken(self._permissions.closed_campaigns())
             if not sends and not self._dispatcher.is_busy and not self._hungry.is_set():
                 break
             self._hungry.wait(self._seconds_to_next_round())
@@ -249,6 +250,11 @@ class Processor:
         is_newly_open = any(until > before.get(server, 0.0) for server, until in after.items())
         if is_newly_open or self._clock.steady() >= self._next_round_at:
             self._wake()
+
+    def _give_up(self, campaign: int, reason: str) -> None:
+        """In the dispatcher's thread."""
+        self._permissions.close_campaign(campaign, reason, self._clock.now())
+        self._wake()
 
     def _on_commit(self, head: int) -> None:
         """In the committer's thread."""

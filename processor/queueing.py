@@ -10,7 +10,7 @@ import json
 import logging
 from typing import Any
 
-from application.decisions import Postledger
+from application.decisions.postledger import Postledger
 from domain.campaign.audience import LARGEST_CHUNK, RecipientsQueued
 from domain.errors import Refused
 from domain.streams import audience_stream

@@ -13,7 +13,7 @@ from datetime import datetime
 from math import inf
 from uuid import UUID
 
-from application.decisions import Postledger
+from application.decisions.postledger import Postledger
 from domain.calendar import Calendar
 from domain.campaign.campaign import Campaign
 from domain.campaign.state import State
@@ -23,14 +23,15 @@ from domain.policy import SendingPolicy
 from domain.server.availability import Open, SendingState, Suspension, availability
 from domain.server.server import SmtpServer
 from domain.streams import Kind, campaign_of, campaign_stream, kind_of, number_of
-from mail.message.compose import CampaignContent, Composer, Skeleton
+from mail.message.compose import Composer, Skeleton
 from mail.smtp.settings import SmtpSettings
 from mail.smtp.transport_errors import LoginError
-from mail.template.render import MessageError
+from mail.template.render import reason_of
+from processor.campaign_content import campaign_content
 from projections import servers
 from projections.following.schema import log_head, positions
 from projections.queue import queue
-from storage import content
+from storage.postgres.outage import OUTAGE
 from storage.postgres.pool import Pool
 from storage.secrets import Secrets, SecretsError
 
@@ -94,7 +95,8 @@ class SendPermissions:
         self._news = 0
         self._stale: dict[int, int] = {}
         self._all_stale = 0
-        self.broken: dict[int, str] = {}
+        self._broken: dict[int, str] = {}
+        self._given_up: dict[int, str] = {}
         self._resting: dict[int, datetime] = {}
         self._since = -inf
         self._lock = threading.Lock()
@@ -117,19 +119,32 @@ class SendPermissions:
 
     def track(self, campaigns: Collection[int], now: datetime) -> None:
         """Makes campaigns that have something to send known, texts compiled; one that no message can be made
-        of is in `broken` and not sent."""
+        of is closed."""
         with self._lock:
-            known = self._composers.keys() | self.broken.keys()
+            known = self._composers.keys() | self._broken.keys()
             new = [number for number in campaigns if number not in known]
             for number in new:
                 self._reload(campaign_stream(number))
                 try:
                     self._composers[number] = self._compiled(self._campaigns[number]), {}
-                except MessageError as error:
-                    self.broken[number] = str(error)
+                except OUTAGE:
+                    raise
+                except Exception as error:  # noqa: BLE001  # It is this campaign's trouble, not the others'.
+                    self._broken[number] = f"no message can be made: {reason_of(error)}"
             if new:
                 self._forget_others()
                 self.view = self._view(now)
+
+    def close_campaign(self, campaign: int, reason: str, now: datetime) -> None:
+        """Here at once; the event that says so is to follow."""
+        with self._lock:
+            self._given_up[campaign] = reason
+            self.view = self._view(now)
+
+    def closed_campaigns(self) -> dict[int, str]:
+        """Those of which nothing is sent until they have been paused, each with the reason."""
+        with self._lock:
+            return {**self._broken, **self._given_up}
 
     def skeleton(self, campaign: int, server: int) -> Skeleton | None:
         """None when the campaign is not tracked any more; never touches the database. Raises SenderError."""
@@ -145,12 +160,13 @@ class SendPermissions:
 
     def login(self, server: int) -> tuple[SmtpSettings, str]:
         """What it takes to connect, the password in clear. Raises LoginError when no key opens it."""
+        settings = self.view.servers[server].settings
         with self._pool.transaction() as cursor:
             try:
-                password = self._secrets.password_of(cursor, server)
+                password = self._secrets.password_of(cursor, server, settings.destination)
             except SecretsError as error:
-                raise LoginError(Stage.AUTH, str(error)) from error
-        return SmtpSettings.of(self.view.servers[server].settings.as_dict()), password or ""
+                raise LoginError(Stage.AUTH, f"the password cannot be used: {error}") from error
+        return SmtpSettings.of(settings.as_dict()), password or ""
 
     def rest(self, server: int, until: datetime, now: datetime) -> None:
         """Closes a server here at once; the event that says so is on its way to the log."""
@@ -219,32 +235,21 @@ class SendPermissions:
         elif kind is Kind.CAMPAIGN:
             number = campaign_of(stream)
             self._campaigns[number] = self._application.campaign(number)
+            if not self._campaigns[number].state.may_send:
+                # As was asked for. Whoever resumes it has it tried anew.
+                self._given_up.pop(number, None)
 
     def _compiled(self, campaign: Campaign) -> Composer:
-        number, parts = campaign.number, (campaign.text, campaign.html)
         with self._pool.transaction() as cursor:
-            text, html = (content.text_of(cursor, part) if part else None for part in parts)
-        return Composer(
-            CampaignContent(
-                number=number,
-                uuid=str(campaign_stream(number)),
-                name=campaign.rendered_name,
-                subject=campaign.subject,
-                text=text,
-                html=html,
-                headers=[(name, value) for name, value in campaign.headers],
-                attributes=campaign.attributes,
-                transactional=campaign.transactional,
-            ),
-            public_url=self._policy.public_address or self._public_url,
-            token_key=self._secrets.token_key(),
-        )
+            content = campaign_content(cursor, campaign)
+        public_url = self._policy.public_address or self._public_url
+        return Composer(content, public_url, self._secrets.token_key())
 
     def _take_policy(self, policy: SendingPolicy) -> None:
         """Messages are compiled with the address that their links lead to."""
         if policy.public_address != self._policy.public_address:
             self._composers.clear()
-            self.broken.clear()
+            self._broken.clear()
         self._policy = policy
 
     def _forget_others(self) -> None:
@@ -257,7 +262,8 @@ class SendPermissions:
         for number in self._campaigns.keys() - unsent:
             del self._campaigns[number]
             self._composers.pop(number, None)
-            self.broken.pop(number, None)
+            self._broken.pop(number, None)
+            self._given_up.pop(number, None)
 
     def _view(self, now: datetime) -> View:
         policy = self._policy
@@ -266,7 +272,7 @@ class SendPermissions:
             campaigns=frozenset(
                 number
                 for number, campaign in self._campaigns.items()
-                if campaign.state.may_send and number not in self.broken
+                if campaign.state.may_send and number not in self._broken and number not in self._given_up
             ),
             open_until=self._open_until(now),
             servers=dict(self._servers),

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
-from application.decisions import Postledger
+from application.decisions.postledger import Postledger
 from domain.clock import Clock
 from domain.errors import Refused
 from processor.failures import Failures

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from domain.delivery.delivery import Status
 from projections.following.batch import EventBatch
 from projections.following.projection import Projection
-from projections.refusals import OUTCOMES, TOPICS
+from projections.refusals import OUTCOMES, TOPICS, WORDED
 
 TABLE = """
     CREATE TABLE campaign_refusals (
@@ -22,22 +22,16 @@ TABLE = """
     ) WITH (fillfactor = 70)
 """
 
-# Worded as in projections.refusals.
-COUNT = r"""
+COUNT = f"""
     INSERT INTO campaign_refusals AS r
     SELECT campaign, status, coalesce(about, ''), wording, count(*), max(at)
     FROM (
-        SELECT campaign, at, status, about,
-               left(substring(reply FROM '^[0-9. -]*')
-                    || regexp_replace(substring(reply FROM '^[0-9. -]*(.*)$'), '\S*[0-9]\S*', '…', 'g'), 300)
-                   AS wording
-        FROM batch
-        WHERE status = ANY (%s) AND reply IS NOT NULL AND topic <> 'delivery.requeued'
+        {WORDED}
     ) AS worded
     GROUP BY 1, 2, 3, 4
     ON CONFLICT (campaign, outcome, about, wording) DO UPDATE SET
         n = r.n + excluded.n, last_at = greatest(r.last_at, excluded.last_at)
-"""
+"""  # noqa: S608 - of a constant
 
 
 class GroupedReply(NamedTuple):

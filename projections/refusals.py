@@ -27,23 +27,27 @@ TABLE = """
 
 # Replies name queue ids, times and addresses of their own: words with a digit in them, after the codes,
 # become an ellipsis, so that what means the same is counted together.
-COUNT = r"""
+WORDED = r"""
+    SELECT campaign, at, server, status, about,
+           left(substring(reply FROM '^[0-9. -]*')
+                || regexp_replace(substring(reply FROM '^[0-9. -]*(.*)$'), '\S*[0-9]\S*', '…', 'g'), 300)
+               AS wording
+    FROM batch
+    WHERE status = ANY (%s) AND reply IS NOT NULL AND topic <> 'delivery.requeued'
+"""
+
+COUNT = f"""
     INSERT INTO refusals AS r
     SELECT date_bin('1 hour', at, 'epoch'), coalesce(server, 0), status, coalesce(about, ''), wording,
            count(*), max(at)
     FROM (
-        SELECT at, server, status, about,
-               left(substring(reply FROM '^[0-9. -]*')
-                    || regexp_replace(substring(reply FROM '^[0-9. -]*(.*)$'), '\S*[0-9]\S*', '…', 'g'), 300)
-                   AS wording
-        FROM batch
-        WHERE status = ANY (%s) AND reply IS NOT NULL AND topic <> 'delivery.requeued'
+        {WORDED}
     ) AS worded
     GROUP BY 1, 2, 3, 4, 5
     ON CONFLICT (hour, server, outcome, about, wording) DO UPDATE SET
         n = r.n + excluded.n, last_at = greatest(r.last_at, excluded.last_at);
     DELETE FROM refusals WHERE hour < (SELECT max(hour) FROM refusals) - interval '30 days'
-"""
+"""  # noqa: S608 - of a constant
 
 RECENT = """
     SELECT f.outcome, f.about, f.wording, sum(f.n)::bigint, max(f.last_at),

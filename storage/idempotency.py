@@ -13,6 +13,10 @@ CLAIM = """
     INSERT INTO idempotency_keys (principal, key, request, begun_at) VALUES (%s, %s, %s, %s)
     ON CONFLICT DO NOTHING
 """
+LARGE = """
+    SELECT coalesce(sum(octet_length(body)), 0) FROM idempotency_keys
+    WHERE principal = %s AND octet_length(body) > 1024
+"""
 FIND = """
     SELECT request, begun_at, status, headers, body FROM idempotency_keys WHERE principal = %s AND key = %s
 """
@@ -51,6 +55,12 @@ def keep(
         "UPDATE idempotency_keys SET status = %s, headers = %s, body = %s WHERE principal = %s AND key = %s",
         (status, json.dumps(dict(headers)), body, principal, key),
     )
+
+
+def room_taken(cursor: Any, principal: str) -> int:
+    """Bytes, of those answers that are more than a line or two."""
+    cursor.execute(LARGE, (principal,))
+    return int(cursor.fetchone()[0])
 
 
 def release(cursor: Any, principal: str, key: bytes) -> None:

@@ -77,19 +77,7 @@ def migrate(url: str) -> Applied:
         with opened, opened.cursor() as cur:
             cur.execute("CREATE SCHEMA IF NOT EXISTS projection")
             cur.execute("CREATE SCHEMA IF NOT EXISTS projection_beside")
-        has_search = search_index.make(opened)
-        if _have_service_role(opened):
-            _grant(opened)
-        else:
-            applied.warnings.append(
-                f"the role {SERVICE_ROLE} is missing and may not be created or assumed here: the service "
-                f"runs as the database's owner, and only the trigger keeps the log from being changed"
-            )
-        if not has_search:
-            applied.warnings.append(
-                f"the extension {search_index.EXTENSION} is missing and may not be created here: searching "
-                f"for a part of an address or a name looks at a stretch of the directory at a time"
-            )
+        applied.warnings += _set_up_beside(opened)
     finally:
         opened.close()
     return applied
@@ -105,6 +93,25 @@ def _may_migrate(opened: connection) -> bool:
             "`postledger migrate` the owner's connection string as owner_database_url"
         )
     return may_create
+
+
+def _set_up_beside(opened: connection) -> list[str]:
+    """The index for searching, and the rights of the service; what could not be done of it."""
+    warnings = []
+    has_search = search_index.make(opened)
+    if _have_service_role(opened):
+        _grant(opened)
+    else:
+        warnings.append(
+            f"the role {SERVICE_ROLE} is missing and may not be created or assumed here: the service "
+            f"runs as the database's owner, and only the trigger keeps the log from being changed"
+        )
+    if not has_search:
+        warnings.append(
+            f"the extension {search_index.EXTENSION} is missing and may not be created here: searching "
+            f"for a part of an address or a name looks at a stretch of the directory at a time"
+        )
+    return warnings
 
 
 def _prepare(opened: connection) -> None:

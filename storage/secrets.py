@@ -7,11 +7,12 @@ the first encrypts, all decrypt, so that a new key can be put in front before an
 from __future__ import annotations
 
 import base64
+import json
 import os
 import re
 import struct
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,9 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 KEY_FILE_NAME = "postledger.key"
 LONGEST_PASSWORD = 1024
+ANYWHERE = ""
+"""The destination of passwords that an earlier release kept."""
+OTHER_DESTINATION = "the kept one was given for another host, port, user name or TLS; give it anew"
 
 
 class SecretsError(Exception):
@@ -124,24 +128,31 @@ class Secrets:
         if not all(re.fullmatch("[A-Za-z0-9_-]{43}=", key) for key in keys):
             raise SecretsError("a key must be 32 random bytes in URL-safe base64 (44 characters)")
 
-    def encrypt(self, server: int, password: str) -> bytes:
-        """The token holds the server's number, so it opens nothing when copied to another server's row."""
-        if len(password) > LONGEST_PASSWORD:
+    def encrypt(self, server: int, passwords: Mapping[str, str]) -> bytes:
+        """`passwords` by their destination. The token holds both and the server's number, so that it opens
+        nothing for another destination, nor when it is copied to another server's row."""
+        if any(len(password) > LONGEST_PASSWORD for password in passwords.values()):
             raise SecretsError(f"a password may have {LONGEST_PASSWORD} characters")
-        return self._fernet.encrypt(struct.pack(">I", server) + password.encode())
+        return self._fernet.encrypt(json.dumps({"server": server, "passwords": passwords}).encode())
 
-    def decrypt(self, server: int, token: bytes) -> str:
+    def decrypt(self, server: int, token: bytes) -> dict[str, str]:
+        """By destination; what was kept by an earlier release is for ANYWHERE."""
         try:
             plain = self._fernet.decrypt(token)
         except InvalidToken:
             raise SecretsError(f"none of the keys opens the password of server {server}") from None
-        if plain[:4] != struct.pack(">I", server):
+        if plain.startswith(b"{"):
+            kept = json.loads(plain)
+        else:
+            (number,) = struct.unpack(">I", plain[:4])
+            kept = {"server": number, "passwords": {ANYWHERE: plain[4:].decode()}}
+        if kept["server"] != server:
             raise SecretsError(f"the password kept for server {server} was stored for another server")
-        return plain[4:].decode()
+        return dict(kept["passwords"])
 
-    def keep_password(self, cursor: Any, server: int, password: str | None) -> None:
-        """Stores, replaces or (None or empty) removes the password of a server."""
-        if not password:
+    def keep_passwords(self, cursor: Any, server: int, passwords: Mapping[str, str]) -> None:
+        """Stores, replaces or (none) removes the passwords of a server, by their destination."""
+        if not passwords:
             cursor.execute("DELETE FROM server_secrets WHERE server = %s", (server,))
             return
         cursor.execute(
@@ -149,14 +160,25 @@ class Secrets:
             INSERT INTO server_secrets (server, token) VALUES (%s, %s)
             ON CONFLICT (server) DO UPDATE SET token = excluded.token, updated_at = now()
             """,
-            (server, self.encrypt(server, password)),
+            (server, self.encrypt(server, passwords)),
         )
 
-    def password_of(self, cursor: Any, server: int) -> str | None:
-        """None when the server has no password. Raises SecretsError when no key opens it."""
+    def passwords_of(self, cursor: Any, server: int) -> dict[str, str]:
+        """Raises SecretsError when no key opens them."""
         cursor.execute("SELECT token FROM server_secrets WHERE server = %s", (server,))
         row = cursor.fetchone()
-        return None if row is None else self.decrypt(server, bytes(row[0]))
+        return {} if row is None else self.decrypt(server, bytes(row[0]))
+
+    def password_of(self, cursor: Any, server: int, destination: str) -> str | None:
+        """None when the server has no password. Raises SecretsError when no key opens it, and when it was
+        given for another destination."""
+        kept = self.passwords_of(cursor, server)
+        if not kept:
+            return None
+        password = kept.get(destination, kept.get(ANYWHERE))
+        if password is None:
+            raise SecretsError(OTHER_DESTINATION)
+        return password
 
     def seal(self, owner: str, text: str) -> bytes:
         """The token holds its owner, so it opens nothing when copied to another's row."""

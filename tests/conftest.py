@@ -22,6 +22,7 @@ from storage.postgres.embedded import EmbeddedServer
 from storage.postgres.pool import Pool
 from storage.postgres.service_login import make as make_service_login
 from storage.postgres.service_login import service_url
+from tests.pulse import Pulse, Soon
 
 MEMORY_NEEDED = 4 * 2**30
 
@@ -119,6 +120,7 @@ SLOW_PARTS = frozenset({"databases", "browser"})
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: not waits(item))
     if not config.getoption("quick"):
         return
     slow = [
@@ -128,6 +130,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     ]
     config.hook.pytest_deselected(items=slow)
     items[:] = [item for item in items if item not in set(slow)]
+
+
+def waits(item: pytest.Item) -> bool:
+    """Those that spend their time on waiting, for processes or for a second to pass, begin first: beside them
+    others work, and none is left to be waited for alone at the end."""
+    return "sending" in item.path.parts or item.get_closest_marker("starts_processes") is not None
 
 
 _shared: dict[str, Any] = {}
@@ -198,3 +206,10 @@ def pool(database_url: str) -> Iterator[Pool]:
     opened = Pool(service_url(database_url))
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def soon() -> Iterator[Soon]:
+    """`soon(paused_at)` is the moment by which the pause is in force."""
+    with Pulse() as pulse:
+        yield pulse.soon

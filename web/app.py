@@ -12,8 +12,9 @@ from application.accounts.provider import Provider
 from application.dashboard.query import DashboardQuery
 from application.installation import Installation
 from web import listmonk
-from web.api import campaigns, deliveries, docs, events, forecast_api, health, metrics, policy, queue, servers
+from web.api import campaigns, deliveries, docs, events, forecasts, health, metrics, policy, queue, servers
 from web.http import access, compression, errors, guard
+from web.http.heavy_requests import HeavyRequests
 from web.http.services import Services
 from web.http.settings import WebSettings
 from web.pages import navigation, notices, page
@@ -48,7 +49,7 @@ RESOURCES = (
     docs,
     deliveries,
     events,
-    forecast_api,
+    forecasts,
     policy,
     unsubscribe,
     subscription,
@@ -81,6 +82,7 @@ def create_app(
     people may sign in through, besides their password."""
     app = configured(Flask("web"), settings)
     app.extensions["postledger"] = Services.of(installation, settings, provider)
+    app.extensions["postledger.heavy"] = HeavyRequests()
     app.extensions["postledger.broadcast"] = Broadcast(composer(app), largest=settings.streams)
     for part in (compression, errors, metrics, guard, access, notices, navigation, page, events):
         part.install(app)

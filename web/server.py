@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import logging
-import os
+import resource
 from collections.abc import Callable, Iterable
-from types import FrameType
 from typing import Any
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
@@ -13,12 +11,14 @@ from flask import Flask
 from gunicorn import glogging  # type: ignore[import-untyped]
 from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
 from gunicorn.http import wsgi as gunicorn_wsgi  # type: ignore[import-untyped]
-from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped]
+from gunicorn.http.errors import ParseException  # type: ignore[import-untyped]
+from werkzeug.exceptions import BadRequest, RequestTimeout
 
 from domain.addresses.bind_address import check_bind
+from web.arriving import LONGEST_BODY
+from web.worker import Worker
 
-MOST_DRAINED = 64 * 1024
-"""Bytes of an unread body that gunicorn reads to keep a connection."""
+MOST_CONNECTIONS = 2048
 
 GRACE = 10
 """Seconds that requests under way are given after SIGTERM."""
@@ -45,30 +45,59 @@ def serve(
     if threads < held + 4:
         raise ValueError(f"{held} live pages and feeds need at least {held + 4} threads")
     address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-    app.wsgi_app = closing(app.wsgi_app)  # type: ignore[assignment, method-assign]
+    app.wsgi_app = with_long_bodies(app.wsgi_app)  # type: ignore[assignment, method-assign]
+    allow_connections(2 * MOST_CONNECTIONS)
     Served(app, address, threads, ready).run()
 
 
-def closing(application: WSGIApplication) -> WSGIApplication:
-    """What is refused before its body was read ends the connection, and says so (RFC 9112, section 9.3):
-    gunicorn announces that it goes on, reads no more than 64 KiB of such a body and hangs up."""
+def allow_connections(files: int) -> None:
+    """Many systems let a process open 1,024 files unless it asks for more."""
+    most, allowed = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = files if allowed == resource.RLIM_INFINITY else min(files, allowed)
+    if most != resource.RLIM_INFINITY and most < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, allowed))
+
+
+def with_long_bodies(application: WSGIApplication) -> WSGIApplication:
+    """A request whose body is not all there when it is handed to a thread ends its connection, and says so
+    (RFC 9112, section 9.3): the rest of the body may never come. One that stalls is answered with 408."""
 
     def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         response = getattr(start_response, "__self__", None)
-
-        def started(status: str, headers: list[tuple[str, str]], *more: Any) -> Callable[[bytes], object]:
-            if status[0] in "45" and isinstance(response, gunicorn_wsgi.Response) and has_much_body(environ):
+        if has_long_body(environ):
+            environ["wsgi.input"] = LongBody(environ["wsgi.input"])
+            if isinstance(response, gunicorn_wsgi.Response):
                 response.force_close()
-            return start_response(status, headers, *more)
-
-        return application(environ, started)
+        return application(environ, start_response)
 
     return answer
 
 
-def has_much_body(environ: WSGIEnvironment) -> bool:
-    """Of unknown length counts as much."""
-    return "HTTP_TRANSFER_ENCODING" in environ or int(environ.get("CONTENT_LENGTH") or 0) > MOST_DRAINED
+def has_long_body(environ: WSGIEnvironment) -> bool:
+    """Of unknown length counts as long."""
+    return "HTTP_TRANSFER_ENCODING" in environ or int(environ.get("CONTENT_LENGTH") or 0) > LONGEST_BODY
+
+
+class LongBody:
+    """Reading raises RequestTimeout for what comes too slowly, BadRequest for what is cut or badly framed."""
+
+    def __init__(self, body: Any) -> None:
+        self._body = body
+
+    def read(self, size: int = -1) -> bytes:
+        return self._told(self._body.read, size)
+
+    def readline(self, size: int = -1) -> bytes:
+        return self._told(self._body.readline, size)
+
+    @staticmethod
+    def _told(read: Callable[[int], bytes], size: int) -> bytes:
+        try:
+            return read(size)
+        except TimeoutError:
+            raise RequestTimeout from None
+        except (ParseException, OSError) as error:
+            raise BadRequest(f"The body cannot be read: {type(error).__name__}.") from None
 
 
 class Served(BaseApplication):  # type: ignore[misc]
@@ -79,12 +108,16 @@ class Served(BaseApplication):  # type: ignore[misc]
             "workers": 1,
             "threads": threads,
             "worker_class": Worker,
-            "worker_connections": threads + 200,
+            "worker_connections": MOST_CONNECTIONS,
             "graceful_timeout": GRACE,
             "timeout": 60,
             "keepalive": 15,
             "limit_request_line": 4094,
             "limit_request_fields": 60,
+            # No client sets SCRIPT_NAME, PATH_INFO or the scheme, not even one on this machine: of what
+            # proxies add, we believe as much as `trusted_proxies` says.
+            "forwarder_headers": "",
+            "forwarded_allow_ips": "",
             "proc_name": "postledger-web",
             "control_socket_disable": True,
             "logger_class": Logger,
@@ -109,35 +142,3 @@ class Logger(glogging.Logger):  # type: ignore[misc]
         super().setup(cfg)
         self.error_log.handlers.clear()
         self.error_log.propagate = True
-
-
-class Worker(ThreadWorker):  # type: ignore[misc]
-    """Ends live streams when it is asked to stop, or they would hold it for the whole grace."""
-
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        self._end_streams()
-        super().handle_exit(sig, frame)
-
-    def handle_quit(self, sig: int, frame: FrameType | None) -> None:
-        self._end_streams()
-        super().handle_quit(sig, frame)
-
-    def run(self) -> None:
-        """Never returns: whoever called `serve` waits in the parent, and what it would do on the way
-        out (stop a database, close connections) is not for a fork to do."""
-        status = 1
-        try:
-            super().run()
-            status = 0
-        except SystemExit as asked:
-            status = int(asked.code or 0)
-        except Exception:
-            logging.getLogger(__name__).exception("The worker failed")
-        finally:
-            logging.shutdown()
-            os._exit(status)
-
-    def _end_streams(self) -> None:
-        kept = self.app.wsgi().extensions
-        kept["postledger.broadcast"].close(wait=False)
-        kept["postledger.waiters"].close()

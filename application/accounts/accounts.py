@@ -12,6 +12,7 @@ from application.accounts.hashing import hashed
 from application.installation import Installation
 from domain.accounts import one_time_password
 from domain.accounts.accounts import (
+    ADMIN,
     KeyCreated,
     KeyRevoked,
     UserAdded,
@@ -64,7 +65,7 @@ class Accounts:
         kept = hashed(checked_password(password, name))
         with self._pool.transaction() as cursor:
             accounts.lock(cursor)
-            if not accounts.exist(cursor) and role != "admin":
+            if not accounts.exist(cursor) and role != ADMIN:
                 raise Refused("role: the first user must be an admin", "role")
             number = accounts.add(cursor, name, role, kept, self._clock.now())
             if number is None:
@@ -215,7 +216,7 @@ class Accounts:
             yield cursor, _user(cursor, number)
 
     def _keep_an_admin(self, cursor: Any, user: User) -> None:
-        is_one = user.role == "admin" and not user.disabled
+        is_one = user.role == ADMIN and not user.disabled
         if is_one and not accounts.has_admin(cursor, but=user.number):
             raise Refused(f"{user.name} is the only admin who can sign in; make another one first")
 

@@ -11,9 +11,10 @@ from typing import Any, NamedTuple
 from application.campaigns.drafts import Draft
 from application.campaigns.previews import CampaignMessages
 from application.installation import Installation
+from application.rendering.renderers import RENDERERS
 from domain.campaign.template import TemplateType, wrapped
 from domain.errors import Missing, Refused
-from mail.template.markdown import from_markdown
+from mail.template.render import MessageError
 from storage import content
 from storage.content import TextTooLarge
 
@@ -160,3 +161,12 @@ def field_of(problem: str) -> str:
     """The field of our API that a problem is about."""
     part = problem.split(",")[0].split(":")[0].split(" ")[0]
     return {"html": "body", "text": "body", "header": "headers"}.get(part, part)
+
+
+def from_markdown(source: str) -> str:
+    """Raises Refused."""
+    try:
+        html: str = RENDERERS.ask("markdown", source=source)
+    except MessageError as error:
+        raise Refused(f"body: {error}", "body") from None
+    return html

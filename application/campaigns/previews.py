@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import email
-import email.policy
 from collections.abc import Sequence
-from email.message import EmailMessage
-from functools import lru_cache
 from typing import Any
 
 from application.campaigns.drafts import Draft, Shown, TemplateReader, TestEmail, UnmakeableError
-from application.campaigns.test_sends import TestSends
+from application.campaigns.test_sends import Composed, TestSends
 from application.installation import Installation
+from application.rendering.renderers import RENDERERS
 from domain.campaign.transactional import Particulars
+from domain.delivery.unsubscribe_token import token
 from domain.streams import campaign_stream
-from mail.message.compose import CampaignContent, Composer, MessageRecipient, Skeleton, check
+from mail.message.compose import CampaignContent, MessageRecipient
 from mail.template.render import MessageError
 from projections import servers
 from storage import content
@@ -51,45 +49,25 @@ class CampaignMessages:
         """What is wrong with its templates, tried with some people of its lists. Empty when nothing is."""
         with self._installation.pool.transaction() as cursor:
             people = sample(cursor, draft.lists)
-        wrong = check(
-            content_of(draft), people, self._installation.clock.now(), self._installation.public_address
-        )
-        return [str(error) for error in wrong]
+        return self._wrong("problems", content=content_of(draft), people=people)
 
     def transactional_problems(
         self, draft: Draft, particulars: Particulars, readers: Sequence[TemplateReader]
     ) -> list[str]:
         """Why messages to these people cannot be made, each reason once. Empty when all can."""
-        now, parts = self._installation.clock.now(), (draft.name, draft.subject, draft.text, draft.html)
-        try:
-            skeleton = transactional_skeleton(*parts, self._installation.public_address)
-        except MessageError as error:
-            return [str(error)]
-        people = [MessageRecipient(0, one.uuid, one.email, one.name, dict(one.attributes), particulars)
-                  for one in readers]  # fmt: skip
-        errors = (str(error) for person in people for error in skeleton.errors_of(person, now))
-        return list(dict.fromkeys(errors))
+        parts = (draft.name, draft.subject, draft.text, draft.html)
+        return self._wrong("transactional_problems", content=parts, particulars=particulars, readers=readers)
 
     def preview(self, draft: Draft, recipient: int | None) -> Shown:
         """As the first server would send it. Raises UnmakeableError, as `message` does."""
-        return shown(parsed(self.message(draft, recipient)))
+        return Shown(*self._asked("preview", draft, self._person(draft, recipient), self._first_sender()))
 
     def message(self, draft: Draft, recipient: int | None, from_email: str | None = None) -> bytes:
         """As it would be sent to the recipient of that number, or to somebody on its lists, from `from_email`
         or by the first server. Raises UnmakeableError."""
-        with self._installation.pool.transaction() as cursor:
-            if recipient is not None:
-                person = directory.find_recipient(cursor, str(recipient))
-                people = [addressed(person)] if person and person.email else []
-            else:
-                people = sample(cursor, draft.lists)[:1] or [NOBODY]
-        if not people:
-            raise UnmakeableError("nobody has that number any more")
-        try:
-            skeleton = self._composer(draft).for_server(from_email or self._first_sender())
-            return skeleton.message(people[0], self._installation.clock.now())
-        except MessageError as error:
-            raise UnmakeableError(str(error)) from None
+        person = self._person(draft, recipient)
+        made: str = self._asked("message", draft, person, from_email or self._first_sender())[0]
+        return made.encode("latin-1")
 
     def send_test(
         self,
@@ -104,29 +82,53 @@ class CampaignMessages:
         `server` is the only one to use, None for the one with the most remaining; `like` is the recipient
         whose name and attributes stand in for those of addresses that nobody has. Raises UnmakeableError when
         no message can be made for anybody."""
-        try:
-            composer = self._composer(draft)
-        except MessageError as error:
-            raise UnmakeableError(str(error)) from None
-        return TestSends(self._installation, draft.number, composer, by).send(addresses, server, like)
+        self._installation.opened_secrets()
+        if problems := self._wrong("problems", content=content_of(draft), people=[]):
+            raise UnmakeableError(problems[0])
+
+        def composed(person: MessageRecipient, from_email: str) -> Composed:
+            message, envelope_from, envelope_to = self._asked("message", draft, person, from_email)
+            return Composed(message.encode("latin-1"), envelope_from, envelope_to)
+
+        return TestSends(self._installation, draft.number, composed, by).send(addresses, server, like)
+
+    def _person(self, draft: Draft, recipient: int | None) -> MessageRecipient:
+        """Raises UnmakeableError."""
+        with self._installation.pool.transaction() as cursor:
+            if recipient is None:
+                return next(iter(sample(cursor, draft.lists)[:1]), NOBODY)
+            person = directory.find_recipient(cursor, str(recipient))
+        if person is None or not person.email:
+            raise UnmakeableError("nobody has that number any more")
+        return addressed(person)
 
     def _first_sender(self) -> str:
         with self._installation.reading() as cursor:
             found = servers.servers(cursor)
         return str(found[0].settings["from_email"]) if found else EXAMPLE_SENDER
 
-    def _composer(self, draft: Draft) -> Composer:
+    def _asked(self, question: str, draft: Draft, person: MessageRecipient, from_email: str) -> Any:
+        """Raises UnmakeableError."""
         key = self._installation.opened_secrets().token_key()
-        return Composer(content_of(draft), self._installation.public_address, key)
+        signed = token(key, draft.number, person.number)
+        try:
+            return RENDERERS.ask(
+                question, **self._told(), content=content_of(draft), person=person, from_email=from_email,
+                token=signed,
+            )  # fmt: skip
+        except MessageError as error:
+            raise UnmakeableError(str(error)) from None
 
+    def _wrong(self, question: str, **asked: Any) -> list[str]:
+        try:
+            wrong: list[str] = RENDERERS.ask(question, **self._told(), **asked)
+        except MessageError as error:
+            return [str(error)]
+        return wrong
 
-@lru_cache(maxsize=64)
-def transactional_skeleton(
-    name: str, subject: str, text: str | None, html: str | None, public_url: str
-) -> Skeleton:
-    """Kept, since the same few templates are asked for all day. Raises MessageError."""
-    draft = Draft(0, name, subject, text, html, (), (), transactional=True)
-    return Composer(content_of(draft), public_url, bytes(32)).for_server("check@example.com")
+    def _told(self) -> dict[str, str]:
+        here = self._installation
+        return {"at": here.clock.now().isoformat(), "public_url": here.public_address}
 
 
 def content_of(draft: Draft) -> CampaignContent:
@@ -138,7 +140,7 @@ def content_of(draft: Draft) -> CampaignContent:
         text=draft.text,
         html=draft.html,
         headers=list(draft.headers),
-        attributes=draft.attributes,
+        attributes=dict(draft.attributes),
         transactional=draft.transactional,
     )
 
@@ -152,23 +154,4 @@ def sample(cursor: Any, lists: Sequence[int]) -> list[MessageRecipient]:
 def addressed(person: directory.Addressee | directory.Recipient) -> MessageRecipient:
     return MessageRecipient(
         person.number, str(person.uuid), person.email or "", person.name, person.attributes
-    )
-
-
-def parsed(message: bytes) -> EmailMessage:
-    return email.message_from_bytes(message, policy=email.policy.default)
-
-
-def shown(message: EmailMessage) -> Shown:
-    bodies = {
-        name: part.get_content()
-        for name in ("plain", "html")
-        if (part := message.get_body((name,))) is not None
-    }
-    return Shown(
-        sender=str(message["From"]),
-        to=str(message["To"]),
-        subject=str(message["Subject"]),
-        text=bodies.get("plain"),
-        html=bodies.get("html"),
     )

@@ -8,28 +8,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 from uuid import uuid4
 
-from application.campaigns.drafts import TestEmail
+from application.campaigns.drafts import TestEmail, UnmakeableError
 from application.installation import Installation
 from application.reservation import Reservation
 from application.reservations import Reservations
 from domain.campaign.test_send import SendTestStarted, Tried
 from domain.capacity.capacity import Limits
 from domain.capacity.plan import Assignment, Candidate, Offer, plan
-from domain.delivery.reply import sanitise
+from domain.delivery.reply import sanitise, with_code
 from domain.errors import Outrun
 from domain.fact import Fact
 from domain.people.statuses import PersonStatus
 from domain.server.server import SmtpServer
 from domain.streams import trial_stream
-from mail.message.compose import Composer, MessageRecipient, Skeleton
+from mail.message.compose import MessageRecipient
 from mail.smtp.settings import SmtpSettings
 from mail.smtp.transaction import Outcome
 from mail.smtp.transport import Connection, connect, deliver
 from mail.smtp.transport_errors import TransportError
-from mail.template.render import MessageError
 from projections import servers
 from storage.log.append import Conflict
 from storage.log.committer import Committer
@@ -47,13 +46,28 @@ _TRIES = 5
 FactT = TypeVar("FactT", bound=Fact)
 
 
-class TestSends:
-    """Of one campaign, asked for by one person."""
+class Composed(NamedTuple):
+    """A message with its envelope, as they go on the wire."""
 
-    def __init__(self, installation: Installation, campaign: int, composer: Composer, by: str) -> None:
+    message: bytes
+    envelope_from: str
+    envelope_to: str
+
+
+class TestSends:
+    """Of one campaign, asked for by one person. `composed` makes the message for a person and a server's
+    From address, or raises UnmakeableError."""
+
+    def __init__(
+        self,
+        installation: Installation,
+        campaign: int,
+        composed: Callable[[MessageRecipient, str], Composed],
+        by: str,
+    ) -> None:
         self._installation = installation
         self._campaign = campaign
-        self._composer = composer
+        self._composed = composed
         self._by = by
 
     def send(self, addresses: Sequence[str], server: int | None, like: int | None) -> list[TestEmail]:
@@ -130,21 +144,16 @@ class TestSends:
         reservations: Reservations,
     ) -> dict[str, TestEmail]:
         done: dict[str, TestEmail] = {}
-        try:
-            skeleton = self._composer.for_server(server.settings.from_email)
-        except MessageError as error:
-            name = server.settings.name
-            return {address: TestEmail(address, "not sent", str(error), name) for address in people}
         connection: Connection | None = None
         for address, (person, number) in people.items():
             try:
-                message = skeleton.message(person, self._installation.clock.now())
+                message = self._composed(person, server.settings.from_email)
                 if connection is None or not connection.is_quiet():
                     connection = self._connect(server)
-            except (MessageError, TransportError, SecretsError) as error:
+            except (UnmakeableError, TransportError, SecretsError) as error:
                 done[address] = TestEmail(address, "not sent", str(error), server.settings.name)
                 continue
-            done[address] = self._one(server, connection, skeleton, person, number, message, reservations)
+            done[address] = self._one(server, connection, person, number, message, reservations)
         if connection is not None:
             connection.close()
         return done
@@ -153,10 +162,9 @@ class TestSends:
         self,
         server: SmtpServer,
         connection: Connection,
-        skeleton: Skeleton,
         person: MessageRecipient,
         number: int | None,
-        message: bytes,
+        message: Composed,
         reservations: Reservations,
     ) -> TestEmail:
         """`number` is who of the directory has the address, None for nobody."""
@@ -169,7 +177,7 @@ class TestSends:
         if started is None:
             reservations.untouched(reservation)
             return TestEmail(address, "not sent", OTHERS_SEND, name)
-        outcome = _delivered(connection, skeleton, person, message)
+        outcome = _delivered(connection, message)
         reservations.ended(reservation, refused=not outcome.dot_sent)
         return self._ended(server, started, outcome, address)
 
@@ -196,7 +204,9 @@ class TestSends:
 
     def _connect(self, server: SmtpServer) -> Connection:
         with self._installation.pool.transaction() as cursor:
-            password = self._installation.opened_secrets().password_of(cursor, server.number)
+            password = self._installation.opened_secrets().password_of(
+                cursor, server.number, server.settings.destination
+            )
         settings = SmtpSettings.of(server.settings.as_dict())
         return connect(settings, password or "", timeout=CONNECT_SECONDS)
 
@@ -219,7 +229,7 @@ class TestSends:
         self, server: SmtpServer, started: SendTestStarted, outcome: Outcome, address: str
     ) -> TestEmail:
         kind = "accepted" if outcome.accepted else "unknown" if outcome.is_unknown else "refused"
-        told = sanitise(f"{outcome.code} {outcome.text}" if outcome.code else outcome.text, address)
+        told = sanitise(outcome.text, address)
         recorded = self._recorded(
             lambda version: Tried(
                 originator_id=started.originator_id,
@@ -231,11 +241,12 @@ class TestSends:
                 reply=told,
                 recipient=started.recipient,
                 started=started.originator_version,
+                code=outcome.code,
             )
         )
         if recorded is None:
             raise Outrun("others send test e-mails of the same campaign: how one ended is not on record")
-        return TestEmail(address, kind, told, server.settings.name)
+        return TestEmail(address, kind, with_code(outcome.code, told), server.settings.name)
 
     def _recorded(self, made: Callable[[int], FactT]) -> FactT | None:
         """At the next version of the stream, which others may take first; not for ever."""
@@ -269,8 +280,6 @@ def _offer(reservations: Reservations, number: int, limits: Limits, day: str, no
     )
 
 
-def _delivered(
-    connection: Connection, skeleton: Skeleton, person: MessageRecipient, message: bytes
-) -> Outcome:
-    transaction = connection.transaction(skeleton.envelope_from, skeleton.envelope_to(person), message)
+def _delivered(connection: Connection, made: Composed) -> Outcome:
+    transaction = connection.transaction(made.envelope_from, made.envelope_to, made.message)
     return deliver(connection, transaction, at_most=DELIVER_SECONDS)

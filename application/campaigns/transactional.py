@@ -19,7 +19,6 @@ from domain.campaign.template import Template
 from domain.campaign.transactional import Particulars
 from domain.errors import Outrun, Refused
 from domain.streams import audience_stream
-from mail.template.markdown import from_markdown
 from storage import content, transactional
 from storage.log.append import Conflict
 from storage.transactional import Places, Target
@@ -70,7 +69,7 @@ class TransactionalMessages:
         template = form.template
         with self._installation.reading() as cursor:
             body = content.text_of(cursor, template.body)
-        html = from_markdown(body) if form.content_type == "markdown" else body
+        html = bodies.from_markdown(body) if form.content_type == "markdown" else body
         is_plain = form.content_type == "plain"
         return Draft(
             number=0,

@@ -19,9 +19,9 @@ from application.people.people import check_lists
 from domain.errors import Missing, Refused
 from domain.people.people import PeopleImported
 from domain.streams import LARGEST_NUMBER, person_stream
-from storage.people import directory, imports, lists
+from storage.people import directory, imports, lists, statistics
 from storage.people.imports import Import
-from storage.people.recipients_import import Options, Summary, import_csv, refresh_statistics
+from storage.people.recipients_import import Options, Summary, import_csv
 from storage.postgres.pool import Pool, PoolClosed, PoolTimeout
 
 EVERYBODY = 0
@@ -29,6 +29,7 @@ EVERYBODY = 0
 
 EVERY = 1.0
 """Seconds between two words of how far it is."""
+LARGEST_FILE = 200 * 1024 * 1024
 MANY = 1000
 """People, from which on the planner should know of them."""
 
@@ -158,7 +159,7 @@ class RunningImport:
         self._keep(None if summary is None else summary.as_dict(), error)
         if summary is not None and summary.imported >= MANY:
             with self._pool.transaction() as cursor:
-                refresh_statistics(cursor)
+                statistics.refresh(cursor)
 
     def _advance(self, count: int) -> None:
         self._done += count

@@ -30,8 +30,13 @@ from domain.people.people import (
 from domain.people.statuses import ERASED, PersonStatus, SubscriptionStatus
 from domain.streams import person_stream
 from storage import transactional
-from storage.people import directory, lists, people_writing
+from storage.people import directory, lists, statistics, writing
 from storage.people.directory import Recipient
+
+LEFT_BEHIND = (
+    "Copies stay for a while where PostgreSQL keeps what it no longer needs, and in backups:"
+    " docs/security.md says how long, and how to be rid of them sooner."
+)
 
 STEP = 1000
 FIELDS = ("email", "name", "attributes")
@@ -64,7 +69,7 @@ class People:
         def change(cursor: Any) -> tuple[int, list[EventToRecord]]:
             check_lists(cursor, onto)
             number = directory.add_recipient(cursor, email, name, dict(attributes or {}), status)
-            people_writing.subscribe(cursor, [number], onto, subscription)
+            writing.subscribe(cursor, [number], onto, subscription)
             fact = EventToRecord(
                 person_stream(number), PersonAdded, {"status": status, "lists": sorted(set(onto))}
             )
@@ -85,12 +90,12 @@ class People:
         others, None leaves them. Who has left one of them stays so. Raises Missing, DirectoryError."""
 
         def change(cursor: Any) -> tuple[None, list[EventToRecord]]:
-            person = people_writing.locked(cursor, [number]).get(number)
+            person = writing.locked(cursor, [number]).get(number)
             check_content(cursor)
             if person is None:
                 raise Missing(f"there is no subscriber {number}")
             events = _rewritten(cursor, person, changes)
-            if "status" in changes and people_writing.set_status(cursor, [number], changes["status"]):
+            if "status" in changes and writing.set_status(cursor, [number], changes["status"]):
                 events.append(EventToRecord(person_stream(number), _STATUS_FACTS[changes["status"]], {}))
             if onto is not None:
                 events += _moved(cursor, number, onto, subscription)
@@ -102,7 +107,7 @@ class People:
         """To a PersonStatus. How many that changed."""
 
         def change(cursor: Any, step: Sequence[int]) -> list[EventToRecord]:
-            changed = people_writing.set_status(cursor, step, status)
+            changed = writing.set_status(cursor, step, status)
             return [EventToRecord(person_stream(number), _STATUS_FACTS[status], {}) for number in changed]
 
         return self._step_by_step(numbers, change, by)
@@ -137,7 +142,7 @@ class People:
 
         def change(cursor: Any, step: Sequence[int]) -> list[EventToRecord]:
             check_lists(cursor, onto)
-            changed = people_writing.subscribe(cursor, step, onto, status, again=again)
+            changed = writing.subscribe(cursor, step, onto, status, again=again)
             return [_subscribed(number, those, status) for number, those in changed.items()]
 
         return self._step_by_step(numbers, change, by)
@@ -150,7 +155,7 @@ class People:
 
         def change(cursor: Any, step: Sequence[int]) -> list[EventToRecord]:
             nonlocal ended
-            changed = people_writing.unsubscribe(cursor, step, from_)
+            changed = writing.unsubscribe(cursor, step, from_)
             ended += sum(map(len, changed.values()))
             return [
                 EventToRecord(
@@ -166,7 +171,7 @@ class People:
         """As if they had never been on the lists. How many people that changed."""
 
         def change(cursor: Any, step: Sequence[int]) -> list[EventToRecord]:
-            changed = people_writing.take_off(cursor, step, from_)
+            changed = writing.take_off(cursor, step, from_)
             return [_taken_off(number, those) for number, those in changed.items()]
 
         return self._step_by_step(numbers, change, by)
@@ -184,14 +189,20 @@ class People:
             self.take_off([number], gone, by=by)
 
     def erase(self, numbers: Sequence[int], *, by: str) -> int:
-        """Their data, for good; their numbers stay. How many there were."""
+        """Their data, for good; their numbers stay. How many there were. What cannot be erased at once is
+        in LEFT_BEHIND."""
+        are_quoted = False
 
         def change(cursor: Any, step: Sequence[int]) -> list[EventToRecord]:
-            return [
-                EventToRecord(person_stream(n), PersonErased, {}) for n in people_writing.erase(cursor, step)
-            ]
+            nonlocal are_quoted
+            are_quoted |= statistics.quote(cursor, step)
+            return [EventToRecord(person_stream(n), PersonErased, {}) for n in writing.erase(cursor, step)]
 
-        return self._step_by_step(numbers, change, by)
+        erased = self._step_by_step(numbers, change, by)
+        if are_quoted:
+            with self._installation.pool.transaction() as cursor:
+                statistics.refresh(cursor)
+        return erased
 
     def is_only_written_to(self, address: str) -> bool:
         """Whether it is an address that nobody has, to which transactional messages were sent."""
@@ -217,7 +228,7 @@ class People:
         self, step: Sequence[int], change: Callable[[Any, Sequence[int]], list[EventToRecord]], by: str
     ) -> int:
         def changed(cursor: Any) -> tuple[int, list[EventToRecord]]:
-            there = list(people_writing.locked(cursor, step))
+            there = list(writing.locked(cursor, step))
             check_content(cursor)
             events = change(cursor, there)
             return len(events), events
@@ -241,14 +252,14 @@ def _rewritten(cursor: Any, person: Recipient, changes: Mapping[str, Any]) -> li
     differing = [name for name in FIELDS if after[name] != before[name]]
     if not differing:
         return []
-    people_writing.write(cursor, person, after)
+    writing.write(cursor, person, after)
     return [EventToRecord(person_stream(person.number), PersonChanged, {"fields": differing})]
 
 
 def _moved(cursor: Any, number: int, onto: Sequence[int], subscription: str) -> list[EventToRecord]:
     check_lists(cursor, onto)
-    left = people_writing.take_off(cursor, [number], onto, others=True)
-    joined = people_writing.subscribe(cursor, [number], onto, subscription, again=False)
+    left = writing.take_off(cursor, [number], onto, others=True)
+    joined = writing.subscribe(cursor, [number], onto, subscription, again=False)
     return [_taken_off(number, those) for those in left.values()] + [
         _subscribed(number, those, subscription) for those in joined.values()
     ]

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from application.accounts.accounts import Accounts
-from application.decisions import Postledger
+from application.decisions.postledger import Postledger
 from application.installation import Installation as Opened
 from benchmarks.installation import HTML, TEXT, Installation
 from domain.clock import VirtualClock
@@ -96,18 +96,20 @@ WHAT_HAPPENED = """
             (0, 1, 'delivery.attempt_started', '{"by":"processor:1","server":%%s,"reservation":%%s}',
              n %% 200 <> 13),
             (0, 1, 'delivery.suppressed', '{"by":"processor:1","reason":"unsubscribed"}', n %% 200 = 13),
-            (1, 2, 'delivery.failed', '{"by":"processor:1","server":%%s,"reply":"550 5.1.1 No such user",'
+            (1, 2, 'delivery.failed',
+             '{"by":"processor:1","server":%%s,"reply":"5.1.1 No such user","code":550,'
              '"about":"recipient"}', n %% 100 = 7),
             (1, 2, 'delivery.outcome_unknown', '{"by":"processor:1","server":%%s,"reason":"it died"}',
              n %% 200 = 11),
-            (1, 2, 'delivery.deferred', '{"by":"processor:1","server":%%s,"reply":"450 4.2.0 Greylisted",'
+            (1, 2, 'delivery.deferred',
+             '{"by":"processor:1","server":%%s,"reply":"4.2.0 Greylisted","code":450,'
              '"about":"recipient","again":' || extract(epoch FROM %(again)s::timestamptz) || '}',
              n %% 50 = 0),
             (100, 3, 'delivery.attempt_started', '{"by":"processor:1","server":%%s,"reservation":%%s}',
              n %% 50 = 0 AND %(over)s),
-            (101, 4, 'delivery.accepted', '{"by":"processor:1","server":%%s,"reply":"250 2.0.0 Ok"}',
+            (101, 4, 'delivery.accepted', '{"by":"processor:1","server":%%s,"reply":"2.0.0 Ok","code":250}',
              n %% 50 = 0 AND %(over)s),
-            (1, 2, 'delivery.accepted', '{"by":"processor:1","server":%%s,"reply":"250 2.0.0 Ok"}',
+            (1, 2, 'delivery.accepted', '{"by":"processor:1","server":%%s,"reply":"2.0.0 Ok","code":250}',
              n %% 50 > 0 AND n %% 100 <> 7 AND n %% 200 NOT IN (11, 13)
              AND (%(over)s OR n <= %(begun)s - 40))
         ) AS e (later, version, topic, state, happens) ON e.happens

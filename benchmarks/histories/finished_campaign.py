@@ -50,15 +50,19 @@ EVENTS = """
         JOIN LATERAL (VALUES
             (0, 1, 'delivery.attempt_started',
              '{"by":"processor:1","server":%%s,"reservation":%%s,"remaining":512}', true),
-            (1, 2, 'delivery.accepted', '{"by":"processor:1","server":%%s,"reply":"250 2.0.0 Ok: queued"}',
+            (1, 2, 'delivery.accepted',
+             '{"by":"processor:1","server":%%s,"reply":"2.0.0 Ok: queued","code":250}',
              n %% 50 > 0 AND n %% 100 <> 7),
-            (1, 2, 'delivery.failed', '{"by":"processor:1","server":%%s,"reply":"550 5.1.1 No such user",'
+            (1, 2, 'delivery.failed',
+             '{"by":"processor:1","server":%%s,"reply":"5.1.1 No such user","code":550,'
              '"about":"recipient"}', n %% 100 = 7),
-            (1, 2, 'delivery.deferred', '{"by":"processor:1","server":%%s,"reply":"450 4.2.0 Greylisted",'
+            (1, 2, 'delivery.deferred',
+             '{"by":"processor:1","server":%%s,"reply":"4.2.0 Greylisted","code":450,'
              '"about":"recipient","again":1772798460.5}', n %% 50 = 0),
             (1000, 3, 'delivery.attempt_started',
              '{"by":"processor:1","server":%%s,"reservation":%%s,"remaining":512}', n %% 50 = 0),
-            (1001, 4, 'delivery.accepted', '{"by":"processor:1","server":%%s,"reply":"250 2.0.0 Ok: queued"}',
+            (1001, 4, 'delivery.accepted',
+             '{"by":"processor:1","server":%%s,"reply":"2.0.0 Ok: queued","code":250}',
              n %% 50 = 0)
         ) AS e (step, version, topic, state, happens) ON e.happens
         UNION ALL

@@ -7,16 +7,19 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import ClassVar
+from typing import ClassVar, Literal, get_args
 
 from domain.errors import Refused
 from domain.fact import Fact
 
-SCOPES = ("read", "write", "send", "configure", "administer")
-ROLES: dict[str, tuple[str, ...]] = {
-    "auditor": ("read",),
-    "operator": ("read", "write", "send", "configure"),
-    "admin": SCOPES,
+Scope = Literal["read", "write", "send", "configure", "administer"]
+SCOPES: tuple[Scope, ...] = get_args(Scope)
+
+AUDITOR, OPERATOR, ADMIN = "auditor", "operator", "admin"
+ROLES: dict[str, tuple[Scope, ...]] = {
+    AUDITOR: ("read",),
+    OPERATOR: ("read", "write", "send", "configure"),
+    ADMIN: SCOPES,
 }
 SHORTEST_PASSWORD = 12
 LONGEST_PASSWORD = 200

@@ -21,7 +21,12 @@ from uuid import UUID
 from eventsourcing.domain import Aggregate, event
 
 from domain import fields
-from domain.campaign.content import checked_changes, checked_content, checked_transactional_content
+from domain.campaign.content import (
+    CONTENT_FIELDS,
+    checked_changes,
+    checked_content,
+    checked_transactional_content,
+)
 from domain.campaign.course import DISCARDED, CampaignCourse
 from domain.campaign.priority import Priority
 from domain.campaign.state import NOT_STARTED, STARTED, State
@@ -70,6 +75,10 @@ class Campaign(CampaignCourse, Aggregate):
         attributes: dict[str, Any] = field(default_factory=dict)
         planned_for: str | None = None
         transactional: bool = False
+
+        def apply(self, aggregate: Any) -> None:
+            for name in CONTENT_FIELDS:
+                setattr(aggregate, name, getattr(self, name))
 
     class Edited(Event):
         TOPIC: ClassVar[str] = "campaign.edited"
@@ -137,43 +146,10 @@ class Campaign(CampaignCourse, Aggregate):
         opened.start(by=by, at=at)
         return opened
 
-    @event(Created)
-    def __init__(
-        self,
-        number: int,
-        name: str,
-        subject: str,
-        text: str | None,
-        html: str | None,
-        lists: list[int],
-        messenger: int | None,
-        priority: str,
-        headers: list[list[str]],
-        template: int | None = None,
-        body: str | None = None,
-        content_type: str = "html",
-        tags: list[str] | None = None,
-        attributes: dict[str, Any] | None = None,
-        planned_for: str | None = None,
-        transactional: bool = False,
-    ) -> None:
+    def __init__(self, number: int, transactional: bool = False) -> None:
         self.number = number
-        self.name = name
-        self.started_as: str | None = None
-        self.subject = subject
-        self.text = text
-        self.html = html
-        self.lists = lists
-        self.messenger = messenger
-        self.priority = priority
-        self.headers = headers
-        self.template = template
-        self.body = body
-        self.content_type = content_type
-        self.tags = tags or []
-        self.attributes = attributes or {}
-        self.planned_for = planned_for
         self.transactional = transactional
+        self.started_as: str | None = None
         self.state = State.DRAFT
         self.send_at: datetime | None = None
         self.recipients: int | None = None

@@ -16,6 +16,7 @@ from domain.campaign.priority import Priority
 from domain.streams import LARGEST_NUMBER
 
 MOST_HEADERS = 50
+LONGEST_SUBJECT = 998
 
 
 class ContentType(StrEnum):
@@ -42,7 +43,7 @@ _DEFAULTS: dict[str, Any] = {
     "attributes": MappingProxyType({}),
     "planned_for": None,
 }
-MOST_TAGS = 50
+CONTENT_FIELDS = tuple(_DEFAULTS)
 LARGEST_ATTRIBUTES = 20_000
 _SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
@@ -82,15 +83,11 @@ def _body(value: object, field: str) -> str | None:
     return value
 
 
-def _tags(value: object, field: str) -> list[str]:
-    if not isinstance(value, list | tuple) or len(value) > MOST_TAGS:
-        fields.refuse(field, f"is not a list of at most {MOST_TAGS} texts")
-    return list(dict.fromkeys(fields.text(one, field, longest=100, shortest=1) for one in value))
-
-
 def _attributes(value: object, field: str) -> dict[str, Any]:
     if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
         fields.refuse(field, "is not an object with names and values")
+    if fields.is_nested_deeper(value, fields.DEEPEST):
+        fields.refuse(field, f"are nested more than {fields.DEEPEST} levels deep")
     try:
         size = len(json.dumps(dict(value), allow_nan=False).encode())
     except (ValueError, TypeError, RecursionError):
@@ -135,7 +132,7 @@ def _header(pair: object, field: str) -> list[str]:
 
 _CHECKS: dict[str, Any] = {
     "name": lambda value, field: fields.text(value, field, longest=200, shortest=1),
-    "subject": lambda value, field: fields.text(value, field, longest=998, shortest=1),
+    "subject": lambda value, field: fields.text(value, field, longest=LONGEST_SUBJECT, shortest=1),
     "text": _body,
     "html": _body,
     "lists": lambda value, field: fields.numbers(value, field, "list"),
@@ -145,7 +142,7 @@ _CHECKS: dict[str, Any] = {
     "template": _number,
     "body": _body,
     "content_type": lambda value, field: fields.choice(value, field, ContentType),
-    "tags": _tags,
+    "tags": fields.tags,
     "attributes": _attributes,
     "planned_for": _planned_for,
 }

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
+from domain.campaign.content import CONTENT_FIELDS
 from domain.campaign.state import State
 from domain.errors import Refused
 
@@ -54,22 +55,7 @@ class CampaignCourse:
 
     @property
     def content(self) -> dict[str, Any]:
-        return {
-            "name": self.name,
-            "subject": self.subject,
-            "text": self.text,
-            "html": self.html,
-            "lists": self.lists,
-            "messenger": self.messenger,
-            "priority": self.priority,
-            "headers": self.headers,
-            "template": self.template,
-            "body": self.body,
-            "content_type": self.content_type,
-            "tags": self.tags,
-            "attributes": self.attributes,
-            "planned_for": self.planned_for,
-        }
+        return {name: getattr(self, name) for name in CONTENT_FIELDS}
 
     def _only_from(self, allowed: Iterable[State], become: str) -> None:
         if self.state not in allowed:

@@ -16,6 +16,7 @@ from uuid import UUID
 from eventsourcing.domain import Aggregate, event
 
 from domain import fields
+from domain.campaign.content import LONGEST_SUBJECT
 from domain.errors import Missing, Refused
 from domain.streams import template_stream
 
@@ -160,7 +161,9 @@ def checked(given: Mapping[str, Any]) -> dict[str, Any]:
     content = {
         "name": checks.run(fields.text, values["name"], "name", 200, 1),
         "type": checks.run(fields.choice, values["type"], "type", TemplateType),
-        "subject": checks.run(fields.text, values["subject"], "subject", 998, 1 if is_transactional else 0),
+        "subject": checks.run(
+            fields.text, values["subject"], "subject", LONGEST_SUBJECT, 1 if is_transactional else 0
+        ),
         "body": checks.run(_hash, values["body"], "body"),
         "source": None if values["source"] is None else checks.run(_hash, values["source"], "source"),
     }

@@ -22,7 +22,8 @@ class SendTestStarted(Fact):
 @dataclass(frozen=True, kw_only=True)
 class Tried(Fact):
     """How it ended. `outcome` is accepted, refused or unknown; `started` the version of SendTestStarted, None
-    where a release that had none wrote it."""
+    where a release that had none wrote it; `code` that of the reply, None where there was none, and where a
+    release that had it in `reply` wrote it."""
 
     TOPIC: ClassVar[str] = "campaign.tried"
     server: int
@@ -31,3 +32,4 @@ class Tried(Fact):
     reply: str
     recipient: int | None = None
     started: int | None = None
+    code: int | None = None

@@ -2,7 +2,9 @@
 
 `sent` means that a relay answered 250 after the final dot: accepted by the relay. Times that a
 fact names are seconds since the epoch, UTC. No fact holds an address: a reply that quotes one is
-recorded with `<recipient>` in its place.
+recorded with `<recipient>` in its place. `code` is the reply's (RFC 5321, section 4.2), None where no
+server replied, and where a release that kept the text alone wrote the fact; `reply` begins with the
+enhanced code (RFC 3463) where the server gave one.
 """
 
 from __future__ import annotations
@@ -98,14 +100,16 @@ class Accepted(Fact):
     TOPIC: ClassVar[str] = "delivery.accepted"
     server: int
     reply: str
+    code: int | None = None
 
     def state(self) -> str:
-        return self.state_of(self.by, self.server, self.reply)
+        return self.state_of(self.by, self.server, self.reply, self.code)
 
     @staticmethod
-    def state_of(by: str, server: int, reply: str) -> str:
+    def state_of(by: str, server: int, reply: str, code: int | None) -> str:
         """As every fact's, without the fact: there is one of these for each e-mail."""
-        return f'{{"by":{encode_basestring(by)},"server":{server},"reply":{encode_basestring(reply)}}}'
+        rest = "" if code is None else f',"code":{code}'
+        return f'{{"by":{encode_basestring(by)},"server":{server},"reply":{encode_basestring(reply)}{rest}}}'
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,6 +124,7 @@ class Deferred(Fact):
     about: str
     again: float
     provoked: bool = False
+    code: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,6 +135,7 @@ class Failed(Fact):
     reply: str
     about: str
     server: int | None = None
+    code: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -40,9 +40,11 @@ UNREACHABLE = Verdict(About.NETWORK, True)
 """No reply at all: refused, timed out or cut off before the final dot."""
 
 
-def classify(code: int, text: str, stage: Stage) -> Verdict:
-    """Judges a reply that was not the hoped-for one. `text` is what follows the code, its first
-    line beginning with the enhanced code where there is one."""
+def classify(code: int | None, text: str, stage: Stage) -> Verdict:
+    """Judges a reply that was not the hoped-for one. `code` is None when there was none; `text` is what
+    follows the code, its first line beginning with the enhanced code where there is one."""
+    if code is None:
+        return UNREACHABLE
     if not 400 <= code <= 599:
         return Verdict(About.SERVER, True)
     if stage in _BEFORE_ANY_MESSAGE:
@@ -214,6 +216,11 @@ def sanitise(reply: str, address: str) -> str:
     text = _ANY_ADDRESS.sub(_IS_ADDRESS, text)
     text = text.replace(_IS_RECIPIENT, "<recipient>").replace(_IS_ADDRESS, "<address>")
     return " ".join(text.split())[:_LONGEST].rstrip()
+
+
+def with_code(code: int | None, reply: str) -> str:
+    """A recorded reply as it is shown: as the server gave it, beginning with the code where that is known."""
+    return reply if code is None else f"{code} {reply}".rstrip()
 
 
 _NO_MARKS = dict.fromkeys(map(ord, _IS_RECIPIENT + _IS_ADDRESS))

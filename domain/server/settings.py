@@ -99,9 +99,20 @@ class ServerSettings:
         return asdict(self)
 
     @property
+    def destination(self) -> str:
+        """Whom the password is for. A kept one goes nowhere else: when this changes, it is given anew."""
+        return destination(asdict(self))
+
+    @property
     def limits(self) -> Limits:
         sliding = (self.sliding_window_rate, float(self.sliding_window_duration))
         return Limits(self.daily_limit, sliding if self.sliding_window else None)
+
+
+def destination(settings: Mapping[str, Any]) -> str:
+    """Of settings that were checked."""
+    tls = f"{settings['tls_type']}{' unverified' if settings['tls_skip_verify'] else ''}"
+    return f"{settings['username']} at {settings['host'].lower()}:{settings['port']} by {tls}"
 
 
 FIELDS = frozenset(field.name for field in fields_of(ServerSettings))

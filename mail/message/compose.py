@@ -79,6 +79,7 @@ class Composer:
             boundary=f"=_postledger_{campaign.uuid}",
             token_key=token_key,
             transactional=campaign.transactional,
+            limits=limits,
         )
 
     def for_server(self, from_email: str) -> Skeleton:

@@ -10,6 +10,7 @@ from domain.addresses.host_name import AddressError
 from domain.addresses.mailbox import parse_mailboxes
 from domain.campaign.header_names import wrong_with_header_name
 from mail.message.encoding import field, mailboxes_field, one_line
+from mail.template.bounds import Budget
 from mail.template.render import NAMES, MessageError, PartTemplate
 
 OF_MAILBOXES = frozenset({"reply-to"})
@@ -52,12 +53,12 @@ class Headers:
             else:
                 self._templates.append((name, template))
 
-    def render(self, names: dict[str, Any]) -> list[str]:
+    def render(self, names: dict[str, Any], budget: Budget | None = None) -> list[str]:
         """The fields, each with its CRLF. Raises HeaderError, TemplateError."""
         if not self._templates:
             return self._fixed
         rendered = [
-            one for name, template in self._templates for one in _fields(name, template.render(names))
+            one for name, template in self._templates for one in _fields(name, template.render(names, budget))
         ]
         return self._fixed + rendered
 

@@ -12,10 +12,18 @@ from domain.addresses.email_address import needs_smtputf8, on_the_wire
 from domain.addresses.host_name import AddressError
 from domain.addresses.mailbox import Mailbox
 from domain.campaign.transactional import Particulars
-from domain.delivery.unsubscribe_token import token
+from domain.delivery.unsubscribe_token import token as signed
 from mail.message.encoding import body, field, mailbox_field
 from mail.message.headers import Headers, refuse_line_ends, refuse_stray_lines
-from mail.template.render import TRANSACTIONAL_NAMES, MessageError, PartTemplate, names_for
+from mail.template.bounds import Budget
+from mail.template.render import (
+    LIMITS,
+    TRANSACTIONAL_NAMES,
+    MessageError,
+    PartTemplate,
+    RenderLimits,
+    names_for,
+)
 
 _A_SECOND = timedelta(seconds=1)
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
@@ -45,11 +53,11 @@ class Part:
         }
         self._fixed: tuple[bytes, bytes] | None = None
 
-    def entity(self, names: dict[str, Any], boundary: str) -> tuple[bytes, bytes]:
+    def entity(self, names: dict[str, Any], budget: Budget, boundary: str) -> tuple[bytes, bytes]:
         """(its header fields with the empty line, its content)."""
         if self._fixed is not None:
             return self._fixed
-        encoding, content = body(self.template.render(names), boundary)
+        encoding, content = body(self.template.render(names, budget), boundary)
         entity = self._openings[encoding], content
         if self.template.is_fixed:
             self._fixed = entity
@@ -70,6 +78,7 @@ class Compiled(NamedTuple):
     boundary: str
     token_key: bytes
     transactional: bool = False
+    limits: RenderLimits = LIMITS
 
 
 class _Second(NamedTuple):
@@ -96,33 +105,39 @@ class Skeleton:
         self._delimiter = f"\r\n--{compiled.boundary}\r\n".encode("ascii")
         self._closing_delimiter = f"\r\n--{compiled.boundary}--\r\n".encode("ascii")
         self._fixed_subject = field("Subject", compiled.subject.source) if compiled.subject.is_fixed else None
+        self._own: tuple[Particulars, Skeleton] | None = None
         self._second = _Second(_LONG_AGO, _LONG_AGO, "", date.min)
 
-    def message(self, recipient: MessageRecipient, at: datetime, id_domain: str | None = None) -> bytes:
+    def message(
+        self, recipient: MessageRecipient, at: datetime, id_domain: str | None = None, token: str = ""
+    ) -> bytes:
         """The message: CRLF line ends, the last one too, and 7-bit unless `needs_smtputf8`.
 
         `at` is aware. `id_domain` is `from_domain` of the server that made the first attempt at this
-        delivery, where that was another one: see docs/decisions/0002-message-id.md. Raises MessageError."""
+        delivery, where that was another one: see docs/decisions/0002-message-id.md. `token` is the
+        delivery's, where it is not to be made with the key. Raises MessageError."""
         if recipient.particulars is not None and recipient.particulars.has_texts:
-            return self._with_texts(recipient.particulars).message(_without_texts(recipient), at, id_domain)
+            own = self._with_texts(recipient.particulars)
+            return own.message(_without_texts(recipient), at, id_domain, token)
         compiled = self._compiled
-        opaque = token(compiled.token_key, compiled.campaign, recipient.number)
+        opaque = token or signed(compiled.token_key, compiled.campaign, recipient.number)
         date_field, today = self._date_of(at)
         names = self._names(recipient, compiled.unsubscribe_url + opaque, today)
-        own = compiled.headers.render(names)
+        budget = compiled.limits.budget()
+        added = compiled.headers.render(names, budget)
         header = (
             f"{date_field}{self._from_field}"
             f"{mailbox_field('To', recipient.name, self.envelope_to(recipient))}"
-            f"{self._fixed_subject or field('Subject', compiled.subject.render(names))}"
+            f"{self._fixed_subject or field('Subject', compiled.subject.render(names, budget))}"
             f"Message-ID: <{self.message_id(recipient, id_domain)}>\r\n"
             f"{'' if compiled.transactional else _unsubscribe_field(compiled, opaque)}"
             # For complaints (RFC 5965), whose senders strike out the recipient and often the Message-ID. It
             # gives nothing away: the same token stands in the link above.
             f"X-Postledger-Delivery: {opaque}\r\n"
-            f"{''.join(own)}"
+            f"{''.join(added)}"
         )
-        refuse_stray_lines(header, self._opening_fields + len(own))
-        return b"".join(self._pieces(header + self._closing_fields, names))
+        refuse_stray_lines(header, self._opening_fields + len(added))
+        return b"".join(self._pieces(header + self._closing_fields, names, budget))
 
     def message_id(self, recipient: MessageRecipient, id_domain: str | None = None) -> str:
         """Without angle brackets. What stands before the @ names the delivery for ever: it depends on no key
@@ -154,11 +169,12 @@ class Skeleton:
             return
         compiled = self._compiled
         names = self._names(recipient, f"{compiled.unsubscribe_url}check", self._date_of(at)[1])
+        budget = compiled.limits.budget()
         steps: list[Callable[[], object]] = [
             lambda: self.envelope_to(recipient),
-            lambda: compiled.subject.render(names),
-            lambda: compiled.headers.render(names),
-            *(lambda part=part: part.template.render(names) for part in compiled.parts),
+            lambda: compiled.subject.render(names, budget),
+            lambda: compiled.headers.render(names, budget),
+            *(lambda part=part: part.template.render(names, budget) for part in compiled.parts),
         ]
         for step in steps:
             try:
@@ -167,7 +183,16 @@ class Skeleton:
                 yield error
 
     def _with_texts(self, own: Particulars) -> Skeleton:
-        """For a message with a subject, text or headers of its own. Raises MessageError."""
+        """For a message with a subject, text or headers of its own, which those of one request have in
+        common. Raises MessageError."""
+        texts = own._replace(data={})
+        if self._own is not None and self._own[0] == texts:
+            return self._own[1]
+        skeleton = self._compiled_with(texts)
+        self._own = texts, skeleton
+        return skeleton
+
+    def _compiled_with(self, own: Particulars) -> Skeleton:
         compiled, names = self._compiled, TRANSACTIONAL_NAMES
         if own.subject:
             refuse_line_ends("Subject", own.subject)
@@ -179,14 +204,14 @@ class Skeleton:
             compiled = compiled._replace(parts=(text, compiled.parts[-1]))
         return Skeleton(compiled, self._sender)
 
-    def _pieces(self, header: str, names: dict[str, Any]) -> list[bytes]:
+    def _pieces(self, header: str, names: dict[str, Any], budget: Budget) -> list[bytes]:
         boundary = self._compiled.boundary
         pieces = [header.encode("utf-8")]
         if len(self._compiled.parts) == 1:
-            return [*pieces, *self._compiled.parts[0].entity(names, boundary)]
+            return [*pieces, *self._compiled.parts[0].entity(names, budget, boundary)]
         for part in self._compiled.parts:
             pieces.append(self._delimiter)
-            pieces += part.entity(names, boundary)
+            pieces += part.entity(names, budget, boundary)
         pieces.append(self._closing_delimiter)
         return pieces
 

@@ -8,9 +8,8 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from domain.addresses.host_name import AddressError, host_in_ascii
+from domain.server.settings import AuthProtocol, TlsType
 
-TLS_TYPES = ("none", "STARTTLS", "TLS")
-AUTH_PROTOCOLS = ("none", "plain", "login", "cram")
 _NAMES = ("host", "hello_hostname")
 
 
@@ -20,17 +19,17 @@ class SmtpSettings:
 
     host: str
     port: int
-    auth_protocol: str = "none"
+    auth_protocol: str = AuthProtocol.NONE
     username: str = ""
-    tls_type: str = "none"
+    tls_type: str = TlsType.NONE
     tls_skip_verify: bool = False
     hello_hostname: str = ""
 
     def __post_init__(self) -> None:
-        if self.tls_type not in TLS_TYPES:
-            raise ValueError(f"tls_type must be one of {', '.join(TLS_TYPES)}")
-        if self.auth_protocol not in AUTH_PROTOCOLS:
-            raise ValueError(f"auth_protocol must be one of {', '.join(AUTH_PROTOCOLS)}")
+        if self.tls_type not in set(TlsType):
+            raise ValueError(f"tls_type must be one of {', '.join(TlsType)}")
+        if self.auth_protocol not in set(AuthProtocol):
+            raise ValueError(f"auth_protocol must be one of {', '.join(AuthProtocol)}")
 
     @classmethod
     def of(cls, settings: SmtpSettings | Mapping[str, Any]) -> SmtpSettings:

@@ -79,6 +79,12 @@ class Outcome(NamedTuple):
         """Nobody can say whether the server took the message (RFC 1047)."""
         return self.dot_sent and self.kind in (LOST, PROTOCOL_ERROR)
 
+    @property
+    def is_hang_up(self) -> bool:
+        """Whether the server had closed the connection, or says so now, before it saw this e-mail."""
+        is_closing = self.code == 421 and self.stage is Stage.MAIL
+        return is_closing or (self.code is None and not self.replied)
+
 
 class Transaction:
     """`message` has CRLF line ends; dots are stuffed here.

@@ -11,7 +11,7 @@ from jinja2.exceptions import TemplateSyntaxError, UndefinedError
 from jinja2.meta import find_undeclared_variables
 from jinja2.nodes import EvalContext
 
-from mail.go_template.go_templates import GoTemplateError, translated
+from mail.go_template.translation import GoTemplateError, translated
 from mail.template.bounds import Budget, OutOfBounds, Rendering
 from mail.template.rewriting import rewrite
 from mail.template.sandbox import Sandbox
@@ -22,12 +22,17 @@ TRANSACTIONAL_NAMES = frozenset(["subscriber", "campaign", "tx", "today"])
 
 
 class RenderLimits(NamedTuple):
-    """`source` and `output` in characters; `made` is all text made on the way, kept or not."""
+    """`source` and `output` in characters, of each part; `made` is all text made on the way to a message,
+    kept or not, and `seconds` what all of its parts may take."""
 
     source: int = 1_000_000
     output: int = 2_000_000
     made: int = 10_000_000
-    seconds: float = 2.0
+    seconds: float = 1.0
+
+    def budget(self) -> Budget:
+        """For one message."""
+        return Budget(self.made, self.seconds)
 
 
 LIMITS = RenderLimits()
@@ -75,6 +80,8 @@ class PartTemplate:
             source = self.source = translated(source)
         except GoTemplateError as error:
             raise TemplateError(part, error.line, error.reason) from None
+        except RecursionError:
+            raise TemplateError(part, None, "it is nested too deeply") from None
         if len(source) > limits.source:
             raise TemplateError(part, None, f"it grows to more than {limits.source:,} characters of Jinja")
         self.is_fixed = not any(opening in source for opening in ("{{", "{%", "{#"))
@@ -83,17 +90,17 @@ class PartTemplate:
             self._compiled = self._compile()
             self._evaluation = EvalContext(self._sandbox)
 
-    def render(self, names: dict[str, Any]) -> str:
-        """`names` has what `names_for` gives: NAMES and what the sandbox offers."""
+    def render(self, names: dict[str, Any], budget: Budget | None = None) -> str:
+        """`names` has what `names_for` gives: NAMES and what the sandbox offers. `budget` is that of the
+        whole message, which all its parts take from."""
         if self.is_fixed:
             return self.source
-        budget = Budget(self._limits.made, self._limits.seconds)
-        rendering = Rendering(self._sandbox, self._evaluation, names, budget)
+        rendering = Rendering(self._sandbox, self._evaluation, names, budget or self._limits.budget())
         try:
             text = "".join(self._compiled.root_render_func(rendering))
         except Exception as error:  # noqa: BLE001 - whatever a template does wrong is its author's to know
             # Not chained: the cause may quote what was put in.
-            raise TemplateError(self.part, self._line_of(error), _reason(error)) from None
+            raise TemplateError(self.part, self._line_of(error), _fault(error)) from None
         if len(text) > self._limits.output:
             raise TemplateError(self.part, None, f"it grows to more than {self._limits.output:,} characters")
         return text
@@ -137,7 +144,16 @@ def names_for(subscriber: dict[str, Any], campaign: dict[str, Any], **others: An
     return {**_SANDBOXES[False].globals, "subscriber": subscriber, "campaign": campaign, **others}
 
 
-def _reason(error: Exception) -> str:
+def reason_of(error: Exception) -> str:
+    """Why a message was not made, whatever was raised: what others say may quote what they choked on."""
+    return (
+        str(error)
+        if isinstance(error, MessageError)
+        else f"the message cannot be made ({type(error).__name__})"
+    )
+
+
+def _fault(error: Exception) -> str:
     """Only our own words and Jinja's on undefined names: other messages may quote someone's data."""
     if isinstance(error, (OutOfBounds, UndefinedError)):
         return str(error)

@@ -9,13 +9,13 @@ import click
 
 from application.people.imports import Imports
 from application.people.lists import Lists
-from application.people.people import People
+from application.people.people import LEFT_BEHIND, People
 from domain.people.statuses import ERASED, SUBSCRIBED, Optin, PersonStatus, SubscriptionStatus
 from postledger.cli.context import ACTOR, Settings, pass_settings
 from postledger.cli.lookup import list_named, recipient
 from postledger.cli.output import choice, json_option, print_fields, print_json, print_rows, progress
-from storage.people import directory
-from storage.people.recipients_import import Options, Summary, refresh_statistics
+from storage.people import directory, statistics
+from storage.people.recipients_import import Options, Summary
 
 MANY = 1000
 
@@ -53,7 +53,7 @@ def import_(
             )
         if summary.imported >= MANY and not (strict and summary.refused):
             with session.pool.transaction() as cursor:
-                refresh_statistics(cursor)
+                statistics.refresh(cursor)
     _print_summary(summary, list_name, as_json)
     if strict and summary.refused:
         raise click.ClickException(f"{summary.refused} rows are not acceptable; nothing was imported")
@@ -182,7 +182,7 @@ def erase(settings: Settings, who: str, yes: bool) -> None:
         if not yes:
             click.confirm(f"Erase {meant}? This cannot be undone.", abort=True)
         number = people.erase_named(who, by=ACTOR)
-    click.echo(f"recipient {number} is erased")
+    click.echo(f"recipient {number} is erased. {LEFT_BEHIND}")
 
 
 @click.group("lists", invoke_without_command=True)

@@ -21,9 +21,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from postledger.sink.sink_dialogue import SinkDialogue
-from postledger.sink.sink_keeper import OpenDialogue, Received
-from postledger.sink.sink_rules import Behaviour, Occasions, SinkRule
+from postledger.sink.dialogue import SinkDialogue
+from postledger.sink.keeper import OpenDialogue, Received
+from postledger.sink.rules import Behaviour, Occasions, SinkRule
 
 BACKLOG = 512
 

@@ -77,6 +77,29 @@ _POWERS = """
 """
 
 
+def servers_log(patient: Patient) -> Iterator[Check]:
+    """What PostgreSQL writes down of statements stays when a person is erased."""
+    with patient.pool.transaction() as cursor:
+        cursor.execute(
+            """
+            SELECT name || ' = ' || setting FROM pg_settings
+            WHERE (name = 'log_statement' AND setting <> 'none')
+               OR (name = 'log_min_error_statement' AND setting NOT IN ('panic', 'fatal'))
+               OR (name = 'log_error_verbosity' AND setting <> 'terse')
+               OR (name = 'log_min_duration_statement' AND setting <> '-1')
+            ORDER BY name
+            """
+        )
+        quoting = [text for (text,) in cursor.fetchall()]
+    if quoting:
+        yield Check(
+            "database's log", "warn", f"quotes statements, and so addresses: {', '.join(quoting)}",
+            "Set them as docs/security.md says, or what it quotes outlives the person's erasure.",
+        )  # fmt: skip
+    else:
+        yield Check("database's log", "ok", "quotes no statements")
+
+
 def durability(patient: Patient) -> Iterator[Check]:
     with patient.pool.transaction() as cursor:
         cursor.execute(

@@ -23,7 +23,7 @@ import click
 import psycopg2
 from psycopg2 import sql
 
-from application.decisions import Postledger
+from application.decisions.postledger import Postledger
 from domain.people.statuses import SubscriptionStatus
 from postledger.config import Config
 from postledger.logs import set_up_logs

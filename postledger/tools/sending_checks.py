@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from domain.addresses.host_name import AddressError
 from domain.addresses.mailbox import Mailbox
+from domain.server.settings import destination
 from mail.smtp.probe import probe
 from postledger.tools.check import Check, Patient
 from projections import servers
@@ -33,7 +34,7 @@ def smtp_servers(patient: Patient) -> Iterator[Check]:
         if not server.enabled:
             yield Check(f"SMTP server {server.name}", "ok", "disabled, not tried")
             continue
-        password = _password(patient, server.server)
+        password = _password(patient, server)
         if password is None:
             continue  # the check of the key tells
         result = probe(server.settings, password)
@@ -56,14 +57,14 @@ def _from_address(server: Server) -> Iterator[Check]:
         )  # fmt: skip
 
 
-def _password(patient: Patient, server: int) -> str | None:
-    """None when no key opens it; empty for none."""
+def _password(patient: Patient, server: Server) -> str | None:
+    """None when it cannot be used; empty for none."""
     config = patient.config
     with patient.pool.transaction() as cursor:
-        if not holds_password(cursor, server):
+        if not holds_password(cursor, server.server):
             return ""
         try:
             secrets = Secrets(load_keys(config.key, config.key_file, config.data_folder))
-            return secrets.password_of(cursor, server)
+            return secrets.password_of(cursor, server.server, destination(server.settings))
         except SecretsError:
             return None

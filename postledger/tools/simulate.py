@@ -18,7 +18,7 @@ from uuid import UUID
 import psycopg2
 from psycopg2 import sql
 
-from application.decisions import Postledger
+from application.decisions.postledger import Postledger
 from application.reservations import Reservations
 from domain.capacity.capacity import Limits
 from domain.clock import VirtualClock
@@ -31,7 +31,7 @@ from postledger.tools.violations import DayOfSending, days_of, limit_violations,
 from processor.campaigns import DueCampaigns
 from processor.dispatch.attempt import refused
 from processor.planner.planned_deliveries import PlannedDeliveries
-from processor.planner.planning_rounds import Rounds
+from processor.planner.rounds import Rounds
 from processor.planner.send import Room, Send
 from processor.queueing import Queueing
 from processor.send_permissions import SendPermissions
@@ -191,10 +191,11 @@ class Simulation:
         if self._chance.random() >= self._options.failure_rate:
             return Accepted(
                 originator_id=stream, originator_version=send.version + 2, by=ACTOR, server=send.server,
-                reply="250 2.0.0 simulated",
+                reply="2.0.0 simulated", code=250,
             )  # fmt: skip
         policy = self._application.policy()
-        return refused(send, TEMPORARY, "451 4.2.1 simulated", now, policy, self._chance.random(), ACTOR)
+        jitter = self._chance.random()
+        return refused(send, TEMPORARY, "4.2.1 simulated", now, policy, jitter, ACTOR, code=451)
 
     def _is_over(self) -> bool:
         with self._pool.transaction() as cursor:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from application.reservation import Reservation
@@ -20,14 +19,11 @@ from domain.delivery.interrupted import Resumption, with_resending
 from domain.delivery.reply import Verdict, sanitise
 from domain.delivery.retry import RetryPolicy, after_refusal
 from domain.fact import Fact
-from domain.streams import delivery_stream
+from domain.streams import delivery_stream, delivery_stream_bytes
 from mail.smtp.transaction import Transaction
-from mail.template.render import MessageError
 from processor.planner.send import Send
 from processor.recovery.flight_recorder import NO_SLOT
 from storage.log.entries import Entry
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(eq=False, slots=True)
@@ -37,12 +33,15 @@ class Attempt:
     record."""
 
     send: Send
-    stream: bytes
     reservation: Reservation
     transaction: Transaction
     deadline: float = 0.0
     id_domain: str | None = None
     slot: int = NO_SLOT
+    stream: bytes = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.stream = delivery_stream_bytes(self.send.campaign, self.send.recipient)
 
     @property
     def version(self) -> int:
@@ -61,15 +60,15 @@ def started(attempt: Attempt, by: str) -> Entry:
     return attempt.stream, send.version + 1, AttemptStarted.TOPIC, state.encode()
 
 
-def accepted(attempt: Attempt, reply: str, by: str) -> Entry:
+def accepted(attempt: Attempt, reply: str, code: int | None, by: str) -> Entry:
     send = attempt.send
-    state = Accepted.state_of(by, send.server, sanitise(reply, send.person.email))
+    state = Accepted.state_of(by, send.server, sanitise(reply, send.person.email), code)
     return attempt.stream, send.version + 2, Accepted.TOPIC, state.encode()
 
 
 def unknown(attempt: Attempt, reason: str, to: Resumption) -> list[Fact]:
     told = OutcomeUnknown(
-        originator_id=_stream(attempt),
+        originator_id=UUID(bytes=attempt.stream),
         originator_version=attempt.version + 1,
         by=to.by,
         server=attempt.send.server,
@@ -78,50 +77,42 @@ def unknown(attempt: Attempt, reason: str, to: Resumption) -> list[Fact]:
     return with_resending(told, attempt.send.interruptions + 1, to)
 
 
-def put_back(attempt: Attempt, reason: str, again: float, by: str, *, provoked: bool = False) -> Deferred:
-    """The e-mail is untouched: it was nobody's fault but the server's, or it was not even offered."""
+def put_back(
+    send: Send, reply: str, again: float, by: str,
+    *, about: About = About.SERVER, code: int | None = None, provoked: bool = False
+) -> Deferred:  # fmt: skip
+    """Where `about` is not given, the e-mail is untouched: it was nobody's fault but the server's, or it was
+    not even offered."""
     return Deferred(
-        originator_id=_stream(attempt),
-        originator_version=attempt.version + 1,
+        originator_id=delivery_stream(send.campaign, send.recipient),
+        originator_version=send.version + 2,
         by=by,
-        server=attempt.send.server,
-        reply=sanitise(reason, attempt.address),
-        about=About.SERVER.value,
+        server=send.server,
+        reply=sanitise(reply, send.person.email),
+        about=about.value,
         again=round(again, 3),
         provoked=provoked,
+        code=code,
     )
-
-
-def _stream(attempt: Attempt) -> UUID:
-    return UUID(bytes=attempt.stream)
 
 
 def refused(
     send: Send, verdict: Verdict, reply: str, now: float, retry: RetryPolicy, jitter: float, by: str,
-    *, provoked: bool = False
+    *, code: int | None, provoked: bool = False
 ) -> Deferred | Failed:  # fmt: skip
     """A refusal of the e-mail: tried again later while it is transient and the retries last."""
-    stream, text = delivery_stream(send.campaign, send.recipient), sanitise(reply, send.person.email)
     again = after_refusal(verdict, send.attempts + 1, send.first_failed_at or now, now, retry, jitter)
     if again is None:
         return Failed(
-            originator_id=stream,
+            originator_id=delivery_stream(send.campaign, send.recipient),
             originator_version=send.version + 2,
             by=by,
-            reply=text,
+            reply=sanitise(reply, send.person.email),
             about=verdict.about.value,
             server=send.server,
+            code=code,
         )
-    return Deferred(
-        originator_id=stream,
-        originator_version=send.version + 2,
-        by=by,
-        server=send.server,
-        reply=text,
-        about=verdict.about.value,
-        again=round(again, 3),
-        provoked=provoked,
-    )
+    return put_back(send, reply, again, by, about=verdict.about, code=code, provoked=provoked)
 
 
 def suppressed(send: Send, reason: str, by: str) -> Suppressed:
@@ -142,12 +133,3 @@ def unmakeable(send: Send, reason: str, by: str) -> Fact:
         reply=sanitise(reason, send.person.email),
         about=About.MESSAGE.value,
     )
-
-
-def why_unmakeable(send: Send, error: Exception) -> str:
-    """Whatever it is, but for a MessageError only its kind: an error may quote what it choked on."""
-    if isinstance(error, MessageError):
-        return str(error)
-    kind = type(error).__name__
-    log.error("the message of %s:%s could not be made: %s", *send.key, kind)
-    return f"the message cannot be made ({kind})"

@@ -13,17 +13,17 @@ from application.reservations import Reservations
 from domain.clock import Clock
 from domain.delivery.delivery import About
 from domain.delivery.interrupted import Resumption
-from domain.delivery.reply import UNREACHABLE, Stage, Verdict, classify, is_provoked, sanitise, weigh
+from domain.delivery.reply import UNREACHABLE, Verdict, classify, is_provoked, sanitise, weigh, with_code
 from domain.delivery.retry import suspend_until
 from domain.fact import Fact
-from domain.streams import delivery_stream_bytes
 from mail.message.skeleton import Skeleton
 from mail.smtp.transaction import Outcome, Transaction
 from mail.smtp.transport import Connection
 from mail.smtp.transport_errors import TransportError
-from mail.template.render import MessageError
+from mail.template.render import reason_of
 from processor.dispatch import attempt as facts
 from processor.dispatch.attempt import Attempt
+from processor.dispatch.composing import Composing
 from processor.dispatch.connection_pool import ConnectionPool
 from processor.planner.planned_deliveries import PlannedDeliveries
 from processor.planner.send import Send
@@ -45,7 +45,7 @@ class Attempts:
 
     def __init__(self, permissions: SendPermissions, reservations: Reservations, committer: Committer,
                  clock: Clock, actor: str, suspend: Callable[[int, str, datetime], None],
-                 recorder: FlightRecorder) -> None:  # fmt: skip
+                 recorder: FlightRecorder, composing: Composing) -> None:  # fmt: skip
         self._permissions = permissions
         self._reservations = reservations
         self._committer = committer
@@ -53,6 +53,7 @@ class Attempts:
         self._actor = actor
         self._suspend = suspend
         self.recorder = recorder
+        self._composing = composing
         self.planned = PlannedDeliveries()
         self.are_over = False
         """Set from any thread: no attempt starts any more."""
@@ -79,8 +80,8 @@ class Attempts:
             return None
         try:
             skeleton = self._permissions.skeleton(send.campaign, send.server)
-        except MessageError as error:
-            self._not_through_here(send, str(error))
+        except Exception as error:  # noqa: BLE001  # It is this server's trouble with this campaign alone.
+            self._not_through_here(send, reason_of(error))
             return None
         limits = view.limits[send.server]
         reservation = self._reservations.take(send.server, limits, now) if skeleton else None
@@ -91,9 +92,8 @@ class Attempts:
         if transaction is None:
             self._reservations.give_back(reservation)
             return None
-        stream = delivery_stream_bytes(send.campaign, send.recipient)
-        attempt = Attempt(send, stream, reservation, transaction)
-        attempt.slot = self.recorder.start(stream, attempt.version, reservation.version, send.server)
+        attempt = Attempt(send, reservation, transaction)
+        attempt.slot = self.recorder.start(attempt.stream, attempt.version, reservation.version, send.server)
         if send.id_domain is None and skeleton.from_domain != view.servers[send.server].first_domain:
             attempt.id_domain = skeleton.from_domain
         self._submit([facts.started(attempt, self._actor)], partial(self._started, attempt, on_committed))
@@ -101,14 +101,9 @@ class Attempts:
 
     def _transaction(self, send: Send, skeleton: Skeleton, connection: Connection) -> Transaction | None:
         """None when no message can be made or this server cannot take it: so it is recorded then."""
-        try:
-            message = skeleton.message(send.person, self._clock.now(), send.id_domain)
-            address = skeleton.envelope_to(send.person)
-            transaction = connection.transaction(skeleton.envelope_from, address, message)
-        except Exception as error:  # noqa: BLE001  # It ends this delivery, not the dispatcher.
-            self._record(
-                [facts.unmakeable(send, facts.why_unmakeable(send, error), self._actor).entry()], send
-            )
+        transaction = self._composing.transaction(send, skeleton, connection, self._clock.now())
+        if isinstance(transaction, str):
+            self._record([facts.unmakeable(send, transaction, self._actor).entry()], send)
             return None
         if transaction.outcome is not None:
             self._not_through_here(send, transaction.outcome.text)
@@ -158,7 +153,7 @@ class Attempts:
     def not_offered(self, attempt: Attempt, reason: str) -> None:
         """Nothing was written to the server, so it was given nothing."""
         self._reservations.untouched(attempt.reservation)
-        fact = facts.put_back(attempt, f"not offered: {reason}", self._clock.seconds(), self._actor)
+        fact = facts.put_back(attempt.send, f"not offered: {reason}", self._clock.seconds(), self._actor)
         self._record([fact.entry()], attempt.send, attempt.slot)
 
     def hung_up(self, pool: ConnectionPool, served: int, reason: str) -> None:
@@ -176,7 +171,7 @@ class Attempts:
         self._reservations.ended(attempt.reservation, refused=not outcome.dot_sent)
         if outcome.accepted:
             pool.widen()
-            self._conclude(attempt, facts.accepted(attempt, outcome.text, self._actor), outcome)
+            self._conclude(attempt, facts.accepted(attempt, outcome.text, outcome.code, self._actor), outcome)
         elif outcome.is_unknown:
             self._unknown(attempt, outcome.text, now)
             self._break(pool, outcome)
@@ -187,20 +182,21 @@ class Attempts:
     def _refused(
         self, attempt: Attempt, pool: ConnectionPool, outcome: Outcome, served: int, now: float
     ) -> None:
-        send, told = attempt.send, _verdict(outcome.code, outcome.text, outcome.stage)
+        send, code = attempt.send, outcome.code
+        told = classify(code, outcome.text, outcome.stage)
         provoked = is_provoked(told, outcome.stage)
         verdict = weigh(told, outcome.stage, send.provoked)
-        if served and _was_given_up(outcome):
-            fact: Fact = facts.put_back(attempt, outcome.text, now, self._actor)
+        if served and outcome.is_hang_up:  # When it is in trouble, it will tell the next connection so.
+            fact: Fact = facts.put_back(send, outcome.text, now, self._actor, code=code)
             pool.closed_after(served)
         elif verdict.about is About.SERVER:
-            fact = facts.put_back(attempt, outcome.text, now, self._actor, provoked=provoked)
+            fact = facts.put_back(send, outcome.text, now, self._actor, code=code, provoked=provoked)
             if not provoked or pool.is_blamed_by(send.key):
-                self._trouble(pool, verdict, fact.reply)
+                self._trouble(pool, verdict, with_code(code, fact.reply))
         else:
             policy, jitter = self._permissions.view.policy, random.random()  # noqa: S311
             fact = facts.refused(
-                send, verdict, outcome.text, now, policy, jitter, self._actor, provoked=provoked
+                send, verdict, outcome.text, now, policy, jitter, self._actor, code=code, provoked=provoked
             )
             self._break(pool, outcome)
         self._conclude(attempt, fact.entry(), outcome)
@@ -225,8 +221,9 @@ class Attempts:
         self._record([fact.entry() for fact in told], send, attempt.slot)
 
     def suspend_for_connect(self, pool: ConnectionPool, error: TransportError) -> None:
-        verdict = _verdict(error.code, error.text, error.stage)
-        self._trouble(pool, verdict._replace(transient=error.transient), sanitise(error.text, ""))
+        verdict = classify(error.code, error.text, error.stage)
+        reason = with_code(error.code, sanitise(error.text, ""))
+        self._trouble(pool, verdict._replace(transient=error.transient), reason)
 
     def _trouble(self, pool: ConnectionPool, verdict: Verdict, reason: str) -> None:
         """What several connections say at the same time is one trouble."""
@@ -286,14 +283,3 @@ class Attempts:
             for told, heard in parts:
                 first += len(told)
                 heard(first - 1, error)
-
-
-def _was_given_up(outcome: Outcome) -> bool:
-    """Of a reused connection: the server had closed it or says so now, and never saw this e-mail. When
-    it is in trouble indeed, it will tell the next connection so."""
-    is_closing = outcome.code == 421 and outcome.stage is Stage.MAIL
-    return is_closing or (outcome.code is None and not outcome.replied)
-
-
-def _verdict(code: int | None, text: str, stage: Stage) -> Verdict:
-    return UNREACHABLE if code is None else classify(code, text, stage)

@@ -38,7 +38,7 @@ TABLE = """
 """
 
 # Bytes 0-3 of a stream's name are the campaign, 12-15 the number (domain.streams).
-# A reply may hold a NUL, which jsonb refuses.
+# A reply may hold a NUL, which jsonb refuses. It is shown as domain.delivery.reply.with_code does.
 DECODE = r"""
     INSERT INTO batch
     SELECT position, stream_id, recorded_at, topic,
@@ -52,7 +52,8 @@ DECODE = r"""
            CASE WHEN status = %(queued)s THEN (fields->>'again')::float8 END,
            CASE WHEN status IN (%(queued)s, %(failed)s) THEN fields->>'about' END,
            CASE WHEN status NOT IN (%(sending)s, %(sent)s)
-                THEN coalesce(fields->>'reply', fields->>'reason') END,
+                THEN coalesce(rtrim((fields->>'code') || ' ' || (fields->>'reply')),
+                              fields->>'reply', fields->>'reason') END,
            CASE WHEN status IS NULL THEN fields END
     FROM (
         SELECT e.position, e.stream_id, e.recorded_at, e.topic, e.version, known.status,

@@ -28,11 +28,12 @@ LOOK_AGAIN = 0.005
 ADVISORY_LOCK = 0x72756E6E6572  # "runner"
 
 # A crash may take the last batches with their positions: they are folded again, so no commit waits for
-# the disk. Indexes are cheap, since what they lead to is in memory.
+# the disk. Indexes are cheap, since what they lead to is in memory. A batch may take longer than a page.
 SETTINGS = """
     SELECT set_config('work_mem', %(work_mem)s, true), set_config('jit', 'off', true),
            set_config('random_page_cost', '1.1', true), set_config('synchronous_commit', 'off', true),
-           set_config('client_min_messages', 'warning', true)
+           set_config('client_min_messages', 'warning', true),
+           set_config('statement_timeout', '10min', true)
 """
 
 

@@ -57,6 +57,17 @@ def begin(cursor: Any, *, by: str, file: str, size: int, lists: Sequence[int], s
     return int(cursor.fetchone()[0])
 
 
+def forget(cursor: Any, numbers: Sequence[int]) -> None:
+    """Names of files with the address of one of these people in them. Call before their addresses go."""
+    cursor.execute(
+        """
+        UPDATE imports i SET file = '(erased)' FROM recipients r
+        WHERE r.number = ANY (%s) AND position(lower(r.email) IN lower(i.file)) > 0
+        """,
+        (list(numbers),),
+    )
+
+
 def running(cursor: Any) -> int | None:
     cursor.execute(f"SELECT number FROM imports WHERE {ALIVE} ORDER BY number DESC LIMIT 1")  # noqa: S608
     row = cursor.fetchone()

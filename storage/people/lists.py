@@ -13,9 +13,12 @@ from domain.people.statuses import ListStatus, ListType, Optin
 from storage.people.directory_news import announce_everybody
 from storage.people.personal_data import LONGEST_LIST_NAME, TakenError
 from storage.postgres.like import containing
+from storage.postgres.pool import allow
 
 ORDERS = ("name", "status", "created_at", "updated_at", "subscriber_count")
-MOST_TAGS = 50
+DELETING_SECONDS = 120.0
+"""A list may have millions of subscriptions."""
+
 LONGEST_DESCRIPTION = 2000
 
 SELECT = """
@@ -178,6 +181,7 @@ def change(cursor: Any, number: int, values: Mapping[str, Any]) -> dict[str, Any
 def delete(cursor: Any, number: int) -> int | None:
     """With its subscriptions; how many these were, None when there is no such list. The row stays for the
     campaigns that name it."""
+    allow(cursor, DELETING_SECONDS)
     cursor.execute("UPDATE lists SET deleted_at = now() WHERE number = %s AND deleted_at IS NULL", (number,))
     if cursor.rowcount != 1:
         return None
@@ -200,17 +204,11 @@ def _checked(values: Mapping[str, Any]) -> dict[str, Any]:
         "type": checks.run(fields.choice, values["type"], "type", ListType),
         "optin": checks.run(fields.choice, values["optin"], "optin", Optin),
         "status": checks.run(fields.choice, values["status"], "status", ListStatus),
-        "tags": checks.run(_tags, values["tags"]),
+        "tags": checks.run(fields.tags, values["tags"], "tags"),
         "description": checks.run(_description, values["description"]),
     }
     checks.done()
     return checked
-
-
-def _tags(value: object) -> list[str]:
-    if not isinstance(value, list | tuple) or len(value) > MOST_TAGS:
-        fields.refuse("tags", f"is not a list of at most {MOST_TAGS} texts")
-    return list(dict.fromkeys(fields.text(one, "tags", longest=100, shortest=1) for one in value))
 
 
 def _description(value: object) -> str:

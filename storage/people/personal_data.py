@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 
+from domain import fields
 from domain.addresses import email_address
 from domain.errors import Refused
 from domain.people.statuses import PersonStatus, SubscriptionStatus
@@ -60,6 +61,8 @@ def checked_attributes(attributes: object, them: str = "the attributes") -> str:
     """As compact JSON. Raises DirectoryError unless it is an object that PostgreSQL can hold."""
     if not isinstance(attributes, dict):
         raise DirectoryError(f"{them} are not a JSON object")
+    if fields.is_nested_deeper(attributes, fields.DEEPEST):
+        raise DirectoryError(f"{them} are nested more than {fields.DEEPEST} levels deep")
     try:
         text = json.dumps(attributes, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
         size = len(text.encode())

@@ -16,8 +16,11 @@ from domain.people.statuses import PersonStatus, SubscriptionStatus
 from storage.people.directory_news import announce_everybody
 from storage.people.personal_data import DirectoryError
 from storage.people.recipients_csv import Person, RowRefusal, people
+from storage.postgres.pool import allow
 
 MOST_REFUSALS_KEPT = 100
+IMPORT_SECONDS = 3600.0
+"""How long one statement may take, as a page's may not."""
 
 
 class ImportRefusedError(DirectoryError):
@@ -73,6 +76,7 @@ def import_csv(
     """All in the transaction of `cursor`. `progress` is told how many bytes were read since it was last
     told. Raises ImportRefusedError when the file has no usable header or is no text."""
     summary = Summary()
+    allow(cursor, IMPORT_SECONDS)
     # One import at a time: two that meet the same people in different order would block each other.
     cursor.execute("SELECT pg_advisory_xact_lock(hashtext('postledger recipients import'))")
     try:
@@ -139,6 +143,19 @@ def _copy(cursor: Any, rows: Iterator[Person]) -> None:
 
 
 def _merge(cursor: Any, options: Options, summary: Summary) -> None:
+    _let_first_rows_win(cursor, summary)
+    _add(cursor, summary)
+    if options.update and summary.existing:
+        _update(cursor, summary)
+    if options.blocklist:
+        _blocklist(cursor)
+    if options.lists:
+        _subscribe(cursor, options, summary)
+    _count_unmailable(cursor, options.lists, summary)
+    cursor.execute("DROP TABLE pg_temp.arrived")
+
+
+def _let_first_rows_win(cursor: Any, summary: Summary) -> None:
     cursor.execute(
         """
         CREATE TEMPORARY TABLE arrived ON COMMIT DROP AS
@@ -149,6 +166,9 @@ def _merge(cursor: Any, options: Options, summary: Summary) -> None:
     summary.imported = cursor.rowcount
     summary.duplicates = summary.rows - summary.refused - summary.imported
     cursor.execute("DROP TABLE pg_temp.arriving; ANALYZE pg_temp.arrived")
+
+
+def _add(cursor: Any, summary: Summary) -> None:
     # Asking first keeps who is there from using up numbers; the new ones get theirs in the file's order.
     cursor.execute(
         """
@@ -161,14 +181,6 @@ def _merge(cursor: Any, options: Options, summary: Summary) -> None:
     )
     summary.new = cursor.rowcount
     summary.existing = summary.imported - summary.new
-    if options.update and summary.existing:
-        _update(cursor, summary)
-    if options.blocklist:
-        _blocklist(cursor)
-    if options.lists:
-        _subscribe(cursor, options, summary)
-    _count_unmailable(cursor, options.lists, summary)
-    cursor.execute("DROP TABLE pg_temp.arrived")
 
 
 def _update(cursor: Any, summary: Summary) -> None:
@@ -225,8 +237,3 @@ def _count_unmailable(cursor: Any, lists: Sequence[int], summary: Summary) -> No
         (list(lists),),
     )
     summary.blocklisted, summary.unsubscribed = cursor.fetchone()
-
-
-def refresh_statistics(cursor: Any) -> None:
-    """For the planner, after a large import: it would take the directory for a small one for a minute."""
-    cursor.execute("SELECT public.refresh_directory_statistics()")

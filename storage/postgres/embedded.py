@@ -25,7 +25,7 @@ from urllib.parse import urlsplit
 
 import psycopg2
 
-from storage.postgres import loopback, postgres_binaries, service_login
+from storage.postgres import binaries, loopback, service_login
 from storage.postgres.embedded_settings import INITDB_OPTIONS, SETTINGS, WITHOUT_FSYNC
 from storage.postgres.kept_process import Handed, KeptProcess, has_a_future
 
@@ -88,7 +88,7 @@ class EmbeddedServer:
             if not self.joined:
                 self._own()
             self._let_the_service_in()
-        except (postgres_binaries.NoBinaries, loopback.NotOurServer) as error:
+        except (binaries.NoBinaries, loopback.NotOurServer) as error:
             raise EmbeddedServerError(str(error)) from error
         finally:
             # A server of ours has inherited the lock, and holds it for as long as any of its processes lives.
@@ -137,17 +137,17 @@ class EmbeddedServer:
 
     def _own(self) -> None:
         account = self._account()
-        binaries = postgres_binaries.find(self._wanted, for_another_user=account is not None)
+        programs = binaries.find(self._wanted, for_another_user=account is not None)
         password, port = self._credentials()
         if not self.data.exists():
-            self._initialise(binaries, account, password)
-        self._refuse_other_major(binaries.major)
+            self._initialise(programs, account, password)
+        self._refuse_other_major(programs.major)
         self._clear_stale_pid_file()
         for attempt in range(3):
             free = loopback.free_port(port if attempt == 0 else 0)
             url = f"postgresql://{NAME}:{password}@127.0.0.1:{free}/{NAME}"
             self._write_url(url)
-            if self._run(binaries, account, url):
+            if self._run(programs, account, url):
                 self.url = url
                 return
         raise EmbeddedServerError(f"PostgreSQL does not start:\n{self._log_tail()}")
@@ -198,7 +198,7 @@ class EmbeddedServer:
         Path(path).rename(self.folder / "url")
 
     def _initialise(
-        self, binaries: postgres_binaries.Binaries, account: pwd.struct_passwd | None, password: str
+        self, programs: binaries.Binaries, account: pwd.struct_passwd | None, password: str
     ) -> None:
         unfinished = self.folder / "data.unfinished"
         if unfinished.exists():
@@ -211,8 +211,8 @@ class EmbeddedServer:
             secret.seek(0)
             if account:
                 os.fchown(secret.fileno(), account.pw_uid, account.pw_gid)
-            command = [binaries.initdb, "-D", place.path, "-U", NAME, f"--pwfile=/dev/fd/{secret.fileno()}"]
-            options = [*INITDB_OPTIONS, *binaries.utf8_options, *([] if self._fsync else ["--no-sync"])]
+            command = [programs.initdb, "-D", place.path, "-U", NAME, f"--pwfile=/dev/fd/{secret.fileno()}"]
+            options = [*INITDB_OPTIONS, *programs.utf8_options, *([] if self._fsync else ["--no-sync"])]
             descriptors = [secret.fileno(), *place.descriptors]
             if self._launch([*command, *options], account, descriptors).exit_code() != 0:
                 raise EmbeddedServerError(f"initdb failed:\n{self._log_tail()}")
@@ -246,11 +246,11 @@ class EmbeddedServer:
             )
         path.unlink()
 
-    def _run(self, binaries: postgres_binaries.Binaries, account: pwd.struct_passwd | None, url: str) -> bool:
+    def _run(self, programs: binaries.Binaries, account: pwd.struct_passwd | None, url: str) -> bool:
         settings = {**SETTINGS, "port": str(urlsplit(url).port), **({} if self._fsync else WITHOUT_FSYNC)}
         with Handed(self.data, account) as place:
             options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
-            command = [binaries.postgres, "-D", place.path, *options]
+            command = [programs.postgres, "-D", place.path, *options]
             process = self._launch(command, account, place.descriptors)
         deadline = time.monotonic() + START_LIMIT
         try:

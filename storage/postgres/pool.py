@@ -34,7 +34,8 @@ SEARCH_PATH = "public, projection, pg_temp"
 the projections or as a temporary table, never stands for the log or the directory."""
 
 _SETTINGS = """
-    SELECT set_config('search_path', %(search_path)s, false), set_config('TimeZone', 'UTC', false)
+    SELECT set_config('search_path', %(search_path)s, false), set_config('TimeZone', 'UTC', false),
+           set_config('statement_timeout', %(milliseconds)s, false)
 """
 
 _ASSUME_SERVICE_ROLE = """
@@ -52,9 +53,10 @@ class PoolTimeout(TimeoutError):
     """No connection came free in time."""
 
 
-def open_connection(url: str, service: bool = True) -> extensions.connection:
+def open_connection(url: str, service: bool = True, statement_timeout: float = 0.0) -> extensions.connection:
     """A connection of its own, outside any pool: UTC, the search path of the program, and the role of
-    the service where the URL is of somebody else who may assume it. What the URL says about time-outs wins.
+    the service where the URL is of somebody else who may assume it. What the URL says about how long to wait
+    for a connection wins. A statement may take `statement_timeout` seconds; 0 is as long as it takes.
 
     Raises psycopg2.OperationalError.
     """
@@ -64,7 +66,8 @@ def open_connection(url: str, service: bool = True) -> extensions.connection:
         # Which of the two tells whether SET ROLE is allowed depends on the server's version.
         privilege = "SET" if opened.server_version >= 160000 else "MEMBER"
         with opened.cursor() as cur:
-            cur.execute(_SETTINGS, {"search_path": SEARCH_PATH})
+            milliseconds = f"{statement_timeout * 1000:.0f}"
+            cur.execute(_SETTINGS, {"search_path": SEARCH_PATH, "milliseconds": milliseconds})
             cur.execute(
                 _ASSUME_SERVICE_ROLE, {"role": SERVICE_ROLE, "service": service, "privilege": privilege}
             )
@@ -76,9 +79,15 @@ def open_connection(url: str, service: bool = True) -> extensions.connection:
     return opened
 
 
+def allow(cur: cursor, seconds: float) -> None:
+    """For each statement of this transaction, where the connection allows less."""
+    cur.execute("SELECT set_config('statement_timeout', %s, true)", (f"{seconds * 1000:.0f}",))
+
+
 class Pool:
     """At most `size` connections, shared by threads. Whoever finds none free waits up to `timeout`
-    seconds. A connection is replaced when it is older than `max_age` seconds or has died meanwhile."""
+    seconds. A connection is replaced when it is older than `max_age` seconds or has died meanwhile.
+    `statement_timeout` is as for `open_connection`."""
 
     def __init__(
         self,
@@ -88,12 +97,14 @@ class Pool:
         *,
         max_age: float = 3600.0,
         timeout: float = 30.0,
+        statement_timeout: float = 0.0,
     ) -> None:
         self.url = url
         self.size = size
         self.service = service
         self.max_age = max_age
         self.timeout = timeout
+        self.statement_timeout = statement_timeout
         self._changed = Condition()
         self._idle: list[tuple[extensions.connection, float]] = []
         self._in_use = 0
@@ -120,7 +131,7 @@ class Pool:
 
     def open(self) -> extensions.connection:
         """A connection like the pool's that belongs to the caller and does not count."""
-        return open_connection(self.url, self.service)
+        return open_connection(self.url, self.service, self.statement_timeout)
 
     def close(self) -> None:
         """Closes idle connections now, and those in use when they come back."""

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from eventsourcing.persistence import IntegrityError
 
-from application.decisions import Postledger
+from application.decisions.postledger import Postledger
 from domain.clock import VirtualClock
 from domain.errors import Missing, Outrun, Refused
 

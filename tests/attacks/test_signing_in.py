@@ -1,4 +1,4 @@
-"""Nobody is kept from signing in by others who fail in their name; no number of sign-ins stalls others."""
+"""Nobody is kept from signing in by others who fail in their name, and no number of sign-ins stalls any."""
 
 from __future__ import annotations
 

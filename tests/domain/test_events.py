@@ -14,7 +14,7 @@ from eventsourcing.application import Application
 from eventsourcing.persistence import StoredEvent
 from eventsourcing.utils import get_topic, resolve_topic
 
-from application.decisions import Postledger
+from application.decisions.postledger import Postledger
 from domain.fact import Fact
 from domain.streams import campaign_stream
 from domain.topics import EVENT_CLASSES
@@ -34,15 +34,15 @@ campaign.resumed by reason timestamp
 campaign.scheduled by send_at timestamp
 campaign.started by timestamp
 campaign.test_started by recipient reservation server
-campaign.tried by outcome recipient reply reservation server started
+campaign.tried by code outcome recipient reply reservation server started
 campaign.unscheduled by timestamp
 capacity.reserved by day n until
 capacity.returned at by refused reservation unused
-delivery.accepted by reply server
+delivery.accepted by code reply server
 delivery.attempt_started by id_domain remaining reservation server
 delivery.cancelled by reason
-delivery.deferred about again by provoked reply server
-delivery.failed about by reply server
+delivery.deferred about again by code provoked reply server
+delivery.failed about by code reply server
 delivery.outcome_unknown by reason server
 delivery.requeued again by reason
 delivery.suppressed by reason
@@ -176,5 +176,5 @@ def test_a_fact_is_stored_small() -> None:
         originator_id=campaign_stream(7),
         originator_version=2,
         topic="delivery.accepted",
-        state='{"by":"ünï","server":3,"reply":"ünï"}'.encode(),
+        state='{"by":"ünï","server":3,"reply":"ünï","code":3}'.encode(),
     )

@@ -12,9 +12,9 @@ from werkzeug.serving import make_server
 from domain.clock import VirtualClock
 from storage.postgres.pool import Pool
 from tests.listmonk.client import Listmonk
+from tests.listmonk.letters import LETTER
+from tests.web.applications import application
 from tests.web.world import NOON, World
-from web.app import create_app
-from web.http.settings import WebSettings
 
 
 @pytest.fixture
@@ -24,9 +24,8 @@ def world(pool: Pool) -> World:
 
 @pytest.fixture
 def app(world: World) -> Iterator[Flask]:
-    made = create_app(world.installation, settings=WebSettings())
-    yield made
-    made.extensions["postledger.broadcast"].close()
+    with application(world.installation) as made:
+        yield made
 
 
 @pytest.fixture
@@ -38,3 +37,17 @@ def listmonk(app: Flask) -> Iterator[Listmonk]:
     server.shutdown()
     thread.join()
     server.server_close()
+
+
+@pytest.fixture
+def friends(listmonk: Listmonk) -> int:
+    number = int(listmonk.post("/api/lists", {"name": "Friends", "type": "public", "optin": "single"})["id"])
+    for name in ("ann", "bob"):
+        body = {"email": f"{name}@example.com", "name": f"{name.title()} Berg", "attribs": {"city": "Oslo"}}
+        listmonk.post("/api/subscribers", {**body, "status": "enabled", "lists": [number]})
+    return number
+
+
+@pytest.fixture
+def letter(listmonk: Listmonk) -> int:
+    return int(listmonk.post("/api/templates", {"name": "Letter", "type": "campaign", "body": LETTER})["id"])

@@ -1,4 +1,4 @@
-"""Templates and campaigns, through a client of listmonk."""
+"""Campaigns, through a client of listmonk."""
 
 from __future__ import annotations
 
@@ -10,83 +10,8 @@ import pytest
 from postledger.sink.sink import Sink
 from storage.postgres.pool import Pool
 from tests.listmonk.client import Listmonk, ListmonkError
+from tests.listmonk.letters import create, preview
 from tests.web.world import World
-
-LETTER = (
-    '<html><body>Hi {{ .Subscriber.FirstName }}! {{ template "content" . }} {{ TrackView }}</body></html>'
-)
-
-
-@pytest.fixture
-def friends(listmonk: Listmonk) -> int:
-    number = int(listmonk.post("/api/lists", {"name": "Friends", "type": "public", "optin": "single"})["id"])
-    for name in ("ann", "bob"):
-        body = {"email": f"{name}@example.com", "name": f"{name.title()} Berg", "attribs": {"city": "Oslo"}}
-        listmonk.post("/api/subscribers", {**body, "status": "enabled", "lists": [number]})
-    return number
-
-
-@pytest.fixture
-def letter(listmonk: Listmonk) -> int:
-    return int(listmonk.post("/api/templates", {"name": "Letter", "type": "campaign", "body": LETTER})["id"])
-
-
-def create(listmonk: Listmonk, friends: int, **others: Any) -> dict[str, Any]:
-    body = {
-        "name": "Test campaign", "subject": "Hello, {{ .Subscriber.Name }}", "lists": [friends],
-        "content_type": "html", "type": "regular", "messenger": "email", "body": "<p>News</p>",
-    }  # fmt: skip
-    made: dict[str, Any] = listmonk.post("/api/campaigns", {**body, **others})
-    return made
-
-
-def preview(listmonk: Listmonk, campaign: int) -> str:
-    return listmonk.raw("GET", f"/api/campaigns/{campaign}/preview", {}).decode()
-
-
-def test_templates_live_as_in_the_documentation(listmonk: Listmonk, letter: int) -> None:
-    first = listmonk.get(f"/api/templates/{letter}")
-    assert (first["name"], first["type"], first["body"], first["is_default"]) == (
-        "Letter",
-        "campaign",
-        LETTER,
-        True,
-    )
-    other = listmonk.post("/api/templates", {"name": "Other", "type": "campaign", "body": "{{ content }}"})
-    assert not other["is_default"]
-    assert [one["name"] for one in listmonk.get("/api/templates")] == ["Letter", "Other"]
-    assert [one["body"] for one in listmonk.get("/api/templates", no_body="true")] == ["", ""]
-    assert "<p>Hi there</p>" in listmonk.raw("GET", f"/api/templates/{letter}/preview", {}).decode()
-    changed = listmonk.put(
-        f"/api/templates/{letter}", {"name": "Letters", "type": "campaign", "body": LETTER}
-    )
-    assert changed["name"] == "Letters"
-    after = listmonk.put(f"/api/templates/{other['id']}/default")
-    assert [one["is_default"] for one in after] == [False, True]
-    with pytest.raises(ListmonkError, match="409: the default template cannot be deleted"):
-        listmonk.delete(f"/api/templates/{other['id']}")
-    assert listmonk.delete(f"/api/templates/{letter}") is True
-    with pytest.raises(ListmonkError, match="404"):
-        listmonk.get(f"/api/templates/{letter}")
-
-
-@pytest.mark.parametrize(
-    ("body", "reason"),
-    [
-        ("<p>No place</p>", "is to stand in it once, not nowhere"),
-        ("{{ content }}{{ content }}", "once, not 2"),
-        ('{{ template "content" . }}\n{{ sha1sum .Subscriber.Email }}', "line 2: the function sha1sum"),
-        ("{{ content }}\n\n{% if %}", "line 3"),
-    ],
-)  # fmt: skip
-def test_a_template_that_nothing_can_be_made_of_is_refused(
-    listmonk: Listmonk, body: str, reason: str
-) -> None:
-    with pytest.raises(ListmonkError) as refused:
-        listmonk.post("/api/templates", {"name": "Letter", "type": "campaign", "body": body})
-    assert refused.value.status == 400
-    assert reason in refused.value.message
-    assert listmonk.get("/api/templates") == []
 
 
 def test_the_campaign_of_the_documentation_is_made_without_a_body(listmonk: Listmonk, friends: int) -> None:
@@ -104,33 +29,6 @@ def test_the_campaign_of_the_documentation_is_made_without_a_body(listmonk: List
     assert {name: made[name] for name in expected} == expected
 
 
-def test_what_is_written_is_read_back_and_what_is_sent_has_its_template(
-    listmonk: Listmonk, friends: int, letter: int
-) -> None:
-    body = '<p>{{ if eq .Subscriber.Attribs.city "Oslo" }}Come over{{ else }}Far away{{ end }}</p>'
-    made = create(
-        listmonk, friends, body=body, altbody="Hi {{ .Subscriber.Name }}", template_id=letter,
-        headers=[{"X-Custom": "{{ .Subscriber.UUID }}"}], attribs={"place": "Oslo"},
-    )  # fmt: skip
-    assert (made["body"], made["altbody"], made["template_id"]) == (body, "Hi {{ .Subscriber.Name }}", letter)
-    assert (made["headers"], made["attribs"]) == ([{"X-Custom": "{{ .Subscriber.UUID }}"}], {"place": "Oslo"})
-    assert listmonk.get(f"/api/campaigns/{made['id']}") == made
-    assert preview(listmonk, made["id"]).strip() in {
-        f"<html><body>Hi {name}! <p>Come over</p> </body></html>" for name in ("Ann", "Bob")
-    }
-
-
-def test_the_default_template_is_taken_unless_it_is_said_otherwise(
-    listmonk: Listmonk, friends: int, letter: int
-) -> None:
-    assert create(listmonk, friends)["template_id"] == letter
-    assert create(listmonk, friends, template_id=None)["template_id"] == letter
-    assert create(listmonk, friends, template_id=0)["template_id"] == 0
-    plain = create(listmonk, friends, content_type="plain", body="Just text")
-    assert (plain["template_id"], plain["content_type"], plain["body"]) == (0, "plain", "Just text")
-    assert preview(listmonk, plain["id"]).strip() == "Just text"
-
-
 def test_markdown_becomes_html_and_keeps_its_tags(listmonk: Listmonk, friends: int) -> None:
     source = '# Hi {{ .Subscriber.FirstName }}\n\n[bye]({{ UnsubscribeURL }}) {{ if eq 1 1 }}"yes"{{ end }}'
     made = create(listmonk, friends, content_type="markdown", body=source, template_id=0)
@@ -138,18 +36,6 @@ def test_markdown_becomes_html_and_keeps_its_tags(listmonk: Listmonk, friends: i
     shown = preview(listmonk, made["id"])
     assert "<h1>Hi Ann</h1>" in shown or "<h1>Hi Bob</h1>" in shown
     assert '<a href="http' in shown
-
-
-def test_a_template_that_changes_takes_drafts_along_and_leaves_what_was_started(
-    listmonk: Listmonk, friends: int, letter: int
-) -> None:
-    draft, started = create(listmonk, friends)["id"], create(listmonk, friends)["id"]
-    listmonk.put(f"/api/campaigns/{started}/status", {"status": "running"})
-    listmonk.put(f"/api/templates/{letter}", {"name": "Letter", "body": "<b>{{ content }}</b>"})
-    assert preview(listmonk, draft).strip() == "<b><p>News</p></b>"
-    assert preview(listmonk, started).startswith("<html><body>Hi")
-    listmonk.put(f"/api/campaigns/{draft}", {"body": "<p>Later news</p>"})
-    assert preview(listmonk, draft).strip() == "<b><p>Later news</p></b>"
 
 
 @pytest.mark.parametrize(

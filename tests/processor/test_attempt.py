@@ -23,15 +23,17 @@ def attempt(campaign: int, recipient: int, version: int, server: int, remaining:
     send = Send(campaign, recipient, version, 0, None, server, remaining, person)
     transaction = Transaction("news@example.com", person.email, b"Subject: hello\r\n\r\nHello.\r\n")
     reservation = Reservation(version=12, n=5, until=100.0, reserved_at=90.0)
-    return Attempt(send, delivery_stream_bytes(campaign, recipient), reservation, transaction)
+    return Attempt(send, reservation, transaction)
 
 
 @given(
-    numbers, numbers, st.integers(0, 100), st.integers(1, 9999), st.none() | st.integers(0, 10**9), st.text()
-)
+    numbers, numbers, st.integers(0, 100), st.integers(1, 9999), st.none() | st.integers(0, 10**9), st.text(),
+    st.none() | st.integers(200, 299),
+)  # fmt: skip
 def test_the_entries_of_an_attempt_are_those_of_its_facts(
-    campaign: int, recipient: int, version: int, server: int, remaining: int | None, reply: str
-) -> None:
+    campaign: int, recipient: int, version: int, server: int, remaining: int | None, reply: str,
+    code: int | None,
+) -> None:  # fmt: skip
     made, stream = (
         attempt(campaign, recipient, version, server, remaining),
         delivery_stream(campaign, recipient),
@@ -48,13 +50,14 @@ def test_the_entries_of_an_attempt_are_those_of_its_facts(
         ).entry()
     )
     assert (
-        accepted(made, reply, BY)
+        accepted(made, reply, code, BY)
         == Accepted(
             originator_id=stream,
             originator_version=version + 2,
             by=BY,
             server=server,
             reply=sanitise(reply, "ada@example.org"),
+            code=code,
         ).entry()
     )
 

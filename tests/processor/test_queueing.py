@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import processor.queueing
-from application.decisions import Postledger
+from application.decisions.postledger import Postledger
 from domain.campaign.audience import LARGEST_CHUNK
 from domain.clock import SystemClock
 from domain.streams import audience_stream

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from application.decisions import Postledger
+from application.decisions.postledger import Postledger
 from domain.campaign.audience import RecipientsQueued
 from domain.clock import VirtualClock
 from domain.delivery.delivery import AttemptStarted
@@ -222,7 +222,7 @@ def test_a_campaign_that_cannot_be_composed_is_broken_and_others_are_not(scene: 
     scene.add_campaign(2, "Dear {{ subscriber.name")
     scene.application.start(2, by="test")
     scene.permissions.track([1, 2], NOON)
-    assert scene.permissions.broken.keys() == {2}
+    assert scene.permissions.closed_campaigns().keys() == {2}
     assert scene.permissions.view.campaigns == {1}
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from domain.delivery.reply import with_code
 from tests.projections.histories import Recorded
 
 STATUS_AFTER = {
@@ -30,6 +31,10 @@ STATE_AFTER = {
     "cancelled": "cancelled",
     "finished": "finished",
 }
+
+
+def said(state: dict[str, Any]) -> str:
+    return with_code(state.get("code"), state["reply"]) if "reply" in state else str(state["reason"])
 
 
 @dataclass
@@ -100,7 +105,7 @@ class Oracle:
             self.reservations[delivery.reservation]["used"] += 1
         elif what == "deferred":
             delivery.due = datetime.fromtimestamp(state["again"], UTC)
-            delivery.error = state["reply"]
+            delivery.error = said(state)
             if state["about"] in ("server", "processor"):
                 delivery.attempts -= 1
                 delivery.interruptions += state["about"] == "processor"
@@ -115,7 +120,7 @@ class Oracle:
         elif what == "accepted":
             delivery.error = None
         else:
-            delivery.error = state.get("reply") or state.get("reason")
+            delivery.error = said(state)
             delivery.interruptions += what == "outcome_unknown"
         if "server" in state:
             self._count(event, what, delivery, was)
@@ -137,7 +142,7 @@ class Oracle:
             health["failures"], health["success"] = 0, event.at
         elif event.state.get("about") in ("server", "network"):
             health["failures"] += 1
-            health["error"], health["error_at"] = event.state["reply"], event.at
+            health["error"], health["error_at"] = said(event.state), event.at
 
     def _capacity(self, event: Recorded, what: str) -> None:
         if what == "reserved":

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from application.decisions import Postledger
+from application.decisions.postledger import Postledger
 from projections import campaign_progress, servers
 from projections.following.rebuild import rebuild
 from storage.log.factory import LogFactory

@@ -16,8 +16,9 @@ from projections.following.rebuild import rebuild
 from projections.following.runner import Runner
 from storage.postgres.pool import Pool
 from tests.projections.conftest import Writing
-from tests.projections.histories import History, histories
+from tests.projections.histories import History
 from tests.projections.oracle import Oracle
+from tests.projections.random_histories import histories
 
 EVENTS = """
     SELECT version, topic, convert_from(state, 'UTF8')::jsonb, recorded_at FROM events

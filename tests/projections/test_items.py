@@ -8,7 +8,8 @@ from domain.delivery.delivery import Status
 from projections.queue.items import Item, WantedItems, item, items, people_like
 from storage.postgres.pool import Pool
 from tests.projections.conftest import Writing
-from tests.projections.histories import History, histories
+from tests.projections.histories import History
+from tests.projections.random_histories import histories
 
 QUEUED, SENT, FAILED, CANCELLED = 0, 2, 3, 4
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from postledger.session import prepare
+from postledger.session import Database, prepare
 from projections.all import PROJECTIONS
 from projections.following import schema
 from projections.following.check import check
@@ -139,7 +139,7 @@ def test_a_projection_with_new_rules_is_outdated_until_it_is_rebuilt(
 
 
 def test_a_table_of_an_earlier_release_gets_what_it_lacked(
-    writing: Writing, history: History, pool: Pool
+    writing: Writing, history: History, pool: Pool, database_url: str
 ) -> None:
     reservation, key = history.reservations[0], next(iter(history.deliveries))
     history.attempt(key, reservation)
@@ -147,7 +147,7 @@ def test_a_table_of_an_earlier_release_gets_what_it_lacked(
     writing.fold(history)
     spoil(pool, "ALTER TABLE queue DROP COLUMN interruptions")
     spoil(pool, "UPDATE projection_positions SET version = 3 WHERE projection = 'queue'")
-    assert prepare(pool.url).rebuilt == ["queue"]
+    assert prepare(Database(pool.url, database_url)).rebuilt == ["queue"]
     with pool.transaction() as cursor:
         cursor.execute("SELECT recipient, interruptions FROM queue WHERE interruptions > 0")
         assert cursor.fetchall() == [(key[1], 1)]

@@ -8,8 +8,8 @@ import pytest
 
 from domain.delivery.delivery import Requeued
 from domain.streams import delivery_stream
+from postledger.sink.rules import SinkRule
 from postledger.sink.sink import Sink
-from postledger.sink.sink_rules import SinkRule
 from storage.log.append import Log
 from tests.sending.world import World, wait_until
 

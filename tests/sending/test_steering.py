@@ -3,43 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from email import message_from_bytes
 
 import pytest
 
-from domain.errors import Refused
-from postledger.sink.sink import Received, Sink
+from postledger.sink.sink import Sink
+from tests.pulse import Soon
 from tests.sending.ledger import events
-from tests.sending.world import MovingClock, World, wait_until
-
-SOON = 1.0
-"""Seconds within which what somebody does is in force."""
+from tests.sending.steering import of_campaign, send_another
+from tests.sending.world import World, wait_until
 
 
-@pytest.fixture
-def sink() -> Iterator[Sink]:
-    """Slow enough that a campaign takes a while."""
-    with Sink(latency=0.02) as made:
-        yield made
-
-
-def campaign_of(received: Received) -> int:
-    return int(received.message_id.strip("<").partition(".")[0].removeprefix("c"))
-
-
-def of_campaign(sink: Sink, campaign: int) -> list[Received]:
-    return [received for received in list(sink.messages) if campaign_of(received) == campaign]
-
-
-def send_another(world: World) -> None:
-    """Proof that the processor has been at work all the while."""
-    world.add_people(20, "Others")
-    world.wait_for(world.create_and_start("Others"))
-
-
-def test_a_pause_bites_and_resuming_goes_on_with_the_rest(world: World, sink: Sink) -> None:
+def test_a_pause_bites_and_resuming_goes_on_with_the_rest(world: World, sink: Sink, soon: Soon) -> None:
     world.add_server("alpha", sink, max_conns=4)
     world.add_people(200)
     campaign = world.create_and_start()
@@ -48,10 +23,10 @@ def test_a_pause_bites_and_resuming_goes_on_with_the_rest(world: World, sink: Si
         world.application.pause(campaign, by="test")
         paused_at = time.time()
         send_another(world)
-        wait_until(lambda: time.time() > paused_at + SOON)
+        wait_until(lambda: time.time() > soon(paused_at))
         sent = of_campaign(sink, campaign)
         assert len(sent) < 200
-        assert max(received.mail_at for received in sent) < paused_at + SOON
+        assert max(received.mail_at for received in sent) < soon(paused_at)
         assert world.counts() == {"sent": len(sent) + 20, "queued": 200 - len(sent)}
         world.application.resume(campaign, by="test")
         world.wait_for(campaign)
@@ -60,7 +35,7 @@ def test_a_pause_bites_and_resuming_goes_on_with_the_rest(world: World, sink: Si
     assert not sink.duplicates()
 
 
-def test_a_paused_queue_begins_nothing_in_any_campaign(world: World, sink: Sink) -> None:
+def test_a_paused_queue_begins_nothing_in_any_campaign(world: World, sink: Sink, soon: Soon) -> None:
     world.add_server("alpha", sink, max_conns=4)
     world.add_people(200)
     campaign = world.create_and_start()
@@ -70,8 +45,8 @@ def test_a_paused_queue_begins_nothing_in_any_campaign(world: World, sink: Sink)
         paused_at = time.time()
         world.add_people(20, "Others")
         other = world.create_and_start("Others")
-        wait_until(lambda: time.time() > paused_at + SOON)
-        assert max(received.mail_at for received in list(sink.messages)) < paused_at + SOON
+        wait_until(lambda: time.time() > soon(paused_at))
+        assert max(received.mail_at for received in list(sink.messages)) < soon(paused_at)
         assert of_campaign(sink, other) == []
         world.application.change_policy({"queue_paused": False}, by="test")
         world.wait_for(campaign)
@@ -80,7 +55,7 @@ def test_a_paused_queue_begins_nothing_in_any_campaign(world: World, sink: Sink)
     assert not sink.duplicates()
 
 
-def test_cancelling_cancels_what_is_unsent(world: World, sink: Sink) -> None:
+def test_cancelling_cancels_what_is_unsent(world: World, sink: Sink, soon: Soon) -> None:
     world.add_server("alpha", sink, max_conns=4)
     world.add_people(200)
     campaign = world.create_and_start()
@@ -89,14 +64,16 @@ def test_cancelling_cancels_what_is_unsent(world: World, sink: Sink) -> None:
         world.application.cancel(campaign, by="test")
         cancelled_at = time.time()
         send_another(world)
-        wait_until(lambda: time.time() > cancelled_at + SOON)
+        wait_until(lambda: time.time() > soon(cancelled_at))
     sent = of_campaign(sink, campaign)
-    assert max(received.mail_at for received in sent) < cancelled_at + SOON
+    assert max(received.mail_at for received in sent) < soon(cancelled_at)
     assert len(sent) < 200
     assert world.counts() == {"sent": len(sent) + 20, "cancelled": 200 - len(sent)}
 
 
-def test_who_is_blocklisted_unsubscribed_or_erased_meanwhile_is_not_mailed(world: World, sink: Sink) -> None:
+def test_who_is_blocklisted_unsubscribed_or_erased_meanwhile_is_not_mailed(
+    world: World, sink: Sink, soon: Soon
+) -> None:
     world.add_server("alpha", sink, max_conns=4)
     people = world.add_people(200)
     campaign = world.create_and_start()
@@ -110,7 +87,7 @@ def test_who_is_blocklisted_unsubscribed_or_erased_meanwhile_is_not_mailed(world
         world.wait_for(campaign)
     gone = {f"p{n}@example.org" for n in [*range(41, 91), 199, 200]}
     mailed = [received for received in sink.messages if received.rcpt_to[0] in gone]
-    assert all(received.mail_at < stopped_at + SOON for received in mailed)
+    assert all(received.mail_at < soon(stopped_at) for received in mailed)
     assert world.counts() == {"sent": len(sink.messages), "suppressed": 200 - len(sink.messages)}
     reasons = [event.state["reason"] for event in events(world.pool) if event.topic == "delivery.suppressed"]
     assert set(reasons) == {"blocklisted", "unsubscribed", "erased"}
@@ -118,7 +95,7 @@ def test_who_is_blocklisted_unsubscribed_or_erased_meanwhile_is_not_mailed(world
 
 
 def test_a_person_two_campaigns_wait_for_is_mailed_by_neither_once_blocklisted(
-    world: World, sink: Sink
+    world: World, sink: Sink, soon: Soon
 ) -> None:
     world.add_server("alpha", sink, max_conns=1)
     people = world.add_people(60)
@@ -129,12 +106,14 @@ def test_a_person_two_campaigns_wait_for_is_mailed_by_neither_once_blocklisted(
         stopped_at = time.time()
         world.wait_for(first)
         world.wait_for(second)
-    assert all(received.mail_at < stopped_at + SOON for received in sink.messages)
+    assert all(received.mail_at < soon(stopped_at) for received in sink.messages)
     assert world.counts() == {"sent": len(sink.messages), "suppressed": 120 - len(sink.messages)}
 
 
 @pytest.mark.parametrize("by", ["disabling", "suspending"])
-def test_a_server_is_taken_out_of_use_and_the_other_goes_on(world: World, sink: Sink, by: str) -> None:
+def test_a_server_is_taken_out_of_use_and_the_other_goes_on(
+    world: World, sink: Sink, by: str, soon: Soon
+) -> None:
     with Sink(latency=0.02) as other:
         alpha, _ = world.add_server("alpha", sink, max_conns=2), world.add_server("beta", other, max_conns=2)
         world.add_people(160)
@@ -147,7 +126,7 @@ def test_a_server_is_taken_out_of_use_and_the_other_goes_on(world: World, sink: 
                 world.application.suspend_server(alpha, reason="a look at it", until=None, by="test")
             stopped_at = time.time()
             world.wait_for(campaign)
-        assert max(at for at, _ in sink.attempts) < stopped_at + SOON
+        assert max(at for at, _ in sink.attempts) < soon(stopped_at)
         assert len(sink.messages) < 80 < len(other.messages)
         assert len({received.delivery for received in [*sink.messages, *other.messages]}) == 160
     assert world.counts() == {"sent": 160}
@@ -166,7 +145,7 @@ def test_a_suspended_server_is_used_again_at_once_when_somebody_resumes_it(world
     assert world.counts() == {"sent": 5}
 
 
-def test_a_lowered_limit_is_kept(world: World, sink: Sink) -> None:
+def test_a_lowered_limit_is_kept(world: World, sink: Sink, soon: Soon) -> None:
     with Sink(latency=0.02) as other:
         alpha = world.add_server("alpha", sink, max_conns=2, daily_limit=1000)
         world.add_server("beta", other, max_conns=2, daily_limit=1000)
@@ -187,10 +166,10 @@ def test_a_lowered_limit_is_kept(world: World, sink: Sink) -> None:
             (alpha,),
         )
         (last_reserved_at,) = cursor.fetchone() or (None,)
-    assert float(last_reserved_at) < changed_at + SOON
+    assert float(last_reserved_at) < soon(changed_at)
 
 
-def test_a_changed_sender_is_the_sender_of_what_follows(world: World, sink: Sink) -> None:
+def test_a_changed_sender_is_the_sender_of_what_follows(world: World, sink: Sink, soon: Soon) -> None:
     alpha = world.add_server("alpha", sink, max_conns=2, from_email="old@alpha.example")
     world.add_people(120)
     campaign = world.create_and_start()
@@ -200,7 +179,7 @@ def test_a_changed_sender_is_the_sender_of_what_follows(world: World, sink: Sink
         changed_at = time.time()
         world.wait_for(campaign)
     for received in sink.messages:
-        if received.mail_at > changed_at + SOON:
+        if received.mail_at > soon(changed_at):
             assert received.mail_from == "new@alpha.example"
         assert message_from_bytes(received.message)["From"].endswith(
             "new@alpha.example>" if received.mail_from == "new@alpha.example" else "old@alpha.example"
@@ -208,7 +187,7 @@ def test_a_changed_sender_is_the_sender_of_what_follows(world: World, sink: Sink
     assert {received.mail_from for received in sink.messages} == {"old@alpha.example", "new@alpha.example"}
 
 
-def test_a_server_that_moved_is_found_where_it_is_now(world: World, sink: Sink) -> None:
+def test_a_server_that_moved_is_found_where_it_is_now(world: World, sink: Sink, soon: Soon) -> None:
     with Sink(latency=0.02) as elsewhere:
         alpha = world.add_server("alpha", sink, max_conns=2)
         world.add_people(120)
@@ -218,82 +197,5 @@ def test_a_server_that_moved_is_found_where_it_is_now(world: World, sink: Sink) 
             world.application.change_server(alpha, {"port": elsewhere.port}, by="test")
             changed_at = time.time()
             world.wait_for(campaign)
-        assert max(at for at, _ in sink.attempts) < changed_at + SOON
+        assert max(at for at, _ in sink.attempts) < soon(changed_at)
         assert len(sink.messages) + len(elsewhere.messages) == 120
-
-
-def test_high_priority_goes_before_low(world: World, sink: Sink) -> None:
-    alpha = world.add_server("alpha", sink, max_conns=1, enabled=False)
-    world.add_people(20)
-    low, high = world.create_and_start(priority="low"), world.create_and_start(priority="high")
-    with world.sending():
-        wait_until(lambda: world.counts() == {"queued": 40})
-        world.application.enable_server(alpha, by="test")
-        world.wait_for(low)
-    assert [campaign_of(received) for received in sink.messages] == [high] * 20 + [low] * 20
-
-
-def test_campaigns_of_one_priority_take_turns(world: World, sink: Sink) -> None:
-    alpha = world.add_server("alpha", sink, max_conns=1, enabled=False)
-    world.add_people(100, "Many")
-    world.add_people(10, "Few")
-    many, few = world.create_and_start("Many"), world.create_and_start("Few")
-    with world.sending():
-        wait_until(lambda: world.counts() == {"queued": 110})
-        world.application.enable_server(alpha, by="test")
-        world.wait_for(few)
-        world.application.cancel(many, by="test")
-    order = [campaign_of(received) for received in sink.messages]
-    last_of_few = len(order) - order[::-1].index(few)
-    assert order[:last_of_few].count(few) == 10
-    assert order[:last_of_few].count(many) <= 12
-
-
-def test_a_campaign_of_one_server_goes_through_no_other(world: World, sink: Sink) -> None:
-    with Sink() as other:
-        world.add_server("alpha", other, daily_limit=0)
-        beta = world.add_server("beta", sink, max_conns=4, daily_limit=100)
-        world.add_people(60)
-        campaign = world.create_and_start(messenger=beta)
-        with world.sending():
-            world.wait_for(campaign)
-        assert len(sink.messages) == 60
-        assert not other.attempts
-
-
-def test_a_scheduled_campaign_starts_once_at_its_time(database_url: str) -> None:
-    clock = MovingClock(datetime(2026, 3, 4, 9, 0, tzinfo=UTC))
-    world = World(database_url, clock)
-    send_at = clock.now() + timedelta(days=1)
-    with Sink(now=clock.seconds) as sink:
-        world.add_server("alpha", sink)
-        world.add_people(10)
-        campaign = world.create()
-        world.application.schedule(campaign, send_at, by="test")
-        with world.sending(), world.sending():
-            send_another(world)
-            assert world.state(campaign) == "scheduled"
-            clock.advance_to(send_at - timedelta(seconds=0.5))
-            world.wait_for(campaign)
-    assert min(received.mail_at for received in of_campaign(sink, campaign)) >= send_at.timestamp()
-    topics = [event.topic for event in events(world.pool) if event.stream.int >> 96 == campaign]
-    assert topics.count("campaign.started") == 1
-    assert len(sink.messages) == 30
-    world.close()
-
-
-def test_a_schedule_that_no_processor_was_there_for_starts_late(database_url: str) -> None:
-    clock = MovingClock(datetime(2026, 3, 4, 9, 0, tzinfo=UTC))
-    world = World(database_url, clock)
-    with Sink() as sink:
-        world.add_server("alpha", sink)
-        world.add_people(10)
-        campaign = world.create()
-        world.application.schedule(campaign, clock.now() + timedelta(hours=1), by="test")
-        clock.advance_to(clock.now() + timedelta(days=3))
-        with world.sending():
-            world.wait_for(campaign)
-        assert len(sink.messages) == 10
-    with pytest.raises(Refused):
-        world.application.start(campaign, by="test")
-    world.close()

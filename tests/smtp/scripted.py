@@ -30,6 +30,15 @@ class Act:
     then: Literal["go on", "hang up", "reset", "be silent"] = "go on"
 
 
+PATIENCE = 20.0
+"""Seconds that a loaded machine may take over an answer."""
+
+
+def timeout_for(*acts: Act) -> float:
+    """Short where the server falls silent and the client is to give up; long enough for what goes before."""
+    return 1.0 if any(act.then == "be silent" for act in acts) else PATIENCE
+
+
 class ScriptedServer:
     """`script` has what to do at a step instead of the usual: greeting, ehlo, starttls, mail, rcpt, data,
     body (when the message begins), dot, rset, quit. A list is used up one occasion at a time.

@@ -17,8 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mail.smtp.transport import connect, deliver
+from postledger.sink.rules import SinkRule
 from postledger.sink.sink import Sink, duplicates_among
-from postledger.sink.sink_rules import SinkRule
 
 
 def message(number: int = 1, domain: str = "mail.example", body: str = "A line.\n") -> EmailMessage:

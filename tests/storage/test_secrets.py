@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import stat
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import psycopg2
 import pytest
+from cryptography.fernet import Fernet
 
 from storage.secrets import Secrets, SecretsError, load_keys, new_key, read_key_file, write_key_file
+
+HERE = "news at smtp.example.com:587 by STARTTLS"
 
 
 @pytest.fixture
@@ -23,21 +27,21 @@ def cursor(database_url: str) -> Iterator[Any]:
 
 def test_a_password_comes_back_for_its_own_server() -> None:
     secrets = Secrets([new_key()])
-    token = secrets.encrypt(7, "grün§geheim")
+    token = secrets.encrypt(7, {HERE: "grün§geheim"})
     assert b"geheim" not in token
-    assert secrets.decrypt(7, token) == "grün§geheim"
+    assert secrets.decrypt(7, token) == {HERE: "grün§geheim"}
 
 
 def test_a_password_of_one_server_is_refused_for_another() -> None:
     secrets = Secrets([new_key()])
     with pytest.raises(SecretsError, match="another server"):
-        secrets.decrypt(8, secrets.encrypt(7, "tea"))
+        secrets.decrypt(8, secrets.encrypt(7, {HERE: "tea"}))
 
 
 def test_a_new_key_in_front_still_opens_what_the_old_one_closed() -> None:
     old, new = new_key(), new_key()
-    token = Secrets([old]).encrypt(1, "tea")
-    assert Secrets([new, old]).decrypt(1, token) == "tea"
+    token = Secrets([old]).encrypt(1, {HERE: "tea"})
+    assert Secrets([new, old]).decrypt(1, token) == {HERE: "tea"}
     with pytest.raises(SecretsError, match="none of the keys"):
         Secrets([new]).decrypt(1, token)
 
@@ -45,28 +49,48 @@ def test_a_new_key_in_front_still_opens_what_the_old_one_closed() -> None:
 def test_rotation_makes_the_old_key_superfluous(cursor: Any) -> None:
     old, new = new_key(), new_key()
     for server in (1, 2):
-        Secrets([old]).keep_password(cursor, server, f"password {server}")
+        Secrets([old]).keep_passwords(cursor, server, {HERE: f"password {server}"})
     assert Secrets([new]).unreadable(cursor) == [1, 2]
     assert Secrets([new, old]).rotate(cursor) == 2
     assert Secrets([new]).unreadable(cursor) == []
-    assert Secrets([new]).password_of(cursor, 2) == "password 2"
+    assert Secrets([new]).password_of(cursor, 2, HERE) == "password 2"
 
 
 def test_rotation_with_a_password_that_nothing_opens_changes_nothing(cursor: Any) -> None:
     old, lost = new_key(), new_key()
-    Secrets([old]).keep_password(cursor, 1, "tea")
-    Secrets([lost]).keep_password(cursor, 2, "tea")
+    Secrets([old]).keep_passwords(cursor, 1, {HERE: "tea"})
+    Secrets([lost]).keep_passwords(cursor, 2, {HERE: "tea"})
     with pytest.raises(SecretsError, match="server 2"):
         Secrets([new_key(), old]).rotate(cursor)
-    assert Secrets([old]).password_of(cursor, 1) == "tea"
+    assert Secrets([old]).password_of(cursor, 1, HERE) == "tea"
 
 
-def test_a_server_without_password_has_none_and_an_empty_one_removes_it(cursor: Any) -> None:
+def test_a_server_without_password_has_none_and_keeping_none_removes_it(cursor: Any) -> None:
     secrets = Secrets([new_key()])
-    assert secrets.password_of(cursor, 1) is None
-    secrets.keep_password(cursor, 1, "tea")
-    secrets.keep_password(cursor, 1, "")
-    assert secrets.password_of(cursor, 1) is None
+    assert secrets.password_of(cursor, 1, HERE) is None
+    secrets.keep_passwords(cursor, 1, {HERE: "tea"})
+    secrets.keep_passwords(cursor, 1, {})
+    assert secrets.password_of(cursor, 1, HERE) is None
+
+
+def test_a_password_goes_to_its_own_destination_alone(cursor: Any) -> None:
+    secrets = Secrets([new_key()])
+    secrets.keep_passwords(cursor, 1, {HERE: "tea"})
+    assert secrets.password_of(cursor, 1, HERE) == "tea"
+    with pytest.raises(SecretsError, match="another host, port, user name or TLS"):
+        secrets.password_of(cursor, 1, "news at smtp.example.net:587 by STARTTLS")
+
+
+def test_what_an_earlier_release_kept_is_still_opened_and_keeps_its_server(cursor: Any) -> None:
+    key = new_key()
+    token = Fernet(key).encrypt(struct.pack(">I", 7) + b"tea")
+    cursor.execute("INSERT INTO server_secrets (server, token) VALUES (7, %s)", (token,))
+    assert Secrets([key]).password_of(cursor, 7, HERE) == "tea"
+    newest = new_key()
+    assert Secrets([newest, key]).rotate(cursor) == 1
+    assert Secrets([newest]).password_of(cursor, 7, HERE) == "tea"
+    with pytest.raises(SecretsError, match="another server"):
+        Secrets([key]).decrypt(8, token)
 
 
 def test_the_key_file_is_made_once_and_for_its_owner_only(tmp_path: Path) -> None:

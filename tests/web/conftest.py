@@ -16,9 +16,9 @@ from domain.clock import VirtualClock
 from projections.following import schema
 from storage.accounts import accounts
 from storage.postgres.pool import Pool
+from tests.web.applications import application
 from tests.web.serving import serving
 from tests.web.world import NOON, World
-from web.app import create_app
 from web.http.settings import WebSettings
 
 if TYPE_CHECKING:
@@ -54,9 +54,8 @@ def world(pool: Pool, clock: VirtualClock) -> World:
 
 @pytest.fixture
 def app(world: World) -> Iterator[Flask]:
-    made = create_app(world.installation, settings=WebSettings(streams=3))
-    yield made
-    made.extensions["postledger.broadcast"].close()
+    with application(world.installation, WebSettings(streams=3)) as made:
+        yield made
 
 
 @pytest.fixture
@@ -70,7 +69,7 @@ def address(app: Flask) -> Iterator[str]:
         yield served
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     if CHROMIUM is None:
         pytest.fail("the browser tests need Chromium: bin/test installs it where it may")

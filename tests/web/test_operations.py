@@ -3,17 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 import signal
-import socket
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
-from time import monotonic
 
 import pytest
 import requests
@@ -22,6 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from domain.clock import VirtualClock
 from storage.postgres.pool import Pool
+from tests.web.serving import served
 from tests.web.world import World
 from web.app import create_app
 from web.http.settings import WebSettings
@@ -96,40 +90,8 @@ def test_live_pages_never_take_all_threads(world: World, clock: VirtualClock, po
         serve(app, "127.0.0.1", 0, threads=16)
 
 
-SERVED = """
-import sys
-from application.installation import Installation
-from domain.clock import SystemClock
-from storage.postgres.pool import Pool
-from web.app import create_app
-from web.http.settings import WebSettings
-from web.server import serve
-
-app = create_app(Installation.over(Pool(sys.argv[1]), SystemClock()), settings=WebSettings())
-try:
-    serve(app, "127.0.0.1", int(sys.argv[2]), ready=lambda address: print(address, flush=True))
-finally:
-    print("left by one process", flush=True)
-"""
-
-
-@contextmanager
-def served(database_url: str) -> Iterator[tuple[subprocess.Popen[str], int]]:
-    """The process, and the port on which it will listen; it is gone in the end."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    process = subprocess.Popen(
-        [sys.executable, "-W", "error", "-c", SERVED, database_url, str(port)],
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONPATH": str(STATIC.parents[1])},
-    )
-    with process:
-        try:
-            yield process, port
-        finally:
-            process.kill()
+PATIENCE = 60
+"""Seconds that a loaded machine may take over what is done at once."""
 
 
 def test_a_body_that_is_too_large_is_refused_and_ends_its_connection_as_it_says(
@@ -140,37 +102,35 @@ def test_a_body_that_is_too_large_is_refused_and_ends_its_connection_as_it_says(
         address = process.stdout.readline().strip()
         headers = {"Content-Type": "application/json"}
         for size in (70_000, 1_000_000, 20_000_000):
-            answer = client.post(f"{address}/api/lists", data=b" " * size, headers=headers, timeout=20)
+            answer = client.post(f"{address}/api/lists", data=b" " * size, headers=headers, timeout=PATIENCE)
             assert (answer.status_code, answer.headers["Connection"]) == (413, "close")
             assert answer.json()["message"] == "The request body is too large."
         parts = iter([b" " * 50_000] * 4)
-        chunks = client.post(f"{address}/api/lists", data=parts, headers=headers, timeout=20)
+        chunks = client.post(f"{address}/api/lists", data=parts, headers=headers, timeout=PATIENCE)
         assert (chunks.status_code, chunks.headers["Connection"]) == (413, "close"), chunks.text
-        small = client.post(f"{address}/api/lists", data=b"{", headers=headers, timeout=20)
+        small = client.post(f"{address}/api/lists", data=b"{", headers=headers, timeout=PATIENCE)
         assert (small.status_code, small.headers["Connection"]) == (400, "keep-alive")
         process.terminate()
-        assert process.wait(timeout=20) == 0
+        assert process.wait(timeout=PATIENCE) == 0
 
 
 def test_the_server_stops_at_once_though_pages_are_open(world: World, database_url: str) -> None:
-    with served(database_url) as (process, port):
+    with served(database_url, grace=10 * PATIENCE) as (process, port):
         assert process.stdout is not None
         assert process.stdout.readline() == f"http://127.0.0.1:{port}\n"
-        viewer = HTTPConnection("127.0.0.1", port, timeout=20)
+        viewer = HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
         viewer.request("GET", "/live")
         stream = viewer.getresponse()
         assert any(line.startswith(b"event: fragments") for line in stream)
-        follower = HTTPConnection("127.0.0.1", port, timeout=20)
+        follower = HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
         follower.request("GET", "/api/events", headers={"Accept": "text/event-stream"})
         feed = follower.getresponse()
         assert feed.readline() == b"retry: 2000\n"
-        other = HTTPConnection("127.0.0.1", port, timeout=20)
+        other = HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
         other.request("GET", "/api/queue/stats")
         assert other.getresponse().status == 200
-        begun = monotonic()
         process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=20) == 0
-        assert monotonic() - begun < 5
+        assert process.wait(timeout=PATIENCE) == 0, "whoever waits for pages to be closed waits far longer"
         assert process.stdout.read() == "left by one process\n"
         assert stream.read().endswith(b"\n\n"), "the last message is whole"
         assert feed.read() == b"\n", "it ends with the first message"

@@ -41,6 +41,9 @@ def test_what_it_cannot_fill_in_is_told(app: Flask) -> None:
         asked(app)
 
 
-def test_every_page_that_it_asks_for_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_page_that_it_asks_for_answers(
+    monkeypatch: pytest.MonkeyPatch, empty_database_url: str
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", empty_database_url)
     monkeypatch.setattr(benchmark, "ROUNDS", 1)
     assert len(benchmark.measured(1_000)) > 100

@@ -109,7 +109,7 @@ class World:
 
     def accepted(self, campaign: int, recipient: int, server: int) -> None:
         self.attempt(campaign, recipient, server)
-        self.tell(campaign, recipient, Accepted, server=server, reply="250 2.0.0 Ok: queued as 4F1")
+        self.tell(campaign, recipient, Accepted, server=server, reply="2.0.0 Ok: queued as 4F1", code=250)
 
     def failed(
         self, campaign: int, recipient: int, server: int, reply: str = "550 5.1.1 No such user"
@@ -121,7 +121,7 @@ class World:
         self.attempt(campaign, recipient, server)
         self.tell(
             campaign, recipient, Deferred,
-            server=server, reply="450 4.2.1 Try later", about="recipient", again=again.timestamp(),
+            server=server, reply="4.2.1 Try later", about="recipient", again=again.timestamp(), code=450,
         )  # fmt: skip
 
     def unknown(self, campaign: int, recipient: int, server: int) -> None:

@@ -146,7 +146,7 @@ def path_parameters(rule: Rule) -> Iterable[dict[str, Any]]:
 
 
 def headers_of(contract: Contract) -> Iterable[dict[str, Any]]:
-    if contract.method == "POST" and not contract.is_secret:
+    if contract.takes_key:
         yield header(
             "Idempotency-Key",
             "^[!-~]{1,255}$",
@@ -200,7 +200,8 @@ def responses_of(contract: Contract, schemas: dict[Any, Any]) -> dict[str, Any]:
         409: post,
         412: change,
         415: contract.body,
-        422: post and not contract.is_secret,
+        422: contract.takes_key,
+        429: contract.takes_key,
     }
     responses: dict[str, Any] = {str(contract.status): success(contract, schemas)}
     if not change:

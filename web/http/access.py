@@ -15,6 +15,7 @@ from flask import Flask, current_app, g, redirect, request, url_for
 from markupsafe import Markup
 from werkzeug.wrappers import Response
 
+from domain.accounts.accounts import Scope
 from storage.accounts import accounts, api_keys, sessions
 from web.http.cookies import session_token
 from web.http.errors import Refusal, wants_page
@@ -31,7 +32,7 @@ from web.http.identity import (
 from web.http.proxies import is_from_this_machine
 from web.http.services import reading, services
 
-Permission = Literal["public", "read", "write", "send", "configure", "administer", "self"]
+Permission = Literal["public", Scope, "self"]
 """`self` is for what concerns nobody but the person who is signed in, such as their password."""
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
-from functools import wraps
+from functools import partial, wraps
 from inspect import cleandoc
 from typing import Any, TypeVar, get_origin
 
@@ -70,7 +70,10 @@ class Contract:
     change that comes with tags is refused.
     `projected`: what is read follows from the projections alone, and not from the time or the directory, so
     that who has it already is told so without reading it again. `is_secret`: the answer holds what is told
-    once, so that it is not kept to be given again."""
+    once, so that it is not kept to be given again.
+    `changes_nothing`, of a POST: it may be repeated anyway, so that nothing is kept for its Idempotency-Key.
+    `anew` makes the answer to a repeated POST from the number in the first answer, which tells of a person
+    and is not kept."""
 
     method: str
     rule: str
@@ -89,6 +92,13 @@ class Contract:
     if_match: Condition | None = None
     projected: bool = False
     is_secret: bool = False
+    changes_nothing: bool = False
+    anew: Callable[[int], Any] | None = None
+
+    @property
+    def takes_key(self) -> bool:
+        """Whether a request has its effect once, however often it comes with one Idempotency-Key."""
+        return self.method == "POST" and not self.is_secret and not self.changes_nothing
 
 
 def endpoint(
@@ -135,9 +145,9 @@ def carried_out(contract: Contract, view: Callable[..., Any], parts: dict[str, A
             return read_when_new(work)
         case "GET":
             return work()
-        case "POST" if not contract.is_secret:
-            return once(work)
-        case "POST" if "Idempotency-Key" in request.headers:
+        case "POST" if contract.takes_key:
+            return once(work, None if contract.anew is None else partial(answered_anew, contract))
+        case "POST" if contract.is_secret and "Idempotency-Key" in request.headers:
             raise Refusal(400, "Idempotency-Key: not taken here, since the answer holds a secret.")
         case _:
             return work()
@@ -238,6 +248,11 @@ def answered(contract: Contract, result: Any) -> Response:
         tag(response, version).make_conditional(request)
         return kept_by_asker(response)
     return response if version is None else tag(response, version)
+
+
+def answered_anew(contract: Contract, number: int) -> Response:
+    assert contract.anew is not None
+    return answered(contract, contract.anew(number))
 
 
 def kept_by_asker(response: Response) -> Response:

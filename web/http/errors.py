@@ -12,6 +12,7 @@ from typing import Any
 
 from flask import Flask, Response, jsonify, render_template, request
 from psycopg2 import InterfaceError, OperationalError
+from psycopg2.errors import QueryCanceled
 from werkzeug.exceptions import HTTPException
 
 from application.accounts.sign_in import TooManyAttempts
@@ -56,6 +57,7 @@ def install(app: Flask) -> None:
     app.register_error_handler(TooManyAttempts, too_many)
     app.register_error_handler(Crowded, crowded)
     app.register_error_handler(Behind, behind)
+    app.register_error_handler(QueryCanceled, took_too_long)
     for error in (OperationalError, InterfaceError, PoolTimeout, PoolClosed, Unavailable):
         app.register_error_handler(error, database_away)
     app.register_error_handler(Exception, unforeseen)
@@ -102,6 +104,11 @@ def behind(_: Behind) -> Response:
 def database_away(error: Exception) -> Response:
     log.error("The database did not answer: %s", error)
     return error_answer(503, "The database does not answer. Try again soon.", {"Retry-After": "5"})
+
+
+def took_too_long(_: QueryCanceled) -> Response:
+    message = "This took the database too long and was given up; nothing was changed. Ask for less at once."
+    return error_answer(503, message, {"Retry-After": "10"})
 
 
 def unforeseen(error: Exception) -> Response:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,6 +26,8 @@ REPEATED = "Idempotency-Replayed"
 HEADERS = ("Content-Type", "ETag", "Location")
 LONGEST = timedelta(minutes=2)
 """What takes longer has ended without telling."""
+MOST_KEPT = 16 * 1024 * 1024
+"""Bytes of answers that are kept for one user or key."""
 
 
 @dataclass(frozen=True)
@@ -36,18 +39,29 @@ class Slot:
     request: bytes
 
 
-def once(work: Callable[[], Response]) -> Response:
-    """Raises Refusal: 400 for a key that is none, 409 while the first request with it is under way, 422
-    when it came with another request."""
+def once(work: Callable[[], Response], anew: Callable[[int], Response] | None = None) -> Response:
+    """With `anew` the answer, which tells of a person, is not kept, but the number in it, if it has one: from
+    that the answer to the same request is made once more.
+
+    Raises Refusal: 400 for a key that is none, 409 while the first request with it is under way, 422 when
+    it came with another request, 429 when too much is kept for this user or key.
+    """
     given = request.headers.get(HEADER)
     if given is None:
         return work()
     slot = slot_of(given)
     with services().pool.transaction() as cursor:
         found = idempotency.claim(cursor, slot.principal, slot.key, slot.request, services().clock.now())
+        if found is None and idempotency.room_taken(cursor, slot.principal) >= MOST_KEPT:
+            raise Refusal(
+                429,
+                f"{HEADER}: {MOST_KEPT // 2**20} MB of answers are kept for you, each for a day, and no more."
+                " Send this without a key, or later.",
+                {"Retry-After": "3600"},
+            )
     if found is not None:
-        return again(slot, found)
-    return first(slot, work)
+        return again(slot, found, anew)
+    return first(slot, work, keeps_number=anew is not None)
 
 
 def slot_of(given: str) -> Slot:
@@ -65,7 +79,7 @@ def body_as_meant() -> bytes:
     return content.replace(f"--{boundary}".encode(), b"--") if boundary else content
 
 
-def first(slot: Slot, work: Callable[[], Response]) -> Response:
+def first(slot: Slot, work: Callable[[], Response], *, keeps_number: bool) -> Response:
     """What was refused changed nothing, so its key is free again. After an error inside the key stays
     taken, since it is not known how far the work came."""
     try:
@@ -76,10 +90,11 @@ def first(slot: Slot, work: Callable[[], Response]) -> Response:
         raise
     if response.status_code < 400:
         headers = {name: response.headers[name] for name in HEADERS if name in response.headers}
+        body = response.get_data()
+        if keeps_number:
+            body = str(json.loads(body)["data"].get("id", 0)).encode()
         with services().pool.transaction() as cursor:
-            idempotency.keep(
-                cursor, slot.principal, slot.key, response.status_code, headers, response.get_data()
-            )
+            idempotency.keep(cursor, slot.principal, slot.key, response.status_code, headers, body)
     elif response.status_code < 500:
         free(slot)
     return response
@@ -96,11 +111,15 @@ def free(slot: Slot) -> None:
         idempotency.release(cursor, slot.principal, slot.key)
 
 
-def again(slot: Slot, found: Earlier) -> Response:
+def again(slot: Slot, found: Earlier, anew: Callable[[int], Response] | None) -> Response:
     if not hmac.compare_digest(found.request, slot.request):
         raise Refusal(422, f"{HEADER}: this key came with another request.")
     if found.status is not None:
-        response = Response(found.body or b"", status=found.status, headers=dict(found.headers or {}))
+        number = (found.body or b"").decode() if anew else ""
+        if anew and number.isdigit():
+            response = anew(int(number))
+        else:
+            response = Response(found.body or b"", status=found.status, headers=dict(found.headers or {}))
         response.headers[REPEATED] = "true"
         return response
     if services().clock.now() - found.begun_at < LONGEST:

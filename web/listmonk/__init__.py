@@ -6,7 +6,7 @@ Bodies may have fields that we do not know, as listmonk's may; where we differ o
 from __future__ import annotations
 
 from web.listmonk import bounces, dashboard, health, settings, transactional
-from web.listmonk.campaigns import campaign_messages, campaigns, templates
+from web.listmonk.campaigns import campaigns, messages, templates
 from web.listmonk.people import imports, lists, many_subscribers, subscribers
 
 RESOURCES = (
@@ -17,7 +17,7 @@ RESOURCES = (
     imports,
     templates,
     campaigns,
-    campaign_messages,
+    messages,
     settings,
     dashboard,
     transactional,

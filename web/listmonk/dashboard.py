@@ -9,7 +9,7 @@ from flask import Blueprint
 from domain.people.statuses import Optin
 from projections import campaign_progress
 from projections.queue import queue
-from storage.people import lists, people_search
+from storage.people import finding, lists
 from web.http.contract import endpoint
 from web.http.services import reading
 from web.http.shapes import Answer
@@ -52,7 +52,7 @@ def counts() -> dict[str, Any]:
         every_list = lists.found(cursor, lists.WantedLists())
         states = campaign_progress.counts_by_state(cursor)
         return {
-            "subscribers": people_search.totals(cursor),
+            "subscribers": finding.totals(cursor),
             "lists": {
                 "total": len(every_list),
                 "private": sum(one.type == "private" for one in every_list),

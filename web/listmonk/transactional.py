@@ -11,6 +11,7 @@ from pydantic import Field, ValidationError
 from application.campaigns.drafts import TemplateReader
 from application.campaigns.transactional import Form, TransactionalMessages
 from domain.addresses import email_address
+from domain.campaign.content import LONGEST_SUBJECT, MOST_HEADERS
 from domain.campaign.template import Template, TemplateType
 from domain.campaign.transactional import MOST_RECIPIENTS, Particulars
 from domain.errors import Missing, Refused
@@ -21,14 +22,13 @@ from storage.transactional import Known, Target
 from web.http.access import actor
 from web.http.contract import endpoint, read_body, refusal
 from web.http.services import reading, services
-from web.listmonk.campaigns.campaign_bodies import messenger_number
+from web.listmonk.campaigns.bodies import messenger_number
 from web.listmonk.shapes import Lenient, Number, refuse_field
 
 blueprint = Blueprint("listmonk_transactional", __name__)
 
 LARGEST_BODY = 1_000_000
 LONGEST_ADDRESS = 320
-MOST_HEADERS = 50
 
 Address = Annotated[str, Field(max_length=LONGEST_ADDRESS)]
 Header = Annotated[dict[str, str], Field(max_length=MOST_HEADERS)]
@@ -54,7 +54,7 @@ class Message(Lenient):
     subscriber_mode: Literal["default", "fallback", "external", ""] | None = None
     template_id: Number
     from_email: str | None = None
-    subject: Annotated[str, Field(max_length=998)] | None = None
+    subject: Annotated[str, Field(max_length=LONGEST_SUBJECT)] | None = None
     data: dict[str, Any] | None = None
     headers: Annotated[list[Header], Field(max_length=MOST_HEADERS)] | None = None
     messenger: str | None = None

@@ -23,6 +23,9 @@ from web.http.shapes import Answer, Told
 from web.http.versions import Versioned, shown_version
 from web.shapes.deliveries import StatusCounts
 
+LARGEST_BODY = 5_000_000
+"""Bytes of a request that brings the bodies of a campaign or a template."""
+
 
 class CampaignCounts(StatusCounts):
     pass

@@ -10,7 +10,7 @@ import click
 from application.campaigns.campaigns import Campaigns
 from domain.campaign.priority import Priority
 from domain.errors import Refused
-from postledger.cli.campaigns.campaign_course import (
+from postledger.cli.campaigns.course import (
     cancel,
     pause,
     resume,
@@ -19,9 +19,9 @@ from postledger.cli.campaigns.campaign_course import (
     start,
     unschedule,
 )
-from postledger.cli.campaigns.campaign_reports import list_, report, show
 from postledger.cli.campaigns.estimate import estimate
 from postledger.cli.campaigns.preview import preview
+from postledger.cli.campaigns.reports import list_, report, show
 from postledger.cli.context import ACTOR, Settings, pass_settings
 from postledger.cli.lookup import campaign_number, list_named, messenger
 from postledger.cli.output import choice, json_option

@@ -7,7 +7,8 @@ from email.message import EmailMessage
 import click
 
 from application.campaigns.drafts import UnmakeableError
-from application.campaigns.previews import CampaignMessages, parsed
+from application.campaigns.previews import CampaignMessages
+from application.rendering.questions import parsed
 from postledger.cli.context import Settings, pass_settings
 from postledger.cli.lookup import campaign_number, recipient, server_number
 from postledger.cli.output import json_option, print_json

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import random
-from collections import Counter
-from dataclasses import dataclass, field
-from datetime import date, timedelta
 from unittest.mock import patch
 
 import pytest
@@ -13,104 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.capacity import capacity as module
-from domain.capacity.capacity import Capacity, Limits, Reserved, Returned, is_out_of_reach
-from domain.streams import capacity_stream
-
-STREAM = capacity_stream(1)
-DAY_LENGTH = 100.0  # a short day, so that traffic crosses midnight often
-
-
-def day_at(now: float) -> str:
-    return (date(2026, 1, 1) + timedelta(int(now // DAY_LENGTH))).isoformat()
-
-
-def reserved(version: int, n: int, day: str, until: float) -> Reserved:
-    return Reserved(originator_id=STREAM, originator_version=version, by="test", n=n, day=day, until=until)
-
-
-def returned(version: int, reservation: int, at: float, unused: int = 0, refused: int = 0) -> Returned:
-    return Returned(
-        originator_id=STREAM,
-        originator_version=version,
-        by="test",
-        reservation=reservation,
-        at=at,
-        unused=unused,
-        refused=refused,
-    )
-
-
-@dataclass
-class Held:
-    """A reservation in the hands of a processor."""
-
-    version: int
-    n: int
-    day: str
-    until: float
-    attempts: list[float] = field(default_factory=list)
-    refused: int = 0
-
-
-class Traffic:
-    """Processors that reserve all they are given, use it whenever they may, return it or die."""
-
-    def __init__(self, limits: Limits, seed: int) -> None:
-        self.limits = limits
-        self.chance = random.Random(seed)
-        self.capacity = Capacity(limits.window)
-        self.now = 0.0
-        self.held: list[Held] = []
-        self.attempts: list[float] = []
-        self.per_day: Counter[str] = Counter()
-
-    def run(self, steps: int) -> None:
-        for _ in range(steps):
-            self.now += self.chance.choice([0.0, 0.1, 1.0, self.limits.window / 3, 7.0])
-            self.chance.choice([self.reserve, self.reserve, self.use, self.use, self.give_back])()
-
-    def reserve(self) -> None:
-        day = day_at(self.now)
-        free = self.capacity.available(self.now, day, self.limits)
-        n = 5 if free is None else free
-        if n and self.chance.random() < 0.3:
-            n = self.chance.randint(1, n)
-        midnight = (self.now // DAY_LENGTH + 1) * DAY_LENGTH
-        until = min(self.now + self.chance.choice([0.5, 3.0, 10.0]), midnight)
-        if n:
-            version = self.capacity.version + 1
-            self.capacity.apply(version, reserved(version, n, day, until))
-            self.held.append(Held(version, n, day, until))
-
-    def use(self) -> None:
-        usable = [held for held in self.held if self.now <= held.until and len(held.attempts) < held.n]
-        if usable:
-            held = self.chance.choice(usable)
-            for _ in range(self.chance.randint(1, held.n - len(held.attempts))):
-                held.attempts.append(self.now)
-                self.attempts.append(self.now)
-                if self.chance.random() < 0.2:
-                    held.refused += 1
-                else:
-                    self.per_day[held.day] += 1
-
-    def give_back(self) -> None:
-        if self.held and self.chance.random() < 0.9:
-            held = self.held.pop(self.chance.randrange(len(self.held)))
-            version = self.capacity.version + 1
-            unused = held.n - len(held.attempts)
-            self.capacity.apply(version, returned(version, held.version, self.now, unused, held.refused))
-
-    def most_in_any_stretch(self) -> int:
-        window, attempts = self.limits.window, sorted(self.attempts)
-        return max((sum(start <= at < start + window for at in attempts) for start in attempts), default=0)
-
-
-limits = st.builds(
-    Limits,
-    st.sampled_from([0, 3, 20]),
-    st.none() | st.tuples(st.integers(1, 12), st.sampled_from([0.5, 1.0, 8.0, 30.0, 250.0])),
-)
+from domain.capacity.capacity import Capacity, Limits, is_out_of_reach
+from tests.domain.capacity.facts import reserved, returned
+from tests.domain.capacity.traffic import DAY_LENGTH, Traffic, day_at, limits
 
 
 @settings(deadline=None, max_examples=300)
@@ -298,33 +199,3 @@ def test_what_was_used_by_a_clock_that_was_set_back_since_counts_as_used_by_now(
     assert capacity.available(13.1, "2026-01-01", limit) == 2
     assert capacity.available(26.9, "2026-01-01", limit) == 2
     assert capacity.available(27.1, "2026-01-01", limit) == 5
-
-
-tighter = st.sampled_from([0, 1, 2, 5])
-any_limits = st.builds(
-    Limits, tighter, st.none() | st.tuples(st.integers(1, 4), st.sampled_from([1.0, 4.0, 9.0]))
-)
-
-
-@given(any_limits, any_limits, st.lists(st.integers(0, 20), max_size=8))
-def test_limits_that_allow_others_let_through_all_that_those_do(
-    one: Limits, other: Limits, attempts: list[int]
-) -> None:
-    if one.allow(other) and lets_through(other, attempts):
-        assert lets_through(one, attempts)
-
-
-def lets_through(limits: Limits, attempts: list[int]) -> bool:
-    """All in one day."""
-    if limits.daily and len(attempts) > limits.daily:
-        return False
-    if limits.sliding is None:
-        return True
-    most, window = limits.sliding
-    return all(sum(start <= at < start + window for at in attempts) <= most for start in attempts)
-
-
-@given(any_limits)
-def test_limits_allow_themselves(limits: Limits) -> None:
-    assert limits.allow(limits)
-    assert Limits().allow(limits)

@@ -171,17 +171,17 @@ def test_the_first_failure_is_remembered_until_the_delivery_is_put_back() -> Non
 
 @given(
     by=st.text(), server=st.integers(0, 10**6), reservation=st.integers(0, 10**6),
-    remaining=st.none() | st.integers(0, 10**6), reply=st.text(),
+    remaining=st.none() | st.integers(0, 10**6), reply=st.text(), code=st.none() | st.integers(200, 599),
 )  # fmt: skip
 def test_facts_that_write_their_own_state_write_what_every_fact_would(
-    by: str, server: int, reservation: int, remaining: int | None, reply: str
+    by: str, server: int, reservation: int, remaining: int | None, reply: str, code: int | None
 ) -> None:
     facts: list[Fact] = [
         AttemptStarted(
             originator_id=STREAM, originator_version=1, by=by, server=server, reservation=reservation,
             remaining=remaining,
         ),
-        Accepted(originator_id=STREAM, originator_version=2, by=by, server=server, reply=reply),
+        Accepted(originator_id=STREAM, originator_version=2, by=by, server=server, reply=reply, code=code),
     ]  # fmt: skip
     for told in facts:
         assert told.state() == Fact.state(told)

@@ -7,7 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.delivery.delivery import About
-from domain.delivery.reply import MOST_PROVOKED, Stage, Verdict, classify, is_provoked, weigh
+from domain.delivery.reply import (
+    MOST_PROVOKED,
+    UNREACHABLE,
+    Stage,
+    Verdict,
+    classify,
+    is_provoked,
+    weigh,
+    with_code,
+)
 
 AUTH, CONNECT, DATA, DOT, EHLO, MAIL, RCPT, STARTTLS = (
     Stage.AUTH,
@@ -156,6 +165,23 @@ def judged(cases: list[tuple[Stage, int, str]], about: About, transient: bool) -
 )
 def test_replies_are_judged(stage: Stage, code: int, text: str, verdict: Verdict) -> None:
     assert classify(code, text, stage) == verdict
+
+
+@given(st.text(), st.sampled_from(Stage))
+def test_no_reply_at_all_is_the_networks_matter(text: str, stage: Stage) -> None:
+    assert classify(None, text, stage) == UNREACHABLE
+
+
+@pytest.mark.parametrize(
+    ("code", "reply", "shown"),
+    [
+        (550, "5.1.1 No", "550 5.1.1 No"),
+        (250, "", "250"),
+        (None, "cut off", "cut off"),
+    ],
+)
+def test_a_reply_is_shown_as_the_server_gave_it(code: int | None, reply: str, shown: str) -> None:
+    assert with_code(code, reply) == shown
 
 
 @given(st.integers(400, 499), st.text(), st.sampled_from(Stage))

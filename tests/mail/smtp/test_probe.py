@@ -12,7 +12,7 @@ from mail.smtp.envelope import Extensions
 from mail.smtp.probe import ProbeResult, probe
 from postledger.sink.sink import Sink
 from tests.smtp.authority import Authority
-from tests.smtp.scripted import Act, ScriptedServer
+from tests.smtp.scripted import Act, ScriptedServer, timeout_for
 
 
 def test_a_server_that_works_is_shown_word_for_word_without_the_password(tmp_path: Path) -> None:
@@ -46,7 +46,7 @@ def test_probing_sends_no_mail() -> None:
 def failed(script: dict[str, Act], **settings: object) -> ProbeResult:
     extensions = ("STARTTLS", "AUTH PLAIN LOGIN")
     with ScriptedServer(script, extensions=extensions) as server:
-        return probe({**server.settings, **settings}, "secret", timeout=0.3)
+        return probe({**server.settings, **settings}, "secret", timeout=timeout_for(*script.values()))
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,9 @@ from mail.smtp.envelope import Extensions
 from mail.smtp.settings import SmtpSettings
 from mail.smtp.transport import Connection, connect, deliver
 from mail.smtp.transport_errors import ConnectError, GreetingError, TransportError
+from postledger.sink.rules import SinkRule
 from postledger.sink.sink import Sink
-from postledger.sink.sink_rules import SinkRule
-from tests.smtp.scripted import Act, ScriptedServer
+from tests.smtp.scripted import Act, ScriptedServer, timeout_for
 
 MESSAGE = b"Message-ID: <7.9@mail.example>\r\nSubject: hello\r\n\r\n.stuffed\r\nA line.\r\n"
 
@@ -76,7 +76,7 @@ def test_a_server_that_does_not_want_is_told_from_one_that_cannot(
     script: dict[str, Act], kind: type[TransportError], stage: Stage, code: int | None
 ) -> None:
     with ScriptedServer(script) as server, pytest.raises(kind) as caught:
-        connect(server.settings, timeout=0.3)
+        connect(server.settings, timeout=timeout_for(*script.values()))
     assert (caught.value.stage, caught.value.code) == (stage, code)
     assert caught.value.transient is (code is None or code < 500)
 

@@ -12,9 +12,9 @@ from domain.delivery.reply import Stage
 from mail.smtp.dialogue import Dialogue
 from mail.smtp.transport import connect, deliver
 from mail.smtp.transport_errors import ConnectError, LoginError
+from postledger.sink.rules import SinkRule
 from postledger.sink.sink import Sink
-from postledger.sink.sink_rules import SinkRule
-from tests.smtp.scripted import Act, ScriptedServer
+from tests.smtp.scripted import Act, ScriptedServer, timeout_for
 
 MESSAGE = b"Subject: hello\r\n\r\nA line.\r\n"
 PROTOCOLS = ("plain", "login", "cram")
@@ -96,7 +96,11 @@ def test_nonsense_in_place_of_a_challenge_is_an_error_and_no_crash(act: Act) -> 
         ScriptedServer({"auth": act}, extensions=("AUTH CRAM-MD5",)) as server,
         pytest.raises((LoginError, ConnectError)),
     ):
-        connect({**server.settings, "auth_protocol": "cram", "username": "ann"}, "secret", timeout=0.5)
+        connect(
+            {**server.settings, "auth_protocol": "cram", "username": "ann"},
+            "secret",
+            timeout=timeout_for(act),
+        )
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)

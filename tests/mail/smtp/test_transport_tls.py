@@ -14,10 +14,10 @@ from domain.delivery.reply import Stage
 from mail.smtp.session import tls_context
 from mail.smtp.transport import connect, deliver
 from mail.smtp.transport_errors import TlsError, TransportError
+from postledger.sink.rules import SinkRule
 from postledger.sink.sink import Sink
-from postledger.sink.sink_rules import SinkRule
 from tests.smtp.authority import Authority
-from tests.smtp.scripted import Act, ScriptedServer
+from tests.smtp.scripted import PATIENCE, Act, ScriptedServer
 
 MESSAGE = b"Subject: hello\r\n\r\nA line.\r\n"
 KINDS = ("STARTTLS", "TLS")
@@ -115,20 +115,20 @@ def test_plain_text_behind_the_answer_to_starttls_is_an_attack(said: bytes) -> N
         ScriptedServer({"starttls": Act(said, "be silent")}, extensions=("STARTTLS",)) as server,
         pytest.raises(TlsError, match="injected"),
     ):
-        connect({**server.settings, "tls_type": "STARTTLS"}, timeout=1)
+        connect({**server.settings, "tls_type": "STARTTLS"}, timeout=PATIENCE)
     assert not [command for command in server.commands[2:] if command.isprintable()]
 
 
 def test_plain_text_in_place_of_the_handshake_is_no_handshake() -> None:
     script = {"starttls": Act(b"220 go ahead\r\n", "hang up")}
     with ScriptedServer(script, extensions=("STARTTLS",)) as server, pytest.raises(TransportError) as caught:
-        connect({**server.settings, "tls_type": "STARTTLS"}, timeout=1)
+        connect({**server.settings, "tls_type": "STARTTLS"}, timeout=PATIENCE)
     assert caught.value.stage is Stage.STARTTLS
 
 
 def test_tls_on_a_port_that_speaks_plain_text_is_told_so() -> None:
     with ScriptedServer() as server, pytest.raises(TlsError, match="handshake failed"):
-        connect({**server.settings, "tls_type": "TLS"}, timeout=2)
+        connect({**server.settings, "tls_type": "TLS"}, timeout=PATIENCE)
 
 
 def test_what_was_offered_before_encryption_is_forgotten(authority: Authority) -> None:

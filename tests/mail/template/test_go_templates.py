@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
-from mail.go_template.go_templates import GoTemplateError, translated
+from mail.go_template.translation import GoTemplateError, translated
 from mail.template.render import PartTemplate, TemplateError, names_for
 
 ATTRIBUTES: dict[str, Any] = {

@@ -11,7 +11,7 @@ from domain.policy import PolicyChanged
 from domain.streams import policy_stream
 from postledger.sink.sink import Sink
 from processor.campaigns import DueCampaigns
-from processor.planner.planning_rounds import Rounds
+from processor.planner.rounds import Rounds
 from projections.following.follower import Follower
 from storage import processors
 from storage.log.append import Log

@@ -10,8 +10,8 @@ from subprocess import Popen
 
 import pytest
 
+from postledger.sink.rules import SinkRule
 from postledger.sink.sink import Sink
-from postledger.sink.sink_rules import SinkRule
 from tests.sending import ledger
 from tests.sending.world import World, wait_until
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from postledger.sink.rules import SinkRule
 from postledger.sink.sink import Sink
-from postledger.sink.sink_rules import SinkRule
 from processor.dispatch.connection_pool import CONNECTIONS_AT_FIRST, MOST_BREAKS
 from tests.sending.ledger import Units, events, units
-from tests.sending.servers.test_trouble import attempts_counted, send_everything, told
+from tests.sending.servers.trouble import attempts_counted, send_everything, told
 from tests.sending.world import World
 
 ROLLING = {"sliding_window": True, "sliding_window_rate": 500, "sliding_window_duration": 3600}

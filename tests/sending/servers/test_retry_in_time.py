@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from itertools import pairwise
 
+from postledger.sink.rules import SinkRule
 from postledger.sink.sink import Sink
-from postledger.sink.sink_rules import SinkRule
 from tests.sending.world import World
 
 ATTEMPTS = "SELECT recorded_at FROM events WHERE topic = 'delivery.attempt_started' ORDER BY position"

@@ -10,7 +10,7 @@ import psycopg2
 import pytest
 
 from domain.errors import Refused
-from storage.people import directory, lists, people_writing
+from storage.people import directory, lists, writing
 from storage.people.audience_size import audience_size
 from storage.people.personal_data import DirectoryError
 
@@ -31,7 +31,7 @@ def news(cursor: Any) -> int:
 @pytest.fixture
 def ada(cursor: Any, news: int) -> int:
     number = directory.add_recipient(cursor, "Ada@example.com", "Ada", {"city": "London"})
-    people_writing.subscribe(cursor, [number], [news], "unconfirmed")
+    writing.subscribe(cursor, [number], [news], "unconfirmed")
     return number
 
 
@@ -54,57 +54,57 @@ def test_a_single_opt_in_subscriber_is_mailable_with_all_that_a_message_needs(
 def test_a_double_opt_in_list_mails_only_who_confirmed(cursor: Any) -> None:
     club = lists.create(cursor, {"name": "club", "optin": "double"})
     number = directory.add_recipient(cursor, "bob@example.com")
-    people_writing.subscribe(cursor, [number], [club], "unconfirmed")
+    writing.subscribe(cursor, [number], [club], "unconfirmed")
     assert reason(cursor, number, club) == "unsubscribed"
     assert audience_size(cursor, [club]) == 0
-    people_writing.subscribe(cursor, [number], [club], "confirmed")
+    writing.subscribe(cursor, [number], [club], "confirmed")
     assert reason(cursor, number, club) is None
     assert audience_size(cursor, [club]) == 1
 
 
 def test_a_confirmed_subscription_is_not_taken_back_by_an_unconfirmed_one(cursor: Any, news: int) -> None:
     number = directory.add_recipient(cursor, "bob@example.com")
-    people_writing.subscribe(cursor, [number], [news], "confirmed")
-    people_writing.subscribe(cursor, [number], [news], "unconfirmed", again=False)
+    writing.subscribe(cursor, [number], [news], "confirmed")
+    writing.subscribe(cursor, [number], [news], "unconfirmed", again=False)
     assert [s.status for s in directory.subscriptions_of(cursor, number)] == ["confirmed"]
 
 
 def test_one_list_that_is_still_subscribed_is_enough(cursor: Any, news: int, ada: int) -> None:
     offers = lists.create(cursor, {"name": "offers"})
-    people_writing.subscribe(cursor, [ada], [offers], "unconfirmed")
-    assert people_writing.unsubscribe(cursor, [ada], [news]) == {ada: [news]}
+    writing.subscribe(cursor, [ada], [offers], "unconfirmed")
+    assert writing.unsubscribe(cursor, [ada], [news]) == {ada: [news]}
     assert reason(cursor, ada, news, offers) is None
     assert reason(cursor, ada, news) == "unsubscribed"
-    assert people_writing.unsubscribe(cursor, [ada], None) == {ada: [offers]}
+    assert writing.unsubscribe(cursor, [ada], None) == {ada: [offers]}
     assert reason(cursor, ada, news, offers) == "unsubscribed"
 
 
 def test_people_on_two_lists_count_once(cursor: Any, news: int, ada: int) -> None:
     offers = lists.create(cursor, {"name": "offers"})
-    people_writing.subscribe(cursor, [ada], [offers], "unconfirmed")
+    writing.subscribe(cursor, [ada], [offers], "unconfirmed")
     assert audience_size(cursor, [news, offers]) == 1
 
 
 def test_unsubscribing_twice_is_no_error(cursor: Any, news: int, ada: int) -> None:
-    assert people_writing.unsubscribe(cursor, [ada], None) == {ada: [news]}
-    assert people_writing.unsubscribe(cursor, [ada], None) == {}
+    assert writing.unsubscribe(cursor, [ada], None) == {ada: [news]}
+    assert writing.unsubscribe(cursor, [ada], None) == {}
 
 
 @pytest.mark.parametrize("status", ["blocklisted", "disabled"])
 def test_who_is_not_enabled_is_not_mailed(cursor: Any, news: int, ada: int, status: str) -> None:
-    assert people_writing.set_status(cursor, [ada], status) == [ada]
+    assert writing.set_status(cursor, [ada], status) == [ada]
     assert reason(cursor, ada, news) == status
     assert audience_size(cursor, [news]) == 0
 
 
 def test_an_erased_person_leaves_a_number_and_nothing_else(cursor: Any, news: int, ada: int) -> None:
-    assert people_writing.erase(cursor, [ada]) == [ada]
+    assert writing.erase(cursor, [ada]) == [ada]
     (addressee,) = directory.mailable(cursor, [news], [ada])
     assert addressee.reason == "erased"
     assert (addressee.email, addressee.name, addressee.attributes) == (None, "", {})
     assert directory.subscriptions_of(cursor, ada) == []
-    assert people_writing.erase(cursor, [ada]) == []
-    assert people_writing.set_status(cursor, [ada], "blocklisted") == []
+    assert writing.erase(cursor, [ada]) == []
+    assert writing.set_status(cursor, [ada], "blocklisted") == []
     assert directory.add_recipient(cursor, "ada@example.com") != ada
 
 
@@ -137,8 +137,8 @@ def test_a_person_is_found_by_number_uuid_and_address(cursor: Any, ada: int) -> 
 def test_pages_of_people_follow_each_other_and_filter(cursor: Any, news: int) -> None:
     numbers = [directory.add_recipient(cursor, f"p{n}@example.com") for n in range(5)]
     for number in numbers[:3]:
-        people_writing.subscribe(cursor, [number], [news], "unconfirmed")
-    people_writing.set_status(cursor, [numbers[4]], "blocklisted")
+        writing.subscribe(cursor, [number], [news], "unconfirmed")
+    writing.set_status(cursor, [numbers[4]], "blocklisted")
     first = directory.recipients(cursor, limit=3)
     rest = directory.recipients(cursor, after=first[-1].number)
     assert [person.number for person in first + rest] == numbers
@@ -194,12 +194,12 @@ def test_whoever_stops_being_mailable_is_announced_at_commit(database_url: str) 
         cursor = writer.cursor()
         news = lists.create(cursor, {"name": "news"})
         people = [directory.add_recipient(cursor, f"p{n}@example.com") for n in range(4)]
-        people_writing.subscribe(cursor, people, [news], "confirmed")
-        people_writing.set_status(cursor, people[:1], "blocklisted")
-        people_writing.unsubscribe(cursor, people[1:2], [news])
-        people_writing.erase(cursor, people[2:3])
-        (moved,) = people_writing.locked(cursor, people[3:]).values()
-        people_writing.write(cursor, moved, {"email": "q3@example.com", "name": "", "attributes": {}})
+        writing.subscribe(cursor, people, [news], "confirmed")
+        writing.set_status(cursor, people[:1], "blocklisted")
+        writing.unsubscribe(cursor, people[1:2], [news])
+        writing.erase(cursor, people[2:3])
+        (moved,) = writing.locked(cursor, people[3:]).values()
+        writing.write(cursor, moved, {"email": "q3@example.com", "name": "", "attributes": {}})
         new = [
             directory.add_recipient(cursor, f"{s}@example.com", status=s) for s in ("blocklisted", "disabled")
         ]

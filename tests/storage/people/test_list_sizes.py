@@ -9,7 +9,7 @@ import psycopg2
 import pytest
 from psycopg2.extensions import connection
 
-from storage.people import lists, people_search, people_writing
+from storage.people import finding, lists, writing
 from storage.people.audience_size import about, audience_size, of_each_list, sample
 
 EVERYBODY = """
@@ -60,7 +60,7 @@ def check(cursor: Any) -> None:
     assert of_each_list(cursor) == {number: audience_size(cursor, [number]) for number in numbers}
     cursor.execute(EVERYBODY)
     total, blocklisted, orphans = cursor.fetchone()
-    assert people_search.totals(cursor) == {"total": total, "blocklisted": blocklisted, "orphans": orphans}
+    assert finding.totals(cursor) == {"total": total, "blocklisted": blocklisted, "orphans": orphans}
 
 
 def test_every_way_onto_a_list_and_off_it_is_counted(
@@ -69,15 +69,15 @@ def test_every_way_onto_a_list_and_off_it_is_counted(
     news, offers = two_lists
     with admin.cursor() as cursor:
         for change in (
-            lambda: people_writing.subscribe(cursor, people, [news, offers], "unconfirmed"),
-            lambda: people_writing.subscribe(cursor, people[:50], [offers], "confirmed", again=False),
-            lambda: people_writing.unsubscribe(cursor, people[40:60], None),
-            lambda: people_writing.subscribe(cursor, [people[45]], [news], "confirmed"),
-            lambda: people_writing.take_off(cursor, people[100:110], [news]),
-            lambda: people_writing.set_status(cursor, people[:7], "blocklisted"),
-            lambda: people_writing.set_status(cursor, people[7:9], "disabled"),
-            lambda: people_writing.erase(cursor, people[5:20]),
-            lambda: people_writing.set_status(cursor, people[:3], "enabled"),
+            lambda: writing.subscribe(cursor, people, [news, offers], "unconfirmed"),
+            lambda: writing.subscribe(cursor, people[:50], [offers], "confirmed", again=False),
+            lambda: writing.unsubscribe(cursor, people[40:60], None),
+            lambda: writing.subscribe(cursor, [people[45]], [news], "confirmed"),
+            lambda: writing.take_off(cursor, people[100:110], [news]),
+            lambda: writing.set_status(cursor, people[:7], "blocklisted"),
+            lambda: writing.set_status(cursor, people[7:9], "disabled"),
+            lambda: writing.erase(cursor, people[5:20]),
+            lambda: writing.set_status(cursor, people[:3], "enabled"),
             lambda: lists.delete(cursor, offers),
         ):
             change()
@@ -89,21 +89,21 @@ def test_writers_at_the_same_time_neither_wait_nor_lose_anything(
 ) -> None:
     news, _ = two_lists
     with admin.cursor() as cursor:
-        people_writing.subscribe(cursor, people[:10], [news], "confirmed")
+        writing.subscribe(cursor, people[:10], [news], "confirmed")
     slow, quick, other = opened(), opened(), opened()
     with slow.cursor() as cursor:
-        people_writing.subscribe(cursor, people[10:150], [news], "confirmed")
+        writing.subscribe(cursor, people[10:150], [news], "confirmed")
     for person, writer in zip(people[150:180], (quick, other) * 15, strict=True):
         with writer.cursor() as cursor:
             cursor.execute("SET LOCAL lock_timeout = '1s'")
-            people_writing.subscribe(cursor, [person], [news], "confirmed")
-            people_writing.unsubscribe(cursor, [person - 145], None)
+            writing.subscribe(cursor, [person], [news], "confirmed")
+            writing.unsubscribe(cursor, [person - 145], None)
         writer.commit()
     with admin.cursor() as cursor:
         check(cursor)
         slow.commit()
         check(cursor)
-        people_writing.subscribe(cursor, people[190:], [news], "confirmed")
+        writing.subscribe(cursor, people[190:], [news], "confirmed")
         check(cursor)
         cursor.execute("SELECT count(*) FROM list_sizes WHERE list = %s", (news,))
         assert cursor.fetchone() == (2,), "what the others left behind is gathered"
@@ -114,7 +114,7 @@ def test_what_is_rolled_back_counts_for_nothing(
 ) -> None:
     writer = opened()
     with writer.cursor() as cursor:
-        people_writing.subscribe(cursor, people, list(two_lists), "confirmed")
+        writing.subscribe(cursor, people, list(two_lists), "confirmed")
     writer.rollback()
     with admin.cursor() as cursor:
         check(cursor)
@@ -148,7 +148,7 @@ def test_in_a_small_directory_the_sample_is_everybody(
 ) -> None:
     news, offers = two_lists
     with admin.cursor() as cursor:
-        people_writing.subscribe(cursor, people[:150], [news], "confirmed")
-        people_writing.subscribe(cursor, people[100:], [offers], "confirmed")
+        writing.subscribe(cursor, people[:150], [news], "confirmed")
+        writing.subscribe(cursor, people[100:], [offers], "confirmed")
         found = dict(sample(cursor))
     assert found == {frozenset({news}): 100, frozenset({news, offers}): 50, frozenset({offers}): 50}

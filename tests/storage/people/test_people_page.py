@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from psycopg2.extensions import connection
 
-from storage.people import lists, people_page, people_search, people_writing
-from storage.people.people_page import PeoplePage
-from storage.people.people_search import WantedPeople
-from storage.subscriber_query.subscriber_query import condition
+from storage.people import finding, lists, paging, writing
+from storage.people.finding import WantedPeople
+from storage.people.paging import PeoplePage
+from storage.subscriber_query.condition import condition
 
 PEOPLE = 300
 
@@ -42,8 +42,8 @@ ASKED = {
 @pytest.fixture(params=["with the index", "without the index"])
 def cursor(admin: connection, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Three hundred people, of whom forty are few, and of whom sixty are looked at for one page."""
-    monkeypatch.setattr(people_page, "FEW", 40)
-    monkeypatch.setattr(people_page, "LOOK_AT", 60)
+    monkeypatch.setattr(paging, "FEW", 40)
+    monkeypatch.setattr(paging, "LOOK_AT", 60)
     with admin.cursor() as opened:
         for name in ("News", "Offers"):
             lists.create(opened, {"name": name})
@@ -55,20 +55,20 @@ def cursor(admin: connection, request: pytest.FixtureRequest, monkeypatch: pytes
             (PEOPLE,),
         )
         numbers = list(range(1, PEOPLE + 1))
-        people_writing.subscribe(opened, numbers[::2], [1], "confirmed")
-        people_writing.subscribe(opened, numbers[:100], [2], "confirmed")
-        people_writing.unsubscribe(opened, numbers[::9], [1])
-        people_writing.set_status(opened, numbers[::11], "blocklisted")
-        people_writing.erase(opened, numbers[::13])
+        writing.subscribe(opened, numbers[::2], [1], "confirmed")
+        writing.subscribe(opened, numbers[:100], [2], "confirmed")
+        writing.unsubscribe(opened, numbers[::9], [1])
+        writing.set_status(opened, numbers[::11], "blocklisted")
+        writing.erase(opened, numbers[::13])
         if request.param == "without the index":
             opened.execute("DROP INDEX recipients_search")
         yield opened
 
 
 def walked(cursor: Any, wanted: WantedPeople, limit: int) -> list[PeoplePage]:
-    pages = [people_page.page(cursor, wanted, None, limit)]
+    pages = [paging.page(cursor, wanted, None, limit)]
     while pages[-1].older is not None:
-        pages.append(people_page.page(cursor, wanted, pages[-1].older, limit))
+        pages.append(paging.page(cursor, wanted, pages[-1].older, limit))
         assert len(pages) < PEOPLE
     return pages
 
@@ -76,7 +76,7 @@ def walked(cursor: Any, wanted: WantedPeople, limit: int) -> list[PeoplePage]:
 @pytest.mark.parametrize("asked", ASKED)
 def test_pages_have_everybody_who_is_wanted_once_and_the_newest_first(cursor: Any, asked: str) -> None:
     wanted = ASKED[asked]
-    everybody = [one.number for one in people_search.found(cursor, wanted, limit=PEOPLE)]
+    everybody = [one.number for one in finding.found(cursor, wanted, limit=PEOPLE)]
     for limit in (7, PEOPLE):
         pages = walked(cursor, wanted, limit)
         assert [one.number for page in pages for one in page.people] == everybody
@@ -88,13 +88,13 @@ def test_pages_have_everybody_who_is_wanted_once_and_the_newest_first(cursor: An
 
 
 def test_who_is_on_a_list_is_told_exactly_however_many(cursor: Any) -> None:
-    total = people_page.page(cursor, WantedPeople(lists=[1]), None, 10).total
-    assert total == len(people_search.found(cursor, WantedPeople(lists=[1]), limit=PEOPLE))
+    total = paging.page(cursor, WantedPeople(lists=[1]), None, 10).total
+    assert total == len(finding.found(cursor, WantedPeople(lists=[1]), limit=PEOPLE))
     assert total > 40
 
 
 def test_a_whole_address_finds_its_owner_at_once_even_without_the_index(cursor: Any) -> None:
-    page = people_page.page(cursor, WantedPeople(search="P3@Example.org"), None, 10)
+    page = paging.page(cursor, WantedPeople(search="P3@Example.org"), None, 10)
     assert [one.email for one in page.people] == ["p3@example.org"]
     assert (page.older, page.looked) == (None, 0)
 
@@ -105,11 +105,11 @@ def test_a_page_of_one_list_by_number_is_that_of_all_who_are_on_it(cursor: Any) 
         WantedPeople(lists=[1], subscription="unsubscribed"),
         WantedPeople(lists=[7]),
     ):
-        everybody = people_search.found(cursor, wanted, order_by="created_at", ascending=True, limit=PEOPLE)
-        assert len(everybody) == people_search.count(cursor, wanted)
+        everybody = finding.found(cursor, wanted, order_by="created_at", ascending=True, limit=PEOPLE)
+        assert len(everybody) == finding.count(cursor, wanted)
         for ascending in (True, False):
             pages = [
-                people_search.found(cursor, wanted, ascending=ascending, limit=50, offset=offset)
+                finding.found(cursor, wanted, ascending=ascending, limit=50, offset=offset)
                 for offset in range(0, PEOPLE, 50)
             ]
             shown = [one.number for page in pages for one in page]
@@ -119,8 +119,8 @@ def test_a_page_of_one_list_by_number_is_that_of_all_who_are_on_it(cursor: Any) 
 def test_in_a_small_directory_nothing_is_left_to_look_at(
     cursor: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(people_page, "LOOK_AT", 1000)
+    monkeypatch.setattr(paging, "LOOK_AT", 1000)
     wanted = ASKED["by an attribute"]
-    page = people_page.page(cursor, wanted, None, PEOPLE)
+    page = paging.page(cursor, wanted, None, PEOPLE)
     assert page.total == len(page.people)
     assert (page.older, page.looked) == (None, 0)

@@ -9,8 +9,8 @@ import pytest
 from psycopg2.extensions import connection
 
 from storage.migrate import migrate
-from storage.people import directory, people_page, search_index
-from storage.people.people_search import WantedPeople
+from storage.people import directory, paging, search_index
+from storage.people.finding import WantedPeople
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def forbidden(empty_database_url: str) -> Iterator[connection]:
 
 
 def is_found(cursor: object) -> bool:
-    return bool(people_page.page(cursor, WantedPeople(search="da@exam"), None, 10).people)
+    return bool(paging.page(cursor, WantedPeople(search="da@exam"), None, 10).people)
 
 
 def test_where_it_may_not_be_made_the_rest_works_and_a_warning_says_so(
@@ -71,5 +71,5 @@ def test_an_extension_that_is_not_installed_is_no_reason_to_fail(
 def test_it_serves_searches_in_addresses_and_in_names(admin: connection) -> None:
     with admin.cursor() as cursor:
         cursor.execute("SET enable_seqscan = off")
-        cursor.execute("EXPLAIN " + people_page.LIKE, {"like": "%abc12%", "limit": 10})
+        cursor.execute("EXPLAIN " + paging.LIKE, {"like": "%abc12%", "limit": 10})
         assert str(cursor.fetchall()).count(search_index.NAME) == 2

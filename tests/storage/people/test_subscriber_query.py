@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from domain.errors import Refused
-from storage.people import directory, people_writing
+from storage.people import directory, writing
 from storage.postgres.pool import Pool
-from storage.subscriber_query.query_tokens import LONGEST_QUERY, QueryError
-from storage.subscriber_query.subscriber_query import condition
+from storage.subscriber_query.condition import condition
+from storage.subscriber_query.tokens import LONGEST_QUERY, QueryError
 
 PEOPLE: list[tuple[str, str, dict[str, Any]]] = [
     ("ann@example.com", "Ann O'Hara", {"city": "Bengaluru", "projects": 3, "likes_tea": True,
@@ -26,7 +26,7 @@ def people(pool: Pool) -> Pool:
     with pool.transaction() as cursor:
         for email, name, attributes in PEOPLE:
             directory.add_recipient(cursor, email, name, attributes)
-        people_writing.set_status(cursor, [2], "blocklisted")
+        writing.set_status(cursor, [2], "blocklisted")
     return pool
 
 

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from storage.people import directory, people_writing
+from storage.people import directory, writing
 from storage.postgres.pool import Pool
-from storage.subscriber_query.query_tokens import QueryError
-from storage.subscriber_query.subscriber_query import condition
+from storage.subscriber_query.condition import condition
+from storage.subscriber_query.tokens import QueryError
 
 Person = dict[str, Any]
 PEOPLE: list[Person] = [
@@ -211,7 +211,7 @@ def people(databases: Any) -> Iterator[Pool]:
         for person in PEOPLE:
             person["id"] = directory.add_recipient(cursor, person["email"], person["name"], person["attribs"])
             person["status"] = "enabled"
-        people_writing.set_status(cursor, [PEOPLE[1]["id"]], "blocklisted")
+        writing.set_status(cursor, [PEOPLE[1]["id"]], "blocklisted")
         PEOPLE[1]["status"] = "blocklisted"
     yield pool
     pool.close()

@@ -15,11 +15,10 @@ from application.accounts.provider import Provider
 from domain.clock import VirtualClock
 from tests.web.accounts.browsers import add_people
 from tests.web.accounts.identity_provider import CLIENT, SECRET, IdentityProvider, identity_provider
+from tests.web.applications import application
 from tests.web.serving import serving
 from tests.web.world import World
-from web.app import create_app
 from web.http.services import services
-from web.http.settings import WebSettings
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -42,18 +41,15 @@ def port() -> int:
 
 @pytest.fixture
 def app(world: World, there: IdentityProvider, port: int) -> Iterator[Flask]:
-    made = create_app(
-        replace(world.installation, public_url=f"http://127.0.0.1:{port}"),
-        settings=WebSettings(),
-        provider=Provider(
-            issuer=there.address, client_id=CLIENT, client_secret=SECRET, label="Sign in with Ours"
-        ),
+    installation = replace(world.installation, public_url=f"http://127.0.0.1:{port}")
+    provider = Provider(
+        issuer=there.address, client_id=CLIENT, client_secret=SECRET, label="Sign in with Ours"
     )
-    with made.app_context():
-        add_people(Accounts(services()))
-        Accounts(services()).set_email(OPERATOR, "olga@example.com", by="test")
-    yield made
-    made.extensions["postledger.broadcast"].close()
+    with application(installation, provider=provider) as made:
+        with made.app_context():
+            add_people(Accounts(services()))
+            Accounts(services()).set_email(OPERATOR, "olga@example.com", by="test")
+        yield made
 
 
 @pytest.fixture

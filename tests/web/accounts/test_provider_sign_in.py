@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 from flask import Flask
 from joserfc.jwk import OctKey, RSAKey
-from werkzeug.test import TestResponse
 
 from application.accounts.accounts import Accounts
 from application.accounts.provider import Provider
@@ -20,12 +19,11 @@ from domain.accounts.one_time_password import STEP, code_at, new_secret
 from domain.clock import VirtualClock
 from tests.web.accounts.browsers import add_people, token_in
 from tests.web.accounts.identity_provider import CLIENT, SECRET, IdentityProvider, identity_provider
+from tests.web.accounts.visitor import HERE, Visitor
+from tests.web.applications import application
 from tests.web.world import World
-from web.app import create_app
 from web.http.services import services
-from web.http.settings import WebSettings
 
-HERE = "https://post.example.com"
 OPERATOR, AUDITOR = 2, 3
 VERIFIED = {"email": "Olga@example.com", "email_verified": True}
 
@@ -39,15 +37,12 @@ def there(clock: VirtualClock) -> Iterator[IdentityProvider]:
 
 @pytest.fixture
 def app(world: World, there: IdentityProvider) -> Iterator[Flask]:
-    made = create_app(
-        replace(world.installation, public_url=HERE),
-        settings=WebSettings(),
-        provider=Provider(
-            issuer=there.address, client_id=CLIENT, client_secret=SECRET, label="Sign in with Ours"
-        ),
+    installation = replace(world.installation, public_url=HERE)
+    provider = Provider(
+        issuer=there.address, client_id=CLIENT, client_secret=SECRET, label="Sign in with Ours"
     )
-    yield made
-    made.extensions["postledger.broadcast"].close()
+    with application(installation, provider=provider) as made:
+        yield made
 
 
 @pytest.fixture(autouse=True)
@@ -57,32 +52,6 @@ def accounts(app: Flask, world: World) -> Accounts:
     add_people(made)
     made.set_email(OPERATOR, "olga@example.com", by="test")
     return made
-
-
-class Visitor:
-    """A browser on its way to the provider and back."""
-
-    def __init__(self, app: Flask) -> None:
-        self.client = app.test_client()
-
-    def get(self, path: str) -> TestResponse:
-        return self.client.get(path.removeprefix(HERE), base_url=HERE, headers={"Accept": "text/html"})
-
-    def post(self, path: str, **fields: str) -> TestResponse:
-        return self.client.post(
-            path, base_url=HERE, data=fields, headers={"Accept": "text/html", "Origin": HERE}
-        )
-
-    def leave(self, wanted: str = "") -> str:
-        answer = self.get(f"/sign-in/provider{'?next=' + wanted if wanted else ''}")
-        assert answer.status_code == 303, answer.text
-        return str(answer.location)
-
-    def sign_in(self, there: IdentityProvider, wanted: str = "") -> TestResponse:
-        return self.get(there.approve(self.leave(wanted)))
-
-    def is_signed_in(self) -> bool:
-        return self.get("/account").status_code == 200
 
 
 @pytest.fixture

@@ -58,7 +58,7 @@ def test_an_event_is_a_cloud_event(client: FlaskClient, past: tuple[int, int, li
         "datacontenttype": "application/json",
         "stream": str(delivery_stream(campaign, people[0])),
         "streamversion": 2,
-        "data": {"server": 1, "reply": "250 2.0.0 Ok: queued as 4F1", "by": "test"},
+        "data": {"server": 1, "reply": "2.0.0 Ok: queued as 4F1", "code": 250, "by": "test"},
     }
 
 
@@ -159,13 +159,13 @@ def test_who_waits_is_told_as_soon_as_something_happens(
     world.directory.list("Friends")
     head = read(client)["head"]
     found: list[dict[str, Any]] = []
-    waiting = Thread(target=lambda: found.append(read(app.test_client(), f"after={head}&wait=20")))
+    waiting = Thread(target=lambda: found.append(read(app.test_client(), f"after={head}&wait=30")))
     begun = monotonic()
     waiting.start()
     world.campaign()
     waiting.join()
     assert kinds(found[0]) == ["campaign.created.v1"]
-    assert monotonic() - begun < 15
+    assert monotonic() - begun < 30, "before the time is up"
     assert read(client, f"after={found[0]['next']}&wait=1")["events"] == [], "then the time is up"
 
 

@@ -12,11 +12,10 @@ from flask.testing import FlaskClient
 
 from domain.clock import VirtualClock
 from storage.postgres.pool import Pool
+from tests.web.applications import application
 from tests.web.world import NOON, World
 from web.api.openapi import contracts
-from web.app import create_app
 from web.http.contract import Contract
-from web.http.settings import WebSettings
 
 OLD = '"4711-0a1b", "0123456789abcdef"'
 """Tags in our form that nothing has."""
@@ -66,22 +65,21 @@ STATE = """
 def app(pool: Pool) -> Iterator[Flask]:
     """With a campaign, a template of each kind, a server, and people on a list."""
     world = World(pool, VirtualClock(NOON))
-    made = create_app(world.installation, settings=WebSettings())
     world.server("alpha")
     world.people(2)
     world.directory.list("Family")
-    client = made.test_client()
-    for kind, body in (
-        ("campaign", '{{ template "content" . }}'),
-        ("tx", "Hello"),
-        ("campaign", "{{ content }}"),
-    ):
-        client.post("/api/templates", json={"name": kind, "type": kind, "body": body}).get_data()
-    campaign = world.campaign()
-    world.shown()
-    assert campaign == 1
-    yield made
-    made.extensions["postledger.broadcast"].close()
+    with application(world.installation) as made:
+        client = made.test_client()
+        for kind, body in (
+            ("campaign", '{{ template "content" . }}'),
+            ("tx", "Hello"),
+            ("campaign", "{{ content }}"),
+        ):
+            client.post("/api/templates", json={"name": kind, "type": kind, "body": body}).get_data()
+        campaign = world.campaign()
+        world.shown()
+        assert campaign == 1
+        yield made
 
 
 def changes(app: Flask) -> list[Contract]:

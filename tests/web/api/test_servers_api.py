@@ -31,6 +31,10 @@ def add(client: FlaskClient, **changes: Any) -> dict[str, Any]:
     return data
 
 
+def destination_of(world: World, number: int) -> str:
+    return world.application.server(number).settings.destination
+
+
 def test_a_server_is_added_and_in_use_at_once(client: FlaskClient) -> None:
     added = add(client, daily_limit=1000, window="08:00-20:00", sliding_window=True, sliding_window_rate=5)
     assert (added["port"], added["daily_limit"], added["available"]) == (587, 1000, True)
@@ -44,10 +48,12 @@ def test_a_password_goes_in_and_never_out(client: FlaskClient, world: World, sec
     told = client.get(path).text + client.get("/api/servers").text + client.get("/api/events?limit=1000").text
     assert "hunter2" not in told
     with world.pool.transaction() as cursor:
-        assert secrets.password_of(cursor, added["id"]) == "hunter2 and more"
+        assert (
+            secrets.password_of(cursor, added["id"], destination_of(world, added["id"])) == "hunter2 and more"
+        )
     client.put(path, json={"password": ""})
     with world.pool.transaction() as cursor:
-        assert not secrets.password_of(cursor, added["id"])
+        assert not secrets.password_of(cursor, added["id"], destination_of(world, added["id"]))
 
 
 def test_what_is_not_given_stays(client: FlaskClient) -> None:
@@ -142,7 +148,7 @@ def test_the_password_stays_when_the_change_comes_too_late(
     answer = client.put(f"/api/servers/{number}", json={"password": "second"}, headers={"If-Match": '"99"'})
     assert answer.status_code == 412
     with world.pool.transaction() as cursor:
-        assert secrets.password_of(cursor, number) == "first one"
+        assert secrets.password_of(cursor, number, destination_of(world, number)) == "first one"
 
 
 def test_who_has_it_already_is_told_so(client: FlaskClient, world: World) -> None:

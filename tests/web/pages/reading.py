@@ -26,3 +26,15 @@ def told(pool: Pool, topic: str) -> list[dict[str, Any]]:
     with pool.transaction() as cursor:
         cursor.execute("SELECT state FROM event_log WHERE topic = %s ORDER BY position", (topic,))
         return [state for (state,) in cursor.fetchall()]
+
+
+def rows(page: str) -> list[list[str]]:
+    """The cells of all tables' bodies, row by row."""
+    bodies = "".join(re.findall("<tbody>.*?</tbody>", page, re.DOTALL))
+    return [
+        [
+            re.sub(r"\s+", " ", re.sub("<[^>]+>", "", cell)).strip()
+            for cell in re.findall(r"<t[hd].*?</t[hd]>", row, re.DOTALL)
+        ]
+        for row in re.findall(r"<tr.*?</tr>", bodies, re.DOTALL)
+    ]

@@ -8,7 +8,7 @@ import re
 from datetime import timedelta
 from functools import partial
 
-from domain.delivery.delivery import Cancelled, Requeued, Suppressed
+from domain.delivery.delivery import Accepted, Cancelled, Requeued, Suppressed
 from storage.postgres.pool import Pool
 from tests.web.accounts.browsers import Browser
 from tests.web.pages.reading import seen
@@ -66,6 +66,16 @@ def test_what_it_waited_for_is_told_between_what_happened(person: Browser, world
         "Attempt 2: An attempt began through alpha",
         "alpha accepted it",
     )
+
+
+def test_a_reply_is_shown_with_its_code_where_that_is_on_record(person: Browser, world: World) -> None:
+    server, campaign, people = world.server("alpha"), world.campaign(), world.people(2)
+    world.queued(campaign, people)
+    for recipient, code in zip(people, (250, None), strict=True):
+        world.attempt(campaign, recipient, server)
+        world.tell(campaign, recipient, Accepted, server=server, reply="2.0.0 Ok: queued", code=code)
+    assert "alpha accepted it 250 2.0.0 Ok: queued" in story(person, campaign, people[0])
+    assert "alpha accepted it 2.0.0 Ok: queued" in story(person, campaign, people[1])
 
 
 def test_the_event_itself_is_there_to_be_checked(person: Browser, world: World) -> None:

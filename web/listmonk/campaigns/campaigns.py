@@ -13,6 +13,7 @@ from application.dashboard.paces import Paces
 from domain.campaign.campaign import Campaign
 from domain.campaign.state import State
 from domain.clock import instant
+from domain.fields import LONGEST_TAG
 from domain.streams import campaign_stream
 from projections import campaign_progress
 from web.http.access import actor
@@ -22,25 +23,23 @@ from web.http.if_match import OfStream
 from web.http.services import reading, services
 from web.http.shapes import Answer, Line, Query, Told, page_of
 from web.http.versions import Versioned
-from web.listmonk.campaigns.campaign_bodies import (
+from web.listmonk.campaigns.bodies import (
     CampaignBody,
     NewCampaign,
     check_lists,
     fields_of,
 )
 from web.listmonk.shapes import ListmonkPaged, ids_argument, listing
-from web.shapes.campaigns import CampaignAnswer, described, progress, versioned
+from web.shapes.campaigns import LARGEST_BODY, CampaignAnswer, described, progress, versioned
 
 blueprint = Blueprint("listmonk_campaigns", __name__)
-
-LARGEST_BODY = 5_000_000
 
 
 class CampaignQuery(ListmonkPaged):
     status: list[State] = Field(default_factory=list)
     query: Annotated[str, Line(200)] | None = None
-    tag: list[Annotated[str, Line(100)]] = Field(default_factory=list)
-    tags: list[Annotated[str, Line(100)]] = Field(default_factory=list)
+    tag: list[Annotated[str, Line(LONGEST_TAG)]] = Field(default_factory=list)
+    tags: list[Annotated[str, Line(LONGEST_TAG)]] = Field(default_factory=list)
     no_body: bool = False
 
 

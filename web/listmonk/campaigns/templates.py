@@ -22,12 +22,11 @@ from web.http.if_match import OfStream
 from web.http.services import reading, services
 from web.http.shapes import Answer, Query, Told
 from web.http.versions import Versioned, shown_version
-from web.listmonk.campaigns.campaign_messages import shown
+from web.listmonk.campaigns.messages import shown
 from web.listmonk.shapes import Lenient
+from web.shapes.campaigns import LARGEST_BODY
 
 blueprint = Blueprint("listmonk_templates", __name__)
-
-LARGEST_BODY = 5_000_000
 
 
 class TemplateBody(Lenient):
@@ -157,7 +156,7 @@ def preview(number: int) -> Response:
 @endpoint(
     blueprint, "POST", "/api/templates/preview",
     needs="read", media=("text/html", "text/plain"), largest_body=LARGEST_BODY,
-    takes={"application/x-www-form-urlencoded": {"schema": {"type": "object"}}},
+    takes={"application/x-www-form-urlencoded": {"schema": {"type": "object"}}}, changes_nothing=True,
 )  # fmt: skip
 def preview_body() -> Response:
     """What a template would look like

@@ -11,7 +11,7 @@ from flask import Blueprint, current_app, request
 from pydantic import Field, ValidationError
 from werkzeug.datastructures import FileStorage
 
-from application.people.imports import Imports
+from application.people.imports import LARGEST_FILE, Imports
 from domain.people.statuses import SubscriptionStatus
 from storage.people import imports, lists
 from storage.people.imports import Import
@@ -25,7 +25,6 @@ from web.listmonk.shapes import Lenient, Numbers, refuse_field
 
 blueprint = Blueprint("listmonk_imports", __name__)
 
-LARGEST_FILE = 200 * 1024 * 1024
 STATES = {"running": "importing", "finished": "finished", "stopped": "none"}
 
 UPLOAD = {
@@ -71,9 +70,17 @@ class ImportStatus(Answer):
     status: Literal["none", "importing", "stopping", "finished", "failed"]
 
 
+@endpoint(blueprint, "GET", "/api/import/subscribers", needs="read", answer=ImportStatus)
+def status() -> dict[str, Any]:
+    """How far the import is, or how the last one ended"""
+    last = latest()
+    return described(last) if last else {"name": "", "total": 0, "imported": 0, "status": "none"}
+
+
 @endpoint(
     blueprint, "POST", "/api/import/subscribers",
     needs="write", answer=ImportStatus, errors=(409,), largest_body=LARGEST_FILE, takes=UPLOAD,
+    anew=lambda _number: status(),
 )  # fmt: skip
 def begin() -> dict[str, Any]:
     """Import subscribers from a CSV file
@@ -94,13 +101,6 @@ def begin() -> dict[str, Any]:
         number = Imports(services()).begin(stream, file.filename, options, by=actor())
     rows()[number] = max(0, count - 1)
     return status()
-
-
-@endpoint(blueprint, "GET", "/api/import/subscribers", needs="read", answer=ImportStatus)
-def status() -> dict[str, Any]:
-    """How far the import is, or how the last one ended"""
-    last = latest()
-    return described(last) if last else {"name": "", "total": 0, "imported": 0, "status": "none"}
 
 
 @endpoint(blueprint, "GET", "/api/import/subscribers/logs", needs="read", answer=str)

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from application.people.lists import Lists
 from domain.clock import instant
+from domain.fields import LONGEST_TAG, MOST_TAGS
 from domain.people.statuses import ListStatus, ListType, Optin
 from domain.streams import LARGEST_NUMBER
 from storage.people import lists
@@ -31,7 +32,7 @@ from web.listmonk.shapes import (
 
 blueprint = Blueprint("listmonk_lists", __name__)
 
-Tags = Annotated[list[Annotated[str, Field(max_length=100)]], Field(max_length=50)]
+Tags = Annotated[list[Annotated[str, Field(max_length=LONGEST_TAG)]], Field(max_length=MOST_TAGS)]
 
 
 class ListBody(Lenient):
@@ -61,7 +62,7 @@ class MailingListQuery(ListmonkPaged):
     type: ListType | None = None
     optin: Optin | None = None
     status: ListStatus | None = None
-    tag: list[Annotated[str, Line(100)]] = Field(default_factory=list)
+    tag: list[Annotated[str, Line(LONGEST_TAG)]] = Field(default_factory=list)
     minimal: bool = False
 
 

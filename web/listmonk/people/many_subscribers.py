@@ -9,11 +9,12 @@ from flask import Blueprint
 from application.people.people import People
 from domain.people.statuses import PersonStatus, SubscriptionStatus
 from domain.streams import LARGEST_NUMBER
-from storage.people import people_search
-from storage.people.people_search import WantedPeople
+from storage.people import finding
+from storage.people.finding import WantedPeople
 from web.http.access import actor
 from web.http.contract import endpoint
 from web.http.errors import Refusal
+from web.http.heavy_requests import heavy
 from web.http.if_match import OfContent
 from web.http.services import reading, services
 from web.listmonk.people.subscriber_shapes import (
@@ -117,13 +118,14 @@ def move(numbers: Sequence[int], body: Membership, *, again: bool) -> None:
 def chosen(wanted: WantedPeople) -> Iterator[list[int]]:
     """In stretches of ascending numbers: what a command changes cannot bring anybody in twice."""
     after = 0
-    while True:
-        with reading() as cursor:
-            numbers = people_search.numbers(cursor, wanted, after=after, limit=AT_ONCE)
-        if not numbers:
-            return
-        yield numbers
-        after = numbers[-1]
+    with heavy():
+        while True:
+            with reading() as cursor:
+                numbers = finding.numbers(cursor, wanted, after=after, limit=AT_ONCE)
+            if not numbers:
+                return
+            yield numbers
+            after = numbers[-1]
 
 
 def check(selection: Selection) -> None:

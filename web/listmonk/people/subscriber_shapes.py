@@ -10,11 +10,11 @@ from domain.addresses import email_address
 from domain.clock import instant
 from domain.people.statuses import PersonStatus, SubscriptionStatus
 from domain.streams import LARGEST_NUMBER
-from storage.people import people_search
+from storage.people import finding
 from storage.people.directory import Recipient
-from storage.people.people_search import SubscriptionRow, WantedPeople
+from storage.people.finding import SubscriptionRow, WantedPeople
 from storage.people.personal_data import LONGEST_NAME
-from storage.subscriber_query.subscriber_query import condition
+from storage.subscriber_query.condition import condition
 from web.http.shapes import Answer, Line, Told
 from web.listmonk.shapes import Lenient, ListmonkPaged, Number, Numbers
 
@@ -165,7 +165,7 @@ class SubscriberAnswer(Answer):
 
 
 def described(cursor: Any, people: list[Recipient]) -> list[dict[str, Any]]:
-    subscriptions = people_search.subscriptions(cursor, [person.number for person in people])
+    subscriptions = finding.subscriptions(cursor, [person.number for person in people])
     return [described_one(person, subscriptions[person.number]) for person in people]
 
 

@@ -12,11 +12,12 @@ from application.people.people import People
 from domain.clock import instant
 from domain.people.statuses import ERASED, PersonStatus
 from domain.streams import LARGEST_NUMBER
-from storage.people import directory, people_search
+from storage.people import directory, finding
 from storage.people.directory import Recipient
-from storage.people.people_search import ORDERS, SubscriptionRow
+from storage.people.finding import ORDERS, SubscriptionRow
 from web.http.access import actor
 from web.http.contract import endpoint
+from web.http.heavy_requests import heavy
 from web.http.if_match import OfContent
 from web.http.services import reading, services
 from web.http.shapes import page_of
@@ -50,9 +51,9 @@ def listed(query: SubscriberQuery) -> dict[str, Any]:
     """
     window, wanted = query.window(), query.wanted()
     order_by, ascending = query.ordered(ORDERS, "id")
-    with reading() as cursor:
-        total = people_search.count(cursor, wanted)
-        people = people_search.found(
+    with heavy(), reading() as cursor:
+        total = finding.count(cursor, wanted)
+        people = finding.found(
             cursor, wanted, order_by=order_by, ascending=ascending, limit=window.limit, offset=window.offset
         )
         results = described(cursor, people)
@@ -70,7 +71,7 @@ def one(number: int) -> dict[str, Any]:
 
 @endpoint(
     blueprint, "POST", "/api/subscribers",
-    needs="write", body=NewSubscriber, answer=SubscriberAnswer, errors=(409,),
+    needs="write", body=NewSubscriber, answer=SubscriberAnswer, errors=(409,), anew=one,
 )  # fmt: skip
 def create(body: NewSubscriber) -> dict[str, Any]:
     """A new subscriber
@@ -160,7 +161,8 @@ def erase(number: int) -> bool:
     """Erase a subscriber
 
     Their address, name, attributes and subscriptions, for good. What was sent stays in the figures and the
-    log, under the number. Also true when there is no such subscriber.
+    log, under the number. Copies stay for a while where PostgreSQL keeps what it no longer needs, and in
+    backups (docs/security.md). Also true when there is no such subscriber.
     """
     People(services()).erase([number] if number <= LARGEST_NUMBER else [], by=actor())
     return True
@@ -184,7 +186,7 @@ def export(number: int) -> Response:
     """
     with reading() as cursor:
         found = person(cursor, number)
-        subscriptions = people_search.subscriptions(cursor, [number])[number]
+        subscriptions = finding.subscriptions(cursor, [number])[number]
     text = json.dumps(exported(found, subscriptions), indent=2, ensure_ascii=False)
     response = Response(text, mimetype="application/json")
     response.headers["Content-Disposition"] = 'attachment; filename="data.json"'

@@ -9,7 +9,7 @@ from flask import Blueprint, make_response, redirect, render_template, request, 
 from werkzeug.wrappers import Response
 
 from application.accounts.accounts import Accounts
-from domain.accounts.accounts import ROLES, SCOPES, SHORTEST_PASSWORD
+from domain.accounts.accounts import ADMIN, AUDITOR, OPERATOR, ROLES, SCOPES, SHORTEST_PASSWORD
 from domain.errors import Missing, Refused
 from domain.streams import LARGEST_NUMBER
 from storage.accounts import accounts, api_keys, identities, sessions
@@ -21,9 +21,9 @@ from web.pages.notices import say
 blueprint = Blueprint("users", __name__)
 
 ROLE_WORDS = (
-    ("auditor", "Auditor: sees everything, changes nothing"),
-    ("operator", "Operator: runs campaigns, servers and lists"),
-    ("admin", "Admin: everything, users and keys too"),
+    (AUDITOR, "Auditor: sees everything, changes nothing"),
+    (OPERATOR, "Operator: runs campaigns, servers and lists"),
+    (ADMIN, "Admin: everything, users and keys too"),
 )
 EXPIRIES = (("30", "In 30 days"), ("90", "In 90 days"), ("365", "In a year"), ("", "Never"))
 
@@ -44,7 +44,7 @@ def listed() -> str:
 @blueprint.get("/users/new")
 @needs("administer")
 def new_user() -> Response:
-    return user_form({"role": "operator"}, {})
+    return user_form({"role": OPERATOR}, {})
 
 
 @blueprint.post("/users")

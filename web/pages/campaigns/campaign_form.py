@@ -25,7 +25,6 @@ from web.http.guard import CONTENT_SECURITY_POLICY
 from web.http.services import reading, services
 from web.pages.forms import faults
 
-LARGEST_BODY = 5_000_000
 """Bytes of a form with both bodies, percent-encoded."""
 
 AUTOMATIC = ""

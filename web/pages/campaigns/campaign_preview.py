@@ -12,8 +12,9 @@ from storage.people import directory
 from storage.people.personal_data import DirectoryError, checked_email
 from web.http.access import actor, needs
 from web.http.services import reading, services
-from web.pages.campaigns.campaign_form import LARGEST_BODY, addresses_of, draft_of, given
+from web.pages.campaigns.campaign_form import addresses_of, draft_of, given
 from web.pages.notices import say
+from web.shapes.campaigns import LARGEST_BODY
 
 blueprint = Blueprint("campaign_preview", __name__)
 

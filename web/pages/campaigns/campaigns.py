@@ -21,12 +21,13 @@ from web.http.contract import read_query
 from web.http.services import reading, services
 from web.http.shapes import Line, Paged
 from web.pages.campaigns import campaign_form
-from web.pages.campaigns.campaign_form import LARGEST_BODY, choices, faults_of, fields_of, given
+from web.pages.campaigns.campaign_form import choices, faults_of, fields_of, given
 from web.pages.dashboard.chart import Segment, stacked
 from web.pages.dashboard.rows import CAMPAIGN_TONES, DONE
 from web.pages.forms import link_with
 from web.pages.notices import say
 from web.pages.words import LABELS
+from web.shapes.campaigns import LARGEST_BODY
 
 blueprint = Blueprint("campaign_pages", __name__)
 

@@ -17,11 +17,12 @@ from projections import templates
 from projections.templates import TemplateRow
 from web.http.access import actor, needs
 from web.http.services import reading, services
-from web.pages.campaigns.campaign_form import LARGEST_BODY, let_frames_in
+from web.pages.campaigns.campaign_form import let_frames_in
 from web.pages.campaigns.campaign_preview import shown, told
 from web.pages.forms import faults
 from web.pages.log.changes import changes_of
 from web.pages.notices import say
+from web.shapes.campaigns import LARGEST_BODY
 
 blueprint = Blueprint("template_pages", __name__)
 

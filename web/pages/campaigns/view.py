@@ -101,13 +101,12 @@ def campaign_view(
     total = max(campaign.total, campaign.recipients or 0)
     done = sum(campaign.counts[status] for status in DONE)
     steps = _steps(campaign, deferred, total)
+    is_running = campaign.state is State.RUNNING
     forecast = _foreseen(cursor, campaign, now, audiences)
     return CampaignView(
         campaign=campaign,
         tone=CAMPAIGN_TONES.get(campaign.state, ""),
-        messenger="Automatic (queue-based)"
-        if campaign.messenger is None
-        else names.get(campaign.messenger, f"server {campaign.messenger}"),
+        messenger=_messenger(campaign.messenger, names),
         total=total,
         done=done,
         done_share=share(done, total),
@@ -115,15 +114,17 @@ def campaign_view(
         spoken=", ".join(f"{step.count:,} {step.label.lower()}" for step in steps if step.count) or "nothing",
         segments=stacked([(status, campaign.counts[status]) for status in LABELS], total),
         steps=steps,
-        rate=round(paces.rate(campaign.campaign, now, campaign.counts["sent"]))
-        if campaign.state is State.RUNNING
-        else 0,
+        rate=round(paces.rate(campaign.campaign, now, campaign.counts["sent"])) if is_running else 0,
         lists=[lists.get(number, f"list {number}") for number in campaign.lists],
         splits=_splits(split, names),
         replies=[_reply(one) for one in campaign_refusals.replies(cursor, campaign.campaign)],
         first=_first(campaign_history.last_estimate(cursor, campaign.campaign), campaign, forecast),
         forecast=forecast,
     )
+
+
+def _messenger(number: int | None, names: Mapping[int, str]) -> str:
+    return "Automatic (queue-based)" if number is None else names.get(number, f"server {number}")
 
 
 def _steps(campaign: Progress, deferred: int, total: int) -> list[FunnelStep]:

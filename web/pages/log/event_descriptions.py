@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from domain.delivery.reply import with_code
+
 State = Mapping[str, Any]
 Names = Mapping[int, str]
 """Servers by number."""
@@ -49,6 +51,10 @@ def reason_in(state: State) -> str:
     return str(state.get("reason") or "")
 
 
+def reply_in(state: State) -> str:
+    return with_code(state.get("code"), str(state.get("reply", "")))
+
+
 def attempt_started(state: State, servers: Names) -> EventDescription:
     left = state.get("remaining")
     chosen = "" if left is None else f", which had {left:,} left"
@@ -56,9 +62,7 @@ def attempt_started(state: State, servers: Names) -> EventDescription:
 
 
 def accepted(state: State, servers: Names) -> EventDescription:
-    return EventDescription(
-        f"{server_in(state, servers)} accepted it", "good", quote=str(state.get("reply", ""))
-    )
+    return EventDescription(f"{server_in(state, servers)} accepted it", "good", quote=reply_in(state))
 
 
 def deferred(state: State, servers: Names) -> EventDescription:
@@ -68,14 +72,14 @@ def deferred(state: State, servers: Names) -> EventDescription:
         "warn",
         at=instant_in(state, "again"),
         joint="; to be tried again at",
-        quote=str(state.get("reply", "")),
+        quote=reply_in(state),
     )
 
 
 def failed(state: State, servers: Names) -> EventDescription:
     about = ABOUT.get(str(state.get("about")), "")
     who = "" if state.get("server") is None else f", says {server_in(state, servers)}"
-    return EventDescription(f"Failed{about}{who}", "bad", quote=str(state.get("reply", "")))
+    return EventDescription(f"Failed{about}{who}", "bad", quote=reply_in(state))
 
 
 ABOUT = {
@@ -262,7 +266,7 @@ DESCRIPTIONS: dict[str, Callable[[State, Names], EventDescription]] = {
     "campaign.tried": lambda state, servers: EventDescription(
         f"A test e-mail through {server_in(state, servers)}: {state.get('outcome')}",
         "good" if state.get("outcome") == "accepted" else "warn",
-        quote=str(state.get("reply", "")),
+        quote=reply_in(state),
     ),
     "user.added": filled("User {name} added as {role}"),
     "user.role_changed": filled("Role of a user set to {role}"),

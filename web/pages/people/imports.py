@@ -8,7 +8,7 @@ from flask import Blueprint, make_response, redirect, render_template, request, 
 from werkzeug.utils import secure_filename
 from werkzeug.wrappers import Response
 
-from application.people.imports import Imports
+from application.people.imports import LARGEST_FILE, Imports
 from application.people.lists import Lists
 from domain.errors import Refused
 from domain.people.statuses import PersonStatus, SubscriptionStatus
@@ -23,7 +23,6 @@ from web.pages.people.lists import about_name
 
 blueprint = Blueprint("import_pages", __name__)
 
-LARGEST_FILE = 200 * 1024 * 1024
 NEWEST = 10
 BLOCKLIST = PersonStatus.BLOCKLISTED.value
 STATUSES = (

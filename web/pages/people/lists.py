@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -14,11 +15,12 @@ from domain.errors import Missing, Refused
 from domain.people.statuses import Optin
 from domain.streams import LARGEST_NUMBER, list_stream
 from storage.people import lists
+from storage.people.export import exported
 from storage.people.lists import ListRow
-from storage.people.people_export import exported
 from storage.people.personal_data import DirectoryError
 from web.http.access import actor, needs
 from web.http.contract import read_query
+from web.http.heavy_requests import heavy
 from web.http.services import reading, services
 from web.http.shapes import Line, Paged
 from web.pages.forms import faults, link_with
@@ -162,7 +164,11 @@ def export_everybody() -> Response:
 
 
 def as_file(list_number: int | None, name: str) -> Response:
+    """Heavy until its last line has left, or whoever wanted it has gone."""
+    held = ExitStack()
+    held.enter_context(heavy())
     response = Response(exported(services().pool, list_number), mimetype="text/csv")
+    response.call_on_close(held.close)
     response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     return response
 

@@ -9,14 +9,14 @@ from typing import Any
 from flask import Blueprint, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from application.people.people import People
+from application.people.people import LEFT_BEHIND, People
 from application.queue.deliveries import Deliveries
 from domain.errors import Missing, Refused
 from domain.people.statuses import ERASED, SUBSCRIBED, PersonStatus
 from domain.streams import LARGEST_NUMBER, person_stream
 from projections.queue.items import WantedItems, items
 from projections.servers import servers as all_servers
-from storage.people import directory, lists, people_search
+from storage.people import directory, finding, lists
 from storage.people.directory import Recipient
 from storage.people.personal_data import DirectoryError
 from web.http.access import actor, needs
@@ -84,7 +84,7 @@ def one(number: int) -> str:
             attributes=json.dumps(person.attributes, indent=2, ensure_ascii=False)
             if person.attributes
             else "",
-            subscriptions=people_search.subscriptions(cursor, [number])[number],
+            subscriptions=finding.subscriptions(cursor, [number])[number],
             deliveries=queue_rows(sent, names),
             total=total,
             page=query.page,
@@ -139,7 +139,9 @@ def ask(number: int, step: str) -> str:
         person = there(cursor, number)
         _, total = items(cursor, WantedItems(recipients=[number]), 0, 1)
         on = [one for one in directory.subscriptions_of(cursor, number) if one.status in SUBSCRIBED]
-    return render_template("people/subscriber_ask.html", person=person, step=step, on=on, total=total)
+    return render_template(
+        "people/subscriber_ask.html", person=person, step=step, on=on, total=total, left_behind=LEFT_BEHIND
+    )
 
 
 @blueprint.post("/subscribers/<int:number>/unsubscribe")
@@ -158,7 +160,10 @@ def erase(number: int) -> Response:
     with reading() as cursor:
         there(cursor, number)
     People(services()).erase([number], by=actor())
-    say(f"Subscriber {number} is erased. What was sent to that number stays in the counts and in the log.")
+    say(
+        f"Subscriber {number} is erased. What was sent to that number stays in the counts and in the log. "
+        + LEFT_BEHIND
+    )
     return redirect(url_for("subscriber_page.one", number=number), 303)
 
 

@@ -8,13 +8,14 @@ from flask import Blueprint, render_template, request
 from pydantic import BeforeValidator
 
 from domain.people.statuses import PersonStatus, SubscriptionStatus
-from storage.people import directory, people_page, people_search
-from storage.people.people_page import PeoplePage
-from storage.people.people_search import WantedPeople
-from storage.subscriber_query.query_tokens import QueryError
-from storage.subscriber_query.subscriber_query import condition
+from storage.people import directory, finding, paging
+from storage.people.finding import WantedPeople
+from storage.people.paging import PeoplePage
+from storage.subscriber_query.condition import condition
+from storage.subscriber_query.tokens import QueryError
 from web.http.access import needs
 from web.http.contract import read_query
+from web.http.heavy_requests import heavy
 from web.http.services import reading
 from web.http.shapes import Digits, Line, Query
 from web.pages.forms import link_with, sentence
@@ -44,14 +45,14 @@ def listed() -> str:
     query = read_query(SubscribersQuery)
     assert isinstance(query, SubscribersQuery)
     fault, found = "", PeoplePage([])
-    with reading() as cursor:
+    with heavy(), reading() as cursor:
         try:
             wanted = wanted_by(query)
         except QueryError as error:
             fault = sentence(str(error))
         else:
-            found = people_page.page(cursor, wanted, query.before, PER_PAGE)
-        on = people_search.subscriptions(cursor, [person.number for person in found.people])
+            found = paging.page(cursor, wanted, query.before, PER_PAGE)
+        on = finding.subscriptions(cursor, [person.number for person in found.people])
         names = directory.list_names(cursor)
     return render_template(
         "people/subscribers.html",

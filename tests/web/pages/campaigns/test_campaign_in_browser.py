@@ -13,7 +13,7 @@ from postledger.sink.sink import Sink
 from projections.following import schema
 from storage.postgres.pool import Pool
 from tests.sending.world import World
-from web.app import create_app
+from tests.web.applications import application
 from web.http.settings import WebSettings
 
 if TYPE_CHECKING:
@@ -33,9 +33,8 @@ def sending(database_url: str, pool: Pool) -> Iterator[World]:
 
 @pytest.fixture
 def app(sending: World) -> Iterator[Flask]:
-    made = create_app(sending.installation, settings=WebSettings(streams=3))
-    yield made
-    made.extensions["postledger.broadcast"].close()
+    with application(sending.installation, WebSettings(streams=3)) as made:
+        yield made
 
 
 def write(page: Page, name: str) -> None:

@@ -7,7 +7,7 @@ import re
 import pytest
 from flask.testing import FlaskClient
 
-from storage.people import directory, people_page
+from storage.people import directory, paging
 from tests.web.pages.forms import send
 from tests.web.world import World
 
@@ -63,7 +63,7 @@ def test_pages_go_from_the_newest_to_older_ones(client: FlaskClient, world: Worl
 def test_a_search_that_no_index_serves_looks_further_back_when_told(
     client: FlaskClient, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(people_page, "LOOK_AT", 20)
+    monkeypatch.setattr(paging, "LOOK_AT", 20)
     world.people(30)
     page = client.get("/subscribers?query=subscribers.id=3").text
     assert "Nobody like that among the 20 subscribers down to number 11." in page

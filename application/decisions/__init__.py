@@ -1,0 +1,1 @@
+"""The queue: its deliveries, and stepping in."""

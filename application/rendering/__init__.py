@@ -1,0 +1,1 @@
+"""What people wrote, tried in processes of their own: previews, checks and Markdown."""
