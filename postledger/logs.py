@@ -9,13 +9,15 @@ import sys
 import time
 
 from postledger.config import Config
+from postledger.terminal import harmless
 
 QUOTING = re.compile(r"^(?:DETAIL|HINT|CONTEXT|QUERY|LINE \d+): .*(?:\n *\^.*)?\n?", re.MULTILINE)
 """What PostgreSQL adds to its errors quotes statements and rows, and so people."""
 
 
 def discreet(text: str) -> str:
-    return QUOTING.sub("", text)
+    """Nor does it hold what a terminal takes for orders."""
+    return harmless(QUOTING.sub("", text))
 
 
 class TextFormatter(logging.Formatter):

@@ -6,10 +6,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from application import permission
 from application.campaigns.bodies import keep, refuse_faulty
 from application.campaigns.campaigns import Campaigns
 from application.campaigns.drafts import Draft
 from application.campaigns.previews import CampaignMessages
+from application.decisions.deciding import is_draft
 from application.installation import Installation
 from domain.campaign.template import TemplateType, check_place, wrapped
 from domain.errors import Missing, Refused
@@ -47,6 +49,8 @@ class Templates:
         Raises Refused, Missing."""
         before = self._decisions.template(number)
         kept = self._kept(changes, before.type, changes.get("subject", before.subject))
+        if "body" in kept:
+            self._check_scopes(number)
         self._installation.wait_until_shown(self._decisions.edit_template(number, kept, by=by))
         if "body" in kept:
             self._wrap_campaigns(number, number, by=by)
@@ -62,6 +66,7 @@ class Templates:
         if default == number:
             raise Refused("the default template cannot be deleted; make another one the default first")
         self._decisions.template(number)
+        self._check_scopes(number)
         self._wrap_campaigns(number, default, by=by)
         self._installation.wait_until_shown(self._decisions.delete_template(number, by=by))
 
@@ -69,6 +74,13 @@ class Templates:
         self._installation.catch_up()
         with self._installation.reading() as cursor:
             return templates.default_template(cursor)
+
+    def _check_scopes(self, number: int) -> None:
+        """What is sent of scheduled campaigns changes with their template. Raises ScopeMissing."""
+        with self._installation.reading() as cursor:
+            unstarted = unstarted_with_template(cursor, number)
+        for campaign in unstarted:
+            permission.check("campaign.edited", of_draft=is_draft(self._decisions.campaign(campaign)))
 
     def _wrap_campaigns(self, number: int, template: int | None, *, by: str) -> None:
         """Those that are not started and have the template `number`, with another or with what it is now."""

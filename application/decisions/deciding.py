@@ -12,8 +12,10 @@ from eventsourcing.persistence import InfrastructureFactory, IntegrityError
 from eventsourcing.utils import Environment
 
 import domain.topics  # noqa: F401 - so that every topic of the log can be read
+from application import permission
 from application.precondition import check_version, version_was_right
 from domain.campaign.campaign import Campaign
+from domain.campaign.state import State
 from domain.campaign.template import Template
 from domain.clock import Clock, SystemClock
 from domain.errors import Missing, Outrun, Refused
@@ -59,14 +61,14 @@ class Deciding(Application[UUID]):
         return self._again_when_outrun(lambda: self._decide(load(number), decide))
 
     def _decide(self, loaded: Decided, decide: Callable[[Decided, datetime], None]) -> int | None:
-        version = loaded.version
+        version, of_draft = loaded.version, is_draft(loaded)
         check_version(loaded.id, version)
         try:
             decide(loaded, self._clock.now())
         except Refused as refused:
             refused.version = version
             raise
-        position = self._append(loaded)
+        position = self._append(loaded, of_draft)
         version_was_right(loaded.id)
         return position
 
@@ -84,6 +86,17 @@ class Deciding(Application[UUID]):
         except IntegrityError:
             raise Refused(taken, "number") from None
 
-    def _append(self, decided: Campaign | SmtpServer | Template | PolicyChanged) -> int | None:
+    def _append(
+        self, decided: Campaign | SmtpServer | Template | PolicyChanged, of_draft: bool = False
+    ) -> int | None:
+        """Raises ScopeMissing."""
+        events = [decided] if isinstance(decided, PolicyChanged) else decided.pending_events
+        for event in events:
+            topic: str = event.TOPIC  # type: ignore[union-attr]
+            permission.check(topic, of_draft=of_draft, changes=getattr(event, "changes", ()))
         recordings = self.save(decided)
         return recordings[-1].notification.id if recordings else None
+
+
+def is_draft(loaded: Campaign | SmtpServer | Template) -> bool:
+    return isinstance(loaded, Campaign) and loaded.state is State.DRAFT

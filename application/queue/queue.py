@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from time import monotonic
 
+from application import permission
 from application.installation import Installation
 from application.queue.deliveries import Deliveries, DescribedDelivery, progress_of
 from domain.campaign.state import State
@@ -148,7 +149,10 @@ class Queue:
         )
 
     def _appended(self, facts: Sequence[Fact]) -> bool:
-        """False when one of the deliveries changed at this very moment; nothing is appended then."""
+        """False when one of the deliveries changed at this very moment; nothing is appended then. Raises
+        ScopeMissing."""
+        for fact in facts:
+            permission.check(fact.TOPIC)
         try:
             self._installation.log.append([fact.stored() for fact in facts])
         except Conflict:

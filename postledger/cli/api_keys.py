@@ -11,6 +11,7 @@ from domain.accounts.accounts import ROLES, SCOPES
 from postledger.cli.context import ACTOR, Settings, pass_settings
 from postledger.cli.output import json_option, print_json, print_rows
 from postledger.cli.users import say
+from postledger.terminal import write
 from storage.accounts import api_keys
 from storage.accounts.api_keys import Key
 
@@ -47,7 +48,7 @@ def create(
     if as_json:
         print_json({"number": number, "name": name.strip().lower(), "key": key, "expires_at": expires})
     else:
-        click.echo(key)
+        write(key)
 
 
 @api_key.command("list")

@@ -21,6 +21,7 @@ from domain.errors import Refused
 from postledger import config
 from postledger.logs import set_up_logs
 from postledger.session import NotReadyError, Session, open_session
+from postledger.terminal import harmless
 from projections.following.rebuild import RebuildUnderWay
 from storage.content import TextTooLarge
 from storage.migrate import MigrationError
@@ -66,18 +67,22 @@ class Commands(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
+        except click.UsageError:
+            raise
+        except click.ClickException as error:
+            raise click.ClickException(harmless(error.message)) from None
         except EXPECTED as error:
-            raise click.ClickException(str(error)) from None
+            raise click.ClickException(harmless(str(error))) from None
         except psycopg2.OperationalError as error:
             # libpq names host, port and user here, never the password.
             text = str(error).strip() or type(error).__name__
-            raise click.ClickException(f"the database cannot be worked with: {text}") from None
+            raise click.ClickException(f"the database cannot be worked with: {harmless(text)}") from None
         except psycopg2.Error as error:
             # The server's detail can quote a row, and so a person: it is shown on request only.
             log.debug("the database refused", exc_info=True)
             text = error.diag.message_primary or type(error).__name__
             raise click.ClickException(
-                f"the database refused: {text} (more with --log-level debug)"
+                f"the database refused: {harmless(text)} (more with --log-level debug)"
             ) from None
 
 

@@ -13,6 +13,7 @@ import click
 from application.event_log import EventLog
 from postledger.cli.context import Settings, pass_settings
 from postledger.cli.output import json_option, print_json, print_rows, progress_to, shown, to_json
+from postledger.terminal import write
 from projections.following import schema
 from projections.following.check import check as check_projections
 from projections.following.rebuild import rebuild as rebuild_projections
@@ -53,7 +54,7 @@ def _print_events(events: Iterable[Recorded], as_json: bool) -> None:
             )  # fmt: skip
         else:
             when = shown(event.recorded_at)
-            click.echo(f"{event.position:>9}  {when}  {event.topic}  {to_json(state)}")
+            write(f"{event.position:>9}  {when}  {event.topic}  {to_json(state)}")
         sys.stdout.flush()
 
 
@@ -76,7 +77,7 @@ def verify(settings: Settings, /, since: int, as_json: bool) -> None:
         print_json({"ok": is_sound, "broken": verdict.broken, "reason": verdict.reason,
                     "events": verdict.events, "head": verdict.head})  # fmt: skip
     elif is_sound:
-        click.echo(f"the log is sound: {verdict.events} events, up to position {verdict.head}")
+        write(f"the log is sound: {verdict.events} events, up to position {verdict.head}")
     if not is_sound:
         raise click.ClickException(f"the log is broken at position {verdict.broken}: {verdict.reason}")
 
@@ -122,7 +123,7 @@ def check(settings: Settings, /, as_json: bool) -> None:
             "the projections differ from the log: run `postledger projections rebuild`"
         )
     if not as_json:
-        click.echo("every projection is what follows from the log")
+        write("every projection is what follows from the log")
 
 
 @projections.command()
@@ -141,4 +142,4 @@ def rebuild(settings: Settings, /, names: tuple[str, ...], as_json: bool) -> Non
     if as_json:
         print_json({"rebuilt": list(names) or "all"})
     else:
-        click.echo(f"rebuilt: {', '.join(names) or 'all'}")
+        write(f"rebuilt: {', '.join(names) or 'all'}")

@@ -11,6 +11,7 @@ import click
 from postledger.cli.context import Settings, pass_settings
 from postledger.cli.output import console, json_option, print_json, print_rows, shown
 from postledger.session import open_database, prepare
+from postledger.terminal import write
 from storage.secrets import KEY_FILE_NAME, Secrets, new_key, read_key_file, write_key_file
 
 
@@ -63,13 +64,13 @@ def migrate(settings: Settings, /, as_json: bool) -> None:
         print_json({"applied": list(applied), "rebuilt": applied.rebuilt, "warnings": applied.warnings})
         return
     for name in applied:
-        click.echo(f"applied {name}")
+        write(f"applied {name}")
     for name in applied.rebuilt:
-        click.echo(f"rebuilt projection {name}")
+        write(f"rebuilt projection {name}")
     for warning in applied.warnings:
-        click.echo(f"Warning: {warning}", err=True)
+        write(f"Warning: {warning}", err=True)
     if not applied and not applied.rebuilt:
-        click.echo("the database is up to date")
+        write("the database is up to date")
 
 
 @click.group("config")
@@ -116,7 +117,7 @@ def rotate_key(settings: Settings, /, as_json: bool) -> None:
     if as_json:
         print_json({"passwords": count, "keys": len(secrets.keys)})
     else:
-        click.echo(f"{count} passwords are encrypted with the newest of {len(secrets.keys)} keys")
+        write(f"{count} passwords are encrypted with the newest of {len(secrets.keys)} keys")
 
 
 def _with_new_key(file: Path) -> Secrets:
@@ -140,7 +141,9 @@ def doctor(settings: Settings, /, as_json: bool) -> None:
     else:
         for check in checks:
             colour = {"ok": "green", "warn": "yellow", "fail": "red"}[check.state]
-            console().print(f"[{colour}]{check.state:4}[/] [bold]{check.name}[/]: {shown(check.finding)}")
+            console().print(
+                f"[{colour}]{check.state:4}[/] [bold]{shown(check.name)}[/]: {shown(check.finding)}"
+            )
             if check.remedy:
                 console().print(f"     {shown(check.remedy)}", style="dim")
     sys.exit(1 if any(check.state == "fail" for check in checks) else 0)

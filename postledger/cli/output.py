@@ -17,6 +17,8 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
+from postledger.terminal import harmless, harmless_json, write
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
@@ -31,7 +33,7 @@ def choice(members: Iterable[str]) -> click.Choice[str]:
 
 def print_json(value: Any) -> None:
     """One line, so that scripts can read line by line."""
-    click.echo(to_json(value))
+    write(harmless_json(to_json(value)))
 
 
 def to_json(value: Any) -> str:
@@ -49,7 +51,9 @@ def _plain(value: object) -> object:
 
 
 def print_rows(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str | None = None) -> None:
-    table = Table(title=title, title_justify="left", header_style="bold", expand=False)
+    table = Table(
+        title=None if title is None else shown(title), title_justify="left", header_style="bold", expand=False
+    )
     for column in columns:
         table.add_column(column, overflow="fold")
     for row in rows:
@@ -77,7 +81,7 @@ def shown(value: object) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(shown(item) for item in value)
     text = to_json(value) if isinstance(value, dict) else str(value)
-    return escape("".join(one if one.isprintable() or one == "\n" else "\ufffd" for one in text))
+    return escape(harmless(text).replace("\t", " "))
 
 
 def console() -> Console:

@@ -18,6 +18,7 @@ from postledger.cli.lookup import campaign_number, recipient, server_number
 from postledger.cli.lookup import delivery as named_delivery
 from postledger.cli.output import choice, json_option, print_fields, print_json, print_rows
 from postledger.session import Session
+from postledger.terminal import write
 from projections.queue import queue as projection
 from projections.queue.items import WantedItems
 
@@ -106,7 +107,7 @@ def why(settings: Settings, /, email: str, as_json: bool) -> None:
         print_json(one.fields())
         return
     because = one.waiting or one.item.error
-    click.echo(f"{one.status}: {because}" if because else str(one.status))
+    write(f"{one.status}: {because}" if because else str(one.status))
 
 
 @queue.command()
@@ -162,9 +163,9 @@ def _print_done(what: str, done: SteppedInto, as_json: bool) -> None:
     if as_json:
         print_json({"changed": done.changed, "outrun": done.left})
         return
-    click.echo(f"{what}: {done.changed}")
+    write(f"{what}: {done.changed}")
     if done.left:
-        click.echo(f"{done.left} changed at this very moment and were left alone", err=True)
+        write(f"{done.left} changed at this very moment and were left alone", err=True)
 
 
 @click.group("delivery")
@@ -190,7 +191,7 @@ def show_delivery(settings: Settings, /, email: str, as_json: bool) -> None:
     if as_json:
         print_json({**one.fields(), "events": events, **waited.fields()})
         return
-    click.echo(f"campaign {one.item.campaign} to recipient {one.item.recipient}: {one.status}"
+    write(f"campaign {one.item.campaign} to recipient {one.item.recipient}: {one.status}"
                + (f", {one.waiting}" if one.waiting else ""))  # fmt: skip
     own = ("position", "at", "topic", "by")
     rows: list[tuple[Any, ...]] = [(None, one.item.queued_at, "queued", None, None)]
@@ -202,4 +203,4 @@ def show_delivery(settings: Settings, /, email: str, as_json: bool) -> None:
     ]  # fmt: skip
     print_rows(["position", "when", "what", "by", "details"], sorted(rows, key=itemgetter(1)))
     if waited.known_until is not None:
-        click.echo(f"too much happened to tell what it waited for after {instant(waited.known_until)}")
+        write(f"too much happened to tell what it waited for after {instant(waited.known_until)}")

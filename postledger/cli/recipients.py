@@ -14,6 +14,7 @@ from domain.people.statuses import ERASED, SUBSCRIBED, Optin, PersonStatus, Subs
 from postledger.cli.context import ACTOR, Settings, pass_settings
 from postledger.cli.lookup import list_named, recipient
 from postledger.cli.output import choice, json_option, print_fields, print_json, print_rows, progress
+from postledger.terminal import harmless, write
 from storage.people import directory, statistics
 from storage.people.recipients_import import Options, Summary
 
@@ -125,7 +126,7 @@ def blocklist(settings: Settings, who: tuple[str, ...]) -> None:
     with settings.session() as session:
         for one in who:
             People(session).blocklist(one, by=ACTOR)
-    click.echo(f"blocklisted: {len(who)}")
+    write(f"blocklisted: {len(who)}")
 
 
 @recipients.command()
@@ -149,7 +150,7 @@ def _set_status(settings: Settings, who: str, status: str) -> None:
         people = People(session)
         number = people.named(who).number
         people.change(number, {"status": status}, by=ACTOR)
-    click.echo(f"recipient {number} is {status}")
+    write(f"recipient {number} is {status}")
 
 
 @recipients.command()
@@ -166,7 +167,7 @@ def unsubscribe(settings: Settings, who: str, list_names: tuple[str, ...]) -> No
         with session.pool.transaction() as cursor:
             lists = [list_named(cursor, name).number for name in list_names] or None
         ended = people.unsubscribe([number], lists, by=ACTOR)
-    click.echo(f"recipient {number} left {ended} lists")
+    write(f"recipient {number} left {ended} lists")
 
 
 @recipients.command()
@@ -180,9 +181,9 @@ def erase(settings: Settings, who: str, yes: bool) -> None:
         people = People(session)
         meant = who if people.is_only_written_to(who) else f"recipient {people.named(who).number}"
         if not yes:
-            click.confirm(f"Erase {meant}? This cannot be undone.", abort=True)
+            click.confirm(f"Erase {harmless(meant)}? This cannot be undone.", abort=True)
         number = people.erase_named(who, by=ACTOR)
-    click.echo(f"recipient {number} is erased. {LEFT_BEHIND}")
+    write(f"recipient {number} is erased. {LEFT_BEHIND}")
 
 
 @click.group("lists", invoke_without_command=True)
@@ -215,4 +216,4 @@ def create_list(settings: Settings, name: str, optin: str, as_json: bool) -> Non
     if as_json:
         print_json({"number": number, "name": name, "optin": optin})
     else:
-        click.echo(f"list {number}: {name}")
+        write(f"list {number}: {name}")

@@ -15,6 +15,7 @@ from postledger.cli.context import ACTOR, Settings, pass_settings
 from postledger.cli.lookup import server_number
 from postledger.cli.output import json_option, print_fields, print_json, print_rows, shown
 from postledger.cli.values import PASSWORD_VARIABLE, Moment, Seconds, instant, read_password
+from postledger.terminal import write
 from projections import availability
 from storage.secrets import holds_password
 
@@ -233,11 +234,11 @@ def test(settings: Settings, /, server_name: str, as_json: bool) -> None:
         print_json({name: value for name, value in asdict(result).items() if name != "extensions"})
     else:
         for step in result.steps:
-            click.echo(f"  {_SPOKEN[step.who]} {shown(step.text)}")
+            write(f"  {_SPOKEN[step.who]} {shown(step.text)}")
         for warning in result.warnings:
-            click.echo(f"Warning: {warning}", err=True)
+            write(f"Warning: {warning}", err=True)
         if result.ok:
-            click.echo(f"server {server_name} works")
+            write(f"server {server_name} works")
     if not result.ok:
         raise click.ClickException(f"{result.error}\n{result.remedy}".strip())
 
@@ -259,4 +260,4 @@ def _say(as_json: bool, sentence: str, value: dict[str, Any]) -> None:
     if as_json:
         print_json(value)
     else:
-        click.echo(sentence)
+        write(sentence)

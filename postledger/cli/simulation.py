@@ -13,6 +13,7 @@ from postledger.cli.output import json_option, print_json, print_rows
 from postledger.cli.policy import Weekdays
 from postledger.cli.values import Moment, Seconds, instant
 from postledger.session import open_database
+from postledger.terminal import write
 
 
 class Timezone(click.ParamType[str]):
@@ -69,8 +70,6 @@ def simulate(
         print_json(result)
     else:
         print_rows(["day", "sent"], [(day["date"], day["sent"]) for day in result["days"]])
-        click.echo(
-            f"violations: {result['limit_violations']} of limits, {result['window_violations']} of windows"
-        )
+        write(f"violations: {result['limit_violations']} of limits, {result['window_violations']} of windows")
     if violations:
         raise click.ClickException("limits or windows were violated")

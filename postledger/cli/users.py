@@ -13,6 +13,7 @@ from domain.accounts.accounts import ROLES
 from postledger.cli.context import ACTOR, Settings, pass_settings
 from postledger.cli.output import json_option, print_json, print_rows
 from postledger.cli.values import first_line
+from postledger.terminal import write
 from storage.accounts import accounts
 
 PASSWORD_VARIABLE = "POSTLEDGER_PASSWORD"  # noqa: S105
@@ -177,4 +178,4 @@ def say(as_json: bool, sentence: str, value: dict[str, Any]) -> None:
     if as_json:
         print_json(value)
     else:
-        click.echo(sentence)
+        write(sentence)

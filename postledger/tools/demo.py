@@ -31,6 +31,7 @@ from postledger.serving.children import Children
 from postledger.serving.serve import environment
 from postledger.session import Database, prepare
 from postledger.sink.sink import Sink
+from postledger.terminal import write
 from projections import campaign_progress
 from projections.following.runner import Runner
 from storage import content
@@ -67,16 +68,16 @@ def run_demo(config: Config, *, once: bool) -> int:
     config = _with_free_port(config)
     with ExitStack() as stack:
         demo = stack.enter_context(_installation(config, once))
-        click.echo(f"Postledger sends a campaign to {demo.recipients} people through {len(SERVERS)} servers.")
-        click.echo(f"  watch it      {config.public_url}")
-        click.echo(f"  the e-mails   {demo.mail}")
+        write(f"Postledger sends a campaign to {demo.recipients} people through {len(SERVERS)} servers.")
+        write(f"  watch it      {config.public_url}")
+        write(f"  the e-mails   {demo.mail}")
         if not once:
-            click.echo("  stop it       Ctrl-C")
+            write("  stop it       Ctrl-C")
         has_finished = demo.wait(stopping, until_finished=once)
         if once and has_finished:
             summary = demo.summary(time.monotonic() - started)
     if once and has_finished:
-        click.echo(json.dumps(summary))
+        write(json.dumps(summary))
         return 0
     return 1 if once else 0
 

@@ -1,7 +1,7 @@
 """People as CSV, page by page, so that a list of any length leaves as it is read.
 
-Cells that a spreadsheet would take for a formula begin with an apostrophe (OWASP, CSV injection). An import
-reads what was exported here: columns that mean nothing to it are passed over.
+What a spreadsheet would take for a formula has an apostrophe before it. An import reads what was exported
+here: it takes the apostrophes away, and columns that mean nothing to it are passed over.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from datetime import UTC
 from io import StringIO
 from typing import Any
 
+from storage.people.recipients_csv import guarded
 from storage.postgres.pool import Pool
 
 COLUMNS = ("email", "name", "attributes", "status", "subscription", "since")
 AT_ONCE = 2000
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 OF_LIST = """
     SELECT r.number, r.email, r.name, r.attributes::text, r.status, s.status, s.created_at
@@ -48,10 +48,6 @@ def exported(pool: Pool, list_number: int | None) -> Iterator[str]:
 def cells(row: tuple[Any, ...]) -> list[str]:
     _, *texts, since = row
     return [guarded(text) for text in texts] + [since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")]
-
-
-def guarded(text: str) -> str:
-    return f"'{text}" if text.startswith(FORMULA) else text
 
 
 def lines(rows: Any) -> str:

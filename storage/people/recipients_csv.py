@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections import deque
 from collections.abc import Callable, Iterator
 from typing import IO, Any, NamedTuple
@@ -14,6 +15,24 @@ from storage.people.personal_data import DirectoryError, checked_attributes, che
 COLUMNS = ("email", "name", "attributes")
 LONGEST_LINE = 256 * 1024  # bytes; 64 KB of attributes with every quotation mark doubled fit
 LONGEST_RECORD = 200  # lines that a quoted field may run over
+
+
+# Where a cell may begin for a spreadsheet that separates with semicolons or tabs, whatever the quotes
+# say; and what it takes for the beginning of a formula (OWASP, CSV injection), or of our apostrophe.
+_BEGINS = r"(^|[;\t\r\n])(\"*)"
+_MEANT = r"(?=['=+\-@\t\r\uff1d\uff0b\uff0d\uff20])"
+_UNGUARDED = re.compile(_BEGINS + _MEANT)
+_GUARDED = re.compile(_BEGINS + "'" + _MEANT)
+
+
+def guarded(cell: str) -> str:
+    """With an apostrophe before what a spreadsheet would take for a formula."""
+    return _UNGUARDED.sub(r"\1\2'", cell)
+
+
+def unguarded(cell: str) -> str:
+    """As it was before `guarded`."""
+    return _GUARDED.sub(r"\1\2", cell)
 
 
 class Person(NamedTuple):
@@ -69,7 +88,7 @@ def _order_of_columns(header: Record | None, others: bool) -> list[str]:
 def _person(line: int, fields: list[str], order: list[str]) -> Person | RowRefusal:
     if len(fields) > len(order):
         return RowRefusal(line, f"{len(fields)} fields where the header has {len(order)}")
-    values = dict(zip(order, fields, strict=False))
+    values = {column: unguarded(field) for column, field in zip(order, fields, strict=False)}
     try:
         email = checked_email(values["email"].strip() if fields else "")
         name = checked_name(values.get("name", "").strip())

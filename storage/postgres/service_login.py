@@ -17,8 +17,10 @@ from psycopg2.sql import SQL, Identifier, Literal
 
 from storage.postgres.pool import SERVICE_ROLE
 
-# RESET ALL: a login may give itself settings that its sessions begin with.
+# The lock: of two that make it at the same time, one would fail. RESET ALL: a login may give itself settings
+# that its sessions begin with.
 _MAKE = """
+    LOCK TABLE pg_catalog.pg_authid IN SHARE ROW EXCLUSIVE MODE;
     DO $$ BEGIN
         IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = {name}) THEN CREATE ROLE {role}; END IF;
     END $$;

@@ -49,7 +49,7 @@ def test_whoever_sits_at_the_machine_needs_nothing(client: FlaskClient) -> None:
 def test_nginx_as_it_comes_is_known_by_its_version_of_http(address: str) -> None:
     """`proxy_pass http://127.0.0.1:8025` and nothing else sends HTTP/1.0 and no field of its own."""
     host, _, port = address.removeprefix("http://").partition(":")
-    with socket.create_connection((host, int(port)), timeout=10) as connection:
+    with socket.create_connection((host, int(port)), timeout=60) as connection:
         connection.sendall(
             f"GET /api/queue/stats HTTP/1.0\r\nHost: {host}:{port}\r\nConnection: close\r\n\r\n".encode()
         )

@@ -4,6 +4,7 @@ theirs, adds to the log like the service and can neither change it nor put anoth
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -22,7 +23,7 @@ from storage.log.verify import verify
 from storage.migrate import NotTheOwner, migrate
 from storage.postgres.embedded import EmbeddedServer
 from storage.postgres.pool import Pool
-from storage.postgres.service_login import service_url
+from storage.postgres.service_login import make, may_log_in, service_url
 from tests.cli.command_line import Cli
 from tests.conftest import Databases
 from tests.installation import Running
@@ -206,6 +207,17 @@ def test_an_own_database_of_an_earlier_release_is_served_by_the_new_login(tmp_pa
             assert cursor.fetchall() == [("postledger_service",)]
             cursor.execute("SELECT has_schema_privilege('postledger_service', 'public', 'CREATE')")
             assert cursor.fetchone() == (False,)
+
+
+def test_of_many_that_make_the_login_at_the_same_time_none_fails(tmp_path: Path) -> None:
+    with EmbeddedServer(tmp_path) as server:
+        for _ in range(10):
+            with psycopg2.connect(server.url) as owner, owner.cursor() as cursor:
+                cursor.execute("DROP OWNED BY postledger_service; DROP ROLE postledger_service")
+            owner.close()
+            with ThreadPoolExecutor(8) as together:
+                list(together.map(make, [server.url] * 8))
+            assert may_log_in(server.url)
 
 
 def test_only_who_starts_it_can_read_how_the_owner_connects(tmp_path: Path) -> None:

@@ -50,24 +50,29 @@ def impatient_port(world: World, database_url: str) -> Iterator[int]:
 
 def connected(stack: ExitStack, port: int, sent: bytes, source: str = "127.0.0.1") -> socket.socket:
     connection = stack.enter_context(
-        socket.create_connection(("127.0.0.1", port), timeout=30, source_address=(source, 0))
+        socket.create_connection(("127.0.0.1", port), timeout=60, source_address=(source, 0))
     )
     connection.sendall(sent)
     return connection
 
 
 def is_answered(port: int) -> bool:
-    return requests.get(f"http://127.0.0.1:{port}/api/queue/stats", timeout=10).status_code == 200
+    return requests.get(f"http://127.0.0.1:{port}/api/queue/stats", timeout=60).status_code == 200
+
+
+def seconds_for_five(port: int) -> float:
+    begun = time.monotonic()
+    assert [is_answered(port) for _ in range(5)] == [True] * 5
+    return time.monotonic() - begun
 
 
 @pytest.mark.parametrize("kind", HALVES)
 def test_pages_are_answered_while_hundreds_of_halves_are_held(port: int, kind: str) -> None:
+    undisturbed = seconds_for_five(port)
     with ExitStack() as stack:
         for _ in range(HELD):
             connected(stack, port, HALVES[kind], "127.0.0.2")
-        begun = time.monotonic()
-        assert [is_answered(port) for _ in range(5)] == [True] * 5
-        assert time.monotonic() - begun < 8
+        assert seconds_for_five(port) < 8 + 3 * undisturbed
 
 
 def test_what_does_not_arrive_in_time_is_ended(impatient_port: int) -> None:
@@ -140,5 +145,5 @@ def test_a_body_that_is_badly_framed_is_refused(port: int, body: bytes) -> None:
 def test_no_header_leads_past_a_proxys_limit_on_paths(port: int, name: str) -> None:
     """Which lets through what begins with /static/, say."""
     for headers in ({name: "/static"}, {name: "/static", "PATH_INFO": "/users"}, {"PATH_INFO": "/users"}):
-        answer = requests.get(f"http://127.0.0.1:{port}/static/users", headers=headers, timeout=10)
+        answer = requests.get(f"http://127.0.0.1:{port}/static/users", headers=headers, timeout=60)
         assert answer.status_code == 404

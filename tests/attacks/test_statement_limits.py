@@ -25,12 +25,11 @@ from storage.people.recipients_import import Options, import_csv
 from storage.postgres.pool import Pool
 from storage.postgres.service_login import service_url
 from tests.installation import Running, wait_until
+from tests.web.applications import application
 from tests.web.world import NOON, World
-from web.app import create_app
 from web.http import heavy_requests, idempotency
 from web.http.contract import Contract
 from web.http.heavy_requests import MOST, MOST_OF_ONE, MOST_WAITING, HeavyRequests
-from web.http.settings import WebSettings
 
 SLOW_PEOPLE = """
     ALTER TABLE recipients ENABLE ROW LEVEL SECURITY;
@@ -42,6 +41,16 @@ PREVIEWS = {
     "/api/templates/preview": {"data": {"body": "Dear {{ subscriber.name }}", "template_type": "tx"}},
     "/api/forecast": {"json": {"recipients": 100, "servers": []}},
 }
+
+
+PAGES = ("/healthz", "/readyz", "/queue", "/api/lists", "/servers")
+
+
+def seconds(it: Running, path: str) -> float:
+    """In which a page is answered."""
+    began = time.monotonic()
+    assert requests.get(it.url + path, timeout=60).status_code == 200, path
+    return time.monotonic() - began
 
 
 def as_owner(url: str, statement: str, **values: Any) -> None:
@@ -58,6 +67,7 @@ def kept(pool: Pool) -> int:
 def test_thirteen_slow_searches_whose_clients_are_gone_keep_nobody_else_waiting(tmp_path: Path) -> None:
     with Running(tmp_path, "serve") as it:
         it.wait_until_ready()
+        undisturbed = {path: seconds(it, path) for path in PAGES}
         added = requests.post(f"{it.url}/api/subscribers", json={"email": "ada@example.com"}, timeout=30)
         assert added.status_code == 200, added.text
         as_owner((tmp_path / "var/postgresql/url").read_text().strip(), SLOW_PEOPLE, seconds=600)
@@ -68,10 +78,8 @@ def test_thirteen_slow_searches_whose_clients_are_gone_keep_nobody_else_waiting(
 
         with ThreadPoolExecutor(13) as attackers:
             list(attackers.map(search, range(13)))
-        for path in ("/healthz", "/readyz", "/queue", "/api/lists", "/servers"):
-            began = time.monotonic()
-            assert requests.get(it.url + path, timeout=30).status_code == 200, path
-            assert time.monotonic() - began < STATEMENT_SECONDS, path
+        for path in PAGES:
+            assert seconds(it, path) < STATEMENT_SECONDS + 5 * undisturbed[path], path
         last = requests.get(f"{it.url}/api/subscribers?query=email LIKE '%25'", timeout=60)
         assert (last.status_code, last.headers["Retry-After"]) in ((503, "5"), (503, "10"))
 
@@ -82,25 +90,22 @@ def test_a_search_that_takes_too_long_is_given_up_with_a_clear_answer(
     world.people(1)
     as_owner(database_url, SLOW_PEOPLE, seconds=60)
     pool = Pool(service_url(database_url), statement_timeout=0.2)
-    app = create_app(World(pool, VirtualClock(NOON)).installation, settings=WebSettings(streams=3))
-    try:
+    with application(World(pool, VirtualClock(NOON)).installation) as app:
         answer = app.test_client().get("/api/subscribers?query=email LIKE '%25'")
         assert (answer.status_code, answer.headers["Retry-After"]) == (503, "10")
         assert "too long" in answer.json["message"]
-    finally:
-        app.extensions["postledger.broadcast"].close()
-        pool.close()
+    pool.close()
 
 
 def test_imports_and_deleting_lists_may_take_longer_than_a_page(database_url: str) -> None:
-    pool = Pool(service_url(database_url), statement_timeout=0.1)
+    pool = Pool(service_url(database_url), statement_timeout=1.0)
     with pool.transaction() as cursor:
         number = lists.create(cursor, {"name": "Friends"})
     as_owner(
         database_url,
         """
         CREATE FUNCTION slowly() RETURNS trigger LANGUAGE plpgsql AS
-        $$ BEGIN PERFORM pg_sleep(0.3); RETURN NULL; END $$;
+        $$ BEGIN PERFORM pg_sleep(0.6); RETURN NULL; END $$;
         CREATE TRIGGER slowly AFTER INSERT OR DELETE ON subscriptions FOR EACH ROW EXECUTE FUNCTION slowly()
         """,
     )
@@ -111,7 +116,7 @@ def test_imports_and_deleting_lists_may_take_longer_than_a_page(database_url: st
     with pool.transaction() as cursor:
         assert lists.delete(cursor, number) == 2
     with pytest.raises(psycopg2.errors.QueryCanceled), pool.transaction() as cursor:
-        cursor.execute("SELECT pg_sleep(0.3)")
+        cursor.execute("SELECT pg_sleep(1.2)")
     pool.close()
     assert 0 < recipients_import.IMPORT_SECONDS <= 3600
 

@@ -43,7 +43,7 @@ def ask(url: str, statement: str) -> list[tuple[object, ...]]:
         connection.close()
 
 
-def eventually(condition: Callable[[], bool], seconds: float = 20) -> None:
+def eventually(condition: Callable[[], bool], seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not come about in time"
@@ -74,7 +74,7 @@ def another_process(folder: Path) -> Iterator[subprocess.Popen[str]]:
     try:
         yield starter
     finally:
-        starter.communicate(timeout=30)
+        starter.communicate(timeout=60)
 
 
 def said_by(starter: subprocess.Popen[str]) -> tuple[str, bool]:

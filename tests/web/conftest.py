@@ -10,7 +10,7 @@ import pytest
 from argon2 import PasswordHasher
 from flask import Flask
 from flask.testing import FlaskClient
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import expect, sync_playwright
 
 from domain.clock import VirtualClock
 from projections.following import schema
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
+
+PATIENCE = 60_000
+"""Milliseconds that a loaded machine may take over what a page does at once."""
 
 TELL_VIOLATIONS = """
     document.addEventListener("securitypolicyviolation", (event) =>
@@ -91,7 +94,8 @@ def context(browser: Browser, address: str, complaints: list[str]) -> Iterator[B
         base_url=address, timezone_id="America/New_York", locale="en-US", reduced_motion="reduce"
     )
     opened.add_init_script(TELL_VIOLATIONS)
-    opened.set_default_timeout(10_000)
+    opened.set_default_timeout(PATIENCE)
+    expect.set_options(timeout=PATIENCE)
     yield opened
     opened.close()
     assert complaints == []

@@ -28,7 +28,7 @@ def busy(world: World) -> tuple[int, int, list[int]]:
 def expect_text(page: Page, selector: str, text: str) -> None:
     from playwright.sync_api import expect
 
-    expect(page.locator(selector).first).to_have_text(text, timeout=10_000)
+    expect(page.locator(selector).first).to_have_text(text)
 
 
 def tile(page: Page, label: str) -> str:

@@ -15,6 +15,7 @@ from flask import Flask, current_app, g, redirect, request, url_for
 from markupsafe import Markup
 from werkzeug.wrappers import Response
 
+from application import permission
 from domain.accounts.accounts import Scope
 from storage.accounts import accounts, api_keys, sessions
 from web.http.cookies import session_token
@@ -50,11 +51,11 @@ View = TypeVar("View", bound=Callable[..., Any])
 log = logging.getLogger(__name__)
 
 
-def needs(permission: Permission, *, largest_body: int | None = None) -> Callable[[View], View]:
+def needs(needed: Permission, *, largest_body: int | None = None) -> Callable[[View], View]:
     """The decision of a view, below its route. `largest_body` in bytes, where the usual is too small."""
 
     def decide(view: View) -> View:
-        view.needs = permission  # type: ignore[attr-defined]
+        view.needs = needed  # type: ignore[attr-defined]
         view.largest_body = largest_body  # type: ignore[attr-defined]
         return view
 
@@ -72,29 +73,34 @@ def install(app: Flask) -> None:
             return None
         return check_request(app.view_functions[request.endpoint])
 
+    @app.teardown_request
+    def end(_: BaseException | None) -> None:
+        permission.limit(None)
+
 
 def check_request(view: Callable[..., Any]) -> Response | None:
     """None lets the request through; an answer sends a person to where they can sign in."""
-    permission = getattr(view, "needs", None)
-    if permission is None:
+    needed = getattr(view, "needs", None)
+    if needed is None:
         raise Refusal(500, "Nobody has decided who may ask for this.")
-    if permission == "public":
+    if needed == "public":
         return None
     if getattr(view, "largest_body", None):
         request.max_content_length = view.largest_body  # type: ignore[attr-defined]
-    if not may(permission):
-        return turned_away(permission)
+    if not may(needed):
+        return turned_away(needed)
     check_csrf()
+    permission.limit(identity().permissions)
     return None
 
 
-def turned_away(permission: str) -> Response:
+def turned_away(needed: str) -> Response:
     """Raises Refusal where there is nowhere to send to. The API answers 403 in every case, as listmonk
     does; RFC 9110, section 15.5.2, would have 401 for those who are nobody."""
     if wants_page() and request.method in SAFE_METHODS and actor() == NOBODY.actor:
         wanted = request.full_path.removesuffix("?")
         return redirect(url_for("sign_in.page", next=None if wanted == "/" else wanted), 303)
-    log.warning("refused %s %r to %s: needs %s", request.method, request.path, actor(), permission)
+    log.warning("refused %s %r to %s: needs %s", request.method, request.path, actor(), needed)
     if request.path.startswith("/api/"):
         nobody = NO_KEY if accounts_exist() else NO_USER
         raise Refusal(403, nobody if actor() == NOBODY.actor else "This is not allowed to you.")
@@ -144,8 +150,8 @@ def actor() -> str:
     return identity().actor
 
 
-def may(permission: str) -> bool:
-    return permission == "public" or permission in identity().permissions
+def may(what: str) -> bool:
+    return what == "public" or what in identity().permissions
 
 
 def signed_in() -> str | None:

@@ -17,6 +17,7 @@ from werkzeug.exceptions import HTTPException
 
 from application.accounts.sign_in import TooManyAttempts
 from application.installation import Behind, Unequipped
+from application.permission import ScopeMissing
 from application.turns import Crowded
 from domain import errors as domain
 from storage.log.append import Unavailable
@@ -55,6 +56,7 @@ def install(app: Flask) -> None:
     app.register_error_handler(HTTPException, http_error)
     app.register_error_handler(domain.Refused, against_the_rules)
     app.register_error_handler(TooManyAttempts, too_many)
+    app.register_error_handler(ScopeMissing, scope_missing)
     app.register_error_handler(Crowded, crowded)
     app.register_error_handler(Behind, behind)
     app.register_error_handler(QueryCanceled, took_too_long)
@@ -90,6 +92,11 @@ def against_the_rules(error: domain.Refused) -> Response:
 
 def too_many(error: TooManyAttempts) -> Response:
     return error_answer(429, error.message, retry_after(error))
+
+
+def scope_missing(error: ScopeMissing) -> Response:
+    log.warning("refused %s %r: %s", request.method, request.path, error)
+    return error_answer(403, error.message)
 
 
 def crowded(error: Crowded) -> Response:

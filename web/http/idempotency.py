@@ -13,6 +13,7 @@ from hashlib import sha256
 from flask import Response, request
 from werkzeug.exceptions import HTTPException
 
+from application.permission import ScopeMissing
 from domain.errors import Refused
 from storage import idempotency
 from storage.idempotency import Earlier
@@ -84,7 +85,7 @@ def first(slot: Slot, work: Callable[[], Response], *, keeps_number: bool) -> Re
     taken, since it is not known how far the work came."""
     try:
         response = work()
-    except (Refusal, Refused, HTTPException) as refusal:
+    except (Refusal, Refused, ScopeMissing, HTTPException) as refusal:
         if not is_inside(refusal):
             free(slot)
         raise
@@ -100,7 +101,7 @@ def first(slot: Slot, work: Callable[[], Response], *, keeps_number: bool) -> Re
     return response
 
 
-def is_inside(error: Refusal | Refused | HTTPException) -> bool:
+def is_inside(error: Refusal | Refused | ScopeMissing | HTTPException) -> bool:
     if isinstance(error, Refusal):
         return error.status >= 500
     return isinstance(error, HTTPException) and (error.code or 500) >= 500

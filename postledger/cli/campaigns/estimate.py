@@ -14,6 +14,7 @@ from postledger.cli.context import Settings, pass_settings
 from postledger.cli.lookup import campaign_number
 from postledger.cli.output import json_option, print_json, print_rows
 from postledger.cli.values import Moment, instant
+from postledger.terminal import write
 
 
 @click.command()
@@ -67,12 +68,12 @@ def _as_json(found: Situation, told: Outlook) -> dict[str, Any]:
 
 def _print(found: Situation, told: Outlook, servers: bool) -> None:
     view = forecast_view(found, told)
-    click.secho(view.headline, bold=True)
+    write(view.headline, bold=True)
     recipients = f"about {view.recipients:,}" if view.is_about else f"{view.recipients:,}"
     if view.finish:
-        click.echo(f"{recipients} e-mails, the last one on {view.finish_title}, in {view.timezone}")
+        write(f"{recipients} e-mails, the last one on {view.finish_title}, in {view.timezone}")
     elif view.recipients:
-        click.echo(f"{view.left:,} of {recipients} e-mails would still wait")
+        write(f"{view.left:,} of {recipients} e-mails would still wait")
     if view.days:
         print_rows(["day", "e-mails", "other campaigns"], [(d.title, d.total, d.others) for d in view.days])
     if servers and view.servers:
@@ -80,10 +81,10 @@ def _print(found: Situation, told: Outlook, servers: bool) -> None:
             ["server", *(f"{column.date:%a} {column.date.day}" for column in view.columns), "in all"],
             [(row.name, *row.counts, row.total) for row in view.servers],
         )
-    click.echo(f"What holds it up: {view.bottleneck}")
+    write(f"What holds it up: {view.bottleneck}")
     if view.is_speed_assumed:
-        click.echo("Nobody has seen how fast some of the servers are: five e-mails a second are assumed.")
+        write("Nobody has seen how fast some of the servers are: five e-mails a second are assumed.")
     if view.is_queue_paused:
-        click.echo("The whole queue is paused; this is reckoned as if it went on now.")
+        write("The whole queue is paused; this is reckoned as if it went on now.")
     for change in view.changes:
-        click.echo(f"  {change.text}: {change.title}")
+        write(f"  {change.text}: {change.title}")

@@ -12,6 +12,7 @@ from application.rendering.questions import parsed
 from postledger.cli.context import Settings, pass_settings
 from postledger.cli.lookup import campaign_number, recipient, server_number
 from postledger.cli.output import json_option, print_json
+from postledger.terminal import write, write_message
 
 
 @click.command()
@@ -36,7 +37,7 @@ def preview(
         except UnmakeableError as error:
             raise click.ClickException(str(error)) from None
     if raw:
-        click.echo(message, nl=False)
+        write_message(message)
         return
     _print(parsed(message), as_json)
 
@@ -51,7 +52,7 @@ def _print(message: EmailMessage, as_json: bool) -> None:
         print_json({"headers": [[name, str(value)] for name, value in message.items()], **bodies})
         return
     for name in ("From", "To", "Subject", "Date", "List-Unsubscribe"):
-        click.echo(f"{name}: {message[name]}")
+        write(f"{name}: {message[name]}")
     for name, text in bodies.items():
-        click.secho(f"\n--- {name} ---", bold=True)
-        click.echo(text)
+        write(f"\n--- {name} ---", bold=True)
+        write(text)

@@ -13,6 +13,7 @@ from postledger.cli.context import Settings, pass_settings
 from postledger.cli.lookup import AUTOMATIC, campaign_number
 from postledger.cli.output import choice, json_option, print_fields, print_json, print_rows
 from postledger.session import Session
+from postledger.terminal import write
 from projections import campaign_progress
 from projections.campaign_progress import Progress
 from storage.people import directory
@@ -102,7 +103,7 @@ def report(session: Session, number: int, as_json: bool, *, everything: bool = F
         lists = [one["name"] for one in values.pop("lists")]
         print_fields({**values, "lists": lists, **counts})
     else:
-        click.echo(f"campaign {number}: {progress.name} is {progress.state}")
+        write(f"campaign {number}: {progress.name} is {progress.state}")
 
 
 def _messenger_name(session: Session, aggregate: Campaign) -> str:

@@ -27,9 +27,12 @@ class Browser:
         return token_in(self.get(path).text)
 
     def post(self, path: str, seen_at: str = "/account", **fields: object) -> TestResponse:
-        """Sends the form at `path` as if it had been seen on the page `seen_at`."""
+        """Sends the form at `path` as if it had been seen on the page `seen_at`, with the own password, which
+        forms ask for that change what somebody signs in with."""
         token = self.token(seen_at)
-        return self.client.post(path, data={"csrf": token, **fields}, headers={"Accept": "text/html"})
+        return self.client.post(
+            path, data={"csrf": token, "current": PASSWORD, **fields}, headers={"Accept": "text/html"}
+        )
 
     def sign_in(self, name: str, password: str = PASSWORD, **fields: object) -> TestResponse:
         return self.post("/sign-in", "/sign-in", name=name, password=password, **fields)

@@ -197,7 +197,7 @@ def messages(response: HTTPResponse) -> Iterator[tuple[str, dict[str, Any]]]:
 def test_a_stream_tells_what_happens_and_resumes(address: str, world: World) -> None:
     first_campaign = world.campaign()
     url = urlsplit(address)
-    connection = HTTPConnection(str(url.hostname), url.port, timeout=20)
+    connection = HTTPConnection(str(url.hostname), url.port, timeout=60)
     connection.request("GET", "/api/events?topic=campaign", headers={"Accept": "text/event-stream"})
     stream = messages(connection.getresponse())
     seen, event = next(stream)
@@ -206,7 +206,7 @@ def test_a_stream_tells_what_happens_and_resumes(address: str, world: World) -> 
     identity, event = next(stream)
     assert (event["stream"], identity) == (str(campaign_stream(second_campaign)), event["position"])
     connection.close()
-    again = HTTPConnection(str(url.hostname), url.port, timeout=20)
+    again = HTTPConnection(str(url.hostname), url.port, timeout=60)
     headers = {"Accept": "text/event-stream", "Last-Event-ID": seen}
     again.request("GET", "/api/events?topic=campaign", headers=headers)
     assert next(messages(again.getresponse())) == (identity, event)
@@ -222,7 +222,7 @@ def test_a_stream_ends_with_the_key_that_it_began_under(
         add_people(accounts)
         number, key = accounts.create_key("program", ["read"], by="test")
     url = urlsplit(address)
-    connection = HTTPConnection(str(url.hostname), url.port, timeout=20)
+    connection = HTTPConnection(str(url.hostname), url.port, timeout=60)
     headers = {"Accept": "text/event-stream", "Authorization": f"Bearer {key}"}
     connection.request("GET", "/api/events?topic=key", headers=headers)
     stream = messages(connection.getresponse())

@@ -85,7 +85,7 @@ def test_a_key_is_visible_ascii(client: FlaskClient, key: str) -> None:
 def test_while_the_first_is_under_way_the_second_is_put_off(
     app: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    begun, told = Barrier(2, timeout=20), Barrier(2, timeout=20)
+    begun, told = Barrier(2, timeout=60), Barrier(2, timeout=60)
     really = Servers.add
 
     def slow(*given: Any, **named: Any) -> int:

@@ -74,7 +74,7 @@ def test_a_name_is_taken_once(client: FlaskClient) -> None:
 
 
 def test_of_several_at_once_one_gets_the_name(app: Flask) -> None:
-    together = Barrier(4, timeout=20)
+    together = Barrier(4, timeout=60)
 
     def add_it() -> int:
         together.wait()

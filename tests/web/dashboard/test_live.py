@@ -48,7 +48,7 @@ def news(stream: Stream) -> tuple[str, dict[str, str]]:
 
 
 def until(condition: Callable[[], bool]) -> None:
-    deadline = monotonic() + 10
+    deadline = monotonic() + 60
     while not condition():
         assert monotonic() < deadline, "waited in vain"
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from flask import Blueprint, current_app
 from pydantic import Field
 
+from application import permission
 from application.campaigns.bodies import CampaignBodies
 from application.campaigns.campaigns import Campaigns
 from application.dashboard.paces import Paces
@@ -164,8 +165,10 @@ def discard_many() -> bool:
     """
     numbers = sorted(set(ids_argument(needed_of="campaigns")))
     for number in numbers:
-        if not there(number).state.is_editable:
+        campaign = there(number)
+        if not campaign.state.is_editable:
             raise Refusal(409, f"Campaign {number} was started; what was sent is not forgotten.")
+        permission.check("campaign.cancelled", of_draft=campaign.state is State.DRAFT)
     for number in numbers:
         Campaigns(services()).discard(number, by=actor())
     return True

@@ -16,7 +16,7 @@ from storage.accounts.accounts import User
 from web.http.access import actor, identity, needs
 from web.http.errors import Refusal
 from web.http.services import reading, services
-from web.pages.accounts.sign_in import entered, here
+from web.pages.accounts.sign_in import confirm, entered
 from web.pages.accounts.user_agents import browser_words
 from web.pages.notices import say
 
@@ -37,7 +37,7 @@ def change_password() -> Response:
     try:
         if new != request.form.get("again", ""):
             raise Refused("this is not the same as above", "again")
-        here().check_own_password(user, request.form.get("current", ""))
+        confirm()
         Accounts(services()).change_password(user.number, new, by=actor())
     except Refused as refused:
         return shown(
@@ -69,7 +69,7 @@ def second_factor() -> Response:
 def set_second_factor() -> Response:
     user, secret = me(), request.form.get("secret", "")
     try:
-        here().check_own_password(user, request.form.get("current", ""))
+        confirm()
         Accounts(services()).set_second_factor(
             user.number, secret, request.form.get("code", "")[:20], by=actor()
         )
@@ -86,7 +86,7 @@ def set_second_factor() -> Response:
 def remove_second_factor() -> Response:
     user = me()
     try:
-        here().check_own_password(user, request.form.get("current", ""))
+        confirm()
     except Refused as refused:
         return shown({"current_for_removal": refused.message}, 400)
     Accounts(services()).remove_second_factor(user.number, by=actor())

@@ -11,12 +11,13 @@ from werkzeug.wrappers import Response
 
 from application.accounts.sign_in import SignIn, TooManyAttempts
 from application.turns import Crowded
+from storage.accounts import accounts
 from storage.accounts.accounts import User
 from web.http import cookies
-from web.http.access import CSRF_FIELD, NO_USER, actor, hidden_token, needs, signed_in, token_from
+from web.http.access import CSRF_FIELD, NO_USER, actor, hidden_token, identity, needs, signed_in, token_from
 from web.http.errors import retry_after
 from web.http.identity import accounts_exist
-from web.http.services import services
+from web.http.services import reading, services
 
 blueprint = Blueprint("sign_in", __name__)
 
@@ -54,6 +55,18 @@ def enter() -> Response:
 
 def here() -> SignIn:
     return SignIn(services(), request.remote_addr, cookies.device_token())
+
+
+def confirm() -> None:
+    """By their password, whoever changes what somebody signs in with shows that it is they who are signed in,
+    and not somebody at their browser. Raises Refused, TooManyAttempts, Crowded."""
+    number = identity().user
+    if number is None:
+        return  # at this machine, before there is any user
+    with reading() as cursor:
+        user = accounts.user(cursor, number)
+    if user is not None:
+        here().check_own_password(user, request.form.get("current", ""))
 
 
 def entered(user: User, wanted: str) -> Response:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,6 +16,7 @@ from domain.streams import LARGEST_NUMBER
 from storage.accounts import accounts, api_keys, identities, sessions
 from web.http.access import actor, identity, needs
 from web.http.services import reading, services
+from web.pages.accounts.sign_in import confirm
 from web.pages.accounts.user_agents import browser_words
 from web.pages.notices import say
 
@@ -52,6 +54,7 @@ def new_user() -> Response:
 def add_user() -> Response:
     given = {"name": request.form.get("name", ""), "role": request.form.get("role", "")}
     try:
+        confirm()
         Accounts(services()).add_user(
             given["name"], given["role"], request.form.get("password", ""), by=actor()
         )
@@ -72,6 +75,7 @@ def one(number: int) -> Response:
 def change_role(number: int) -> Response:
     return changed(
         number,
+        "role",
         lambda: Accounts(services()).change_role(number, request.form.get("role", ""), by=actor()),
         "The role is changed; the user has to sign in again.",
     )
@@ -82,6 +86,7 @@ def change_role(number: int) -> Response:
 def change_password(number: int) -> Response:
     return changed(
         number,
+        "password",
         lambda: Accounts(services()).change_password(number, request.form.get("password", ""), by=actor()),
         "The password is changed; all sessions of the user are ended.",
     )
@@ -94,6 +99,7 @@ def change_email(number: int) -> Response:
     email = request.form.get("email", "").strip()
     return changed(
         number,
+        "email",
         lambda: Accounts(services()).set_email(number, email or None, by=actor()),
         "The user can come through the sign-in provider now, and has to sign in again."
         if email
@@ -106,6 +112,7 @@ def change_email(number: int) -> Response:
 def disable(number: int) -> Response:
     return changed(
         number,
+        None,
         lambda: Accounts(services()).disable_user(number, by=actor()),
         "The user is disabled and signed out everywhere.",
     )
@@ -115,7 +122,10 @@ def disable(number: int) -> Response:
 @needs("administer")
 def enable(number: int) -> Response:
     return changed(
-        number, lambda: Accounts(services()).enable_user(number, by=actor()), "The user can sign in again."
+        number,
+        "enabling",
+        lambda: Accounts(services()).enable_user(number, by=actor()),
+        "The user can sign in again.",
     )
 
 
@@ -124,6 +134,7 @@ def enable(number: int) -> Response:
 def remove_second_factor(number: int) -> Response:
     return changed(
         number,
+        "removal",
         lambda: Accounts(services()).remove_second_factor(number, by=actor()),
         "The user signs in without a code now.",
     )
@@ -145,6 +156,7 @@ def create_key() -> Response:
         "expires": request.form.get("expires", ""),
     }
     try:
+        confirm()
         _, key = Accounts(services()).create_key(
             given["name"], given["scopes"], expiry(given["expires"]), by=actor()
         )
@@ -173,13 +185,20 @@ def revoke_key(number: int) -> Response:
     return redirect(url_for("users.listed"), 303)
 
 
-def changed(number: int, command: Any, said: str) -> Response:
+def changed(number: int, form: str | None, command: Callable[[], object], said: str) -> Response:
+    """By the form of that name, which asks for the admin's own password; None by one that takes access away,
+    which must be quick."""
     try:
+        if form is not None:
+            confirm()
         command()
     except Missing:
         raise
     except Refused as refused:
-        return user_page(number, faults(refused), 400)
+        found = faults(refused)
+        if "current" in found:
+            found[f"current_{form}"] = found.pop("current")
+        return user_page(number, found, 400)
     say(said)
     if number == identity().user:
         return redirect("/", 303)

@@ -19,9 +19,6 @@ from web.http.settings import WebSettings
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-PATIENCE = 30_000
-"""Milliseconds; far more than any of it takes."""
-
 
 @pytest.fixture
 def sending(database_url: str, pool: Pool) -> Iterator[World]:
@@ -49,7 +46,7 @@ def write(page: Page, name: str) -> None:
 def expect_preview(page: Page, words: str) -> None:
     """In the newest preview; the one before it stays until it is there."""
     paper = page.frame_locator("iframe.paper:not(.coming)")
-    paper.frame_locator("iframe").get_by_text(words, exact=True).wait_for(timeout=PATIENCE)
+    paper.frame_locator("iframe").get_by_text(words, exact=True).wait_for()
 
 
 def test_written_previewed_estimated_started_and_watched_to_its_end(page: Page, sending: World) -> None:
@@ -64,7 +61,7 @@ def test_written_previewed_estimated_started_and_watched_to_its_end(page: Page, 
         assert page.get_by_role("heading", level=1).text_content() == "Completes today"
         page.get_by_role("button", name="Start", exact=True).click()
         page.wait_for_url(re.compile(r"/campaigns/\d+$"))
-        page.locator("[data-state=finished]").wait_for(timeout=PATIENCE)
+        page.locator("[data-state=finished]").wait_for()
         assert page.locator("[data-key=sent] .figure").text_content() == "30"
         assert page.get_by_text("100 %").first.is_visible()
         assert page.get_by_text("Foreseen at the start").is_visible()
@@ -82,16 +79,16 @@ def test_paused_and_cancelled_for_a_reason(page: Page, sending: World) -> None:
         page.get_by_role("link", name="Pause").click()
         page.get_by_label("Reason").fill("The second link is wrong")
         page.get_by_role("button", name="Pause").click()
-        page.locator("[data-state=paused]").wait_for(timeout=PATIENCE)
+        page.locator("[data-state=paused]").wait_for()
         assert page.locator(".state-line").get_by_text("The second link is wrong").is_visible()
         page.get_by_role("link", name="Resume").click()
         page.get_by_label("Reason").fill("The link is mended")
         page.get_by_role("button", name="Resume").click()
-        page.locator("[data-state=running]").wait_for(timeout=PATIENCE)
+        page.locator("[data-state=running]").wait_for()
         page.get_by_role("link", name="Cancel", exact=True).click()
         page.get_by_label("Reason").fill("Sent by hand instead")
         page.get_by_role("button", name="Cancel the campaign").click()
-        page.locator("[data-state=cancelled]").wait_for(timeout=PATIENCE)
+        page.locator("[data-state=cancelled]").wait_for()
         history = page.locator(".story").text_content() or ""
         for said in ("Sent by hand instead", "The link is mended", "The second link is wrong"):
             assert said in history
