@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from proofs.attacks.house import House
+from proofs.attacked.house import House
 from proofs.finding import Finding
 from tests.installation import wait_until
 

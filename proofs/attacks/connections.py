@@ -6,8 +6,8 @@ import socket
 from collections.abc import Iterator
 from contextlib import ExitStack
 
-from proofs.attacks.client import ask
-from proofs.attacks.house import House
+from proofs.attacked.client import ask
+from proofs.attacked.house import House
 from proofs.finding import Finding
 
 HELD = 200

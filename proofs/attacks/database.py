@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import psycopg2
 
-from proofs.attacks.house import House
+from proofs.attacked.house import House
 from proofs.finding import Finding
 
 FORBIDDEN = (

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import psycopg2
 from psycopg2 import sql
 
-from proofs.attacks.house import House
+from proofs.attacked.house import House
 from proofs.finding import Finding
 
 ADDRESS = "forgotten.person@attacked.example"

@@ -6,9 +6,9 @@ import csv
 import io
 from collections.abc import Iterator
 
+from postledger.sink.rules import SinkRule
 from postledger.sink.sink import Sink
-from postledger.sink.sink_rules import SinkRule
-from proofs.attacks.house import House
+from proofs.attacked.house import House
 from proofs.finding import Finding
 
 FORMULAS = ("=cmd|' /C calc'!A0", "+1+1", "-1+1", "@SUM(1)", "\t=1", "a;=1+1", "\r=1")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from proofs.attacks.client import Browser
-from proofs.attacks.house import House
+from proofs.attacked.client import Browser
+from proofs.attacked.house import House
 from proofs.finding import Finding
 
 SIGNS = {

@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from proofs.attacks.client import Program
-from proofs.attacks.house import House
+from proofs.attacked.client import Program
+from proofs.attacked.house import House
 from proofs.finding import Finding
 
 VALUES: tuple[Any, ...] = (

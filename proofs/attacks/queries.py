@@ -10,8 +10,8 @@ from urllib.parse import quote
 
 import psycopg2
 
-from proofs.attacks.client import Program
-from proofs.attacks.house import House
+from proofs.attacked.client import Program
+from proofs.attacked.house import House
 from proofs.finding import Finding
 
 AT_ONCE = 13

@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Iterator
 
-from proofs.attacks.house import house
+from proofs.attacked.house import house
 from proofs.finding import Finding
 
 NAMES = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from proofs.attacks.house import PASSWORDS, House
+from proofs.attacked.house import PASSWORDS, House
 from proofs.finding import Finding
 
 LATER = "2099-03-06T08:00:00Z"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from postledger.sink.sink import Sink
-from proofs.attacks.house import House
+from proofs.attacked.house import House
 from proofs.finding import Finding
 
 PASSWORD = "harbour-lights-62"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
-from proofs.attacks.client import Answer, Browser, ask
-from proofs.attacks.house import PASSWORDS, House
+from proofs.attacked.client import Answer, Browser, ask
+from proofs.attacked.house import PASSWORDS, House
 from proofs.finding import Finding
 
 GUESSES = 120

@@ -6,8 +6,8 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
-from proofs.attacks.client import Answer, ask
-from proofs.attacks.house import House
+from proofs.attacked.client import Answer, ask
+from proofs.attacked.house import House
 from proofs.finding import Finding
 
 LONGEST = 6.0

@@ -15,8 +15,8 @@ from typing import Any
 
 import psycopg2
 
-from proofs.attacks.client import Answer, Browser, Program
-from proofs.attacks.mail_servers import MailServers
+from proofs.attacked.client import Answer, Browser, Program
+from proofs.attacked.mail_servers import MailServers
 from tests.installation import Running, processes_of, wait_until
 
 PEOPLE = 200_000

@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 from types import TracebackType
 
+from postledger.sink.keeper import Received
 from postledger.sink.sink import Sink
-from postledger.sink.sink_keeper import Received
 
 COUNT = 6
 WATCHED = "@attacked.example"
@@ -27,7 +27,7 @@ class MailServers:
 
     def __init__(self, folder: Path, latency: float) -> None:
         self._folder = folder
-        self._command = [sys.executable, "-m", "proofs.attacks.mail_servers", str(folder), str(latency)]
+        self._command = [sys.executable, "-m", "proofs.attacked.mail_servers", str(folder), str(latency)]
 
     def __enter__(self) -> MailServers:
         self._process = subprocess.Popen(
