@@ -6,11 +6,11 @@ import secrets
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import psycopg2
 
-from proofs.attacked.client import Program
+from proofs.attacked.client import FORM, Program
 from proofs.attacked.house import House
 from proofs.finding import Finding
 
@@ -51,8 +51,10 @@ def _kept_answers(house: House) -> Finding:
     before = _size(house)
     writing = house.program("read", "write")
     for number in range(PREVIEWS):
-        given = {"type": "tx", "name": "p", "subject": "s", "body": secrets.token_urlsafe(LONG_TEXT)}
-        writing.ask("POST", "/api/templates/preview", given, Idempotency_Key=f"preview-{number}")
+        text = secrets.token_urlsafe(LONG_TEXT)
+        body = urlencode({"template_type": "tx", "body": text}).encode()
+        told = {"Content-Type": FORM, "Idempotency-Key": f"preview-{number}"}
+        writing.ask("POST", "/api/templates/preview", body, **told)
     return Finding("kept_of_previews", (_size(house) - before) / 1e6, "MB", 1.0)
 
 

@@ -16,7 +16,7 @@ def attack(house: House) -> Iterator[Finding]:
     path = f"/api/campaigns/{campaign}"
     house.ok("PUT", f"{path}/status", {"status": "scheduled", "send_at": LATER})
     tries = {
-        "moved": writing.ask("PUT", path, {"send_at": "2026-01-01T00:00:00Z"}),
+        "moved": writing.ask("PUT", path, {"send_at": "2098-03-06T08:00:00Z"}),
         "rescheduled": writing.ask("PUT", f"{path}/status", {"status": "scheduled", "send_at": LATER}),
         "unscheduled": writing.ask("PUT", f"{path}/status", {"status": "draft"}),
         "deleted": writing.ask("DELETE", path),
@@ -27,8 +27,8 @@ def attack(house: House) -> Iterator[Finding]:
     yield Finding("write_without_send", len(done), "changes to what is sent", 0, note="; ".join(done))
     reading = house.program("read")
     tries = {
-        "preview": reading.ask("POST", "/api/templates/preview", {"body": "x", "type": "tx"}),
-        "campaign preview": reading.ask("POST", f"{path}/preview", {"body": "x"}),
+        "preview": reading.fill_in("/api/templates/preview", template_type="tx", body="x"),
+        "campaign preview": reading.fill_in(f"/api/campaigns/{house.campaign}/preview", body="x"),
     }
     done = [f"{name}: {answer}" for name, answer in tries.items() if answer.status != 403]
     yield Finding("read_renders", len(done), "templates rendered", 0, note="; ".join(done))

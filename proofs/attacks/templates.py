@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from typing import Any
 
 from proofs.attacked.client import Answer, ask
 from proofs.attacked.house import House
@@ -58,17 +57,14 @@ def attack(house: House) -> Iterator[Finding]:
     writing = house.program("read", "write")
     with Watch(house.port) as watch:
         answers = {
-            text: writing.ask("POST", "/api/templates/preview", template(body=text)) for text in EXPENSIVE
+            text: writing.fill_in("/api/templates/preview", template_type="tx", body=text)
+            for text in EXPENSIVE
         }
         yield _slowest("expensive_templates", answers)
         campaign = f"/api/campaigns/{house.draft('Previewed', lists=[house.list])}/preview"
-        answers = {fields["body"][:20]: writing.ask("POST", campaign, fields) for fields in QUADRATIC}
+        answers = {fields["body"][:20]: writing.fill_in(campaign, **fields) for fields in QUADRATIC}
         yield _slowest("quadratic_texts", answers)
     yield Finding("health_meanwhile", watch.longest, "seconds, the longest", HEALTH)
-
-
-def template(**fields: Any) -> dict[str, Any]:
-    return {"type": "tx", "name": "Tried", "subject": "Hello", **fields}
 
 
 def _slowest(name: str, answers: dict[str, Answer]) -> Finding:
