@@ -17,8 +17,9 @@ from domain.delivery.delivery import Status
 from domain.errors import Missing
 from domain.streams import Kind, campaign_of, kind_of
 from projections.queue.items import item
+from storage import links_by_uuid
 from storage.accounts.rate_limits import Rate
-from storage.people import directory, links_by_uuid
+from storage.people import directory
 from web.http.access import needs
 from web.http.errors import Refusal
 from web.http.identity import check_rate
