@@ -8,7 +8,6 @@ import zipfile
 from collections.abc import Callable
 from threading import Event
 from typing import Any
-from urllib.request import urlopen
 
 import pytest
 
@@ -136,31 +135,6 @@ def test_an_import_with_wrong_parameters_does_not_begin(
 def test_who_watches_bounces_sees_none(listmonk: Listmonk) -> None:
     page = listmonk.get("/api/bounces", per_page=50, order_by="created_at", order="desc", source="")
     assert (page["results"], page["total"], page["page"]) == ([], 0, 1)
-
-
-def test_listmonks_unsubscribe_links_ask_first_and_then_do_it(
-    listmonk: Listmonk, friends: int, world: World, pool: Pool
-) -> None:
-    person = listmonk.post(
-        "/api/subscribers", {"email": "ann@example.com", "name": "Ann", "lists": [friends]}
-    )
-    campaign = campaign_stream(world.campaign())
-    link = f"{listmonk.url}/subscription/{campaign}/{person['uuid']}"
-
-    def status() -> str:
-        return str(listmonk.get(f"/api/subscribers/{person['id']}")["lists"][0]["subscription_status"])
-
-    with urlopen(link, timeout=30) as page:
-        assert b"Unsubscribe?" in page.read()
-    assert status() == "unconfirmed"
-    for _ in range(2):
-        with urlopen(link, b"List-Unsubscribe=One-Click", timeout=30) as page:
-            assert page.status == 200
-    assert status() == "unsubscribed"
-    with pool.transaction() as cursor:
-        cursor.execute("SELECT convert_from(state, 'UTF8') FROM events WHERE topic = 'person.unsubscribed'")
-        states = [json.loads(state) for (state,) in cursor.fetchall()]
-    assert states == [{"by": "recipient", "lists": [friends], "campaign": 1}]
 
 
 @pytest.mark.parametrize("path", ["x/y", "{campaign}/x", "{server}/{person}", "{campaign}/{campaign}"])

@@ -1,26 +1,37 @@
-"""Unsubscribing by the links of listmonk, which have the UUIDs of a campaign and a subscriber."""
+"""Unsubscribing by links in listmonk's form, which have the UUIDs of a campaign and a subscriber.
+
+Our messages have links with a token instead, which nobody else knows. UUIDs are seen by whoever may read, so
+these links open nothing but what somebody may have received: they lead from a message that was sent before
+tokens were asked for, off the lists of its campaign.
+"""
 
 from __future__ import annotations
 
 from uuid import UUID
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, request
 
 from application.people.people import People
+from domain.addresses.network import network_of
+from domain.delivery.delivery import Status
 from domain.errors import Missing
 from domain.streams import Kind, campaign_of, kind_of
+from projections.queue.items import item
+from storage import links_by_uuid
+from storage.accounts.rate_limits import Rate
 from storage.people import directory
 from web.http.access import needs
 from web.http.errors import Refusal
+from web.http.identity import check_rate
 from web.http.services import reading, services
 from web.pages.people.unsubscribe import RECIPIENT, shown
 
 blueprint = Blueprint("subscription", __name__)
 
-NOT_OURS = "This link is not complete, or no longer valid."
+NOT_OURS = "This link is not complete, or no longer valid. The link in our last e-mail to you is."
 
-NOBODYS = UUID(int=0)
-"""In the place of a campaign's: from all lists."""
+WENT_OUT = (Status.SENT.number, Status.UNKNOWN.number)
+PER_NETWORK = Rate(burst=10, per_second=1 / 60)
 
 
 @blueprint.get("/subscription/<campaign>/<subscriber>")
@@ -40,18 +51,24 @@ def unsubscribe(campaign: str, subscriber: str) -> Response:
     return shown(done=True)
 
 
-def known(campaign: str, subscriber: str) -> tuple[int | None, int, list[int] | None]:
-    """(campaign, recipient, lists to leave). Raises Refusal 404 for a UUID that nobody and nothing has."""
+def known(campaign: str, subscriber: str) -> tuple[int, int, list[int]]:
+    """(campaign, recipient, lists to leave). Raises Refusal: 404 where no message with this link was sent,
+    429 for those who ask for many."""
+    now = services().clock.now()
+    with services().pool.transaction() as cursor:
+        check_rate(cursor, f"links by UUID from {network_of(request.remote_addr)}", PER_NETWORK, now)
     try:
-        campaign_uuid, person_uuid = UUID(campaign), UUID(subscriber)
-        number = None if campaign_uuid == NOBODYS else campaign_number(campaign_uuid)
-        lists = None if number is None else services().application.campaign(number).lists
+        number, person_uuid = campaign_number(UUID(campaign)), UUID(subscriber)
+        lists = services().application.campaign(number).lists
     except (ValueError, Missing):
         raise Refusal(404, NOT_OURS) from None
     with reading() as cursor:
         person = directory.find_recipient(cursor, str(person_uuid))
-    if person is None:
-        raise Refusal(404, NOT_OURS)
+        sent = None if person is None else item(cursor, number, person.number)
+        if person is None or sent is None or sent.status not in WENT_OUT:
+            raise Refusal(404, NOT_OURS)
+        if not links_by_uuid.are_good(cursor, sent.changed_at, now):
+            raise Refusal(404, NOT_OURS)
     return number, person.number, lists
 
 
