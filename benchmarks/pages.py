@@ -37,10 +37,11 @@ KEY = new_key()
 
 NO_PAGES = {
     "static", "live.stream", "list_pages.export", "list_pages.export_everybody", "metrics.metrics",
-    "health.alive", "health.ready", "provider_sign_in.there", "provider_sign_in.back",
+    "health.alive", "health.ready", "provider_sign_in.there", "provider_sign_in.back", "subscription.ask",
 }  # fmt: skip
 """With what is below /api/, answers for programs: files, a stream without an end, figures. And the way
-through a sign-in provider, which has nothing to show."""
+through a sign-in provider, which has nothing to show, and links by UUID, which few may ask for in an hour and
+which lead nowhere in an installation that never sent them."""
 
 RUNNING = CAMPAIGNS
 DRAFT, SCHEDULED, PAUSED, CANCELLED, FINISHED = (CAMPAIGNS - 10 + digit for digit in range(1, 6))
@@ -62,7 +63,6 @@ PARTS: Mapping[str, Sequence[str]] = {
     "action": ("cancel", "retry", "send-now"),
     "step": (),
     "token": (unsubscribe_token(Secrets([KEY]).token_key(), RUNNING, 1),),
-    "campaign": (str(campaign_stream(RUNNING)),),
 }
 
 
@@ -146,7 +146,7 @@ def measured(size: int) -> dict[str, Times]:
         token = build(made, deliveries=size, people=size)
         with served(made) as app:
             client = signed_in(app, token)
-            asked = dict(pages(app, size, recipient_uuid(made)))
+            asked = dict(pages(app, size))
             took: dict[str, list[float]] = {page: [] for page in asked}
             for turn in range(ROUNDS + 1):
                 for page, address in asked.items():
@@ -180,21 +180,13 @@ def ask(client: FlaskClient, address: str) -> float:
     return took
 
 
-def recipient_uuid(made: Installation) -> str:
-    with made.pool.transaction() as cursor:
-        cursor.execute("SELECT uuid::text FROM recipients WHERE number = 1")
-        found = cursor.fetchone()
-    assert found is not None
-    return str(found[0])
-
-
-def pages(app: Flask, size: int, subscriber: str) -> Iterator[tuple[str, str]]:
+def pages(app: Flask, size: int) -> Iterator[tuple[str, str]]:
     """(name, address). A page has one name whatever the size."""
     urls = app.url_map.bind("localhost")
     for rule in sorted(app.url_map.iter_rules(), key=str):
         if not is_page(rule):
             continue
-        for values in choices(rule, subscriber):
+        for values in choices(rule):
             path = urls.build(rule.endpoint, values)
             yield path, path
             for query, named in zip(queries(rule.rule, size), queries(rule.rule, LARGE), strict=True):
@@ -207,20 +199,18 @@ def is_page(rule: Rule) -> bool:
     return "GET" in (rule.methods or ())
 
 
-def choices(rule: Rule, subscriber: str) -> list[dict[str, Any]]:
+def choices(rule: Rule) -> list[dict[str, Any]]:
     """Values for what the rule leaves open. Raises LookupError for what is new, and has to be said here."""
     found: list[dict[str, Any]] = [{}]
     for name in sorted(rule.arguments):
-        values = possible(rule, name, subscriber)
+        values = possible(rule, name)
         found = [{**one, name: value} for one in found for value in values]
     return found
 
 
-def possible(rule: Rule, name: str, subscriber: str) -> Sequence[Any]:
+def possible(rule: Rule, name: str) -> Sequence[Any]:
     if name == "number":
         return next(numbers for start, numbers in NUMBERS.items() if rule.rule.startswith(start))
-    if name == "subscriber":
-        return (subscriber,)
     if name == "step":
         return rule._converters[name].items  # the alternatives of `any(…)`
     if name not in PARTS:

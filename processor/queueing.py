@@ -14,8 +14,8 @@ from application.decisions.postledger import Postledger
 from domain.campaign.audience import LARGEST_CHUNK, RecipientsQueued
 from domain.errors import Refused
 from domain.streams import audience_stream
+from storage.audience.selection import next_ranges
 from storage.log.committer import Committer, Conflict
-from storage.people.audience_selection import next_ranges
 from storage.postgres.pool import Pool
 
 log = logging.getLogger(__name__)

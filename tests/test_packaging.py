@@ -114,12 +114,3 @@ def test_every_imported_package_is_declared() -> None:
         if not declared & {normal(name) for name in distributions.get(module, [])}
     }
     assert undeclared == set()
-
-
-def test_every_requirement_has_one_version_to_install() -> None:
-    pins = (ROOT / "constraints.txt").read_text().splitlines()[1:]
-    pinned = [normal(pin.split("==")[0]) for pin in pins]
-    assert all(re.fullmatch(r"[A-Za-z0-9._-]+==[A-Za-z0-9.]+", pin) for pin in pins)
-    assert len(set(pinned)) == len(pinned)
-    needed = requirements("options", "install_requires") | requirements("options.extras_require", "dev")
-    assert needed - set(pinned) == set()

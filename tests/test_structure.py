@@ -15,7 +15,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 ROOMS = ("domain", "mail", "storage", "projections", "application", "processor", "web", "postledger")
-BESIDE = ("tests", "benchmarks", "scripts")
+BESIDE = ("tests", "benchmarks", "proofs", "scripts")
 
 OUTSIDE = frozenset({"asyncio", "http", "os", "pathlib", "sched", "smtplib", "socket", "sqlite3", "ssl",
                      "subprocess", "tempfile", "threading"})  # fmt: skip

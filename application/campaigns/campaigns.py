@@ -15,8 +15,8 @@ from application.installation import Installation
 from domain.campaign.campaign import Campaign
 from domain.campaign.state import State
 from domain.errors import Refused
+from storage.audience.size import has_audience
 from storage.numbers import next_campaign
-from storage.people.audience_size import has_audience
 
 NAME_LENGTH = 200
 

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from storage.people import audience_size
-from storage.people.audience_size import Sample
+from storage.audience import size
+from storage.audience.size import Sample
 
 KEPT_AT_LEAST = timedelta(seconds=5)
 SAMPLE_KEPT_AT_LEAST = timedelta(minutes=2)
@@ -38,16 +38,16 @@ class Audiences:
 
     def audience(self, cursor: Any, lists: Sequence[int], now: datetime) -> Audience:
         key = tuple(sorted(set(lists)))
-        sizes = self._sizes.get(now, lambda: audience_size.of_each_list(cursor))
+        sizes = self._sizes.get(now, lambda: size.of_each_list(cursor))
         together = sum(sizes.get(one, 0) for one in key)
         if len(key) == 1 or not together:
             return Audience(together, is_exact=True)
         if together <= COUNTED:
             self._counted = {known: kept for known, kept in self._counted.items() if now < kept.until}
             kept = self._counted.setdefault(key, _Kept())
-            return Audience(kept.get(now, lambda: audience_size.audience_size(cursor, key)), is_exact=True)
-        sample = self._sample.get(now, lambda: audience_size.sample(cursor))
-        return Audience(audience_size.about(sizes, key, sample), is_exact=False)
+            return Audience(kept.get(now, lambda: size.audience_size(cursor, key)), is_exact=True)
+        sample = self._sample.get(now, lambda: size.sample(cursor))
+        return Audience(size.about(sizes, key, sample), is_exact=False)
 
 
 class _Kept(Generic[Known]):

@@ -10,8 +10,8 @@ import psycopg2
 import pytest
 
 from domain.errors import Refused
+from storage.audience.size import audience_size
 from storage.people import directory, lists, writing
-from storage.people.audience_size import audience_size
 from storage.people.personal_data import DirectoryError
 
 

@@ -11,8 +11,8 @@ from typing import Any
 import psycopg2
 import pytest
 
+from storage.audience.size import audience_size
 from storage.people import directory, lists, writing
-from storage.people.audience_size import audience_size
 from storage.people.personal_data import DirectoryError
 from storage.people.recipients_import import MOST_REFUSALS_KEPT, Options, Summary, import_csv
 

@@ -9,8 +9,8 @@ import psycopg2
 import pytest
 from psycopg2.extensions import connection
 
+from storage.audience.size import about, audience_size, of_each_list, sample
 from storage.people import finding, lists, writing
-from storage.people.audience_size import about, audience_size, of_each_list, sample
 
 EVERYBODY = """
     SELECT count(*), count(*) FILTER (WHERE r.status = 'blocklisted'),

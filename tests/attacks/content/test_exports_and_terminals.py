@@ -30,7 +30,7 @@ from storage.people.recipients_import import Options, import_csv
 from tests.cli.command_line import Cli
 from tests.web.world import World
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 FORMULA = re.compile("[\t\r\n]*[=+\\-@＝＋－＠]")
 CELLS = st.text(st.sampled_from(";'=\t\r\n\"+-@a, |＝"), max_size=12) | st.text(max_size=12)
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from storage.audience.selection import next_ranges
 from storage.people import lists
-from storage.people.audience_selection import next_ranges
 from storage.postgres.pool import Pool
 
 _names = count()

@@ -18,6 +18,9 @@ from application.rendering.renderers import Renderer, Renderers
 from application.turns import Crowded
 from mail.template.render import MessageError
 
+IN_TIME = 4 * (renderers.SECONDS + renderers.START_SECONDS)
+"""For some questions and what else a request does, on a busy machine."""
+
 MUCH = "[a]: <" + "x" * 50_000 + ">\n\n" + "[a] " * 20_000
 """A gigabyte of links."""
 
@@ -67,7 +70,7 @@ def test_what_takes_too_much_is_refused_and_the_next_is_answered(asked: Renderer
     began = monotonic()
     with pytest.raises(MessageError, match=r"MemoryError|takes too long or too much memory"):
         asked.ask("markdown", source=MUCH)
-    assert monotonic() - began < renderers.SECONDS + renderers.START_SECONDS
+    assert monotonic() - began < IN_TIME
     assert asked.ask("markdown", source="*a*") == "<p><em>a</em></p>\n"
 
 
@@ -141,7 +144,7 @@ def test_a_preview_is_answered_whatever_is_in_it(client: FlaskClient, app: Flask
         "/api/templates/preview", data={"body": "{{ content }}" + body, "template_type": "campaign"}
     )
     assert answer.status_code in (200, 400, 413)
-    assert monotonic() - began < renderers.SECONDS + renderers.START_SECONDS
+    assert monotonic() - began < IN_TIME
     assert client.get("/healthz").status_code == 200
 
 
@@ -155,4 +158,4 @@ def test_a_campaign_of_braces_is_refused_or_kept_in_time(client: FlaskClient, co
               "content_type": content_type},
     )  # fmt: skip
     assert answer.status_code in (200, 400)
-    assert monotonic() - began < renderers.SECONDS + renderers.START_SECONDS
+    assert monotonic() - began < IN_TIME
