@@ -52,7 +52,7 @@ def _injected_headers(house: House) -> Finding:
         line
         for address in (_poison("injecting"), *_spared("injecting"))
         for message in house.mail.messages_to(address)
-        for line in message.partition(b"\r\n\r\n")[2].partition(b"\r\n\r\n")[0].split(b"\r\n")
+        for line in message.partition(b"\r\n\r\n")[0].split(b"\r\n")
         if line.lower().startswith((b"bcc:", b"cc:"))
     ]
     return Finding("injected_headers", len(lines), "on the wire", 0, note=str(lines[:1]))
