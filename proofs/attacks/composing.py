@@ -23,7 +23,7 @@ DEEP = "(" * 300
 INJECTING = "é <a@b.example>,é,Bcc: victim@attacked.example, é"
 SLOW = (
     "{% for a in range(n) %}{% for b in range(n) %}{{ a * b }}{% endfor %}{% endfor %}",
-    "{{ range(n)|list|unique|sort|list|length }}{{ ('a ' * n * n)|wordwrap(1)|length }}",
+    "{{ range(n)|list|unique|list|sort|list|length }}{{ ('ab' * n * 9)|trim('ab' * n) }}",
     "{% for a in range(n) %}{{ ('f' * n)|int(0, 16) % 7 }}{% endfor %}",
 )
 
