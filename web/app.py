@@ -13,7 +13,7 @@ from application.dashboard.query import DashboardQuery
 from application.installation import Installation
 from web import listmonk
 from web.api import campaigns, deliveries, docs, events, forecasts, health, metrics, policy, queue, servers
-from web.http import access, compression, errors, guard
+from web.http import access, compression, errors, guard, texts
 from web.http.heavy_requests import HeavyRequests
 from web.http.services import Services
 from web.http.settings import WebSettings
@@ -84,7 +84,7 @@ def create_app(
     app.extensions["postledger"] = Services.of(installation, settings, provider)
     app.extensions["postledger.heavy"] = HeavyRequests()
     app.extensions["postledger.broadcast"] = Broadcast(composer(app), largest=settings.streams)
-    for part in (compression, errors, metrics, guard, access, notices, navigation, page, events):
+    for part in (compression, errors, metrics, guard, texts, access, notices, navigation, page, events):
         part.install(app)
     for resource in (*RESOURCES, *listmonk.RESOURCES):
         app.register_blueprint(resource.blueprint)

@@ -281,7 +281,7 @@ def test_a_refusal_names_the_field_alone(
         ("POST", "/api/subscribers", {"email": "a@example.com", "lists": ["1"]}, "lists"),
         ("POST", "/api/subscribers", {"email": "a@example.com", "lists": [99]}, "lists"),
         ("POST", "/api/subscribers", {"email": "a@example.com", "attribs": "x"}, "attribs"),
-        ("POST", "/api/subscribers", {"email": "a@example.com", "attribs": {"a": "\x00"}}, "attributes"),
+        ("POST", "/api/subscribers", {"email": "a@example.com", "attribs": {"a": "\x00"}}, "attribs"),
         ("PUT", "/api/subscribers/lists", {"ids": [], "action": "add", "target_list_ids": [1]}, "ids"),
         ("PUT", "/api/subscribers/lists", {"ids": [1], "action": "move", "target_list_ids": [1]}, "action"),
         ("PUT", "/api/subscribers/blocklist", {}, "ids"),

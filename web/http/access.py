@@ -27,10 +27,10 @@ from web.http.identity import (
     by_key,
     by_session,
     credentials,
+    is_from_this_machine,
     is_open,
     local,
 )
-from web.http.proxies import is_from_this_machine
 from web.http.services import reading, services
 
 Permission = Literal["public", Scope, "self"]

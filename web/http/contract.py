@@ -29,6 +29,7 @@ from web.http.errors import Refusal
 from web.http.idempotency import once
 from web.http.if_match import Condition, held
 from web.http.services import reading
+from web.http.texts import check_json
 from web.http.versions import Versioned, position_tag, tag
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -206,6 +207,7 @@ def read_body(model: type[BaseModel], optional: bool) -> BaseModel:
         content = b"{}"
     elif request.mimetype != "application/json":
         raise Refusal(415, "The body must be JSON, with Content-Type: application/json.")
+    check_json(content)
     try:
         return model.model_validate_json(content)
     except ValidationError as error:

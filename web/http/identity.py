@@ -13,6 +13,7 @@ from typing import Any
 from flask import current_app, request
 
 from domain.accounts.accounts import ROLES, SCOPES
+from domain.addresses.bind_address import is_loopback
 from domain.addresses.network import network_of
 from storage.accounts import accounts, api_keys, rate_limits, sessions
 from storage.accounts.rate_limits import Rate
@@ -27,6 +28,15 @@ PER_NETWORK = Rate(burst=60, per_second=1)
 LONGEST_CREDENTIALS = 400
 UNATTENDED = ("live.stream", "live.fragments")
 """Endpoints that an open page asks for on its own: they keep nobody signed in."""
+
+TRACES = frozenset({
+    "cf-connecting-ip", "cf-ray", "client-ip", "fastly-client-ip", "fly-client-ip", "forwarded",
+    "forwarded-for", "true-client-ip", "via", "x-client-ip", "x-cluster-client-ip", "x-host",
+    "x-envoy-external-address", "x-original-forwarded-for", "x-original-host", "x-original-url",
+    "x-originating-ip", "x-proxyuser-ip", "x-real-ip", "x-remote-addr", "x-remote-ip", "x-rewrite-url",
+    "x-scheme",
+})  # fmt: skip
+"""Header fields that proxies add and browsers do not, in lower case; and all that begin with X-Forwarded."""
 
 log = logging.getLogger(__name__)
 
@@ -60,6 +70,17 @@ def is_open(cursor: Any) -> bool:
 def accounts_exist() -> bool:
     with reading() as cursor:
         return not is_open(cursor)
+
+
+def is_from_this_machine() -> bool:
+    """False as soon as anything speaks for a proxy. HTTP/1.0 does, too: nginx uses it unless it is told
+    otherwise, without any field of its own, and browsers have not for twenty years."""
+    names = [name.lower() for name, _ in request.headers]
+    return (
+        is_loopback(request.remote_addr or "")
+        and request.environ.get("SERVER_PROTOCOL") != "HTTP/1.0"
+        and not any(name in TRACES or name.startswith("x-forwarded") for name in names)
+    )
 
 
 def local() -> Identity:

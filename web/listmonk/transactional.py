@@ -22,6 +22,7 @@ from storage.transactional import Known, Target
 from web.http.access import actor
 from web.http.contract import endpoint, read_body, refusal
 from web.http.services import reading, services
+from web.http.texts import check_json
 from web.listmonk.campaigns.bodies import messenger_number
 from web.listmonk.shapes import Lenient, Number, refuse_field
 
@@ -90,6 +91,7 @@ def sent() -> Message:
     texts = request.form.getlist("data")
     if len(texts) != 1:
         raise refuse_field("data", "the fields as JSON are needed, once")
+    check_json(texts[0], "data")
     try:
         return Message.model_validate_json(texts[0])
     except ValidationError as error:

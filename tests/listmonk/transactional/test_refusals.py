@@ -38,7 +38,7 @@ from tests.sending.world import World
         ({"headers": [{"ARC-Seal": "i=1"}]}, "header ARC-Seal: is set for each message"),
         ({"headers": [{"X-A": "a\r\nBcc: b@example.com"}]}, "neither CR nor LF"),
         ({"headers": {"X-A": "a"}}, "headers: a list is expected"),
-        ({"data": {"a": "\x00"}}, "data: they hold a NUL character"),
+        ({"data": {"a": "\x00"}}, "data.a: control characters are not taken"),
         ({"data": {"a": "x" * 70_000}}, "data: they are larger than 64 KB"),
     ],
 )

@@ -21,6 +21,7 @@ from web.http.contract import endpoint, refusal
 from web.http.errors import Refusal
 from web.http.services import reading, services
 from web.http.shapes import Answer
+from web.http.texts import check_json
 from web.listmonk.shapes import Lenient, Numbers, refuse_field
 
 blueprint = Blueprint("listmonk_imports", __name__)
@@ -128,8 +129,10 @@ def stop() -> dict[str, Any]:
 
 
 def parameters() -> Parameters:
+    given = request.form.get("params", "")
+    check_json(given, "params")
     try:
-        return Parameters.model_validate_json(request.form.get("params", ""))
+        return Parameters.model_validate_json(given)
     except ValidationError as error:
         raise refusal(error, "body") from None
 
