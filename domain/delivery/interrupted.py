@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Protocol
 
+from domain.delivery.about import About
 from domain.delivery.delivery import (
     BY_POLICY,
-    About,
     Accepted,
     AttemptStarted,
     Deferred,

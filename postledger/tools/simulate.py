@@ -22,7 +22,8 @@ from application.decisions.postledger import Postledger
 from application.reservations import Reservations
 from domain.capacity.capacity import Limits
 from domain.clock import VirtualClock
-from domain.delivery.delivery import About, Accepted, AttemptStarted
+from domain.delivery.about import About
+from domain.delivery.delivery import Accepted, AttemptStarted
 from domain.delivery.reply import Verdict
 from domain.fact import Fact
 from domain.streams import delivery_stream

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.delivery.delivery import About
+from domain.delivery.about import About
 from domain.delivery.reply import Verdict
 from domain.delivery.retry import after_refusal, next_try, suspend_until
 from domain.policy import SendingPolicy
