@@ -1,7 +1,7 @@
 """Which scope each change takes, by what goes on record of it, whoever asks for it and by whichever way.
 
 Whatever decides when something is sent, or whether, needs `send`, and so does every change of what goes out
-by itself. Of a draft nothing does.
+by itself. Of a draft nothing does. What nobody has decided about takes the strictest.
 """
 
 from __future__ import annotations
@@ -22,8 +22,6 @@ NEEDED: Mapping[str, str] = {
     "campaign.test_started": "send",
     "campaign.tried": "send",
     "audience.recipients_queued": "send",
-    "delivery.cancelled": "send",
-    "delivery.requeued": "send",
     "policy.changed": "configure",
     "server.added": "configure",
     "server.changed": "configure",
@@ -50,7 +48,13 @@ NEEDED: Mapping[str, str] = {
     "list.changed": "write",
     "list.deleted": "write",
 }
-"""Of all that may be asked for; users and keys apart, which `administer` is for, and one's own account."""
+"""Of what may be asked for, deliveries apart; users and keys too, which are for STRICTEST, and one's own
+account."""
+
+OF_DELIVERIES = "send"
+"""Whatever the fact: what is on record of a delivery decides whether it is sent, or again."""
+
+STRICTEST = "administer"
 
 OF_DRAFTS: Mapping[str, str] = {
     "campaign.edited": "write",
@@ -63,8 +67,10 @@ STEERING = frozenset({"queue_paused"})
 
 
 def scopes_needed(topic: str, *, of_draft: bool = False, changes: Collection[str] = ()) -> frozenset[str]:
-    """`changes` are the fields of the policy that change. Raises KeyError for what nobody may ask for."""
+    """`changes` are the fields of the policy that change."""
     if topic == "policy.changed":
         steers, configures = STEERING & set(changes), set(changes) - STEERING
         return frozenset([*["send"] * bool(steers), *[NEEDED[topic]] * bool(configures)])
-    return frozenset([OF_DRAFTS[topic] if of_draft and topic in OF_DRAFTS else NEEDED[topic]])
+    if topic.startswith("delivery."):
+        return frozenset([OF_DELIVERIES])
+    return frozenset([OF_DRAFTS[topic] if of_draft and topic in OF_DRAFTS else NEEDED.get(topic, STRICTEST)])

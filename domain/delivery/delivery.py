@@ -14,28 +14,32 @@ from enum import StrEnum
 from json.encoder import encode_basestring
 from typing import ClassVar, Self
 
+from domain.delivery.about import UNTOUCHED, About
 from domain.fact import Fact
 
 
 class Status(StrEnum):
     """The states of a delivery, with the number that tables have for each: at most 255, and the same for
-    ever. Counters, columns, fields of the API, filters and labels follow from here."""
+    ever; and with whether a relay has accepted it, None where nobody knows. Counters, columns, fields of the
+    API, filters and labels follow from here."""
 
     number: int
+    accepted: bool | None
 
-    QUEUED = "queued", 0
-    SENDING = "sending", 1
-    SENT = "sent", 2
-    FAILED = "failed", 3
-    CANCELLED = "cancelled", 4
-    UNKNOWN = "unknown", 5
-    SUPPRESSED = "suppressed", 6
+    QUEUED = "queued", 0, False
+    SENDING = "sending", 1, False
+    SENT = "sent", 2, True
+    FAILED = "failed", 3, False
+    CANCELLED = "cancelled", 4, False
+    UNKNOWN = "unknown", 5, None
+    SUPPRESSED = "suppressed", 6, False
 
-    def __new__(cls, name: str, number: int = -1) -> Self:
+    def __new__(cls, name: str, number: int = -1, *accepted: bool | None) -> Self:
         """Of a name alone: the state that has it. Raises ValueError."""
         one = str.__new__(cls, name)
         one._value_ = name
         one.number = number
+        (one.accepted,) = accepted
         return one
 
     @classmethod
@@ -44,25 +48,17 @@ class Status(StrEnum):
         return _BY_NUMBER[number]
 
     @property
+    def has_gone_out(self) -> bool:
+        """Somebody may have received it."""
+        return self.accepted is not False
+
+    @property
     def label(self) -> str:
         return self.value.capitalize()
 
 
 _BY_NUMBER = {status.number: status for status in Status}
 
-
-class About(StrEnum):
-    """Whom a refusal speaks of, which decides what is tried next."""
-
-    RECIPIENT = "recipient"
-    MESSAGE = "message"
-    SERVER = "server"
-    NETWORK = "network"
-    PROCESSOR = "processor"
-
-
-UNTOUCHED = (About.SERVER, About.PROCESSOR)
-"""What is deferred because of these counts as no attempt: the e-mail itself was nobody's trouble."""
 
 BY_POLICY = "policy"
 """The reason of a Requeued that nobody asked for."""
@@ -163,7 +159,7 @@ class Cancelled(Fact):
 
 @dataclass(frozen=True, kw_only=True)
 class Requeued(Fact):
-    """To be tried anew, at `again` or at once, also when it waits for another try already; what was counted
+    """To be tried anew, at `again` or at once, also when it is deferred; what was counted
     before counts no more."""
 
     TOPIC: ClassVar[str] = "delivery.requeued"

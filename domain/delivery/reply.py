@@ -11,7 +11,7 @@ import unicodedata
 from enum import StrEnum
 from typing import NamedTuple
 
-from domain.delivery.delivery import About
+from domain.delivery.about import About
 from domain.delivery.quotation import replace_quotations
 
 

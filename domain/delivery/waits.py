@@ -16,7 +16,7 @@ from domain.campaign.campaign import Campaign
 from domain.campaign.state import State
 from domain.capacity.capacity import Capacity, Reserved, Returned
 from domain.delivery.delivery import Delivery, Status
-from domain.delivery.waiting import CampaignState, Route, Waiting, why_it_waits
+from domain.delivery.waiting import HIGHER_PRIORITY, CampaignState, Route, Waiting, why_it_waits
 from domain.fact import Fact
 from domain.policy import PolicyChanged, SendingPolicy
 from domain.server.availability import (
@@ -35,7 +35,6 @@ _SHORT = (1, 5, 15, 60, 300, 900, 3600, 4 * 3600, 86_400)
 """Seconds; of too many waits, those that are no longer are joined with the one before."""
 
 NO_PROCESSOR = Waiting(Reason.NO_PROCESSOR, detail="the log shows nothing of one")
-HIGHER_PRIORITY = Waiting(Reason.PRIORITY)
 _NO_STATE = CampaignState(state=State.DRAFT)
 
 

@@ -6,15 +6,8 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from application.reservation import Reservation
-from domain.delivery.delivery import (
-    About,
-    Accepted,
-    AttemptStarted,
-    Deferred,
-    Failed,
-    OutcomeUnknown,
-    Suppressed,
-)
+from domain.delivery.about import About
+from domain.delivery.delivery import Accepted, AttemptStarted, Deferred, Failed, OutcomeUnknown, Suppressed
 from domain.delivery.interrupted import Resumption, with_resending
 from domain.delivery.reply import Verdict, sanitise
 from domain.delivery.retry import RetryPolicy, after_refusal

@@ -11,7 +11,7 @@ from functools import partial
 
 from application.reservations import Reservations
 from domain.clock import Clock
-from domain.delivery.delivery import About
+from domain.delivery.about import About
 from domain.delivery.interrupted import Resumption
 from domain.delivery.reply import UNREACHABLE, Verdict, classify, is_provoked, sanitise, weigh, with_code
 from domain.delivery.retry import suspend_until

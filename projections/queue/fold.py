@@ -6,7 +6,8 @@ from typing import Any
 
 from domain.campaign.events import EVENT_CLASSES as CAMPAIGN_EVENTS
 from domain.campaign.events import STATE_AFTER
-from domain.delivery.delivery import BY_POLICY, STATUS_AFTER, UNTOUCHED, About, Status
+from domain.delivery.about import UNTOUCHED, About
+from domain.delivery.delivery import BY_POLICY, STATUS_AFTER, Status
 from projections.following.batch import NUMBERS, DecodedEvent, EventBatch
 from projections.following.projection import Projection
 

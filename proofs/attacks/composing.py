@@ -1,9 +1,13 @@
-"""Campaigns that are poison to whoever composes them: theirs fail, and all others go out."""
+"""People who are poison to whoever composes for them: their e-mails fail, and all others go out.
+
+What would be refused by the checks before a start comes in after them, as it does when people change their
+data while a campaign waits.
+"""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from proofs.attacked.house import House
@@ -11,38 +15,42 @@ from proofs.finding import Finding
 from tests.installation import wait_until
 
 PATIENCE = 90.0
-POISONED, SPARED = "poisoned@attacked.example", "spared{}@attacked.example"
+SOON = timedelta(seconds=6)
+OPEN = ("queued", "sending")
+ENDED = ("finished", "paused", "cancelled")
+REPLY_TO = [{"Reply-To": "{{ subscriber.name }} <r@example.com>"}]
 DEEP = "(" * 300
 INJECTING = "é <a@b.example>,é,Bcc: victim@attacked.example, é"
-OPEN = ("queued", "sending")
+SLOW = (
+    "{% for a in range(n) %}{% for b in range(n) %}{{ a * b }}{% endfor %}{% endfor %}",
+    "{{ range(n)|list|unique|list|sort|list|length }}{{ ('ab' * n * 9)|trim('ab' * n) }}",
+    "{% for a in range(n) %}{{ ('f' * n)|int(0, 16) % 7 }}{% endfor %}",
+)
 
 
 def attack(house: House) -> Iterator[Finding]:
     yield from _deep_names(house)
     yield _injected_headers(house)
-    yield from _slow_campaign(house)
+    for number, text in enumerate(SLOW):
+        yield _slow_campaign(house, f"slow{number}", text)
 
 
 def _deep_names(house: House) -> Iterator[Finding]:
-    spared = [(SPARED.format(n), f"Reader {n}") for n in range(20)]
-    people = house.people("Deep", [(POISONED, DEEP), *spared])
-    campaign = _start(house, "Deep", people, headers=[{"Reply-To": "{{ subscriber.name }} <r@example.com>"}])
-    left = _left_open(house, campaign)
+    campaign = _poisoned(house, "deep", {"name": DEEP}, headers=REPLY_TO)
+    yield Finding("held_up_by_a_name", _left_open(house, campaign), "deliveries left open", 0)
     sent = {item["subscriberEmail"] for item in house.items(campaign, "sent")}
-    yield Finding("held_up_by_a_name", left, "deliveries left open", 0)
-    missing = [address for address, _ in spared if address not in sent]
+    missing = [address for address in _spared("deep") if address not in sent]
     yield Finding("not_sent_for_a_name", len(missing), "of 20 others", 0)
+    failed = [item["errorMessage"] or "" for item in house.items(campaign, "failed")]
+    yield Finding("failed_with_a_reason", sum(map(bool, failed)), "of 1", 1, "at least", "; ".join(failed))
 
 
 def _injected_headers(house: House) -> Finding:
-    address = "injecting@attacked.example"
-    people = house.people("Injecting", [(address, INJECTING)])
-    campaign = _start(
-        house, "Injecting", people, headers=[{"Reply-To": "{{ subscriber.name }} <r@example.com>"}]
-    )
+    campaign = _poisoned(house, "injecting", {"name": INJECTING}, headers=REPLY_TO)
     _left_open(house, campaign)
     lines = [
         line
+        for address in (_poison("injecting"), *_spared("injecting"))
         for message in house.mail.messages_to(address)
         for line in message.partition(b"\r\n\r\n")[0].split(b"\r\n")
         if line.lower().startswith((b"bcc:", b"cc:"))
@@ -50,50 +58,48 @@ def _injected_headers(house: House) -> Finding:
     return Finding("injected_headers", len(lines), "on the wire", 0, note=str(lines[:1]))
 
 
-def _slow_campaign(house: House) -> Iterator[Finding]:
-    """What it costs to send to ten people the most expensive text that is accepted, beside another."""
-    for number, text in enumerate(SLOW):
-        people = house.people(
-            f"Slow {number}", [(f"slow{number}-{n}@attacked.example", "R") for n in range(5)]
-        )
-        given = {"name": f"Slow {number}", "lists": [people], "subject": "s", "content_type": "plain"}
-        if house.everything.ask("POST", "/api/campaigns", {**given, "body": text}).status not in (200, 201):
-            continue  # refused when it was written, which is as good
-        campaign = house.ok("GET", "/api/campaigns?per_page=1&order_by=created_at&order=desc").data[
-            "results"
-        ][0]["id"]
-        if house.everything.ask(
-            "PUT", f"/api/campaigns/{campaign}/status", {"status": "running"}
-        ).status not in (200, 201):
-            continue
-        before, began = house.accepted(), time.monotonic()
-        _left_open(house, campaign)
-        speed = (house.accepted() - before) / (time.monotonic() - began)
-        yield Finding(f"others_beside_slow_{number}", speed, "e-mails a second", 100, "at least", text[:60])
+def _slow_campaign(house: House, name: str, text: str) -> Finding:
+    body = "{% set n = subscriber.attributes.n|int %}" + text
+    campaign = _poisoned(house, name, {"attribs": {"n": 9999}}, everybody=True, body=body)
+    left = _left_open(house, campaign)
+    status = house.ok("GET", f"/api/campaigns/{campaign}").data["status"]
+    return Finding(f"held_up_by_{name}", left, "deliveries left open", 0, note=f"{status}: {text[:60]}")
 
 
-SLOW = (
-    "{{ range(99999)|list|unique|list|length }}",
-    "{% for a in range(999) %}{% for b in range(999) %}{{ a * b }}{% endfor %}{% endfor %}",
-    "{{ (range(99999)|list)|sort|length }}",
-)
-
-
-def _start(house: House, name: str, people: int, **fields: Any) -> int:
+def _poisoned(
+    house: House, name: str, poison: dict[str, Any], *, everybody: bool = False, **fields: Any
+) -> int:
+    """A campaign to 21 people that will begin, one or all of whom change as it is about to."""
+    people = house.people(name, [(_poison(name), "R"), *((each, "R") for each in _spared(name))])
+    found = house.ok("GET", f"/api/subscribers?list_id={people}&per_page=all").data["results"]
+    for each in found:
+        house.ok("PATCH", f"/api/subscribers/{each['id']}", {"attribs": {"n": 1}})
     campaign = house.draft(name, lists=[people], priority="high", **fields)
-    house.ok("PUT", f"/api/campaigns/{campaign}/status", {"status": "running"})
+    at = (datetime.now(UTC) + SOON).isoformat()
+    house.ok("PUT", f"/api/campaigns/{campaign}/status", {"status": "scheduled", "send_at": at})
+    for each in found:
+        if everybody or each["email"] == _poison(name):
+            house.ok("PATCH", f"/api/subscribers/{each['id']}", poison)
     return campaign
 
 
+def _poison(name: str) -> str:
+    return f"{name}@attacked.example"
+
+
+def _spared(name: str) -> list[str]:
+    return [f"{name}-spared{n}@attacked.example" for n in range(20)]
+
+
 def _left_open(house: House, campaign: int) -> int:
-    """Deliveries that have not ended, and are held by nothing that was meant to hold them, when patience is
-    at its end."""
+    """Deliveries that have not ended when patience has, of a campaign that did not pause itself."""
 
     def has_ended() -> bool:
         found = house.ok("GET", f"/api/campaigns/{campaign}").data
         counts = found["counts"]
-        return (found["status"] in ("finished", "paused", "cancelled") and not counts["sending"]) or (
-            found["queueing_finished_at"] is not None and not any(counts[status] for status in OPEN)
+        is_queued = found["queueing_finished_at"] is not None
+        return (found["status"] in ENDED and not counts["sending"]) or (
+            is_queued and not any(counts[status] for status in OPEN)
         )
 
     try:

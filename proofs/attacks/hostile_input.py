@@ -15,7 +15,14 @@ VALUES: tuple[Any, ...] = (
     "(" * 300, "\r\nBcc: x@x.example", "é" * 500, "a " * 10_000, -1, 2**63, 1e308, [], {}, [[[]]], None, True,
     {"a": {"b": {"c": []}}}, "../../etc/passwd", "{{ 7*7 }}", "'; DROP TABLE events; --", "\u202e", "\x1b[2J",
 )  # fmt: skip
-SAFE = ("/api/queue/pause", "/api/queue/cancel", "/api/queue/send-all", "/api/policy")
+SAFE = (
+    "/api/subscribers/query",
+    "/api/queue/pause",
+    "/api/queue/retry",
+    "/api/queue/cancel",
+    "/api/queue/send-all",
+    "/api/policy",
+)
 """Not asked with values that could be right, for they change what everybody's sending goes by."""
 
 

@@ -101,6 +101,23 @@ def test_of_an_earlier_release_too_only_who_received_a_message_has_its_link(
     assert unsubscribed(world) == []
 
 
+def test_of_an_earlier_release_a_message_that_may_have_arrived_has_its_link_and_one_that_failed_has_none(
+    app: Flask, client: FlaskClient, accounts: Accounts, world: World
+) -> None:
+    server, campaign, (one, other) = world.server("alpha"), world.campaign(), world.people(2)
+    world.queued(campaign, [one, other])
+    world.unknown(campaign, one, server)
+    world.failed(campaign, other, server)
+    world.shown()
+    upgraded(world)
+    _, key = accounts.create_key("both", ["read"], by="test")
+    for person, status in ((one, 200), (other, 404)):
+        headers = {"Authorization": f"Bearer {key}"}
+        found = app.test_client().get(f"/api/subscribers/{person}", headers=headers).json
+        link = f"/subscription/{campaign_stream(campaign)}/{found['data']['uuid']}"
+        assert client.get(link).status_code == status
+
+
 def test_nobody_tries_many(client: FlaskClient, world: World) -> None:
     link = f"/subscription/{campaign_stream(world.campaign())}/"
     statuses = [client.post(f"{link}{number:032x}").status_code for number in range(12)]

@@ -10,8 +10,11 @@ import pytest
 from flask import Flask
 from werkzeug.test import TestResponse
 
+from application import permission
 from application.accounts.accounts import Accounts
-from domain.accounts.scopes import NEEDED, OF_DRAFTS
+from domain.accounts.accounts import ADMIN, ROLES
+from domain.accounts.scopes import NEEDED, OF_DRAFTS, scopes_needed
+from domain.delivery.delivery import Accepted, Cancelled, Requeued
 from domain.topics import EVENT_CLASSES
 from storage import content
 from tests.web.world import NOON, World
@@ -20,17 +23,40 @@ Call = Callable[..., TestResponse]
 
 BY_THE_PROGRAM_ALONE = {
     "campaign.finished", "campaign.queueing_finished", "capacity.reserved", "capacity.returned",
-    "delivery.accepted", "delivery.attempt_started", "delivery.deferred", "delivery.failed",
-    "delivery.outcome_unknown", "delivery.suppressed",
 }  # fmt: skip
+TOPICS = {str(one.TOPIC) for one in EVENT_CLASSES}  # type: ignore[attr-defined]
+
+
+def of(*kinds: str) -> set[str]:
+    return {topic for topic in TOPICS if topic.partition(".")[0] in kinds}
 
 
 def test_for_each_kind_of_change_it_is_decided_which_scope_it_takes() -> None:
-    """A new one takes a second thought, here and in the table."""
-    topics = {one.TOPIC for one in EVENT_CLASSES}
-    asked_for = {topic for topic in topics if topic.partition(".")[0] not in ("user", "key")}
-    assert set(NEEDED) == asked_for - BY_THE_PROGRAM_ALONE
+    """A new one takes a second thought, here and in the table; one of a delivery follows from its kind."""
+    assert set(NEEDED) == TOPICS - of("user", "key", "delivery") - BY_THE_PROGRAM_ALONE
     assert set(OF_DRAFTS) <= set(NEEDED)
+
+
+def test_whatever_goes_on_record_of_a_delivery_takes_send() -> None:
+    assert {Cancelled.TOPIC, Requeued.TOPIC, Accepted.TOPIC} <= of("delivery")
+    for topic in of("delivery"):
+        assert scopes_needed(topic) == {"send"}, topic
+        assert scopes_needed(topic, of_draft=True) == {"send"}, topic
+
+
+def test_what_nobody_has_decided_about_is_for_administrators_alone() -> None:
+    assert {role for role, scopes in ROLES.items() if "administer" in scopes} == {ADMIN}
+    for topic in (
+        BY_THE_PROGRAM_ALONE | of("user", "key") | {"campaign.sold", "deliveries.sold", "", "delivery"}
+    ):
+        for of_draft in (False, True):
+            assert scopes_needed(topic, of_draft=of_draft) == {"administer"}, topic
+    permission.limit({"read", "write", "send", "configure"})
+    try:
+        with pytest.raises(permission.ScopeMissing, match="administer"):
+            permission.check("campaign.sold")
+    finally:
+        permission.limit(None)
 
 
 @pytest.fixture

@@ -125,6 +125,12 @@ def test_a_state_has_its_number_for_ever() -> None:
     }  # fmt: skip
     assert all(Status.of(status.number) is status is Status(status.value) for status in Status)
     assert max(status.number for status in Status) <= 255
+
+
+def test_what_has_gone_out_is_what_a_relay_has_or_may_have_accepted() -> None:
+    assert {status: status.accepted for status in Status if status.has_gone_out} == {
+        Status.SENT: True, Status.UNKNOWN: None,
+    }  # fmt: skip
     with pytest.raises(ValueError, match="'lost' is not a valid Status"):
         Status("lost")
 

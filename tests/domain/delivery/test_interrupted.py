@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from domain.delivery.about import About
 from domain.delivery.delivery import (
-    About,
     Accepted,
     AttemptStarted,
     Deferred,

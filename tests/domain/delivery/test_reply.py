@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.delivery.delivery import About
+from domain.delivery.about import About
 from domain.delivery.reply import (
     MOST_PROVOKED,
     UNREACHABLE,

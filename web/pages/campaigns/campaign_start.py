@@ -11,7 +11,7 @@ from application.forecasts.description import forecast_view
 from application.forecasts.situations import situation
 from domain.campaign.campaign import Campaign
 from domain.errors import Refused
-from domain.forecast.bottleneck import Situation, outlook
+from domain.forecast.bottleneck import Situation, assess
 from projections import campaign_progress
 from web.http.access import actor, needs
 from web.http.heavy_requests import heavy
@@ -67,7 +67,7 @@ def unschedule(number: int) -> Response:
 def estimate(
     campaign: Campaign, typed: str, errors: dict[str, str], is_timed: bool | None = None, status: int = 200
 ) -> Response:
-    found, wrong_time = foreseen(campaign, typed)
+    found, wrong_time = situation_at(campaign, typed)
     messages = CampaignMessages(services())
     with reading() as cursor:
         progress = campaign_progress.progress(cursor, campaign.number)
@@ -75,7 +75,7 @@ def estimate(
         "campaigns/start.html",
         campaign=campaign,
         progress=progress,
-        view=forecast_view(found, outlook(found)),
+        view=forecast_view(found, assess(found)),
         problems=messages.problems(messages.draft(campaign.number)),
         values={"send_at": typed},
         errors={**wrong_time, **errors},
@@ -85,7 +85,7 @@ def estimate(
     return make_response(page, status)
 
 
-def foreseen(campaign: Campaign, typed: str) -> tuple[Situation, dict[str, str]]:
+def situation_at(campaign: Campaign, typed: str) -> tuple[Situation, dict[str, str]]:
     """With the start time that was typed, where it is one."""
     services().catch_up()
     with heavy(), reading() as cursor:

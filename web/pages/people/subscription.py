@@ -30,7 +30,6 @@ blueprint = Blueprint("subscription", __name__)
 
 NOT_OURS = "This link is not complete, or no longer valid. The link in our last e-mail to you is."
 
-WENT_OUT = (Status.SENT.number, Status.UNKNOWN.number)
 PER_NETWORK = Rate(burst=10, per_second=1 / 60)
 
 
@@ -65,7 +64,7 @@ def known(campaign: str, subscriber: str) -> tuple[int, int, list[int]]:
     with reading() as cursor:
         person = directory.find_recipient(cursor, str(person_uuid))
         sent = None if person is None else item(cursor, number, person.number)
-        if person is None or sent is None or sent.status not in WENT_OUT:
+        if person is None or sent is None or not Status.of(sent.status).has_gone_out:
             raise Refusal(404, NOT_OURS)
         if not links_by_uuid.are_good(cursor, sent.changed_at, now):
             raise Refusal(404, NOT_OURS)
