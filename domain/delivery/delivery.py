@@ -159,7 +159,7 @@ class Cancelled(Fact):
 
 @dataclass(frozen=True, kw_only=True)
 class Requeued(Fact):
-    """To be tried anew, at `again` or at once, also when it waits for another try already; what was counted
+    """To be tried anew, at `again` or at once, also when it is deferred; what was counted
     before counts no more."""
 
     TOPIC: ClassVar[str] = "delivery.requeued"

@@ -133,14 +133,14 @@ class SmtpServer(Aggregate):
             instant = None
         else:
             instant = fields.instant(until, "until").astimezone(UTC)
-            if instant <= at or self._rests_until(instant):
+            if instant <= at or self._is_suspended_until(instant):
                 return
         if instant is None and self.suspension is not None and self.suspension.until is None:
             return
         iso = None if instant is None else instant.isoformat()
         self.trigger_event(self.Suspended, reason=reason, until=iso, by=by, timestamp=at)
 
-    def _rests_until(self, instant: datetime) -> bool:
+    def _is_suspended_until(self, instant: datetime) -> bool:
         return self.suspension is not None and (
             self.suspension.until is None or self.suspension.until >= instant
         )

@@ -116,7 +116,7 @@ def test_a_retry_that_waits_is_sent_now(person: Browser, pool: Pool, campaign: i
         (one,), _ = items(cursor, WantedItems(campaign, recipients=[3]), 0, 1)
     assert (one.due, one.attempts) == (NOON, 0)
     person.post(f"/queue/{number(campaign, 4)}/send-now", "/queue")
-    assert "goes as soon as there is room" in seen(person.get("/queue").text)
+    assert "goes as soon as a server has capacity" in seen(person.get("/queue").text)
 
 
 def test_all_that_match_are_cancelled_after_their_number_was_told(
