@@ -17,14 +17,14 @@ from benchmarks.installation import Installation, installation
 from domain.clock import SystemClock
 from processor.planner.planned_deliveries import PlannedDeliveries
 from processor.planner.rounds import Rounds
-from processor.planner.send import Room
+from processor.planner.send import PoolCapacity
 from processor.send_permissions import SendPermissions
 from storage.log.committer import Committer
 from storage.secrets import Secrets, new_key
 from storage.shared_clock import set_by_database
 
 SMALL, LARGE = 10_000, 10_000_000
-SERVERS, ROOM = 30, 4
+SERVERS, CAPACITY = 30, 4
 ROUNDS = 80
 REACH = 1.5
 
@@ -56,15 +56,15 @@ def rounds(made: Installation) -> list[float]:
     planner = Rounds(
         made.pool, permissions, Reservations(made.pool, committer, "benchmark"), PlannedDeliveries(), clock
     )
-    rooms = {server: Room(ROOM) for server in permissions.view.servers}
+    capacities = {server: PoolCapacity(CAPACITY) for server in permissions.view.servers}
     took = []
     for _ in range(ROUNDS):
         with made.pool.transaction() as cursor:
             set_by_database(clock, cursor)
         started = time.perf_counter()
-        sends = planner.plan(rooms)
+        sends = planner.plan(capacities)
         took.append((time.perf_counter() - started) * 1000)
-        assert len(sends) == SERVERS * ROOM
+        assert len(sends) == SERVERS * CAPACITY
     committer.close()
     return took
 

@@ -34,7 +34,7 @@ class Kind(IntEnum):
     PERSON = 10
     LIST = 11
     ESTIMATE = 12
-    TRIAL = 13
+    SEND_TEST = 13
 
 
 def _pack(kind: Kind, campaign: int = 0, number: int = 0) -> UUID:
@@ -68,8 +68,8 @@ def estimate_stream(campaign: int) -> UUID:
     return _pack(Kind.ESTIMATE, campaign)
 
 
-def trial_stream(campaign: int) -> UUID:
-    return _pack(Kind.TRIAL, campaign)
+def send_test_stream(campaign: int) -> UUID:
+    return _pack(Kind.SEND_TEST, campaign)
 
 
 def server_stream(server: int) -> UUID:

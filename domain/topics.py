@@ -20,7 +20,7 @@ from domain.campaign.audience import RecipientsQueued
 from domain.campaign.estimate import Estimated
 from domain.campaign.events import EVENT_CLASSES as CAMPAIGN_CLASSES
 from domain.campaign.template import Template
-from domain.campaign.test_send import SendTestStarted, Tried
+from domain.campaign.test_send import SendTestEnded, SendTestStarted
 from domain.capacity.capacity import Reserved, Returned
 from domain.delivery.delivery import FACTS as DELIVERY_FACTS
 from domain.people.people import EVENT_CLASSES as PEOPLE_CLASSES
@@ -31,7 +31,7 @@ EVENT_CLASSES: tuple[type, ...] = (
     *CAMPAIGN_CLASSES,
     Estimated,
     SendTestStarted,
-    Tried,
+    SendTestEnded,
     RecipientsQueued,
     *DELIVERY_FACTS,
     SmtpServer.Created,

@@ -25,7 +25,7 @@ from processor.dispatch.dispatcher import Dispatcher
 from processor.failures import Failures
 from processor.listener import Listener
 from processor.planner.rounds import Rounds
-from processor.planner.send import Room
+from processor.planner.send import PoolCapacity
 from processor.queueing import Queueing
 from processor.recovery.flight_recorder import FlightRecorder
 from processor.recovery.heartbeat import Heartbeat
@@ -191,7 +191,7 @@ class Processor:
             self._hungry.clear()
             shown = self._runner.position
             self._attempts.planned.forget(shown)
-            sends = self._rounds.plan(self._rooms())
+            sends = self._rounds.plan(self._capacities())
             self._dispatcher.hand(sends)
             self._campaigns.pause_broken(self._permissions.closed_campaigns())
             if not sends and not self._dispatcher.is_busy and not self._hungry.is_set():
@@ -208,10 +208,10 @@ class Processor:
         if not self._is_planning:
             self._schedule.now("send")
 
-    def _rooms(self) -> dict[int, Room]:
+    def _capacities(self) -> dict[int, PoolCapacity]:
         servers = self._permissions.view.servers
         self._dispatcher.open_pools({number: PoolSettings.of(s.settings) for number, s in servers.items()})
-        return self._dispatcher.rooms(servers)
+        return self._dispatcher.capacities(servers)
 
     def _seconds_to_next_round(self) -> float:
         seconds, view = float(self._permissions.view.policy.poll_interval), self._permissions.view

@@ -97,7 +97,7 @@ class SendPermissions:
         self._all_stale = 0
         self._broken: dict[int, str] = {}
         self._given_up: dict[int, str] = {}
-        self._resting: dict[int, datetime] = {}
+        self._suspended: dict[int, datetime] = {}
         self._since = -inf
         self._lock = threading.Lock()
         self._policy = application.policy()
@@ -168,17 +168,17 @@ class SendPermissions:
                 raise LoginError(Stage.AUTH, f"the password cannot be used: {error}") from error
         return SmtpSettings.of(settings.as_dict()), password or ""
 
-    def rest(self, server: int, until: datetime, now: datetime) -> None:
+    def suspend(self, server: int, until: datetime, now: datetime) -> None:
         """Closes a server here at once; the event that says so is on its way to the log."""
         with self._lock:
-            self._resting[server] = until
+            self._suspended[server] = until
             self.view = self._view(now)
 
-    def rests_by_the_log(self, server: int, until: datetime) -> None:
+    def suspension_recorded(self, server: int, until: datetime) -> None:
         """The event has been read: from now on the log alone says how long, and that somebody resumes it."""
         with self._lock:
-            if self._resting.get(server) == until:
-                del self._resting[server]
+            if self._suspended.get(server) == until:
+                del self._suspended[server]
 
     def is_cancelled(self, campaign: int) -> bool:
         return self._campaigns[campaign].state is State.CANCELLED
@@ -286,8 +286,8 @@ class SendPermissions:
         found = {}
         for number, server in self._servers.items():
             state = server.state(self._policy)
-            if number in self._resting and now < self._resting[number]:
-                state = replace(state, suspension=Suspension("", self._resting[number]))
+            if number in self._suspended and now < self._suspended[number]:
+                state = replace(state, suspension=Suspension("", self._suspended[number]))
             answer = availability(state, now, sending)
             if isinstance(answer, Open):
                 found[number] = answer.until.timestamp() if answer.until else float("inf")

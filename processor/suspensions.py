@@ -36,7 +36,7 @@ class Suspensions:
 
     def suspend(self, server: int, reason: str, until: datetime) -> None:
         """Does not block."""
-        self._permissions.rest(server, until, self._clock.now())
+        self._permissions.suspend(server, until, self._clock.now())
         self._threads.submit(self._record, server, reason, until)
 
     def close(self) -> None:
@@ -47,11 +47,11 @@ class Suspensions:
         try:
             self._application.suspend_server(server, reason=reason, until=until, by=self._actor)
             self._look_again()
-            self._permissions.rests_by_the_log(server, until)
+            self._permissions.suspension_recorded(server, until)
         except (Refused, Fenced) as refusal:
             log.info("server %d was not suspended: %s", server, refusal)
         except OUTAGE as error:
-            # It rests here all the same; who tries it again afterwards will find out anew.
+            # It stays suspended here all the same; who uses it afterwards will find out anew.
             log.warning("the suspension of server %d was not recorded: %s", server, str(error).strip())
         except Exception as error:  # noqa: BLE001  # As above, but told: nobody asks a thread for its error.
             self._failures.failed(JOB, error)

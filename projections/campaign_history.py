@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from domain.campaign.estimate import Estimated
 from domain.delivery.delivery import Status
-from domain.streams import campaign_stream, estimate_stream, trial_stream
+from domain.streams import campaign_stream, estimate_stream, send_test_stream
 
 # The start of a test e-mail whose end is known says nothing more.
 HISTORY = """
@@ -41,7 +41,7 @@ class CampaignEvent(NamedTuple):
 
 def history(cursor: Any, campaign: int, limit: int = 100) -> list[CampaignEvent]:
     """Newest first."""
-    streams = [str(campaign_stream(campaign)), str(trial_stream(campaign))]
+    streams = [str(campaign_stream(campaign)), str(send_test_stream(campaign))]
     cursor.execute(HISTORY, (streams, limit))
     return [CampaignEvent(*row) for row in cursor.fetchall()]
 

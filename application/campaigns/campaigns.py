@@ -67,7 +67,7 @@ class Campaigns:
         estimates = Estimates(self._installation)
         if campaign.state.is_editable:
             self._check(campaign, even_faulty)
-            estimate = estimates.foreseen(number)
+            estimate = estimates.forecast(number)
         position = self._decisions.start(number, reason=reason, by=by)
         if estimate is not None:
             estimates.keep(number, estimate, by)
@@ -78,7 +78,7 @@ class Campaigns:
         self._check(self._decisions.campaign(number))
         self._shown(self._decisions.schedule(number, send_at, by=by))
         estimates = Estimates(self._installation)
-        estimates.keep(number, estimates.foreseen(number), by)
+        estimates.keep(number, estimates.forecast(number), by)
 
     def reschedule(self, number: int, send_at: datetime | None, *, by: str) -> None:
         """Whether it is scheduled by now or not; None: for no time, so that it is a draft. Raises Refused, as

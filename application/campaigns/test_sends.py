@@ -15,7 +15,7 @@ from application.campaigns.drafts import TestEmail, UnmakeableError
 from application.installation import Installation
 from application.reservation import Reservation
 from application.reservations import Reservations
-from domain.campaign.test_send import SendTestStarted, Tried
+from domain.campaign.test_send import SendTestEnded, SendTestStarted
 from domain.capacity.capacity import Limits
 from domain.capacity.plan import Assignment, Candidate, Offer, plan
 from domain.delivery.reply import sanitise, with_code
@@ -23,7 +23,7 @@ from domain.errors import Outrun
 from domain.fact import Fact
 from domain.people.statuses import PersonStatus
 from domain.server.server import SmtpServer
-from domain.streams import trial_stream
+from domain.streams import send_test_stream
 from mail.message.compose import MessageRecipient
 from mail.smtp.settings import SmtpSettings
 from mail.smtp.transaction import Outcome
@@ -216,7 +216,7 @@ class TestSends:
         """Once that is on record, the e-mail may be sent; None when it is not."""
         return self._recorded(
             lambda version: SendTestStarted(
-                originator_id=trial_stream(self._campaign),
+                originator_id=send_test_stream(self._campaign),
                 originator_version=version,
                 by=self._by,
                 server=server.number,
@@ -231,7 +231,7 @@ class TestSends:
         kind = "accepted" if outcome.accepted else "unknown" if outcome.is_unknown else "refused"
         told = sanitise(outcome.text, address)
         recorded = self._recorded(
-            lambda version: Tried(
+            lambda version: SendTestEnded(
                 originator_id=started.originator_id,
                 originator_version=version,
                 by=self._by,
@@ -263,7 +263,7 @@ class TestSends:
         with self._installation.pool.transaction() as cursor:
             cursor.execute(
                 "SELECT coalesce(max(version), 0) FROM events WHERE stream_id = %s",
-                (str(trial_stream(self._campaign)),),
+                (str(send_test_stream(self._campaign)),),
             )
             row = cursor.fetchone()
         return int(row[0]) if row else 0

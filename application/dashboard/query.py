@@ -53,7 +53,7 @@ class DashboardQuery:
         capacity = availability.capacity(cursor, now)
         shown = shown_campaigns(cursor)
         running = [campaign.campaign for campaign in shown if campaign.state is State.RUNNING]
-        finishes = self._finishes.foreseen(cursor, running, now)
+        finishes = self._finishes.expected(cursor, running, now)
         throughput = last_minutes(cursor, now)
         return DashboardModel(
             capacity=capacity,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from domain.forecast.bottleneck import Change, Outlook, Situation
+from domain.forecast.bottleneck import Assessment, Change, Situation
 from domain.forecast.forecast import HORIZON, Day
 
 MOST_DAYS = 14
@@ -40,11 +40,11 @@ class ChangeRow:
 @dataclass(frozen=True, kw_only=True)
 class ForecastView:
     """`days_it_takes` counts calendar days from today, so that 1 is today; None without an end.
-    `is_about` when `recipients` are not counted, but reckoned."""
+    `is_approximate` when `recipients` are not counted, but reckoned."""
 
     headline: str
     recipients: int
-    is_about: bool
+    is_approximate: bool
     start: datetime | None
     finish: datetime | None
     finish_title: str
@@ -67,8 +67,8 @@ class ForecastView:
         return max((day.total + day.others for day in self.days), default=0)
 
 
-def forecast_view(situation: Situation, outlook: Outlook) -> ForecastView:
-    found, policy = outlook.forecast, situation.policy
+def forecast_view(situation: Situation, assessment: Assessment) -> ForecastView:
+    found, policy = assessment.forecast, situation.policy
     today = policy.calendar.local_date(situation.now)
     days = [_day(day, today, day is found.days[-1]) for day in found.days]
     last = found.finish_day
@@ -76,7 +76,7 @@ def forecast_view(situation: Situation, outlook: Outlook) -> ForecastView:
     return ForecastView(
         headline=headline(found.recipients, takes, bool(found.days)),
         recipients=found.recipients,
-        is_about=situation.is_about,
+        is_approximate=situation.is_approximate,
         start=found.start,
         finish=found.finish,
         finish_title=day_title(last, today) if last else "",
@@ -86,9 +86,9 @@ def forecast_view(situation: Situation, outlook: Outlook) -> ForecastView:
         columns=days[:MOST_DAYS],
         others=found.others,
         left=found.left,
-        bottleneck=outlook.bottleneck.text,
-        bottleneck_code=outlook.bottleneck.code,
-        changes=[_change(one, situation, today) for one in outlook.changes],
+        bottleneck=assessment.bottleneck.text,
+        bottleneck_code=assessment.bottleneck.code,
+        changes=[_change(one, situation, today) for one in assessment.changes],
         timezone=policy.timezone,
         is_speed_assumed=found.is_speed_assumed,
         is_queue_paused=policy.queue_paused,

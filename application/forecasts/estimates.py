@@ -1,4 +1,4 @@
-"""Estimates: what is foreseen at the start of a campaign, kept to be compared with what came of it."""
+"""Estimates: the forecast at the start of a campaign, kept to be compared with what came of it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class Estimates:
     def __init__(self, installation: Installation) -> None:
         self._installation = installation
 
-    def foreseen(self, number: int) -> Forecast:
+    def forecast(self, number: int) -> Forecast:
         """As the whole log has it. Raises Missing."""
         self._installation.catch_up()
         with self._installation.reading() as cursor:

@@ -13,7 +13,7 @@ KEPT = timedelta(minutes=1)
 NEVER = datetime.min.replace(tzinfo=UTC)
 
 
-class Foreseen(NamedTuple):
+class KeptForecast(NamedTuple):
     at: datetime
     finish: datetime | None
 
@@ -24,16 +24,16 @@ class Finishes:
 
     def __init__(self) -> None:
         self._audiences = Audiences()
-        self._kept: dict[int, Foreseen] = {}
+        self._kept: dict[int, KeptForecast] = {}
 
-    def foreseen(self, cursor: Any, campaigns: Sequence[int], now: datetime) -> dict[int, datetime | None]:
+    def expected(self, cursor: Any, campaigns: Sequence[int], now: datetime) -> dict[int, datetime | None]:
         """Those of `campaigns` that were looked at."""
         self._kept = {number: one for number, one in self._kept.items() if number in campaigns}
         if campaigns:
             oldest = min(campaigns, key=self._looked_at)
             if oldest not in self._kept or now - self._looked_at(oldest) >= KEPT:
                 finish = situation(cursor, oldest, now, self._audiences).forecast().finish
-                self._kept[oldest] = Foreseen(now, finish)
+                self._kept[oldest] = KeptForecast(now, finish)
         return {number: one.finish for number, one in self._kept.items()}
 
     def _looked_at(self, campaign: int) -> datetime:

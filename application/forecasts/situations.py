@@ -55,7 +55,8 @@ def situation(cursor: Any, campaign: int, now: datetime, audiences: Audiences | 
         policy=policy,
         now=now,
         names={one.server: one.name for one in known},
-        is_about=wanted.recipients is None and not audiences.audience(cursor, wanted.lists, now).is_exact,
+        is_approximate=wanted.recipients is None
+        and not audiences.audience(cursor, wanted.lists, now).is_exact,
     )
 
 
@@ -121,7 +122,7 @@ def _sender(
 
 
 def estimated(cursor: Any, campaign: int, forecast: Forecast, by: str) -> Estimated:
-    """The fact that this was foreseen, to be appended. It lies beside the campaign, not in its stream, so
+    """The estimate as a fact, to be appended. It lies beside the campaign, not in its stream, so
     that writing it never gets in anybody's way."""
     last = campaign_history.last_estimate(cursor, campaign)
     return Estimated(

@@ -152,7 +152,7 @@ class RunningImport:
             error = "the database did not take it; the log of the service says more"
         except Exception:
             log.exception("import %s failed", self._number)
-            error = "it failed for a reason that was not foreseen; the log of the service says more"
+            error = "it failed for an unexpected reason; the log of the service says more"
         finally:
             self._ended.set()
             reporting.join()

@@ -4,7 +4,7 @@ domain.delivery.waiting of each moment, and that domain.server.availability of e
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, cast
@@ -14,7 +14,7 @@ from eventsourcing.persistence import StoredEvent
 
 from application.installation import Installation
 from domain.campaign.campaign import Campaign
-from domain.campaign.priority import Priority
+from domain.campaign.priority import rank_of
 from domain.capacity.capacity import LONGEST_VALIDITY, Reserved, Returned
 from domain.clock import instant
 from domain.delivery.waits import (
@@ -139,12 +139,8 @@ class Waits:
         each, until = most // max(1, len(streams)), queued[-1].until
         found: list[Happened] = []
         known_until: datetime | None = None
-        for stream in streams:
-            events = moments.of_stream(self.cursor, stream, after[stream], until, each)
-            found += [
-                Happened(at, _capacity_fact(stream, version, topic, state))
-                for at, version, topic, state in events
-            ]
+        for stream, events in moments.of_each(self.cursor, after, until, each).items():
+            found += _capacity_facts(stream, events)
             if len(events) == each:
                 last = events[-1][0]
                 known_until = min(last, known_until or last)
@@ -178,13 +174,15 @@ class Waits:
         stream = campaign_stream(campaign)
         version = moments.versions_before(self.cursor, [stream], at)[stream]
         found: Campaign = self.installation.application.repository.get(stream, version=version)
-        return [priority.value for priority in Priority].index(found.priority)
+        return rank_of(found.priority)
 
 
-def _capacity_fact(stream: UUID, version: int, topic: str, state: str) -> Reserved | Returned:
+def _capacity_facts(stream: UUID, events: Sequence[tuple[datetime, int, str, str]]) -> Iterator[Happened]:
     """There are many of them, which the library's mapper would take long to read."""
-    kind = Reserved if topic == Reserved.TOPIC else Returned
-    return kind(originator_id=stream, originator_version=version, **json.loads(state))
+    states = json.loads(f"[{','.join(state for _, _, _, state in events)}]")
+    for (at, version, topic, _), state in zip(events, states, strict=True):
+        kind = Reserved if topic == Reserved.TOPIC else Returned
+        yield Happened(at, kind(originator_id=stream, originator_version=version, **state))
 
 
 def _windows(changes: Iterable[Happened]) -> dict[int, float]:

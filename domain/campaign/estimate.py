@@ -1,4 +1,4 @@
-"""What was foreseen of a campaign when it was started, kept to be held against what came of it."""
+"""The estimate of a campaign when it was started, kept to be held against what came of it."""
 
 from __future__ import annotations
 

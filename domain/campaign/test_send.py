@@ -20,7 +20,7 @@ class SendTestStarted(Fact):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Tried(Fact):
+class SendTestEnded(Fact):
     """How it ended. `outcome` is accepted, refused or unknown; `started` the version of SendTestStarted, None
     where a release that had none wrote it; `code` that of the reply, None where there was none, and where a
     release that had it in `reply` wrote it."""

@@ -11,7 +11,7 @@ from enum import StrEnum
 from itertools import groupby
 from typing import Any, NamedTuple
 
-from domain.campaign.priority import Priority
+from domain.campaign.priority import rank_of
 
 
 class Strategy(StrEnum):
@@ -65,7 +65,7 @@ def interleave(batches: Iterable[Batch], after: int = 0) -> Iterator[Candidate]:
     beginning with the first whose number is above `after` (the one that was served last)."""
 
     def by_priority(batch: Batch) -> int:
-        return _RANK[batch.priority]
+        return rank_of(batch.priority)
 
     def by_turn(batch: Batch) -> tuple[int, bool, int]:
         return by_priority(batch), batch.campaign <= after, batch.campaign
@@ -80,9 +80,6 @@ def interleave(batches: Iterable[Batch], after: int = 0) -> Iterator[Candidate]:
                     still_waiting.append(turn)
                     break
             turns = still_waiting
-
-
-_RANK: dict[str, int] = {priority: rank for rank, priority in enumerate(Priority)}
 
 
 def plan(
@@ -139,20 +136,20 @@ class _ServerLoad:
         return self.number, before if self.shown else None
 
 
-def _rooms(offers: Iterable[Offer]) -> list[_ServerLoad]:
+def _loads(offers: Iterable[Offer]) -> list[_ServerLoad]:
     offers = list(offers)
     limits = [max(offer.limit, offer.remaining) for offer in offers if offer.remaining is not None]
-    rooms = []
+    loads = []
     for offer in offers:
         if offer.remaining is not None:
-            room = _ServerLoad(offer, offer.remaining, None, True)
+            load = _ServerLoad(offer, offer.remaining, None, True)
         elif limits:
-            room = _ServerLoad(offer, max(0, max(limits) - offer.used_today), 0, True)
+            load = _ServerLoad(offer, max(0, max(limits) - offer.used_today), 0, True)
         else:
-            room = _ServerLoad(offer, -offer.used_today, None, False)
-        if room.left > 0:
-            rooms.append(room)
-    return rooms
+            load = _ServerLoad(offer, -offer.used_today, None, False)
+        if load.left > 0:
+            loads.append(load)
+    return loads
 
 
 class _MostRemaining:
@@ -160,60 +157,60 @@ class _MostRemaining:
     the lowest number. A heap entry is out of date when its server has taken something since."""
 
     def __init__(self, offers: Iterable[Offer]) -> None:
-        self._rooms = {room.number: room for room in _rooms(offers)}
-        self._heap = [(-room.weight, 0, room.number) for room in self._rooms.values()]
+        self._loads = {load.number: load for load in _loads(offers)}
+        self._heap = [(-load.weight, 0, load.number) for load in self._loads.values()]
         heapq.heapify(self._heap)
 
     def is_exhausted(self) -> bool:
-        return not self._rooms
+        return not self._loads
 
     def take(self, server: int) -> tuple[int, int | None] | None:
-        room = self._rooms.get(server)
-        if room is None:
+        load = self._loads.get(server)
+        if load is None:
             return None
-        taken = room.use_one()
-        if room.left:
-            heapq.heappush(self._heap, (-room.weight, room.taken, server))
+        taken = load.use_one()
+        if load.left:
+            heapq.heappush(self._heap, (-load.weight, load.taken, server))
         else:
-            del self._rooms[server]
+            del self._loads[server]
         return taken
 
     def take_best(self, avoid: int | None) -> tuple[int, int | None] | None:
-        room = self._best()
-        if room is None:
+        load = self._best()
+        if load is None:
             return None
-        if room.number != avoid:
-            return self._take_top(room)
+        if load.number != avoid:
+            return self._take_top(load)
         avoided = heapq.heappop(self._heap)
         other = self._best()
         taken = None if other is None else self._take_top(other)
         heapq.heappush(self._heap, avoided)
-        return taken or self._take_top(room)
+        return taken or self._take_top(load)
 
     def take_fit(self, unfit: frozenset[int], avoid: int | None) -> tuple[int, int | None] | None:
-        fit = [room for number, room in self._rooms.items() if number not in unfit]
+        fit = [load for number, load in self._loads.items() if number not in unfit]
         if not fit:
             return None
-        best = min(fit, key=lambda room: (room.number == avoid, -room.weight, room.taken, room.number))
+        best = min(fit, key=lambda load: (load.number == avoid, -load.weight, load.taken, load.number))
         return self.take(best.number)
 
     def _best(self) -> _ServerLoad | None:
-        heap, rooms = self._heap, self._rooms
+        heap, loads = self._heap, self._loads
         while heap:
             _, taken, number = heap[0]
-            room = rooms.get(number)
-            if room is not None and room.taken == taken:
-                return room
+            load = loads.get(number)
+            if load is not None and load.taken == taken:
+                return load
             heapq.heappop(heap)
         return None
 
-    def _take_top(self, room: _ServerLoad) -> tuple[int, int | None]:
-        taken = room.use_one()
-        if room.left:
-            heapq.heapreplace(self._heap, (-room.weight, room.taken, room.number))
+    def _take_top(self, load: _ServerLoad) -> tuple[int, int | None]:
+        taken = load.use_one()
+        if load.left:
+            heapq.heapreplace(self._heap, (-load.weight, load.taken, load.number))
         else:
             heapq.heappop(self._heap)
-            del self._rooms[room.number]
+            del self._loads[load.number]
         return taken
 
 
@@ -222,23 +219,23 @@ class _WeightedRoundRobin:
     the round: every server gains its weight, the greatest is chosen and pays the sum."""
 
     def __init__(self, offers: Iterable[Offer], current: dict[int, int]) -> None:
-        rooms = sorted(_rooms(offers), key=lambda room: room.number)
-        self._rooms = {room.number: room for room in rooms}
-        self._weights = {room.number: max(1, room.weight) for room in rooms}
+        loads = sorted(_loads(offers), key=lambda load: load.number)
+        self._loads = {load.number: load for load in loads}
+        self._weights = {load.number: max(1, load.weight) for load in loads}
         self._current = current
-        for gone in current.keys() - self._rooms.keys():
+        for gone in current.keys() - self._loads.keys():
             del current[gone]
 
     def is_exhausted(self) -> bool:
-        return not self._rooms
+        return not self._loads
 
     def take(self, server: int) -> tuple[int, int | None] | None:
-        room = self._rooms.get(server)
-        if room is None:
+        load = self._loads.get(server)
+        if load is None:
             return None
-        taken = room.use_one()
-        if not room.left:
-            del self._rooms[server]
+        taken = load.use_one()
+        if not load.left:
+            del self._loads[server]
             self._current.pop(server, None)
         return taken
 
@@ -246,7 +243,7 @@ class _WeightedRoundRobin:
         return self.take_fit(frozenset(), avoid)
 
     def take_fit(self, unfit: frozenset[int], avoid: int | None) -> tuple[int, int | None] | None:
-        fit = [number for number in self._rooms if number not in unfit]
+        fit = [number for number in self._loads if number not in unfit]
         eligible = [number for number in fit if number != avoid] or fit
         if not eligible:
             return None

@@ -17,7 +17,7 @@ from domain.delivery.delivery import (
     OutcomeUnknown,
     Requeued,
 )
-from domain.delivery.retry import RetryPolicy, next_try
+from domain.delivery.retry import RetryPolicy, next_attempt_at
 from domain.fact import Fact
 
 MAYBE_SENT = "the processor died before the outcome was recorded"
@@ -117,5 +117,5 @@ def _not_sent(started: AttemptStarted, interruptions: int, to: Resumption) -> De
 
 def _again(interruptions: int, policy: RetryPolicy, now: float = 0.0, jitter: float = 0.0) -> float | None:
     """As often, and as late, as a temporary refusal is tried again."""
-    again = next_try(interruptions, now, now, policy, jitter)
+    again = next_attempt_at(interruptions, now, now, policy, jitter)
     return None if again is None else round(again, 3)

@@ -29,7 +29,7 @@ class SuspensionPolicy(Protocol):
     def max_suspension(self) -> float: ...
 
 
-def next_try(
+def next_attempt_at(
     attempts: int, first_failed_at: float, now: float, policy: RetryPolicy, jitter: float
 ) -> float | None:
     """When to try again (epoch seconds) after `attempts` attempts that counted, or None to give up.
@@ -51,7 +51,7 @@ def after_refusal(
     failed. `attempts` are those that counted, this one among them."""
     if not verdict.transient:
         return None
-    return next_try(attempts, first_failed_at, now, policy, jitter)
+    return next_attempt_at(attempts, first_failed_at, now, policy, jitter)
 
 
 def suspend_until(

@@ -44,5 +44,5 @@ def hindrance(action: Action, status: Status, campaign: State, due: datetime, no
     if not is_possible_while(action, campaign):
         return "Its campaign is cancelled, so it would not be sent."
     if action == "send_now" and due <= now:
-        return "It does not wait for another try: it goes as soon as there is room for it."
+        return "It is not deferred: it goes as soon as a server has capacity for it."
     return ""

@@ -1,4 +1,4 @@
-"""What a forecast means for who plans a campaign: which limit holds it up, and what would change that."""
+"""What a forecast means for who plans a campaign: what its bottleneck is, and what would change that."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Change:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Outlook:
+class Assessment:
     forecast: Forecast
     bottleneck: Bottleneck
     changes: Sequence[Change]
@@ -53,8 +53,8 @@ class Outlook:
 
 @dataclass(frozen=True, kw_only=True)
 class Situation:
-    """All that a forecast for `campaign` is made from; `names` are the servers'. `is_about` when nobody has
-    counted how many recipients it has."""
+    """All that a forecast for `campaign` is made from; `names` are the servers'. `is_approximate` when
+    nobody has counted how many recipients it has."""
 
     campaign: int
     demands: Sequence[Demand]
@@ -62,7 +62,7 @@ class Situation:
     policy: SendingPolicy
     now: datetime
     names: Mapping[int, str]
-    is_about: bool = False
+    is_approximate: bool = False
 
     @property
     def demand(self) -> Demand | None:
@@ -93,9 +93,11 @@ class Situation:
         return replace(self, senders=[*others, sender])
 
 
-def outlook(situation: Situation) -> Outlook:
+def assess(situation: Situation) -> Assessment:
     found = situation.forecast()
-    return Outlook(forecast=found, bottleneck=bottleneck(situation, found), changes=changes(situation, found))
+    return Assessment(
+        forecast=found, bottleneck=bottleneck(situation, found), changes=changes(situation, found)
+    )
 
 
 def bottleneck(situation: Situation, found: Forecast) -> Bottleneck:
@@ -173,15 +175,15 @@ def _ideas(situation: Situation, found: Forecast) -> Iterator[Change]:
 
 
 def _servers_back(situation: Situation, until: date | None) -> Iterator[Change]:
-    """The one of those that are switched off or resting that would help most."""
-    resting = [
+    """The one of those that are disabled or suspended that would help most."""
+    unavailable = [
         one
         for one in situation.usable
         if one.usable_from is None or one.usable_from > situation.now + WORTH_TELLING
     ]
     ideas = [
         Change(code="server", text=f"With {name} sending again", finish=finish, server=one.server)
-        for one in sorted(resting, key=lambda sender: sender.daily_limit or 10**9, reverse=True)[:3]
+        for one in sorted(unavailable, key=lambda sender: sender.daily_limit or 10**9, reverse=True)[:3]
         if (name := situation.names.get(one.server)) is not None
         and (finish := situation.with_sender(replace(one, usable_from=EVER)).forecast(until).finish)
         is not None

@@ -1,9 +1,9 @@
-"""When a campaign will have gone out: day by day, server by server, and what holds it up.
+"""When a campaign will have gone out: day by day, server by server, and what the bottleneck is.
 
-Sending is reckoned in stretches of time over which the same servers are open. In each, the servers take
+Sending is reckoned in intervals of time over which the same servers are open. In each, the servers take
 what their limits and their speed let through, chosen as `domain.capacity.plan` chooses: high priority before
 normal before low, campaigns of one priority by turns, the greatest remaining capacity first. Failures
-and retries are not foreseen.
+and retries are not forecast.
 """
 
 from __future__ import annotations
@@ -135,7 +135,7 @@ class _Course:
                 idle = 0 if capacity else idle + 1
             at = midnight
             for server in self._servers:
-                server.flow.begin_day()
+                server.model.begin_day()
         left = self._left()
         return Forecast(
             recipients=recipients,
@@ -174,28 +174,28 @@ class _Course:
             if self._left():
                 servers = [server for server in self._servers if server.is_open(start)]
                 if servers:
-                    self._run_stretch(day, servers, start, end)
+                    self._run_interval(day, servers, start, end)
         if day.total or day.others:
             self._days.append(day)
         return day.capacity
 
-    def _run_stretch(self, day: Day, servers: list[ForecastServer], start: float, end: float) -> None:
-        stretch = OpenInterval({server.sender.server: server.flow for server in servers}, start, end)
-        day.capacity += sum(room.units for room in stretch.rooms.values())
+    def _run_interval(self, day: Day, servers: list[ForecastServer], start: float, end: float) -> None:
+        interval = OpenInterval({server.sender.server: server.model for server in servers}, start, end)
+        day.capacity += sum(throughput.units for throughput in interval.throughputs.values())
         active = [one for one in self._waiting if one.left and one.starts <= start]
         if not active:
             return
         for priority in Priority:
             peers = [one for one in active if one.demand.priority == priority.value]
             if peers:
-                self._serve(day, stretch, peers)
+                self._serve(day, interval, peers)
         for server in servers:
-            server.flow.take(start, stretch.taken[server.sender.server])
+            server.model.take(start, interval.taken[server.sender.server])
         if self._left():
-            for room in stretch.rooms.values():
-                self._bounds[room.bound] += room.units
+            for throughput in interval.throughputs.values():
+                self._bounds[throughput.bound] += throughput.units
 
-    def _serve(self, day: Day, stretch: OpenInterval, peers: list[_QueuedDemand]) -> None:
+    def _serve(self, day: Day, interval: OpenInterval, peers: list[_QueuedDemand]) -> None:
         """Campaigns of one priority take turns. Only where some are bound to a server and others are not
         does it matter who comes when: then they go step by step, a 48th of the turns at a time."""
         automatic = [one for one in peers if one.demand.server is None]
@@ -203,37 +203,37 @@ class _Course:
         most = max(one.left for one in peers)
         turns = -(-most // _STEPS) if automatic and direct else most
         while True:
-            placed = self._serve_direct(day, stretch, direct, turns)
-            placed += self._serve_automatic(day, stretch, automatic, turns, is_all=not direct)
+            placed = self._serve_direct(day, interval, direct, turns)
+            placed += self._serve_automatic(day, interval, automatic, turns, is_all=not direct)
             if not placed or turns == most:
                 break
 
-    def _serve_direct(self, day: Day, stretch: OpenInterval, direct: list[_QueuedDemand], turns: int) -> int:
+    def _serve_direct(self, day: Day, interval: OpenInterval, direct: list[_QueuedDemand], turns: int) -> int:
         placed = 0
         for server in sorted({one.demand.server for one in direct if one.demand.server is not None}):
-            room = stretch.room_left(server)
+            remaining = interval.remaining(server)
             those = [one for one in direct if one.demand.server == server and one.left]
-            given = by_turns([min(one.left, turns) for one in those], room)
+            given = by_turns([min(one.left, turns) for one in those], remaining)
             for one, units in zip(those, given, strict=True):
-                self._place(day, stretch, one, {server: units})
+                self._place(day, interval, one, {server: units})
                 placed += units
         return placed
 
     def _serve_automatic(
-        self, day: Day, stretch: OpenInterval, automatic: list[_QueuedDemand], turns: int, is_all: bool
+        self, day: Day, interval: OpenInterval, automatic: list[_QueuedDemand], turns: int, is_all: bool
     ) -> int:
         those = [one for one in automatic if one.left]
         wanted = [min(one.left, turns) for one in those]
-        total = min(sum(wanted), stretch.all_room_left())
+        total = min(sum(wanted), interval.all_remaining())
         if not total:
             return 0
         is_short = is_all and sum(wanted) <= total
-        chosen = stretch.choose(
-            total, stretch.time_for(total) if is_short else stretch.end, self._policy.strategy
+        chosen = interval.choose(
+            total, interval.time_for(total) if is_short else interval.end, self._policy.strategy
         )
         given = by_turns(wanted, total)
         ends = [
-            stretch.time_for(sum(min(units, other) for other in given))
+            interval.time_for(sum(min(units, other) for other in given))
             if is_all and one.is_wanted and units == one.left
             else None
             for one, units in zip(those, given, strict=True)
@@ -242,14 +242,14 @@ class _Course:
         others = [(one, units) for one, units in zip(those, given, strict=True) if not one.is_wanted]
         *parts, rest = split(chosen, [*(units for _, units, _ in mine), sum(units for _, units in others)])
         for (one, _, at), part in zip(mine, parts, strict=True):
-            self._place(day, stretch, one, part, at)
-        self._place_others(day, stretch, others, rest)
+            self._place(day, interval, one, part, at)
+        self._place_others(day, interval, others, rest)
         return total
 
     def _place_others(
         self,
         day: Day,
-        stretch: OpenInterval,
+        interval: OpenInterval,
         others: Sequence[tuple[_QueuedDemand, int]],
         part: Mapping[int, int],
     ) -> None:
@@ -259,12 +259,12 @@ class _Course:
             day.others += units
             self._others += units
         for server, n in part.items():
-            stretch.taken[server] += n
+            interval.taken[server] += n
 
     def _place(
         self,
         day: Day,
-        stretch: OpenInterval,
+        interval: OpenInterval,
         one: _QueuedDemand,
         part: dict[int, int],
         at: float | None = None,
@@ -274,7 +274,7 @@ class _Course:
             return
         one.left -= units
         for server, n in part.items():
-            stretch.taken[server] += n
+            interval.taken[server] += n
         if not one.is_wanted:
             day.others += units
             self._others += units
@@ -282,9 +282,9 @@ class _Course:
         for server, n in part.items():
             if n:
                 day.servers[server] = day.servers.get(server, 0) + n
-        self._start = stretch.start if self._start is None else self._start
+        self._start = interval.start if self._start is None else self._start
         if not one.left:
-            self._finish = max(self._finish, stretch.time_of(part) if at is None else at)
+            self._finish = max(self._finish, interval.time_of(part) if at is None else at)
 
 
 def _instant(moment: float | None) -> datetime | None:

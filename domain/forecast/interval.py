@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from domain.capacity.allocation import shares
 from domain.capacity.plan import Offer
-from domain.forecast.throughput import Flow
+from domain.forecast.throughput import ThroughputModel
 
 _TENTH = 0.1
 
@@ -14,18 +14,18 @@ _TENTH = 0.1
 class OpenInterval:
     """From `start` to `end`, in epoch seconds. `taken` is what was placed on each server so far."""
 
-    def __init__(self, flows: Mapping[int, Flow], start: float, end: float) -> None:
+    def __init__(self, models: Mapping[int, ThroughputModel], start: float, end: float) -> None:
         self.start = start
         self.end = end
-        self._flows = flows
-        self.rooms = {server: flow.room(start, end) for server, flow in flows.items()}
-        self.taken = dict.fromkeys(flows, 0)
+        self._models = models
+        self.throughputs = {server: model.throughput(start, end) for server, model in models.items()}
+        self.taken = dict.fromkeys(models, 0)
 
-    def room_left(self, server: int) -> int:
-        return self.rooms[server].units - self.taken[server] if server in self.rooms else 0
+    def remaining(self, server: int) -> int:
+        return self.throughputs[server].units - self.taken[server] if server in self.throughputs else 0
 
-    def all_room_left(self) -> int:
-        return sum(room.units for room in self.rooms.values()) - sum(self.taken.values())
+    def all_remaining(self) -> int:
+        return sum(throughput.units for throughput in self.throughputs.values()) - sum(self.taken.values())
 
     def time_for(self, units: int) -> float:
         """When the servers can have taken so many on top of what was placed on them."""
@@ -40,30 +40,30 @@ class OpenInterval:
 
     def choose(self, units: int, end: float, strategy: str) -> dict[int, int]:
         """Server -> how many of `units` it gets, when all have gone out by `end`."""
-        if units >= self.all_room_left():
-            return {server: self.room_left(server) for server in self._flows}
+        if units >= self.all_remaining():
+            return {server: self.remaining(server) for server in self._models}
         offers = []
-        for server, flow in self._flows.items():
-            taken, left = self.taken[server], flow.left_today
+        for server, model in self._models.items():
+            taken, left = self.taken[server], model.left_today
             offers.append(
                 Offer(
                     server=server,
                     remaining=None if left is None else left - taken,
-                    limit=flow.daily_limit,
-                    used_today=flow.used_today + taken,
+                    limit=model.daily_limit,
+                    used_today=model.used_today + taken,
                     slots=max(0, self._units(server, end) - taken),
                 )
             )
         return shares(offers, units, strategy, self.taken)
 
     def _units(self, server: int, end: float) -> int:
-        return self._flows[server].room(self.start, end).units
+        return self._models[server].throughput(self.start, end).units
 
     def _free(self, end: float) -> int:
         return sum(max(0, self._units(server, end) - taken) for server, taken in self.taken.items())
 
     def _when(self, is_enough: Callable[[float], bool]) -> float:
-        """The earliest end of which that is true, to a tenth of a second; the stretch's own at the latest."""
+        """The earliest end of which that is true, to a tenth of a second; `self.end` at the latest."""
         low, high = self.start, self.end
         while high - low > _TENTH:
             middle = (low + high) / 2
@@ -74,17 +74,17 @@ class OpenInterval:
         return high
 
 
-def by_turns(wanted: Sequence[int], room: int) -> list[int]:
-    """What each gets when all take one after the other, until there is no room or nothing is wanted."""
+def by_turns(wanted: Sequence[int], capacity: int) -> list[int]:
+    """What each gets when all take one after the other, until the capacity or what is wanted is used up."""
     low, high = 0, max(wanted, default=0)
     while low < high:
         middle = (low + high + 1) // 2
-        if sum(min(units, middle) for units in wanted) <= room:
+        if sum(min(units, middle) for units in wanted) <= capacity:
             low = middle
         else:
             high = middle - 1
     given = [min(units, low) for units in wanted]
-    rest = room - sum(given)
+    rest = capacity - sum(given)
     for place, units in enumerate(wanted):
         if rest > 0 and units > low:
             given[place] += 1

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from domain.calendar import Hours
-from domain.forecast.throughput import Flow
+from domain.forecast.throughput import ThroughputModel
 from domain.policy import SendingPolicy
-from domain.server.availability import ServerState, Suspension, hours_of, open_intervals
+from domain.server.availability import ServerState, Suspension, hours_of, in_force, open_intervals
 
 ASSUMED_RATE = 5.0
 """E-mails a second that a server is taken to send as long as nobody has measured it."""
@@ -38,7 +38,7 @@ class ForecastServer:
     """A sender with the hours of the present day in which it is open."""
 
     sender: Sender
-    flow: Flow
+    model: ThroughputModel
     state: ServerState
     usable_from: float
     intervals: list[tuple[float, float]] = field(default_factory=list)
@@ -56,13 +56,13 @@ def forecast_servers(senders: Iterable[Sender], policy: SendingPolicy) -> list[F
             continue
         if sender.window not in hours:
             hours[sender.window] = hours_of(policy, sender.window)
-        flow = Flow(
+        model = ThroughputModel(
             sender.daily_limit, sender.used_today, sender.rolling, sender.uses, sender.rate or ASSUMED_RATE
         )
         state = ServerState(
             enabled=True, hours=hours[sender.window], suspension=Suspension("", sender.usable_from)
         )
-        found.append(ForecastServer(sender, flow, state, max(0.0, sender.usable_from.timestamp())))
+        found.append(ForecastServer(sender, model, state, max(0.0, sender.usable_from.timestamp())))
     return found
 
 
@@ -71,7 +71,8 @@ def open_for_the_day(servers: Iterable[ForecastServer], at: datetime, midnight: 
     known: dict[tuple[str | None, datetime | None], list[tuple[float, float]]] = {}
     for server in servers:
         suspension = server.state.suspension
-        until = suspension.until if suspension is not None and suspension.holds(at) else None
+        holding = in_force(suspension, at)
+        until = holding.until if holding is not None else None
         key = server.sender.window, until
         if key not in known:
             known[key] = [

@@ -1,6 +1,6 @@
-"""How many e-mails one server lets through over a stretch of time, by its limits and its speed.
+"""How many e-mails one server lets through over an interval of time, by its limits and its speed.
 
-Instants are seconds since the epoch. Demand is taken to be endless within a stretch; what was really
+Instants are seconds since the epoch. Demand is taken to be endless within an interval; what was really
 taken of it is told afterwards.
 """
 
@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 _HAIR = 1e-6
-"""Seconds by which rounding may make a stretch too short for its last e-mail."""
+"""Seconds by which rounding may make an interval too short for its last e-mail."""
 
 
 class Bound(StrEnum):
@@ -35,12 +35,12 @@ class _SentPieces(NamedTuple):
     pieces: list[tuple[float, int]]
 
 
-class Flow:
+class ThroughputModel:
     """`daily_limit` 0 is unlimited; `rolling` is (N, W): at most N in any W seconds; `uses` are what of N
     is taken at the beginning: (when the last of them was sent, how many). `rate` is in e-mails a second.
 
     Under a rolling limit an e-mail goes out as soon as one that was sent W seconds ago has left the
-    window, so from the second W on everything repeats: no stretch takes longer to reckon than one W.
+    window, so from the second W on everything repeats: no interval takes longer to reckon than one W.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class Flow:
     def begin_day(self) -> None:
         self.used_today = 0
 
-    def room(self, start: float, end: float) -> Throughput:
+    def throughput(self, start: float, end: float) -> Throughput:
         """How many can go out from `start` until `end`, when nothing else has since `start`."""
         left = self.left_today
         if left == 0:
@@ -117,7 +117,7 @@ class Flow:
         return self._pieces
 
     def _settle(self, now: float) -> None:
-        """Works out which uses the last stretch left in the window, once somebody wants to know."""
+        """Works out which uses the last interval left in the window, once somebody wants to know."""
         assert self._rolling is not None
         last, window = self._last, self._rolling[1]
         if last is None:

@@ -79,8 +79,10 @@ def show(settings: Settings, /, as_json: bool) -> None:
     "--resend-unknown/--no-resend-unknown", default=None,
     help="Send again by itself what may have gone out before a crash: risks duplicates.",
 )  # fmt: skip
-@click.option("--first-suspension", type=Seconds(), help="How long a server rests after it asked for it.")
-@click.option("--max-suspension", type=Seconds(), help="The longest such rest; it doubles each time.")
+@click.option(
+    "--first-suspension", type=Seconds(), help="How long a server is suspended after it asked for it."
+)
+@click.option("--max-suspension", type=Seconds(), help="The longest suspension; it doubles each time.")
 @click.option("--pause-queue/--resume-queue", "queue_paused", default=None, help="Begin nothing at all.")
 @click.option("--default-from", help="The From address of servers that are added without one; '' for none.")
 @click.option("--public-address", help="Where unsubscribe links lead; '' for the configured public_url.")

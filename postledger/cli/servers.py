@@ -204,7 +204,7 @@ def disable(settings: Settings, /, server_name: str, as_json: bool) -> None:
 @json_option
 @pass_settings
 def suspend(settings: Settings, /, server_name: str, reason: str, until: Any, as_json: bool) -> None:
-    """Rest the server for a time."""
+    """Suspend the server for a time."""
 
     with settings.session() as session:
         end = instant(until, Policy(session).in_force().timezone) if until else None

@@ -33,7 +33,7 @@ from processor.campaigns import DueCampaigns
 from processor.dispatch.attempt import refused
 from processor.planner.planned_deliveries import PlannedDeliveries
 from processor.planner.rounds import Rounds
-from processor.planner.send import Room, Send
+from processor.planner.send import PoolCapacity, Send
 from processor.queueing import Queueing
 from processor.send_permissions import SendPermissions
 from projections.following.runner import Runner
@@ -167,7 +167,9 @@ class Simulation:
             if self._is_over():
                 return
             permissions.refresh(self._clock.now())
-            sends = rounds.plan({server: Room(self._options.speed) for server in permissions.view.servers})
+            sends = rounds.plan(
+                {server: PoolCapacity(self._options.speed) for server in permissions.view.servers}
+            )
             self._attempt(sends, reservations, permissions.view.limits)
             self._runner.catch_up()
             self._planned.forget(self._runner.position)

@@ -95,8 +95,8 @@ class ConnectionPool:
 
     def connections_wanted(self) -> int:
         """How many more connections to open now."""
-        room = self.most - len(self.connections) - self.opening
-        return max(0, min(room, len(self.waiting) - len(self.idle) - self.opening))
+        more = self.most - len(self.connections) - self.opening
+        return max(0, min(more, len(self.waiting) - len(self.idle) - self.opening))
 
     def cap(self, now: float) -> None:
         """The server takes no more connections than are open: some take fewer than they are set up for."""
@@ -131,7 +131,7 @@ class ConnectionPool:
         """Sends that were given to the pool and have not begun."""
         return len(self.waiting) + self.handed - self.arrived
 
-    def room(self) -> int:
+    def remaining(self) -> int:
         """How many more sends the pool can take: what it ends in LOOKAHEAD_SECONDS, and two a connection."""
         return max(0, self._depth() - self.backlog())
 
@@ -145,7 +145,7 @@ class ConnectionPool:
 
     def is_hungry(self) -> bool:
         """Whether it should be given more soon: most of what it was given has begun."""
-        return 2 * len(self.waiting) + self.backlog() <= self._depth() and self.room() > 0
+        return 2 * len(self.waiting) + self.backlog() <= self._depth() and self.remaining() > 0
 
     def falls_behind(self) -> bool:
         """To be asked once a second: whether it holds what another server could send. Nothing of what was

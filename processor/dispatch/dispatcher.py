@@ -24,7 +24,7 @@ from processor.dispatch.connection_pool import ConnectionPool, PooledConnection,
 from processor.dispatch.conversations import Conversations
 from processor.dispatch.inbox import Inbox
 from processor.dispatch.openers import Openers
-from processor.planner.send import Room, Send
+from processor.planner.send import PoolCapacity, Send
 from processor.send_permissions import SendPermissions
 
 log = logging.getLogger(__name__)
@@ -89,13 +89,13 @@ class Dispatcher:
         self._openers.close()
         return ended
 
-    def rooms(self, servers: Iterable[int]) -> dict[int, Room]:
-        """How many more sends each pool would take now, and how many wait in it."""
-        rooms = {}
+    def capacities(self, servers: Iterable[int]) -> dict[int, PoolCapacity]:
+        """How many more sends each pool would take now, and how many planned ones it has."""
+        capacities = {}
         for server in servers:
             pool = self._pools.get(server)
-            rooms[server] = Room(pool.room(), pool.backlog()) if pool else Room(1)
-        return rooms
+            capacities[server] = PoolCapacity(pool.remaining(), pool.backlog()) if pool else PoolCapacity(1)
+        return capacities
 
     @property
     def is_busy(self) -> bool:
@@ -283,5 +283,5 @@ class Dispatcher:
                 pool.slow_down()
                 self._release(pool)
                 self._hungry.set()
-            elif pool.waiting or pool.room():
+            elif pool.waiting or pool.remaining():
                 self._pump(pool)

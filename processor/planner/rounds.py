@@ -18,7 +18,7 @@ from domain.streams import campaign_of, delivery_stream, number_of
 from mail.message.compose import MessageRecipient
 from processor.planner.planned_deliveries import PlannedDeliveries
 from processor.planner.provocations import provocations
-from processor.planner.send import Room, Send
+from processor.planner.send import PoolCapacity, Send
 from processor.send_permissions import SendPermissions, View
 from projections.queue import queue
 from projections.queue.queue import Due
@@ -73,19 +73,23 @@ class Rounds:
         self.planned_at = clock.now()
         """What time the last round took it to be: what comes later, it did not see."""
 
-    def plan(self, rooms: Mapping[int, Room]) -> list[Send]:
+    def plan(self, capacities: Mapping[int, PoolCapacity]) -> list[Send]:
         """Chooses a server for as many due deliveries as the connections take, and reserves the capacity.
         Nothing while nobody knows what time it is."""
         if not self._clock.is_trusted():
             return []
         now = self.planned_at = datetime.fromtimestamp(self._clock.earliest(), UTC)
         view = self._permissions.view
-        rooms = {server: room for server, room in rooms.items() if view.is_open(server, now.timestamp())}
-        limits = {server: view.limits[server] for server in rooms}
+        capacities = {
+            server: capacity
+            for server, capacity in capacities.items()
+            if view.is_open(server, now.timestamp())
+        }
+        limits = {server: view.limits[server] for server in capacities}
         self._reservations.refresh(limits, view.calendar.local_date(now).isoformat(), now.timestamp())
         # By a clock read after the attempts that it finds ended: they count until then.
         self._reservations.settle(limits, self._clock.latest())
-        offers = self._offers(rooms, view, now)
+        offers = self._offers(capacities, view, now)
         total = min(sum(offer.slots for offer in offers), view.policy.batch)
         if not total:
             return []
@@ -95,7 +99,7 @@ class Rounds:
         if assignments:
             self._last_campaign = assignments[-1].candidate.campaign
         self._go_on_from(found, assignments)
-        self._reserve(assignments, rooms, view, now)
+        self._reserve(assignments, capacities, view, now)
         return self._sends(assignments)
 
     def next_due(self) -> datetime | None:
@@ -103,14 +107,14 @@ class Rounds:
         with self._pool.transaction() as cursor:
             return queue.next_due_after(cursor, self.planned_at)
 
-    def _offers(self, rooms: Mapping[int, Room], view: View, now: datetime) -> list[Offer]:
+    def _offers(self, capacities: Mapping[int, PoolCapacity], view: View, now: datetime) -> list[Offer]:
         moment, day = now.timestamp(), view.calendar.local_date(now).isoformat()
         offers = []
-        for server, room in rooms.items():
+        for server, capacity in capacities.items():
             limits = view.limits[server]
             free = self._reservations.available(server, limits, day, moment)
-            left = None if free is None else max(0, free - room.waiting)
-            slots = room.free if left is None else min(room.free, left)
+            left = None if free is None else max(0, free - capacity.planned)
+            slots = capacity.free if left is None else min(capacity.free, left)
             if slots > 0:
                 used = self._reservations.used_on(server, day)
                 offers.append(
@@ -177,14 +181,14 @@ class Rounds:
         return fresh[:limit]
 
     def _reserve(
-        self, assignments: list[Assignment], rooms: Mapping[int, Room], view: View, now: datetime
+        self, assignments: list[Assignment], capacities: Mapping[int, PoolCapacity], view: View, now: datetime
     ) -> None:
         counts: dict[int, int] = {}
         for assignment in assignments:
             counts[assignment.server] = counts.get(assignment.server, 0) + 1
         wanted = {
             server: count
-            + rooms[server].waiting
+            + capacities[server].planned
             - self._reservations.unspent(server, view.limits[server], now.timestamp())
             for server, count in counts.items()
         }

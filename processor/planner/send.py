@@ -1,4 +1,4 @@
-"""What planning and dispatching exchange: sends one way, room for more the other."""
+"""What planning and dispatching exchange: sends one way, remaining capacity the other."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ class Send(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Room:
-    """How many more sends a connection pool takes, and how many planned ones wait in it."""
+class PoolCapacity:
+    """How many more sends a connection pool takes, and how many planned deliveries it has."""
 
     free: int
-    waiting: int = 0
+    planned: int = 0

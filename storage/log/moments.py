@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
@@ -41,9 +43,14 @@ POSITION_BEFORE = """
 """
 
 OF_STREAMS = COLUMNS + "WHERE stream_id = ANY (%s::uuid[]) AND recorded_at <= %s ORDER BY position LIMIT %s"
-OF_STREAM = """
-    SELECT recorded_at, version, topic, convert_from(state, 'UTF8') FROM events
-    WHERE stream_id = %s AND version > %s AND recorded_at <= %s ORDER BY version LIMIT %s
+OF_EACH = """
+    SELECT stream::text, e.recorded_at, e.version, e.topic, convert_from(e.state, 'UTF8')
+    FROM unnest(%(streams)s::uuid[], %(after)s::bigint[]) AS s (stream, after)
+    CROSS JOIN LATERAL (
+        SELECT recorded_at, version, topic, state FROM events
+        WHERE stream_id = stream AND version > after AND recorded_at <= %(until)s
+        ORDER BY version LIMIT %(most)s
+    ) AS e
 """
 
 
@@ -65,10 +72,14 @@ def of_streams(cursor: Any, streams: Sequence[UUID], until: datetime, most: int)
     return recorded(cursor.fetchall())
 
 
-def of_stream(
-    cursor: Any, stream: UUID, after: int, until: datetime, most: int
-) -> list[tuple[datetime, int, str, str]]:
-    """Those after a version: when, version, topic and state of each."""
-    cursor.execute(OF_STREAM, (str(stream), after, until, most))
-    found: list[tuple[datetime, int, str, str]] = cursor.fetchall()
+def of_each(
+    cursor: Any, after: Mapping[UUID, int], until: datetime, most: int
+) -> dict[UUID, list[tuple[datetime, int, str, str]]]:
+    """Those of each stream after a version, at most so many: when, version, topic and state of each."""
+    streams = [str(stream) for stream in after]
+    values = {"streams": streams, "after": list(after.values()), "until": until, "most": most}
+    cursor.execute(OF_EACH, values)
+    found: dict[UUID, list[tuple[datetime, int, str, str]]] = {}
+    for stream, events in groupby(cursor.fetchall(), key=itemgetter(0)):
+        found[UUID(stream)] = [event[1:] for event in events]
     return found

@@ -74,7 +74,7 @@ def test_with_fewer_connections_than_wished_for_it_makes_do_for_a_while() -> Non
         open_line(pool)
     pool.cap(now=1000.0)
     assert pool.connections_wanted() == 0
-    assert pool.room() == 0
+    assert pool.remaining() == 0
     pool.uncap(1000.0 + CAP_SECONDS - 1)
     assert pool.most == 3
     pool.uncap(1000.0 + CAP_SECONDS)
@@ -83,20 +83,20 @@ def test_with_fewer_connections_than_wished_for_it_makes_do_for_a_while() -> Non
 
 def test_it_takes_two_for_each_connection_at_least_and_what_it_ends_in_a_second() -> None:
     pool = lane_of()
-    assert pool.room() == 2 * CONNECTIONS_AT_FIRST
+    assert pool.remaining() == 2 * CONNECTIONS_AT_FIRST
     for _ in range(400):
         pool.widen()
     pool.measure(1.0)
-    assert pool.room() == 400
+    assert pool.remaining() == 400
     pool.measure(1.0)
-    assert pool.room() == 200
+    assert pool.remaining() == 200
 
 
 def test_what_a_planner_has_given_counts_before_it_arrives() -> None:
     pool = lane_of(waiting=1)
     pool.handed += 2
     assert pool.backlog() == 3
-    assert pool.room() == 2 * CONNECTIONS_AT_FIRST - 3
+    assert pool.remaining() == 2 * CONNECTIONS_AT_FIRST - 3
 
 
 def test_a_line_is_kept_while_the_settings_allow_it() -> None:
@@ -152,15 +152,15 @@ def test_once_slow_it_takes_what_can_begin_at_once_until_it_is_quick_again() -> 
         open_line(pool)
     pool.measure(1.0)
     pool.slow_down()
-    assert pool.room() == 0
+    assert pool.remaining() == 0
     assert not pool.is_hungry()
     pool.idle.extend(list(pool.connections)[:3])
-    assert pool.room() == 3
+    assert pool.remaining() == 3
     assert pool.is_hungry()
     for _ in range(30):
         pool.widen()
     pool.measure(1.0)
-    assert pool.room() == 30
+    assert pool.remaining() == 30
 
 
 def test_a_slow_server_gets_no_more_connections_than_one_that_was_in_trouble() -> None:
@@ -168,9 +168,9 @@ def test_a_slow_server_gets_no_more_connections_than_one_that_was_in_trouble() -
     for _ in range(3):
         pool.widen()
     pool.slow_down()
-    assert pool.room() == CONNECTIONS_AT_FIRST
+    assert pool.remaining() == CONNECTIONS_AT_FIRST
     pool.opening = CONNECTIONS_AT_FIRST
-    assert pool.room() == 0
+    assert pool.remaining() == 0
 
 
 def test_how_many_e_mails_a_server_takes_on_a_connection_is_learned_and_forgotten() -> None:

@@ -131,13 +131,13 @@ def test_permissions_read_before_the_clock_was_set_back_permit_nothing(scene: Sc
 
 def test_a_server_rests_at_once_and_by_the_log_as_soon_as_that_says_so(scene: Scene) -> None:
     until = NOON + timedelta(minutes=10)
-    scene.permissions.rest(1, until, NOON)
+    scene.permissions.suspend(1, until, NOON)
     assert not scene.may_start()
     scene.look()
     assert not scene.may_start()
     scene.application.suspend_server(1, reason="421", until=until, by="processor:1")
     scene.look()
-    scene.permissions.rests_by_the_log(1, until)
+    scene.permissions.suspension_recorded(1, until)
     scene.look()
     assert not scene.may_start()
     scene.application.resume_server(1, by="test")
@@ -146,7 +146,7 @@ def test_a_server_rests_at_once_and_by_the_log_as_soon_as_that_says_so(scene: Sc
 
 
 def test_a_rest_that_the_log_never_heard_of_ends_by_itself(scene: Scene) -> None:
-    scene.permissions.rest(1, NOON + timedelta(minutes=10), NOON)
+    scene.permissions.suspend(1, NOON + timedelta(minutes=10), NOON)
     scene.clock.advance_to(NOON + timedelta(minutes=10))
     scene.look()
     assert scene.may_start()

@@ -112,6 +112,6 @@ def test_several_large_lists_are_about_as_many_people_as_they_are(
         assert Audiences().audience(cursor, [7, 8], NOON) == (0, True)
     campaign = world.campaign()
     world.application.edit_campaign(campaign, {"lists": [1, 2]}, by="test")
-    assert read(world, campaign).is_about
+    assert read(world, campaign).is_approximate
     world.queued(campaign, people)
-    assert not read(world, campaign).is_about
+    assert not read(world, campaign).is_approximate

@@ -79,14 +79,16 @@ def plain(value: Any) -> Any:
 
 
 def subject(stream: UUID) -> str:
-    """`campaigns/7`, `campaigns/7/audience`, `deliveries/30064771084`, `servers/3`, `servers/3/capacity`,
-    `policy`, and for all others their kind and number."""
+    """`campaigns/7`, `campaigns/7/audience`, `campaigns/7/test_sends`, `deliveries/30064771084`, `servers/3`,
+    `servers/3/capacity`, `policy`, and for all others their kind and number."""
     kind, campaign, number = kind_of(stream), campaign_of(stream), number_of(stream)
     match kind:
         case Kind.CAMPAIGN:
             return f"campaigns/{campaign}"
         case Kind.AUDIENCE:
             return f"campaigns/{campaign}/audience"
+        case Kind.SEND_TEST:
+            return f"campaigns/{campaign}/test_sends"
         case Kind.DELIVERY:
             return f"deliveries/{campaign << 32 | number}"
         case Kind.CAPACITY:

@@ -14,7 +14,7 @@ from domain.calendar import parse_windows
 from domain.campaign.priority import Priority
 from domain.capacity.capacity import LONGEST_WINDOW
 from domain.clock import instant
-from domain.forecast.bottleneck import BottleneckCode, Change, Outlook, Situation, outlook
+from domain.forecast.bottleneck import Assessment, BottleneckCode, Change, Situation, assess
 from domain.forecast.forecast import Day, Demand
 from domain.forecast.sender import EVER, Sender
 from domain.server.settings import BOUNDS, LONGEST
@@ -181,7 +181,7 @@ def changed(found: Situation, change: ServerChange) -> Sender:
 
 
 def told(situation: Situation) -> dict[str, Any]:
-    found: Outlook = outlook(situation)
+    found: Assessment = assess(situation)
     forecast, today = found.forecast, situation.policy.calendar.local_date(situation.now)
     last = forecast.finish_day
     takes = None if last is None else (last - today).days + 1

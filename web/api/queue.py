@@ -134,7 +134,7 @@ def retry(number: int) -> dict[str, Any]:
     blueprint, "PUT", "/api/queue/<int:number>/send-now", needs="send", answer=QueueItem, errors=(404, 409)
 )
 def send_now(number: int) -> dict[str, Any]:
-    """Try an e-mail that waits for another try at once
+    """Retry a deferred e-mail now
 
     409 when it waits for something else: its campaign, the sending calendar, a server.
     """
@@ -169,7 +169,7 @@ def retry_all(body: Matching) -> dict[str, int]:
 
 @endpoint(blueprint, "POST", "/api/queue/send-all", needs="send", body=Matching, answer=Done, errors=(409,))
 def send_all(body: Matching) -> dict[str, int]:
-    """Try all e-mails that match and wait for another try at once
+    """Retry now all deferred e-mails that match
 
     Limits, calendar and pauses hold as ever. Refused while the whole queue is paused, since nothing would
     be sent. At most 5,000 by one request; ask again while some are `left`.

@@ -192,7 +192,7 @@ def disable(number: int) -> Versioned:
     if_match=OfStream(server_stream),
 )  # fmt: skip
 def suspend(number: int, body: NewSuspension) -> Versioned:
-    """Rest the server for a time"""
+    """Suspend the server for a time"""
     Servers(services()).suspend(there(number), body.reason, body.until, by=actor())
     return shown(number)
 

@@ -62,7 +62,7 @@ def install(app: Flask) -> None:
     app.register_error_handler(QueryCanceled, took_too_long)
     for error in (OperationalError, InterfaceError, PoolTimeout, PoolClosed, Unavailable):
         app.register_error_handler(error, database_away)
-    app.register_error_handler(Exception, unforeseen)
+    app.register_error_handler(Exception, unexpected)
 
 
 def refused(error: Refusal) -> Response:
@@ -118,11 +118,9 @@ def took_too_long(_: QueryCanceled) -> Response:
     return error_answer(503, message, {"Retry-After": "10"})
 
 
-def unforeseen(error: Exception) -> Response:
+def unexpected(error: Exception) -> Response:
     log.error("%s %s failed", request.method, request.path, exc_info=error)
-    return error_answer(
-        500, "This failed for a reason that was not foreseen; the log of the service says more."
-    )
+    return error_answer(500, "This failed for an unexpected reason; the log of the service says more.")
 
 
 def status_of(error: domain.Refused) -> int:

@@ -9,7 +9,7 @@ import click
 
 from application.forecasts.description import forecast_view
 from application.forecasts.situations import situation
-from domain.forecast.bottleneck import Outlook, Situation, outlook
+from domain.forecast.bottleneck import Assessment, Situation, assess
 from postledger.cli.context import Settings, pass_settings
 from postledger.cli.lookup import campaign_number
 from postledger.cli.output import json_option, print_json, print_rows
@@ -33,14 +33,14 @@ def estimate(
             found = situation(cursor, number, session.clock.now())
         if send_at is not None:
             found = found.with_demand(starts=instant(send_at, found.policy.timezone))
-        told = outlook(found)
+        told = assess(found)
     if as_json:
         print_json(_as_json(found, told))
     else:
         _print(found, told, servers)
 
 
-def _as_json(found: Situation, told: Outlook) -> dict[str, Any]:
+def _as_json(found: Situation, told: Assessment) -> dict[str, Any]:
     forecast = told.forecast
     return {
         "campaign": found.campaign,
@@ -66,10 +66,10 @@ def _as_json(found: Situation, told: Outlook) -> dict[str, Any]:
     }
 
 
-def _print(found: Situation, told: Outlook, servers: bool) -> None:
+def _print(found: Situation, told: Assessment, servers: bool) -> None:
     view = forecast_view(found, told)
     write(view.headline, bold=True)
-    recipients = f"about {view.recipients:,}" if view.is_about else f"{view.recipients:,}"
+    recipients = f"about {view.recipients:,}" if view.is_approximate else f"{view.recipients:,}"
     if view.finish:
         write(f"{recipients} e-mails, the last one on {view.finish_title}, in {view.timezone}")
     elif view.recipients:

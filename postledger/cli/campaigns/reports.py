@@ -46,7 +46,7 @@ def list_(
         print_json([_summary(one) for one in found])
         return
     print_rows(
-        ["number", "name", "state", "priority", "waiting", "sending", "sent", "failed", "other"],
+        ["number", "name", "state", "priority", "queued", "sending", "sent", "failed", "other"],
         [(one.campaign, one.name, one.state, one.priority, *_figures(one)) for one in found],
     )
 

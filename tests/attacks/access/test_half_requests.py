@@ -7,10 +7,12 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from select import select
 
 import pytest
 import requests
 
+from tests.installation import wait_until
 from tests.web.serving import served
 from tests.web.world import World
 
@@ -73,6 +75,17 @@ def test_pages_are_answered_while_hundreds_of_halves_are_held(port: int, kind: s
         for _ in range(HELD):
             connected(stack, port, HALVES[kind], "127.0.0.2")
         assert seconds_for_five(port) < 8 + 3 * undisturbed
+
+
+def test_those_who_may_send_long_bodies_take_a_few_threads_at_most(port: int) -> None:
+    head = b"POST /api/import/subscribers HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 9000000\r\n"
+    head += b"Content-Type: multipart/form-data; boundary=b\r\n\r\n--b\r\n"
+    with ExitStack() as stack:
+        uploads = [connected(stack, port, head) for _ in range(40)]
+        wait_until(lambda: len(select(uploads, [], [], 1)[0]) >= 36)
+        answered = select(uploads, [], [], 0)[0]
+        assert [one.recv(12) for one in answered] == [b"HTTP/1.1 503"] * 36
+        assert [is_answered(port) for _ in range(5)] == [True] * 5
 
 
 def test_what_does_not_arrive_in_time_is_ended(impatient_port: int) -> None:

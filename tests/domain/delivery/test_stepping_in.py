@@ -43,5 +43,7 @@ def test_nothing_of_a_cancelled_campaign_is_put_back() -> None:
 def test_only_what_waits_for_another_try_is_sent_now() -> None:
     later = NOON + timedelta(minutes=5)
     assert hindrance("send_now", Status.QUEUED, State.RUNNING, later, NOON) == ""
-    assert "as soon as there is room" in hindrance("send_now", Status.QUEUED, State.RUNNING, NOON, NOON)
+    assert "as soon as a server has capacity" in hindrance(
+        "send_now", Status.QUEUED, State.RUNNING, NOON, NOON
+    )
     assert "this one is sent" in hindrance("send_now", Status.SENT, State.RUNNING, later, NOON)

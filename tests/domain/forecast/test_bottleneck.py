@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
-from domain.forecast.bottleneck import Change, Outlook, Situation, outlook
+from domain.forecast.bottleneck import Assessment, Change, Situation, assess
 from domain.forecast.forecast import Demand
 from domain.forecast.sender import Sender
 from domain.policy import SendingPolicy
@@ -28,12 +28,12 @@ def day(change: Change) -> date:
     return BERLIN.calendar.local_date(change.finish)
 
 
-def told(found: Outlook, code: str) -> list[Change]:
+def told(found: Assessment, code: str) -> list[Change]:
     return [change for change in found.changes if change.code == code]
 
 
 def test_the_daily_limits_hold_up_what_takes_four_days_and_more_a_day_takes_fewer() -> None:
-    found = outlook(SITUATION)
+    found = assess(SITUATION)
     assert found.bottleneck.code == "daily"
     assert [(change.text, day(change).day) for change in told(found, "capacity")] == [
         ("3,400 more a day", 6),
@@ -43,42 +43,42 @@ def test_the_daily_limits_hold_up_what_takes_four_days_and_more_a_day_takes_fewe
 
 
 def test_nothing_holds_up_what_fits_into_today() -> None:
-    found = outlook(replace(SITUATION, demands=[Demand(campaign=1, count=10_000)], now=NINE))
+    found = assess(replace(SITUATION, demands=[Demand(campaign=1, count=10_000)], now=NINE))
     assert (found.bottleneck.code, list(found.changes)) == ("none", [])
 
 
 def test_a_server_that_is_switched_off_is_named() -> None:
     resting = replace(THIRTY[6], daily_limit=50_000, usable_from=None, rate=10.0)
-    found = outlook(replace(SITUATION, senders=[*THIRTY[:6], *THIRTY[7:], resting]))
+    found = assess(replace(SITUATION, senders=[*THIRTY[:6], *THIRTY[7:], resting]))
     change = told(found, "server")[0]
     assert (change.text, change.server, day(change)) == ("With mail7 sending again", 7, date(2026, 3, 5))
 
 
 def test_priority_counts_where_others_go_first_or_beside() -> None:
     demands = [Demand(campaign=1, count=20_000), Demand(campaign=2, count=60_000, priority="high")]
-    found = outlook(replace(SITUATION, demands=demands))
+    found = assess(replace(SITUATION, demands=demands))
     assert day(told(found, "priority")[0]) == date(2026, 3, 5)
-    assert not told(outlook(SITUATION), "priority")
+    assert not told(assess(SITUATION), "priority")
 
 
 def test_speed_and_hours_hold_up_what_no_limit_does() -> None:
     slow = [Sender(server=1, rate=1.0)]
-    found = outlook(replace(SITUATION, senders=slow))
+    found = assess(replace(SITUATION, senders=slow))
     assert found.bottleneck.code == "window"
     assert abs(told(found, "window")[0].finish - SIX - timedelta(seconds=100_000)) < timedelta(seconds=1)
-    assert outlook(replace(SITUATION, senders=slow, policy=SendingPolicy())).bottleneck.code == "speed"
+    assert assess(replace(SITUATION, senders=slow, policy=SendingPolicy())).bottleneck.code == "speed"
 
 
 def test_rolling_limits_that_bind_are_told_and_doubled() -> None:
     rolling = [replace(one, daily_limit=0, rolling=(50, 3600.0)) for one in THIRTY]
-    found = outlook(replace(SITUATION, senders=rolling))
+    found = assess(replace(SITUATION, senders=rolling))
     assert found.bottleneck.code == "rolling"
     assert found.forecast.finish_day == date(2026, 3, 9)
     assert day(told(found, "rolling")[0]) == date(2026, 3, 6)
 
 
 def test_direct_sending_is_held_up_by_its_server_alone() -> None:
-    found = outlook(replace(SITUATION, demands=[Demand(campaign=1, count=2_500, server=7)]))
+    found = assess(replace(SITUATION, demands=[Demand(campaign=1, count=2_500, server=7)]))
     assert found.bottleneck.code == "daily"
     assert [(c.text, day(c).day) for c in told(found, "capacity")] == [
         ("250 more a day", 5),
@@ -88,11 +88,11 @@ def test_direct_sending_is_held_up_by_its_server_alone() -> None:
 
 
 def test_it_says_why_nothing_can_go_out() -> None:
-    assert outlook(replace(SITUATION, senders=[])).bottleneck.code == "no_server"
+    assert assess(replace(SITUATION, senders=[])).bottleneck.code == "no_server"
     off = [replace(one, usable_from=None) for one in THIRTY]
-    assert outlook(replace(SITUATION, senders=off)).bottleneck.code == "no_server"
+    assert assess(replace(SITUATION, senders=off)).bottleneck.code == "no_server"
     never = [replace(one, window="03:00-04:00") for one in THIRTY]
-    found = outlook(replace(SITUATION, senders=never))
+    found = assess(replace(SITUATION, senders=never))
     assert found.bottleneck.code == "calendar"
     assert told(found, "window")
-    assert outlook(replace(SITUATION, demands=[])).bottleneck.code == "none"
+    assert assess(replace(SITUATION, demands=[])).bottleneck.code == "none"

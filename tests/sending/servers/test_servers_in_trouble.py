@@ -74,13 +74,13 @@ def test_rests_grow_and_a_server_comes_back_by_itself(world: World) -> None:
         world.add_people(5)
         send_everything(world)
         assert len(sink.messages) == 5
-    rests = [
+    suspensions = [
         datetime.fromisoformat(event.state["until"])
         - datetime.fromisoformat(event.state["timestamp"]["_data_"])
         for event in told(world.pool, "server.suspended")
     ]
-    assert len(rests) == 2
-    assert rests[0] < rests[1]
+    assert len(suspensions) == 2
+    assert suspensions[0] < suspensions[1]
     assert attempts_counted(world) == [1] * 5
 
 

@@ -144,11 +144,11 @@ def test_forecasts_are_made_one_at_a_time_and_kept_for_a_minute(world: World) ->
     world.shown()
     finishes = Finishes()
     with world.pool.transaction() as cursor:
-        assert set(finishes.foreseen(cursor, numbers, NOON)) == {numbers[0]}
-        first = finishes.foreseen(cursor, numbers, NOON + KEPT / 2)
+        assert set(finishes.expected(cursor, numbers, NOON)) == {numbers[0]}
+        first = finishes.expected(cursor, numbers, NOON + KEPT / 2)
         assert set(first) == set(numbers)
-        assert finishes.foreseen(cursor, numbers, NOON + KEPT / 2) == first
-        again = finishes.foreseen(cursor, numbers, NOON + KEPT)
+        assert finishes.expected(cursor, numbers, NOON + KEPT / 2) == first
+        again = finishes.expected(cursor, numbers, NOON + KEPT)
         assert again[numbers[0]] != first[numbers[0]]
         assert again[numbers[1]] == first[numbers[1]]
-        assert finishes.foreseen(cursor, [], NOON + KEPT) == {}
+        assert finishes.expected(cursor, [], NOON + KEPT) == {}

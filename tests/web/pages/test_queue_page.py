@@ -57,6 +57,15 @@ def test_filters_narrow_the_list_and_are_in_the_address(person: Browser, world: 
     assert "No e-mail matches" in seen(person.get(f"/queue?campaign_id={other}&status=sent").text)
 
 
+def test_an_email_that_waits_for_another_campaign_says_so(
+    person: Browser, world: World, campaign: int
+) -> None:
+    world.queued(world.campaign("Alarm", priority="high"), [1, 2])
+    text = seen(person.get(f"/queue?campaign_id={campaign}").text)
+    assert "Queued campaigns of higher priority go first" in text
+    assert "next in line" not in text
+
+
 def test_a_page_at_a_time(person: Browser, world: World) -> None:
     world.server("alpha")
     world.queued(world.campaign(), world.people(60))
@@ -107,7 +116,7 @@ def test_a_retry_that_waits_is_sent_now(person: Browser, pool: Pool, campaign: i
         (one,), _ = items(cursor, WantedItems(campaign, recipients=[3]), 0, 1)
     assert (one.due, one.attempts) == (NOON, 0)
     person.post(f"/queue/{number(campaign, 4)}/send-now", "/queue")
-    assert "goes as soon as there is room" in seen(person.get("/queue").text)
+    assert "goes as soon as a server has capacity" in seen(person.get("/queue").text)
 
 
 def test_all_that_match_are_cancelled_after_their_number_was_told(

@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response
 
 from application.campaigns.campaigns import Campaigns
 from application.dashboard.paces import Paces
-from domain.campaign.test_send import SendTestStarted, Tried
+from domain.campaign.test_send import SendTestEnded, SendTestStarted
 from domain.errors import Missing, Refused
 from domain.streams import LARGEST_NUMBER
 from projections import campaign_history, campaign_progress, servers
@@ -61,7 +61,7 @@ def page(number: int) -> Response:
 def told_of(event: CampaignEvent, names: Mapping[int, str]) -> EventDescription:
     """The history has the start of a test e-mail only where no end is on record."""
     if event.topic == SendTestStarted.TOPIC:
-        return describe(Tried.TOPIC, {**event.state, "outcome": "unknown"}, names)
+        return describe(SendTestEnded.TOPIC, {**event.state, "outcome": "unknown"}, names)
     return describe(event.topic, event.state, names)
 
 

@@ -11,9 +11,10 @@ from application.forecasts.description import forecast_view
 from application.forecasts.situations import situation
 from domain.campaign.campaign import Campaign
 from domain.errors import Refused
-from domain.forecast.bottleneck import Situation, outlook
+from domain.forecast.bottleneck import Situation, assess
 from projections import campaign_progress
 from web.http.access import actor, needs
+from web.http.heavy_requests import heavy
 from web.http.services import reading, services
 from web.pages.campaigns.campaign_form import send_at_of
 from web.pages.campaigns.campaigns import editable
@@ -66,7 +67,7 @@ def unschedule(number: int) -> Response:
 def estimate(
     campaign: Campaign, typed: str, errors: dict[str, str], is_timed: bool | None = None, status: int = 200
 ) -> Response:
-    found, wrong_time = foreseen(campaign, typed)
+    found, wrong_time = situation_at(campaign, typed)
     messages = CampaignMessages(services())
     with reading() as cursor:
         progress = campaign_progress.progress(cursor, campaign.number)
@@ -74,7 +75,7 @@ def estimate(
         "campaigns/start.html",
         campaign=campaign,
         progress=progress,
-        view=forecast_view(found, outlook(found)),
+        view=forecast_view(found, assess(found)),
         problems=messages.problems(messages.draft(campaign.number)),
         values={"send_at": typed},
         errors={**wrong_time, **errors},
@@ -84,10 +85,10 @@ def estimate(
     return make_response(page, status)
 
 
-def foreseen(campaign: Campaign, typed: str) -> tuple[Situation, dict[str, str]]:
+def situation_at(campaign: Campaign, typed: str) -> tuple[Situation, dict[str, str]]:
     """With the start time that was typed, where it is one."""
     services().catch_up()
-    with reading() as cursor:
+    with heavy(), reading() as cursor:
         found = situation(cursor, campaign.number, services().clock.now(), services().audiences)
     try:
         send_at = send_at_of(typed, found.policy.timezone)

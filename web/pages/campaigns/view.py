@@ -16,7 +16,7 @@ from application.forecasts.situations import situation
 from domain.campaign.estimate import Estimated
 from domain.campaign.state import State
 from domain.delivery.delivery import Status
-from domain.forecast.bottleneck import Outlook, bottleneck
+from domain.forecast.bottleneck import Assessment, bottleneck
 from projections import campaign_history, campaign_refusals, servers
 from projections.campaign_progress import Progress
 from storage.people import directory
@@ -63,7 +63,7 @@ class ReplyRow:
 
 @dataclass(frozen=True, kw_only=True)
 class First:
-    """What was foreseen at the start, and how far what is foreseen now, or came of it, is from that."""
+    """The original estimate, and how far the forecast of now, or what came of it, is from that."""
 
     recipients: int
     days: int
@@ -102,7 +102,7 @@ def campaign_view(
     done = sum(campaign.counts[status] for status in DONE)
     steps = _steps(campaign, deferred, total)
     is_running = campaign.state is State.RUNNING
-    forecast = _foreseen(cursor, campaign, now, audiences)
+    forecast = _forecast(cursor, campaign, now, audiences)
     return CampaignView(
         campaign=campaign,
         tone=CAMPAIGN_TONES.get(campaign.state, ""),
@@ -144,7 +144,7 @@ def _steps(campaign: Progress, deferred: int, total: int) -> list[FunnelStep]:
     ]
 
 
-def _foreseen(cursor: Any, campaign: Progress, now: datetime, audiences: Audiences) -> ForecastView | None:
+def _forecast(cursor: Any, campaign: Progress, now: datetime, audiences: Audiences) -> ForecastView | None:
     if not campaign.state.is_started:
         return None
     found = situation(cursor, campaign.campaign, now, audiences)
@@ -152,7 +152,7 @@ def _foreseen(cursor: Any, campaign: Progress, now: datetime, audiences: Audienc
     if not forecast.recipients:
         return None
     return forecast_view(
-        found, Outlook(forecast=forecast, bottleneck=bottleneck(found, forecast), changes=())
+        found, Assessment(forecast=forecast, bottleneck=bottleneck(found, forecast), changes=())
     )
 
 

@@ -113,12 +113,12 @@ def queued(state: State, _servers: Names) -> EventDescription:
 
 
 def capacity_reserved(state: State, _servers: Names) -> EventDescription:
-    return EventDescription(f"Reserved room for {state.get('n', 0):,} on {state.get('day', '')}")
+    return EventDescription(f"Capacity reserved: {state.get('n', 0):,} on {state.get('day', '')}")
 
 
 def capacity_returned(state: State, _servers: Names) -> EventDescription:
     unused, refused = int(state.get("unused") or 0), int(state.get("refused") or 0)
-    return EventDescription(f"Gave back room: {unused:,} unused, {refused:,} refused before the data")
+    return EventDescription(f"Capacity released: {unused:,} unused, {refused:,} refused before the data")
 
 
 def changed(what: str) -> Callable[[State, Names], EventDescription]:

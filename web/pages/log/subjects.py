@@ -24,7 +24,7 @@ def subject(stream: UUID, servers: Names) -> Subject:
         return Subject(str(stream))
     campaign, number = campaign_of(stream), number_of(stream)
     match kind:
-        case Kind.CAMPAIGN | Kind.AUDIENCE | Kind.ESTIMATE | Kind.TRIAL:
+        case Kind.CAMPAIGN | Kind.AUDIENCE | Kind.ESTIMATE | Kind.SEND_TEST:
             return Subject(f"campaign {campaign}", f"/campaigns/{campaign}")
         case Kind.DELIVERY:
             return Subject(f"e-mail {campaign}/{number}", f"/queue/{campaign << 32 | number}")

@@ -119,7 +119,9 @@ def history(number: int) -> str:
         known_until=waited.known_until,
         stream=found.stream,
         waiting=found.waiting,
-        outlook=outlook(status, one, policy, is_cancelled=found.campaign.state == "cancelled"),
+        what_comes_next=what_comes_next(
+            status, one, policy, is_cancelled=found.campaign.state == "cancelled"
+        ),
         actions=possible(found),
         retry_attempts=policy.retry_attempts,
     )
@@ -175,7 +177,7 @@ def with_waits(entries: Sequence[HistoryEntry], waited: WaitHistory) -> list[His
     return told
 
 
-def outlook(status: Status, one: Item, policy: SendingPolicy, *, is_cancelled: bool) -> str:
+def what_comes_next(status: Status, one: Item, policy: SendingPolicy, *, is_cancelled: bool) -> str:
     """What to expect, in a sentence."""
     match status:
         case Status.QUEUED:

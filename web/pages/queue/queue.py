@@ -41,7 +41,7 @@ TITLES = {"cancel": "Cancel", "retry": "Try again", "send_now": "Send now"}
 SAID_OF_ONE = {
     "cancel": "The e-mail is cancelled. It can be put back with Try again.",
     "retry": "The e-mail is back in the queue.",
-    "send_now": "The e-mail goes as soon as there is room for it.",
+    "send_now": "The e-mail goes as soon as a server has capacity for it.",
 }
 SAID_OF_ALL = {"cancel": "cancelled", "retry": "put back in the queue", "send_now": "to be sent now"}
 OFFERED = {

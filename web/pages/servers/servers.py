@@ -1,4 +1,4 @@
-"""SMTP servers for people: what each is set to and does; switching it on and off, and letting it rest."""
+"""SMTP servers for people: what each is set to and does; switching it on and off, and suspending it."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from application.dashboard import throughput
 from application.dashboard.model import share
 from application.servers import Servers
 from domain.errors import Missing, Refused
+from domain.server.availability import in_force
 from domain.server.settings import ServerSettings
 from domain.streams import server_stream
 from mail.smtp.probe import ProbeResult
@@ -38,7 +39,12 @@ blueprint = Blueprint("server_pages", __name__)
 
 HISTORY = 30
 
-RESTS = [("", "Until somebody resumes it"), ("1", "For an hour"), ("24", "For a day"), ("168", "For a week")]
+LENGTHS = [
+    ("", "Until somebody resumes it"),
+    ("1", "For an hour"),
+    ("24", "For a day"),
+    ("168", "For a week"),
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,7 +111,7 @@ def block(
         row=server_row(one),
         facts=facts(ServerSettings(**server.settings), kept),
         has_password=kept,
-        is_suspended=server.is_suspended(now),
+        is_suspended=in_force(server.suspension, now) is not None,
         health=health,
         share_failed=share(bad, bad + good) if bad + good else "",
         picture=picture,
@@ -207,15 +213,15 @@ def ask_to_suspend(number: int) -> Response:
 def suspend(number: int) -> Response:
     given = {name: request.form.get(name, "")[:500] for name in ("reason", "hours", "until")}
     try:
-        Servers(services()).suspend(number, given["reason"], end_of_rest(given), by=actor())
+        Servers(services()).suspend(number, given["reason"], suspension_end(given), by=actor())
     except Missing:
         raise
     except Refused as refused:
         return suspend_form(number, given, faults(refused), 400)
-    return done(number, "rests")
+    return done(number, "is suspended")
 
 
-def end_of_rest(given: Mapping[str, str]) -> datetime | None:
+def suspension_end(given: Mapping[str, str]) -> datetime | None:
     """A date and time wins over a length; both empty is until somebody resumes it."""
     now = services().clock.now()
     if given["until"]:
@@ -225,7 +231,7 @@ def end_of_rest(given: Mapping[str, str]) -> datetime | None:
             return (at if at.tzinfo else at.replace(tzinfo=zone)).astimezone(UTC)
         except (ValueError, OverflowError):
             raise Refused("until: a date and time is expected", "until") from None
-    if given["hours"] not in dict(RESTS):
+    if given["hours"] not in dict(LENGTHS):
         raise Refused("hours: one of the choices is expected", "hours")
     return now + timedelta(hours=int(given["hours"])) if given["hours"] else None
 
@@ -240,7 +246,7 @@ def suspend_form(
         name=server.settings.name,
         values=values,
         errors=errors,
-        rests=RESTS,
+        lengths=LENGTHS,
         timezone=services().application.policy().timezone,
     )
     return make_response(page, status)

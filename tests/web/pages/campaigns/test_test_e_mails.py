@@ -7,7 +7,7 @@ from typing import Any
 
 from domain.campaign.test_send import SendTestStarted
 from domain.clock import VirtualClock
-from domain.streams import trial_stream
+from domain.streams import send_test_stream
 from postledger.sink.rules import SinkRule
 from postledger.sink.sink import Sink
 from storage.log.append import Log
@@ -118,7 +118,7 @@ def test_a_test_e_mail_whose_end_nobody_lived_to_record_is_of_unknown_outcome(
     world.server("alpha")
     write(person)
     start = SendTestStarted(
-        originator_id=trial_stream(1), originator_version=1, by="user:ada", server=1, reservation=1
+        originator_id=send_test_stream(1), originator_version=1, by="user:ada", server=1, reservation=1
     )
     Log(world.pool, world.clock).append([start.stored()])
     assert "A test e-mail through alpha: unknown" in seen(person.get("/campaigns/1").text)
