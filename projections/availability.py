@@ -10,7 +10,7 @@ from uuid import UUID
 
 from domain.calendar import Hours
 from domain.capacity.capacity import Limits
-from domain.delivery.waiting import CampaignState, Route, Waiting, why_it_waits
+from domain.delivery.waiting import CampaignState, DueCampaign, Route, Waiting, why_it_waits
 from domain.failing_jobs import FailingJob
 from domain.policy import PolicyChanged, SendingPolicy
 from domain.server.availability import (
@@ -26,6 +26,7 @@ from domain.server.settings import ServerSettings
 from domain.streams import policy_stream, server_stream
 from projections import daily_usage, rolling_usage, servers
 from projections.daily_usage import Usage
+from projections.queue import queue
 from projections.servers import Server
 from storage import processors
 
@@ -86,7 +87,8 @@ class Availability:
 @dataclass(frozen=True, kw_only=True)
 class SendingCapacity:
     """`opens` is when the sending calendar next allows an attempt: `now` when it does, None for never.
-    `sending` is what holds all servers alike; `failing` is what processors do not get done."""
+    `sending` is what holds all servers alike; `failing` is what processors do not get done,
+    `due` the campaigns that want servers now."""
 
     now: datetime
     timezone: str
@@ -94,6 +96,7 @@ class SendingCapacity:
     servers: list[Availability]
     sending: SendingState = RUNNING
     failing: Sequence[FailingJob] = ()
+    due: Sequence[DueCampaign] = ()
 
     @property
     def queue_paused(self) -> bool:
@@ -103,7 +106,13 @@ class SendingCapacity:
         """Of a queued delivery that is due then."""
         routes = [server.route for server in self.servers]
         return why_it_waits(
-            campaign, now=self.now, again=due, opens=self.opens, routes=routes, sending=self.sending
+            campaign,
+            now=self.now,
+            again=due,
+            opens=self.opens,
+            routes=routes,
+            sending=self.sending,
+            due=self.due,
         )
 
 
@@ -126,6 +135,7 @@ def capacity(cursor: Any, now: datetime) -> SendingCapacity:
         servers=[_available(cursor, moment, one, settings) for one, settings in found],
         sending=sending_state(cursor, policy, failing),
         failing=failing,
+        due=queue.due_campaigns(cursor, now),
     )
 
 

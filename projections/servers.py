@@ -114,9 +114,6 @@ class Server:
     def suspension(self) -> Suspension | None:
         return Suspension(self.suspended_reason or "", self.suspended_until) if self.suspended else None
 
-    def is_suspended(self, now: datetime) -> bool:
-        return self.suspension is not None and self.suspension.holds(now)
-
 
 def servers(cursor: Any) -> list[Server]:
     """By name."""

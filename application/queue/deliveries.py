@@ -183,6 +183,7 @@ def state_of(campaign: Progress) -> CampaignState:
     return CampaignState(
         state=campaign.state,
         messenger=campaign.messenger,
+        priority=campaign.priority,
         send_at=campaign.send_at,
         reason=campaign.reason,
     )

@@ -14,7 +14,7 @@ from eventsourcing.persistence import StoredEvent
 
 from application.installation import Installation
 from domain.campaign.campaign import Campaign
-from domain.campaign.priority import Priority
+from domain.campaign.priority import rank_of
 from domain.capacity.capacity import LONGEST_VALIDITY, Reserved, Returned
 from domain.clock import instant
 from domain.delivery.waits import (
@@ -174,7 +174,7 @@ class Waits:
         stream = campaign_stream(campaign)
         version = moments.versions_before(self.cursor, [stream], at)[stream]
         found: Campaign = self.installation.application.repository.get(stream, version=version)
-        return [priority.value for priority in Priority].index(found.priority)
+        return rank_of(found.priority)
 
 
 def _capacity_facts(stream: UUID, events: Sequence[tuple[datetime, int, str, str]]) -> Iterator[Happened]:

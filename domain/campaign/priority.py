@@ -11,3 +11,11 @@ class Priority(StrEnum):
     HIGH = "high"
     NORMAL = "normal"
     LOW = "low"
+
+
+_RANKS: dict[str, int] = {priority: rank for rank, priority in enumerate(Priority)}
+
+
+def rank_of(priority: str) -> int:
+    """0 is served first."""
+    return _RANKS[priority]

@@ -11,7 +11,7 @@ from enum import StrEnum
 from itertools import groupby
 from typing import Any, NamedTuple
 
-from domain.campaign.priority import Priority
+from domain.campaign.priority import rank_of
 
 
 class Strategy(StrEnum):
@@ -65,7 +65,7 @@ def interleave(batches: Iterable[Batch], after: int = 0) -> Iterator[Candidate]:
     beginning with the first whose number is above `after` (the one that was served last)."""
 
     def by_priority(batch: Batch) -> int:
-        return _RANK[batch.priority]
+        return rank_of(batch.priority)
 
     def by_turn(batch: Batch) -> tuple[int, bool, int]:
         return by_priority(batch), batch.campaign <= after, batch.campaign
@@ -80,9 +80,6 @@ def interleave(batches: Iterable[Batch], after: int = 0) -> Iterator[Candidate]:
                     still_waiting.append(turn)
                     break
             turns = still_waiting
-
-
-_RANK: dict[str, int] = {priority: rank for rank, priority in enumerate(Priority)}
 
 
 def plan(

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from domain.campaign.priority import Priority, rank_of
 from domain.campaign.state import State
 from domain.server.availability import RUNNING, Closed, Open, Reason, SendingState
 
@@ -26,6 +27,7 @@ class Waiting(Closed):
 
 
 NEXT_IN_LINE = Waiting(Reason.NEXT_IN_LINE)
+HIGHER_PRIORITY = Waiting(Reason.PRIORITY)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,8 +45,21 @@ class CampaignState:
 
     state: State
     messenger: int | None = None
+    priority: str = Priority.NORMAL.value
     send_at: datetime | None = None
     reason: str | None = None
+
+
+@dataclass(frozen=True)
+class DueCampaign:
+    """One that may send and has deliveries that may be tried now; `messenger` as in CampaignState."""
+
+    priority: str
+    messenger: int | None = None
+
+    def goes_before(self, campaign: CampaignState, server: int) -> bool:
+        """There, before any delivery of the other's."""
+        return self.messenger in (None, server) and rank_of(self.priority) < rank_of(campaign.priority)
 
 
 def why_it_waits(
@@ -55,10 +70,11 @@ def why_it_waits(
     opens: datetime | None,
     routes: Sequence[Route],
     sending: SendingState = RUNNING,
+    due: Sequence[DueCampaign] = (),
 ) -> Waiting:
     """Of a queued delivery: the first thing that holds it. `again` is when it may be attempted next, as far
     as it is up to the delivery; `opens` is when the sending calendar next allows an attempt: `now` or earlier
-    when it does, None for never."""
+    when it does, None for never; `due` are the campaigns that want the same servers."""
     held = held_by_campaign(campaign) or sending.held()
     if held is not None:
         return Waiting.of(held)
@@ -66,7 +82,10 @@ def why_it_waits(
         return Waiting(Reason.RETRY, again)
     if opens is None or opens > now:
         return Waiting(Reason.CALENDAR, opens)
-    return held_by_servers(campaign.messenger, routes)
+    waiting = held_by_servers(campaign.messenger, routes)
+    if waiting.reason is Reason.NEXT_IN_LINE and _comes_later(campaign, routes, due):
+        return HIGHER_PRIORITY
+    return waiting
 
 
 def held_by_campaign(campaign: CampaignState) -> Closed | None:
@@ -100,3 +119,12 @@ def held_by_servers(messenger: int | None, routes: Sequence[Route]) -> Waiting:
     if len(reasons) == 1 and Reason.DISABLED not in reasons:
         return Waiting(reasons.pop(), until, server="all servers")
     return Waiting(Reason.NO_CAPACITY, until)
+
+
+def _comes_later(campaign: CampaignState, routes: Sequence[Route], due: Sequence[DueCampaign]) -> bool:
+    """Whether each server that is open to it goes to campaigns of higher priority first."""
+    return all(
+        any(other.goes_before(campaign, route.server) for other in due)
+        for route in routes
+        if isinstance(route.answer, Open) and campaign.messenger in (None, route.server)
+    )

@@ -1,7 +1,8 @@
 """What a delivery waited for: the present's own question, asked of each moment of the past.
 
 The events of campaign, policy, servers and their capacity are applied in the order of the log, and wherever
-one of them, or time alone, may change the answer, `why_it_waits` is asked again.
+one of them, or time alone, may change the answer, `why_it_waits` is asked again. Campaigns of higher priority
+and missing processors show only in what was written while a delivery was next in line: `by_what_was_sent`.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from domain.campaign.campaign import Campaign
 from domain.campaign.state import State
 from domain.capacity.capacity import Capacity, Reserved, Returned
 from domain.delivery.delivery import Delivery, Status
-from domain.delivery.waiting import CampaignState, Route, Waiting, why_it_waits
+from domain.delivery.waiting import HIGHER_PRIORITY, CampaignState, Route, Waiting, why_it_waits
 from domain.fact import Fact
 from domain.policy import PolicyChanged, SendingPolicy
 from domain.server.availability import (
@@ -35,7 +36,6 @@ _SHORT = (1, 5, 15, 60, 300, 900, 3600, 4 * 3600, 86_400)
 """Seconds; of too many waits, those that are no longer are joined with the one before."""
 
 NO_PROCESSOR = Waiting(Reason.NO_PROCESSOR, detail="the log shows nothing of one")
-HIGHER_PRIORITY = Waiting(Reason.PRIORITY)
 _NO_STATE = CampaignState(state=State.DRAFT)
 
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from domain.calendar import Hours
 from domain.forecast.throughput import ThroughputModel
 from domain.policy import SendingPolicy
-from domain.server.availability import ServerState, Suspension, hours_of, open_intervals
+from domain.server.availability import ServerState, Suspension, hours_of, in_force, open_intervals
 
 ASSUMED_RATE = 5.0
 """E-mails a second that a server is taken to send as long as nobody has measured it."""
@@ -71,7 +71,8 @@ def open_for_the_day(servers: Iterable[ForecastServer], at: datetime, midnight: 
     known: dict[tuple[str | None, datetime | None], list[tuple[float, float]]] = {}
     for server in servers:
         suspension = server.state.suspension
-        until = suspension.until if suspension is not None and suspension.holds(at) else None
+        holding = in_force(suspension, at)
+        until = holding.until if holding is not None else None
         key = server.sender.window, until
         if key not in known:
             known[key] = [

@@ -120,8 +120,12 @@ class Suspension:
     reason: str
     until: datetime | None
 
-    def holds(self, at: datetime) -> bool:
-        return self.until is None or at < self.until
+
+def in_force(suspension: Suspension | None, at: datetime) -> Suspension | None:
+    """It, if the server is suspended at that time."""
+    if suspension is None or (suspension.until is not None and suspension.until <= at):
+        return None
+    return suspension
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,15 +177,17 @@ def usable_from(enabled: bool, suspension: Suspension | None, now: datetime) -> 
     """When the server is enabled and not suspended: `now` when it is, None until somebody does something."""
     if not enabled:
         return None
-    return suspension.until if suspension is not None and suspension.holds(now) else now
+    holding = in_force(suspension, now)
+    return now if holding is None else holding.until
 
 
 def availability(server: ServerState, now: datetime, sending: SendingState = RUNNING) -> Open | Closed:
     """The first thing that closes it: the server's own state, what holds all of them, time, limits."""
     if not server.enabled:
         return Closed(Reason.DISABLED)
-    if server.suspension is not None and server.suspension.holds(now):
-        return Closed(Reason.SUSPENDED, server.suspension.until, server.suspension.reason)
+    suspension = in_force(server.suspension, now)
+    if suspension is not None:
+        return Closed(Reason.SUSPENDED, suspension.until, suspension.reason)
     held = sending.held()
     if held is not None:
         return held

@@ -14,7 +14,7 @@ from domain.addresses.host_name import AddressError
 from domain.addresses.mailbox import Mailbox
 from domain.capacity.capacity import Limits
 from domain.policy import SendingPolicy
-from domain.server.availability import ServerState, Suspension, hours_of
+from domain.server.availability import ServerState, Suspension, hours_of, usable_from
 from domain.server.settings import ServerSettings
 from domain.streams import server_stream
 
@@ -79,12 +79,9 @@ class SmtpServer(Aggregate):
     def is_enabled(self) -> bool:
         return self.settings.enabled
 
-    def is_suspended(self, at: datetime) -> bool:
-        return self.suspension is not None and self.suspension.holds(at)
-
     def is_usable(self, at: datetime) -> bool:
         """Whether it may be used, its limits and its window apart."""
-        return self.is_enabled() and not self.is_suspended(at)
+        return usable_from(self.is_enabled(), self.suspension, at) == at
 
     def limits(self) -> Limits:
         return self.settings.limits

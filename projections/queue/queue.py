@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from domain.campaign.state import SENDING
 from domain.delivery.delivery import Status
+from domain.delivery.waiting import DueCampaign
 from domain.streams import delivery_stream
 from projections.following.batch import NUMBERS
 
@@ -37,6 +38,14 @@ WITH_WORK = f"""
     SELECT campaign, priority, messenger FROM queue_campaigns
     WHERE {MAY_SEND} AND queued > 0
     ORDER BY campaign
+"""  # noqa: S608 - of a constant
+
+# One look into the index queue_due a campaign.
+WITH_DUE = f"""
+    SELECT DISTINCT priority, messenger FROM queue_campaigns c
+    WHERE c.{MAY_SEND} AND c.queued > 0
+      AND (SELECT due FROM queue q WHERE q.campaign = c.campaign AND q.status = %(queued)s
+           ORDER BY due LIMIT 1) <= %(now)s
 """  # noqa: S608 - of a constant
 
 WITH_UNSENT = "SELECT campaign FROM queue_campaigns WHERE queued + sending > 0"
@@ -137,6 +146,12 @@ def campaigns_with_work(cursor: Any) -> list[CampaignWithWork]:
     somebody has put back."""
     cursor.execute(WITH_WORK)
     return [CampaignWithWork(*row) for row in cursor.fetchall()]
+
+
+def due_campaigns(cursor: Any, now: datetime) -> list[DueCampaign]:
+    """Those that want servers now, alike ones once."""
+    cursor.execute(WITH_DUE, {**NUMBERS, "now": now})
+    return [DueCampaign(*row) for row in cursor.fetchall()]
 
 
 def campaigns_with_unsent(cursor: Any) -> set[int]:

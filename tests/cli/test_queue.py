@@ -30,10 +30,13 @@ class Past:
         cli("campaign", "start", self.campaign)
         self.ada = int(cli.json("recipients", "show", "ada@example.com")["number"])
         self.bob = int(cli.json("recipients", "show", "bob@example.com")["number"])
-        ranges = [[number, number] for number in sorted((self.ada, self.bob))]
-        self._happened(RecipientsQueued, audience_stream(self.campaign), 1, ranges=ranges, count=2)
+        self.queued(self.campaign)
         self.attempt(self.ada, 1)
         self.failed(self.ada, 2)
+
+    def queued(self, campaign: int) -> None:
+        ranges = [[number, number] for number in sorted((self.ada, self.bob))]
+        self._happened(RecipientsQueued, audience_stream(campaign), 1, ranges=ranges, count=2)
 
     def start_processor(self) -> None:
         with self._pool.transaction() as cursor:
@@ -95,6 +98,15 @@ def test_why_says_what_an_email_waits_for(cli: Cli, past: Past) -> None:
     cli("campaign", "pause", past.campaign, "--reason", "lunch")
     assert "the campaign is paused: lunch" in cli("queue", "why", (past.campaign << 32) + past.bob).output
     assert "no such user" in cli("queue", "why", f"Spring/{past.ada}").output
+
+
+def test_why_names_campaigns_of_higher_priority(cli: Cli, past: Past) -> None:
+    urgent = cli.add_campaign("Alarm", "--priority", "high")
+    cli("campaign", "start", urgent)
+    past.queued(urgent)
+    waiting = cli("queue", "why", f"{past.campaign}/bob@example.com").output
+    assert waiting == "queued: campaigns of higher priority go first\n"
+    assert cli("queue", "why", f"{urgent}/bob@example.com").output == "queued: next in line\n"
 
 
 def test_a_failed_email_is_tried_again_and_its_story_told(cli: Cli, past: Past) -> None:

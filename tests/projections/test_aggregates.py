@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from application.decisions.postledger import Postledger
+from domain.server.availability import Suspension
 from projections import campaign_progress, servers
 from projections.following.rebuild import rebuild
 from storage.log.factory import LogFactory
@@ -93,11 +94,7 @@ def test_a_server_is_shown_as_it_stands_after_a_rebuild_too(
     for _ in range(2):
         second, first = writing.ask(servers.servers)
         assert (first.name, first.settings["daily_limit"], first.enabled) == ("zulu", 500, True)
-        assert (first.suspended_reason, first.is_suspended(START), first.is_suspended(until)) == (
-            "too many messages",
-            True,
-            False,
-        )
+        assert first.suspension == Suspension("too many messages", until)
         assert (second.name, second.enabled, second.settings["enabled"]) == ("bravo", False, False)
         assert writing.ask(servers.numbers) == [1, 2]
         rebuild(pool)

@@ -9,6 +9,7 @@ import hmac
 import logging
 import secrets
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any, Literal, TypeVar
 
 from flask import Flask, current_app, g, redirect, request, url_for
@@ -16,6 +17,7 @@ from markupsafe import Markup
 from werkzeug.wrappers import Response
 
 from application import permission
+from application.turns import Turns
 from domain.accounts.accounts import Scope
 from storage.accounts import accounts, api_keys, sessions
 from web.http.cookies import session_token
@@ -39,6 +41,9 @@ Permission = Literal["public", Scope, "self"]
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 CSRF_FIELD = "csrf"
 CSRF_HEADER = "X-CSRF-Token"
+
+UPLOADS = Turns("uploads", at_once=4, waiting=0)
+"""Bodies that are read as they come, by those who may send them: each takes a thread while it comes."""
 
 NO_KEY = "Sign in, or send a valid API key: Authorization: Bearer KEY."
 NO_USER = (
@@ -76,6 +81,8 @@ def install(app: Flask) -> None:
     @app.teardown_request
     def end(_: BaseException | None) -> None:
         permission.limit(None)
+        if "uploading" in g:
+            g.uploading.close()
 
 
 def check_request(view: Callable[..., Any]) -> Response | None:
@@ -89,9 +96,18 @@ def check_request(view: Callable[..., Any]) -> Response | None:
         request.max_content_length = view.largest_body  # type: ignore[attr-defined]
     if not may(needed):
         return turned_away(needed)
+    if has_long_body():
+        g.uploading = ExitStack()
+        g.uploading.enter_context(UPLOADS.taken())
     check_csrf()
     permission.limit(identity().permissions)
     return None
+
+
+def has_long_body() -> bool:
+    """Longer than what has arrived when a request is handed over; of unknown length counts as long."""
+    length = request.content_length or 0
+    return "Transfer-Encoding" in request.headers or length > services().settings.largest_body
 
 
 def turned_away(needed: str) -> Response:

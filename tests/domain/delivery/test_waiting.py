@@ -11,6 +11,7 @@ from domain.campaign.state import State
 from domain.delivery.waiting import (
     NEXT_IN_LINE,
     CampaignState,
+    DueCampaign,
     Route,
     Waiting,
     held_by_servers,
@@ -25,13 +26,18 @@ FULL = Route(server=2, name="bravo", answer=Closed(Reason.DAILY_LIMIT, LATER))
 OFF = Route(server=3, name="charlie", answer=Closed(Reason.DISABLED))
 FULL_TOO = Route(server=4, name="delta", answer=Closed(Reason.DAILY_LIMIT, LATER + timedelta(hours=1)))
 SUSPENDED = Route(server=5, name="echo", answer=Closed(Reason.SUSPENDED, None, "535 no"))
+OPEN_TOO = Route(server=6, name="foxtrot", answer=Open())
+URGENT, URGENT_ON_ALPHA = DueCampaign("high"), DueCampaign("high", messenger=1)
 PAUSED, ALONE = SendingState(queue_paused=True), SendingState(has_processor=False)
 
 
 def why(state: str = "running", *routes: Route, **others: Any) -> Waiting:
     known = {"again": NOW, "opens": NOW, "routes": routes or (OPEN,), **others}
     messenger = known.pop("messenger", None)
-    campaign = CampaignState(state=State(state), messenger=messenger, send_at=LATER, reason="typo")
+    priority = known.pop("priority", "normal")
+    campaign = CampaignState(
+        state=State(state), messenger=messenger, priority=priority, send_at=LATER, reason="typo"
+    )
     return why_it_waits(campaign, now=NOW, **known)
 
 
@@ -65,6 +71,17 @@ def why(state: str = "running", *routes: Route, **others: Any) -> Waiting:
         (why("running", OPEN, FULL, messenger=2),
          "server bravo: daily limit reached until 2026-03-04T13:00:00Z"),
         (why("running", OPEN, messenger=9), "no SMTP server is set up for it"),
+        (why(due=[URGENT]), "campaigns of higher priority go first"),
+        (why(due=[DueCampaign("normal"), DueCampaign("low")]), "next in line"),
+        (why(priority="low", due=[DueCampaign("normal")]), "campaigns of higher priority go first"),
+        (why(priority="high", due=[URGENT]), "next in line"),
+        (why(again=LATER, due=[URGENT]), "retry at 2026-03-04T13:00:00Z"),
+        (why("running", FULL, due=[URGENT]), "server bravo: daily limit reached until 2026-03-04T13:00:00Z"),
+        (why("running", OPEN, FULL, due=[URGENT_ON_ALPHA]), "campaigns of higher priority go first"),
+        (why("running", OPEN, OPEN_TOO, due=[URGENT_ON_ALPHA]), "next in line"),
+        (why("running", OPEN, OPEN_TOO, messenger=6, due=[URGENT_ON_ALPHA]), "next in line"),
+        (why("running", OPEN, OPEN_TOO, messenger=1, due=[URGENT_ON_ALPHA]),
+         "campaigns of higher priority go first"),
         (why(routes=[]), "no SMTP server is set up for it"),
     ],
 )  # fmt: skip

@@ -74,7 +74,7 @@ def test_a_suspension_is_only_ever_prolonged() -> None:
     mail2.suspend("421", later + timedelta(days=1), by="processor:1", at=NOW)
     mail2.suspend("535", None, by="processor:1", at=NOW)
     assert mail2.suspension == Suspension("535", None)
-    assert mail2.is_suspended(NOW + timedelta(days=1000))
+    assert not mail2.is_usable(NOW + timedelta(days=1000))
     assert mail2.version == 3
 
 

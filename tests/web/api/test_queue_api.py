@@ -78,6 +78,35 @@ def test_servers_tell_their_limit_and_why_they_are_closed(client: FlaskClient, w
     assert not servers["off"]["available"]
 
 
+def test_while_a_campaign_of_higher_priority_is_due_the_others_wait_for_it(
+    client: FlaskClient, world: World
+) -> None:
+    server, people = world.server("alpha"), world.people(2)
+    campaign, urgent = world.campaign("Letter"), world.campaign("Alarm", priority="high")
+    world.queued(campaign, people)
+
+    def waiting() -> tuple[str, str]:
+        world.shown()
+        item = data(client, f"/api/queue/items?campaign_id={campaign}")["results"][0]
+        return item["waitingCode"], item["waitingFor"]
+
+    assert waiting() == ("next_in_line", "next in line")
+    world.queued(urgent, people)
+    assert waiting() == ("priority", "campaigns of higher priority go first")
+    world.application.pause(urgent, by="test")
+    assert waiting()[0] == "next_in_line"
+    world.application.resume(urgent, by="test")
+    assert waiting()[0] == "priority"
+    world.deferred(urgent, people[0], server, NOON + timedelta(minutes=5))
+    assert waiting()[0] == "priority"
+    world.accepted(urgent, people[1], server)
+    assert waiting()[0] == "next_in_line"
+    world.clock.advance_to(NOON + timedelta(minutes=6))
+    assert waiting()[0] == "priority"
+    world.application.change_priority(campaign, "high", by="test")
+    assert waiting()[0] == "next_in_line"
+
+
 def test_a_full_rolling_window_says_when_it_frees(client: FlaskClient, world: World) -> None:
     settings = {"sliding_window": True, "sliding_window_rate": 5, "sliding_window_duration": 60}
     server = world.server("alpha", **settings)

@@ -137,6 +137,6 @@ def test_a_filter_that_makes_no_sense_says_so_beside_the_field(
 
 
 def test_text_that_no_log_holds_finds_nothing(person: Browser, campaign: int) -> None:
-    for query in ("topic=%00", "by=%00", "topic=%25", "by=%F0%28%8C%28", "before=x"):
+    for query in ("topic=%25", "by=%F0%28%8C%28", "before=x"):
         assert person.get(f"/log?{query}").status_code == 200
     assert topics(person.get("/log?topic=%25").text) == []

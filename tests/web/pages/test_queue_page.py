@@ -57,6 +57,15 @@ def test_filters_narrow_the_list_and_are_in_the_address(person: Browser, world: 
     assert "No e-mail matches" in seen(person.get(f"/queue?campaign_id={other}&status=sent").text)
 
 
+def test_an_email_that_waits_for_another_campaign_says_so(
+    person: Browser, world: World, campaign: int
+) -> None:
+    world.queued(world.campaign("Alarm", priority="high"), [1, 2])
+    text = seen(person.get(f"/queue?campaign_id={campaign}").text)
+    assert "Queued campaigns of higher priority go first" in text
+    assert "next in line" not in text
+
+
 def test_a_page_at_a_time(person: Browser, world: World) -> None:
     world.server("alpha")
     world.queued(world.campaign(), world.people(60))

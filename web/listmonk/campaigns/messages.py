@@ -33,7 +33,7 @@ class TestBody(CampaignBody):
 
 @endpoint(
     blueprint, "GET", "/api/campaigns/<int:number>/preview",
-    needs="read", errors=(404,), media=("text/html", "text/plain"),
+    needs="write", errors=(404,), media=("text/html", "text/plain"),
 )  # fmt: skip
 def preview(number: int) -> Response:
     """What somebody on its lists would read
@@ -46,7 +46,7 @@ def preview(number: int) -> Response:
 
 @endpoint(
     blueprint, "POST", "/api/campaigns/<int:number>/preview",
-    needs="read", errors=(404,), media=("text/html", "text/plain"), largest_body=LARGEST_BODY,
+    needs="write", errors=(404,), media=("text/html", "text/plain"), largest_body=LARGEST_BODY,
     takes={"application/x-www-form-urlencoded": {"schema": {"type": "object"}}}, changes_nothing=True,
 )  # fmt: skip
 def preview_changed(number: int) -> Response:

@@ -143,7 +143,7 @@ def delete(number: int) -> bool:
 
 @endpoint(
     blueprint, "GET", "/api/templates/<int:number>/preview",
-    needs="read", errors=(404,), media=("text/html", "text/plain"),
+    needs="write", errors=(404,), media=("text/html", "text/plain"),
 )  # fmt: skip
 def preview(number: int) -> Response:
     """A template with some content in it, as HTML"""
@@ -155,7 +155,7 @@ def preview(number: int) -> Response:
 
 @endpoint(
     blueprint, "POST", "/api/templates/preview",
-    needs="read", media=("text/html", "text/plain"), largest_body=LARGEST_BODY,
+    needs="write", media=("text/html", "text/plain"), largest_body=LARGEST_BODY,
     takes={"application/x-www-form-urlencoded": {"schema": {"type": "object"}}}, changes_nothing=True,
 )  # fmt: skip
 def preview_body() -> Response:

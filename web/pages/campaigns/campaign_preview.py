@@ -39,7 +39,7 @@ def typed() -> Response:
 
 
 @blueprint.get("/campaigns/<int:number>/preview")
-@needs("read")
+@needs("write")
 def kept(number: int) -> Response:
     draft = CampaignMessages(services()).draft(number)
     return shown(draft, request.args.get("like", ""), request.args.get("part", "html"))

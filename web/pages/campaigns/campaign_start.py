@@ -14,6 +14,7 @@ from domain.errors import Refused
 from domain.forecast.bottleneck import Situation, assess
 from projections import campaign_progress
 from web.http.access import actor, needs
+from web.http.heavy_requests import heavy
 from web.http.services import reading, services
 from web.pages.campaigns.campaign_form import send_at_of
 from web.pages.campaigns.campaigns import editable
@@ -87,7 +88,7 @@ def estimate(
 def situation_at(campaign: Campaign, typed: str) -> tuple[Situation, dict[str, str]]:
     """With the start time that was typed, where it is one."""
     services().catch_up()
-    with reading() as cursor:
+    with heavy(), reading() as cursor:
         found = situation(cursor, campaign.number, services().clock.now(), services().audiences)
     try:
         send_at = send_at_of(typed, found.policy.timezone)

@@ -95,7 +95,7 @@ def one(number: int) -> Response:
 
 
 @blueprint.get("/templates/<int:number>/preview")
-@needs("read")
+@needs("write")
 def preview(number: int) -> Response:
     """With a sample where the body of a campaign would stand."""
     with reading() as cursor:

@@ -123,7 +123,7 @@ def headline(model: DashboardModel) -> Headline:
             text="Nothing waits to be sent", detail=f"{sent:,} e-mails were accepted so far." if sent else ""
         )
     oldest = model.oldest.waiting if model.oldest else None
-    if oldest is None or oldest.code == "next_in_line":
+    if oldest is None or oldest.code in ("next_in_line", "priority"):
         return Headline(
             text=f"{waiting + sending:,} e-mails are about to go out", detail=f"{servers} available."
         )

@@ -7,6 +7,7 @@ events for one page, and the page says so when that was the end of it.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -18,6 +19,7 @@ from flask import Blueprint, render_template, request
 from projections import availability
 from projections.servers import servers as all_servers
 from web.http.access import needs
+from web.http.heavy_requests import heavy
 from web.http.services import reading
 from web.pages.forms import link_with
 from web.pages.log.event_descriptions import EventDescription, Names, describe
@@ -120,7 +122,8 @@ def listed() -> str:
         zone = ZoneInfo(availability.policy_of(cursor).timezone)
         head = head_of(cursor)
         asked = read_filter(cursor, head, zone, errors)
-        found = FoundEvents(events=[]) if errors else find(cursor, asked, head)
+        with nullcontext() if asked.is_wide else heavy():
+            found = FoundEvents(events=[]) if errors else find(cursor, asked, head)
         names = {one.server: one.name for one in all_servers(cursor)}
     return render_template(
         "log/log.html",

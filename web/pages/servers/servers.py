@@ -15,6 +15,7 @@ from application.dashboard import throughput
 from application.dashboard.model import share
 from application.servers import Servers
 from domain.errors import Missing, Refused
+from domain.server.availability import in_force
 from domain.server.settings import ServerSettings
 from domain.streams import server_stream
 from mail.smtp.probe import ProbeResult
@@ -110,7 +111,7 @@ def block(
         row=server_row(one),
         facts=facts(ServerSettings(**server.settings), kept),
         has_password=kept,
-        is_suspended=server.is_suspended(now),
+        is_suspended=in_force(server.suspension, now) is not None,
         health=health,
         share_failed=share(bad, bad + good) if bad + good else "",
         picture=picture,
