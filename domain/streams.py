@@ -98,6 +98,7 @@ def policy_stream() -> UUID:
 
 
 def user_stream(user: int) -> UUID:
+    """0 is for what is asked of all."""
     return _pack(Kind.USER, number=user)
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 from domain.accounts.accounts import (
     KeyCreated,
     KeyRevoked,
+    SecondFactorsRequired,
     UserAdded,
     UserDisabled,
     UserEmailChanged,
@@ -49,6 +50,7 @@ EVENT_CLASSES: tuple[type, ...] = (
     UserPasswordChanged,
     UserSecondFactorSet,
     UserSecondFactorRemoved,
+    SecondFactorsRequired,
     UserDisabled,
     UserEnabled,
     UserEmailChanged,

@@ -17,6 +17,7 @@ from domain.accounts.accounts import (
     ADMIN,
     KeyCreated,
     KeyRevoked,
+    SecondFactorsRequired,
     UserAdded,
     UserDisabled,
     UserEmailChanged,
@@ -29,6 +30,7 @@ from domain.accounts.accounts import (
     checked_expiry,
     checked_name,
     checked_role,
+    checked_roles,
     checked_scopes,
 )
 from domain.accounts.passwords import checked_password
@@ -36,9 +38,10 @@ from domain.addresses.email_address import wrong_with
 from domain.errors import Missing, Refused
 from domain.fact import Fact
 from domain.streams import LARGEST_NUMBER, key_stream, user_stream
-from storage.accounts import accounts, api_keys, identities, sessions
+from storage.accounts import accounts, api_keys, identities, second_factors, sessions
 from storage.accounts.accounts import User
 from storage.accounts.api_keys import Key
+from storage.log.versions import versions
 from storage.secrets import second_factor_owner
 
 
@@ -128,11 +131,29 @@ class Accounts:
             sessions.end_all(cursor, number)
             self._record_for(cursor, UserSecondFactorSet, user, by)
 
-    def remove_second_factor(self, number: int, *, by: str) -> None:
+    def remove_second_factor(self, number: int, *, by: str, own: bool = False) -> None:
+        """`own`: by the user, who may not where the role needs one. An admin may: the user is led to set up
+        another one."""
         with self._changing(number) as (cursor, user):
+            if own and user.role in second_factors.required(cursor):
+                raise Refused("your role needs a second factor")
             if user.has_second_factor:
                 accounts.set_second_factor(cursor, number, None, 0)
                 self._record_for(cursor, UserSecondFactorRemoved, user, by)
+
+    def require_second_factors(self, roles: Sequence[str], *, by: str) -> None:
+        """Of the users in these roles, and of no others: who has none sets one up and does nothing before."""
+        chosen = checked_roles(roles)
+        if chosen and self._secrets is None:
+            raise Refused("second factors cannot be kept here")
+        with self._pool.transaction() as cursor:
+            accounts.lock(cursor)
+            if sorted(chosen) == second_factors.required(cursor):
+                return
+            second_factors.require(cursor, chosen)
+            stream = user_stream(0)
+            version = versions(cursor, [stream]).get(stream, 0) + 1
+            self._record(cursor, SecondFactorsRequired, stream, version, by, roles=chosen)
 
     def end_session(self, number: int, session: int) -> None:
         """Signs the user out there; other users' sessions are left alone."""

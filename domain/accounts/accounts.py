@@ -53,6 +53,14 @@ class UserSecondFactorRemoved(Fact):
 
 
 @dataclass(frozen=True, kw_only=True)
+class SecondFactorsRequired(Fact):
+    """Of all users in these roles, and of no others."""
+
+    TOPIC: ClassVar[str] = "user.second_factors_required"
+    roles: list[str]
+
+
+@dataclass(frozen=True, kw_only=True)
 class UserDisabled(Fact):
     TOPIC: ClassVar[str] = "user.disabled"
 
@@ -113,6 +121,14 @@ def checked_role(role: str) -> str:
     if role not in ROLES:
         raise Refused(f"role: one of {', '.join(ROLES)} is expected", "role")
     return role
+
+
+def checked_roles(roles: Sequence[str]) -> list[str]:
+    """In a fixed order, perhaps none. Raises Refused."""
+    for role in roles:
+        if role not in ROLES:
+            raise Refused(f"roles: each is one of {', '.join(ROLES)}", "roles")
+    return [role for role in ROLES if role in roles]
 
 
 def checked_scopes(scopes: Sequence[str]) -> list[str]:

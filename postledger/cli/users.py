@@ -128,6 +128,20 @@ def remove_second_factor(settings: Settings, /, name: str, as_json: bool) -> Non
     say(as_json, f"{name} signs in without a code now", {"name": name, "second_factor": False})
 
 
+@user.command("require-second-factor")
+@click.option("--role", "roles", type=role_choice, multiple=True, help="May be repeated.")
+@click.option("--nobody", is_flag=True, help="It is up to everybody.")
+@json_option
+@pass_settings
+def require_second_factor(settings: Settings, /, roles: tuple[str, ...], nobody: bool, as_json: bool) -> None:
+    """Which roles need a second factor, and no others. Who has none is led to set one up."""
+    if nobody == bool(roles):
+        raise click.UsageError("--role, or --nobody")
+    with settings.session() as session:
+        Accounts(session).require_second_factors(roles, by=ACTOR)
+    say(as_json, f"a second factor is needed by {', '.join(roles) or 'nobody'}", {"roles": list(roles)})
+
+
 @user.command("email")
 @click.argument("name")
 @click.option(

@@ -18,6 +18,7 @@ class SignedIn(NamedTuple):
     user: int
     name: str
     role: str
+    must_enrol: bool
 
 
 class SignedInBrowser(NamedTuple):
@@ -44,11 +45,14 @@ def begin(cursor: Any, user: int, now: datetime, *, address: str, browser: str) 
 
 
 def signed_in(cursor: Any, token: str, now: datetime, *, counts_as_use: bool = True) -> SignedIn | None:
-    """Whose session it is; None when it has ended, or its user may not sign in. A page that asks on its
+    """Whose session it is, and whether that is good for nothing but setting up the second factor that the
+    role needs; None when it has ended, or its user may not sign in. A page that asks on its
     own does not count as use."""
     cursor.execute(
         """
-        SELECT s.number, u.number, u.name, u.role, s.seen_at
+        SELECT s.number, u.number, u.name, u.role,
+               u.second_factor IS NULL AND u.role IN (SELECT role FROM required_second_factors),
+               s.seen_at
         FROM sessions s JOIN users u ON u.number = s.user_number
         WHERE s.token = %s AND s.expires_at > %s AND s.seen_at > %s AND NOT u.disabled
         """,
@@ -57,9 +61,9 @@ def signed_in(cursor: Any, token: str, now: datetime, *, counts_as_use: bool = T
     row = cursor.fetchone()
     if row is None:
         return None
-    if counts_as_use and row[4] <= now - SEEN_EVERY:
+    if counts_as_use and row[5] <= now - SEEN_EVERY:
         cursor.execute("UPDATE sessions SET seen_at = %s WHERE number = %s", (now, row[0]))
-    return SignedIn(*row[:4])
+    return SignedIn(*row[:5])
 
 
 def of_user(cursor: Any, user: int, now: datetime) -> list[SignedInBrowser]:

@@ -147,3 +147,9 @@ def test_the_address_at_a_provider_is_kept_out_of_the_log(cli: Cli, pool: Pool) 
         ("user.email_changed", {"by": "cli", "removed": False}),
         ("user.email_changed", {"by": "cli", "removed": True}),
     ]
+
+
+def test_a_second_factor_is_made_necessary_and_free_again(cli: Cli) -> None:
+    told = cli.json("user", "require-second-factor", "--role", "admin", "--role", "operator")
+    assert told == {"roles": ["admin", "operator"]}
+    assert "needed by nobody" in cli("user", "require-second-factor", "--nobody").output

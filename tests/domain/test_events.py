@@ -82,6 +82,7 @@ user.password_changed by
 user.role_changed by role
 user.second_factor_removed by
 user.second_factor_set by
+user.second_factors_required by roles
 """
 SAMPLES: dict[str, Any] = {
     "str": "ünï",

@@ -98,7 +98,7 @@ def test_each_role_reaches_what_it_may_and_nothing_else(
 ) -> None:
     browser = browser_of(app, role) if role else Browser(app.test_client())
     token = browser.token("/account") if role else ""
-    allowed = {*ROLES[role], "self", "public"} if role else {"public"}
+    allowed = {*ROLES[role], "self", "enrol", "public"} if role else {"public"}
     for rule, method, needed in decisions(app):
         if rule.endpoint in ("sign_in.leave", "live.stream"):
             continue
@@ -125,7 +125,7 @@ def test_each_scope_of_a_key_reaches_its_part_of_the_api_alone(
 def test_an_auditor_changes_nothing(app: Flask, accounts: Accounts, world: World) -> None:
     browser = browser_of(app, "auditor")
     token = browser.token("/account")
-    own = {rule.rule for rule, _, needed in decisions(app) if needed in ("self", "public")}
+    own = {rule.rule for rule, _, needed in decisions(app) if needed in ("self", "enrol", "public")}
     before = position(world)
     for rule, method, _ in decisions(app):
         if method in UNSAFE and rule.rule not in own and not only_asks(rule):

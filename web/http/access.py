@@ -35,8 +35,9 @@ from web.http.identity import (
 )
 from web.http.services import reading, services
 
-Permission = Literal["public", Scope, "self"]
-"""`self` is for what concerns nobody but the person who is signed in, such as their password."""
+Permission = Literal["public", Scope, "self", "enrol"]
+"""`self` is for what concerns nobody but the person who is signed in, such as their password; `enrol` for
+what is left to those who have to set up a second factor first."""
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 CSRF_FIELD = "csrf"
@@ -45,6 +46,7 @@ CSRF_HEADER = "X-CSRF-Token"
 UPLOADS = Turns("uploads", at_once=4, waiting=0)
 """Bodies that are read as they come, by those who may send them: each takes a thread while it comes."""
 
+ENROL = "Your role needs a second factor. Set one up first."
 NO_KEY = "Sign in, or send a valid API key: Authorization: Bearer KEY."
 NO_USER = (
     "There is no user yet, and this request came through a proxy. Add the first admin on the machine itself: "
@@ -104,6 +106,10 @@ def check_request(view: Callable[..., Any]) -> Response | None:
     return None
 
 
+def must_enrol() -> bool:
+    return identity().permissions == {"enrol"}
+
+
 def has_long_body() -> bool:
     """Longer than what has arrived when a request is handed over; of unknown length counts as long."""
     length = request.content_length or 0
@@ -116,6 +122,10 @@ def turned_away(needed: str) -> Response:
     if wants_page() and request.method in SAFE_METHODS and actor() == NOBODY.actor:
         wanted = request.full_path.removesuffix("?")
         return redirect(url_for("sign_in.page", next=None if wanted == "/" else wanted), 303)
+    if must_enrol():
+        if wants_page() and request.method in SAFE_METHODS:
+            return redirect(url_for("own_account.second_factor"), 303)
+        raise Refusal(403, ENROL)
     log.warning("refused %s %r to %s: needs %s", request.method, request.path, actor(), needed)
     if request.path.startswith("/api/"):
         nobody = NO_KEY if accounts_exist() else NO_USER
@@ -153,7 +163,8 @@ def lasting() -> Callable[[], bool]:
         now = kept.clock.now()
         with kept.pool.transaction() as cursor:
             if was.user is not None and token is not None:
-                return sessions.signed_in(cursor, token, now, counts_as_use=False) is not None
+                found = sessions.signed_in(cursor, token, now, counts_as_use=False)
+                return found is not None and not found.must_enrol
             if was.actor == "local":
                 return not accounts.exist(cursor)
             return key is not None and api_keys.found(cursor, key[1], now) is not None

@@ -94,7 +94,7 @@ def by_session(cursor: Any, now: datetime) -> Identity:
     found = sessions.signed_in(cursor, token, now, counts_as_use=request.endpoint not in UNATTENDED)
     if found is None:
         return NOBODY
-    permissions = frozenset(ROLES[found.role]) | {"self"}
+    permissions = frozenset(["enrol"] if found.must_enrol else [*ROLES[found.role], "self", "enrol"])
     return Identity(f"user:{found.name}", permissions, token.encode(), found.user, found.session)
 
 

@@ -13,7 +13,7 @@ from domain.accounts.passwords import SHORTEST_PASSWORD
 from domain.errors import Refused
 from storage.accounts import accounts, sessions
 from storage.accounts.accounts import User
-from web.http.access import actor, identity, needs
+from web.http.access import actor, identity, must_enrol, needs
 from web.http.errors import Refusal
 from web.http.services import reading, services
 from web.pages.accounts.sign_in import confirm, entered
@@ -59,13 +59,13 @@ def end_session() -> Response:
 
 
 @blueprint.get("/account/second-factor")
-@needs("self")
+@needs("enrol")
 def second_factor() -> Response:
     return enrolment(one_time_password.new_secret(), {})
 
 
 @blueprint.post("/account/second-factor")
-@needs("self")
+@needs("enrol")
 def set_second_factor() -> Response:
     user, secret = me(), request.form.get("secret", "")
     try:
@@ -87,9 +87,9 @@ def remove_second_factor() -> Response:
     user = me()
     try:
         confirm()
+        Accounts(services()).remove_second_factor(user.number, by=actor(), own=True)
     except Refused as refused:
         return shown({"current_for_removal": refused.message}, 400)
-    Accounts(services()).remove_second_factor(user.number, by=actor())
     say("Signing in takes no code any more.", "warn")
     return redirect(url_for("own_account.page"), 303)
 
@@ -129,6 +129,7 @@ def enrolment(secret: str, errors: dict[str, str], status: int = 200) -> Respons
     user = me()
     page = render_template(
         "accounts/second_factor.html",
+        must_enrol=must_enrol(),
         secret=secret,
         picture=qr_code(one_time_password.address(secret, user.name)),
         groups=[secret[at : at + 4] for at in range(0, len(secret), 4)],

@@ -101,7 +101,7 @@ def form(
 
 
 @blueprint.post("/sign-out")
-@needs("self")
+@needs("enrol")
 def leave() -> Response:
     token = cookies.session_token()
     if token is not None:

@@ -14,7 +14,7 @@ from domain.accounts.accounts import ADMIN, AUDITOR, OPERATOR, ROLES, SCOPES
 from domain.accounts.passwords import SHORTEST_PASSWORD
 from domain.errors import Missing, Refused
 from domain.streams import LARGEST_NUMBER
-from storage.accounts import accounts, api_keys, identities, sessions
+from storage.accounts import accounts, api_keys, identities, second_factors, sessions
 from web.http.access import actor, identity, needs
 from web.http.services import reading, services
 from web.pages.accounts.sign_in import confirm
@@ -33,15 +33,36 @@ EXPIRIES = (("30", "In 30 days"), ("90", "In 90 days"), ("365", "In a year"), ("
 
 @blueprint.get("/users")
 @needs("read")
-def listed() -> str:
+def listed() -> Response:
     """Who has access is for auditors to see too; nothing here is secret."""
+    return users_page({})
+
+
+@blueprint.post("/users/second-factors")
+@needs("administer")
+def require_second_factors() -> Response:
+    roles = request.form.getlist("roles")
+    try:
+        confirm()
+        Accounts(services()).require_second_factors(roles, by=actor())
+    except Refused as refused:
+        return users_page(faults(refused), 400)
+    say(f"A second factor is needed by {', '.join(roles) or 'nobody'}.")
+    return redirect(url_for("users.listed"), 303)
+
+
+def users_page(errors: dict[str, str], status: int = 200) -> Response:
     with reading() as cursor:
-        return render_template(
+        page = render_template(
             "accounts/users.html",
             users=accounts.users(cursor),
             keys=api_keys.keys(cursor),
             now=services().clock.now(),
+            roles=ROLES,
+            required_factors=request.form.getlist("roles") if errors else second_factors.required(cursor),
+            errors=errors,
         )
+    return make_response(page, status)
 
 
 @blueprint.get("/users/new")

@@ -275,6 +275,9 @@ DESCRIPTIONS: dict[str, Callable[[State, Names], EventDescription]] = {
     "user.enabled": plain("User enabled"),
     "user.second_factor_set": plain("Second factor of a user set"),
     "user.second_factor_removed": plain("Second factor of a user removed", "warn"),
+    "user.second_factors_required": lambda state, _: EventDescription(
+        f"Second factor needed by {', '.join(state['roles']) or 'nobody'}"
+    ),
     "user.email_changed": plain("Address of a user at the sign-in provider changed"),
     "user.linked": filled("A user came from the sign-in provider {issuer} for the first time"),
     "key.created": filled("API key {name} created, for {scopes}"),

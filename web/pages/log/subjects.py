@@ -30,6 +30,8 @@ def subject(stream: UUID, servers: Names) -> Subject:
             return Subject(f"e-mail {campaign}/{number}", f"/queue/{campaign << 32 | number}")
         case Kind.SERVER | Kind.CAPACITY:
             return Subject(servers.get(number, f"server {number}"), f"/servers/{number}")
+        case Kind.USER if number == 0:
+            return Subject("users", "/users")
         case Kind.POLICY:
             return Subject("settings", "/settings")
         case _:
