@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import date
 from typing import Any, NamedTuple
 
+from domain.capacity.capacity import Reserved, Returned
+from domain.delivery.delivery import NAMING_SERVERS
 from projections.following.batch import NUMBERS, EventBatch
 from projections.following.projection import Projection
 
@@ -86,17 +88,7 @@ COUNT = """
         failed = d.failed + excluded.failed, unknown = d.unknown + excluded.unknown
 """
 
-TOPICS = frozenset(
-    {
-        "capacity.reserved",
-        "capacity.returned",
-        "delivery.attempt_started",
-        "delivery.accepted",
-        "delivery.deferred",
-        "delivery.failed",
-        "delivery.outcome_unknown",
-    }
-)
+TOPICS = NAMING_SERVERS | {Reserved.TOPIC, Returned.TOPIC}
 
 
 def fold(cursor: Any, _batch: EventBatch) -> None:

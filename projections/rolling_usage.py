@@ -6,6 +6,8 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from domain.capacity.capacity import Reserved, Returned
+from domain.delivery.delivery import AttemptStarted
 from projections.following.batch import NUMBERS, EventBatch
 from projections.following.projection import Projection
 
@@ -61,7 +63,7 @@ FORGET = """
       AND (returned_at IS NOT NULL OR used >= n)
 """
 
-TOPICS = frozenset({"capacity.reserved", "capacity.returned", "delivery.attempt_started"})
+TOPICS = frozenset({Reserved.TOPIC, Returned.TOPIC, AttemptStarted.TOPIC})
 
 # What is reserved counts as started at the last moment possible.
 IN_WINDOW = """
@@ -96,11 +98,11 @@ LEFT_OPEN = """
 
 
 def fold(cursor: Any, batch: EventBatch) -> None:
-    if "capacity.reserved" in batch.topics:
+    if Reserved.TOPIC in batch.topics:
         cursor.execute(RESERVE)
-    if "delivery.attempt_started" in batch.topics:
+    if AttemptStarted.TOPIC in batch.topics:
         cursor.execute(USE, NUMBERS)
-    if "capacity.returned" in batch.topics:
+    if Returned.TOPIC in batch.topics:
         cursor.execute(RETURN)
     cursor.execute(FORGET)
 

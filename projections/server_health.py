@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from domain.delivery.delivery import NAMING_SERVERS
 from projections.following.batch import NUMBERS, EventBatch
 from projections.following.projection import Projection
 
@@ -105,16 +106,6 @@ BUSIEST = """
     GROUP BY server HAVING sum(accepted + failed) >= 100
 """
 
-TOPICS = frozenset(
-    {
-        "delivery.attempt_started",
-        "delivery.accepted",
-        "delivery.deferred",
-        "delivery.failed",
-        "delivery.outcome_unknown",
-    }
-)
-
 
 def fold(cursor: Any, _batch: EventBatch) -> None:
     cursor.execute(COUNT, NUMBERS)
@@ -124,7 +115,7 @@ def fold(cursor: Any, _batch: EventBatch) -> None:
 PROJECTION = Projection(
     name="server_health",
     tables={"server_health": HEALTH, "server_hours": HOURS, "throughput": THROUGHPUT},
-    topics=TOPICS,
+    topics=NAMING_SERVERS,
     fold=fold,
 )
 

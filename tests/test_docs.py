@@ -68,6 +68,20 @@ def test_the_audit_guide_names_every_topic_of_the_log() -> None:
     assert named == {str(one.TOPIC) for one in EVENT_CLASSES}  # type: ignore[attr-defined]
 
 
+def test_the_page_about_adding_an_event_names_places_that_there_are() -> None:
+    page = (ROOT / "docs" / "adding-an-event.md").read_text()
+    rows = re.findall(r"^\| `([^`]+)` \| ([^|]+) \|", page, re.MULTILINE)
+    assert 0 < len(rows) <= 8
+    for file, places in rows:
+        text = (ROOT / file).read_text()
+        names = re.findall("`([^`]+)`", places)
+        assert names, file
+        for name in names:
+            assert re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", text), f"{file}: there is no {name}"
+    named = set(re.findall(r"`((?:\w+/)+\w+[.]\w+)`", page))
+    assert {file for file in named if not (ROOT / file).exists()} == set()
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_link_between_pages_leads_somewhere(page: Path) -> None:
     for target, anchor in LINK.findall(page.read_text()):

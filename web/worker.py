@@ -15,14 +15,13 @@ from typing import Any
 from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped]
 
 from web.arriving import Arrivals, ArrivingRequest
+from web.paced_socket import PacedSocket
 
 MOST_KEPT = 256
 """Connections that wait for a next request."""
 MOST_LEAVING = 256
 LEAVING_SECONDS = 2.0
 """In which a client reads the last answer and closes its side (RFC 9112, section 9.6)."""
-SLOW_SECONDS = 20.0
-"""For one piece of an answer to be taken, or of a long body to come."""
 READ_SIZE = 64 * 1024
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -96,7 +95,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     # In a thread
 
     def handle_request(self, req: Any, conn: Any) -> Any:
-        conn.sock.settimeout(SLOW_SECONDS)
+        conn.parser.unreader.sock = PacedSocket(conn.sock)
         try:
             return super().handle_request(req, conn)
         except TimeoutError:

@@ -7,7 +7,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlsplit
 
+from application.accounts.common_passwords import is_common
 from application.accounts.hashing import hashed
 from application.installation import Installation
 from domain.accounts import one_time_password
@@ -26,10 +28,10 @@ from domain.accounts.accounts import (
     UserSecondFactorSet,
     checked_expiry,
     checked_name,
-    checked_password,
     checked_role,
     checked_scopes,
 )
+from domain.accounts.passwords import checked_password
 from domain.addresses.email_address import wrong_with
 from domain.errors import Missing, Refused
 from domain.fact import Fact
@@ -48,6 +50,7 @@ class Accounts:
         self._log = installation.log
         self._clock = installation.clock
         self._secrets = installation.secrets
+        self._public_url = installation.public_url
 
     # Users
 
@@ -62,7 +65,7 @@ class Accounts:
     def add_user(self, name: str, role: str, password: str, *, by: str) -> int:
         """The number of the new user."""
         name, role = checked_name(name), checked_role(role)
-        kept = hashed(checked_password(password, name))
+        kept = hashed(self._checked_password(password, name, None))
         with self._pool.transaction() as cursor:
             accounts.lock(cursor)
             if not accounts.exist(cursor) and role != ADMIN:
@@ -87,8 +90,8 @@ class Accounts:
     def change_password(self, number: int, password: str, *, by: str) -> None:
         """Ends the user's sessions."""
         with self._pool.transaction() as cursor:
-            name = _user(cursor, number).name
-        kept = hashed(checked_password(password, name))
+            name, email = _user(cursor, number).name, identities.email_of(cursor, number)
+        kept = hashed(self._checked_password(password, name, email))
         with self._changing(number) as (cursor, user):
             accounts.set_password(cursor, number, kept, self._clock.now())
             sessions.end_all(cursor, number)
@@ -208,6 +211,11 @@ class Accounts:
             self._record(cursor, KeyRevoked, key_stream(number), key.version + 1, by)
 
     # How a command is carried out
+
+    def _checked_password(self, password: str, name: str, email: str | None) -> str:
+        """Raises Refused."""
+        site = urlsplit(self._public_url).hostname or ""
+        return checked_password(password, [name, email or "", site, "postledger"], is_common)
 
     @contextmanager
     def _changing(self, number: int) -> Iterator[tuple[Any, User]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from application.turns import Turns
-from domain.accounts.accounts import LONGEST_PASSWORD
+from domain.accounts.passwords import LONGEST_PASSWORD
 from storage.accounts import accounts
 
 AT_ONCE = max(1, (os.cpu_count() or 1) // 2)

@@ -21,8 +21,6 @@ ROLES: dict[str, tuple[Scope, ...]] = {
     OPERATOR: ("read", "write", "send", "configure"),
     ADMIN: SCOPES,
 }
-SHORTEST_PASSWORD = 12
-LONGEST_PASSWORD = 200
 LONGEST_KEY = timedelta(days=3660)
 
 
@@ -122,19 +120,6 @@ def checked_scopes(scopes: Sequence[str]) -> list[str]:
     if not scopes or not set(scopes) <= set(SCOPES):
         raise Refused(f"scopes: one or more of {', '.join(SCOPES)} are expected", "scopes")
     return [scope for scope in SCOPES if scope in scopes]
-
-
-def checked_password(password: str, name: str) -> str:
-    """Length is what counts (NIST SP 800-63B, section 5.1.1.2). Raises Refused, without the password."""
-    if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
-        raise Refused(
-            f"password: from {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters are expected", "password"
-        )
-    if name in password.lower() and len(password) - len(name) < SHORTEST_PASSWORD:
-        raise Refused("password: too much of it is the name", "password")
-    if len(set(password)) < 5:
-        raise Refused("password: too few different characters", "password")
-    return password
 
 
 def checked_expiry(expires: datetime | None, now: datetime) -> datetime | None:

@@ -9,7 +9,7 @@ enhanced code (RFC 3463) where the server gave one.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import StrEnum
 from json.encoder import encode_basestring
 from typing import ClassVar, Self
@@ -193,6 +193,11 @@ _TRANSITIONS: dict[tuple[Status, type[Fact]], Status] = {
 
 FACTS: tuple[type[Fact], ...] = tuple(dict.fromkeys(fact for _, fact in _TRANSITIONS))
 """All that can be in a delivery's stream."""
+
+NAMING_SERVERS = frozenset(
+    fact.TOPIC for fact in FACTS if any(field.name == "server" for field in fields(fact))
+)
+"""The topics of those that tell which server it was."""
 
 
 def _status_after() -> dict[str, Status]:

@@ -1,7 +1,8 @@
 """What a delivery waited for: the present's own question, asked of each moment of the past.
 
 The events of campaign, policy, servers and their capacity are applied in the order of the log, and wherever
-one of them, or time alone, may change the answer, `why_it_waits` is asked again.
+one of them, or time alone, may change the answer, `why_it_waits` is asked again. Campaigns of higher priority
+and missing processors show only in what was written while a delivery was next in line: `by_what_was_sent`.
 """
 
 from __future__ import annotations

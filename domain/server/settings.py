@@ -110,9 +110,10 @@ class ServerSettings:
 
 
 def destination(settings: Mapping[str, Any]) -> str:
-    """Of settings that were checked."""
+    """Of settings that were checked. The protocol counts: with CRAM-MD5 the password itself goes nowhere."""
     tls = f"{settings['tls_type']}{' unverified' if settings['tls_skip_verify'] else ''}"
-    return f"{settings['username']} at {settings['host'].lower()}:{settings['port']} by {tls}"
+    place = f"{settings['host'].lower()}:{settings['port']}"
+    return f"{settings['username']} at {place} by {tls}, {settings['auth_protocol']}"
 
 
 FIELDS = frozenset(field.name for field in fields_of(ServerSettings))

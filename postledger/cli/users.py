@@ -97,7 +97,7 @@ def change_password(settings: Settings, /, name: str, password_file: str | None,
 @json_option
 @pass_settings
 def disable(settings: Settings, /, name: str, as_json: bool) -> None:
-    """Let a user sign in no more; signs the user out everywhere. Keys stay valid; revoke those apart."""
+    """Let a user sign in no more; signs the user out everywhere. Keys stay valid; revoke keys separately."""
     with settings.session() as session:
         users = Accounts(session)
         users.disable_user(users.user_named(name).number, by=ACTOR)

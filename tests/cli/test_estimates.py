@@ -39,7 +39,7 @@ def test_without_a_server_it_says_so(cli: Cli) -> None:
     assert "There is no SMTP server" in cli("campaign", "estimate", "Spring").output
 
 
-def test_starting_keeps_what_was_foreseen(cli: Cli) -> None:
+def test_starting_keeps_the_estimate(cli: Cli) -> None:
     prepare(cli)
     cli("campaign", "start", "Spring")
     event = cli.json("log", "tail", "--topic", "campaign.estimated")

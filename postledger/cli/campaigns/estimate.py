@@ -81,9 +81,9 @@ def _print(found: Situation, told: Assessment, servers: bool) -> None:
             ["server", *(f"{column.date:%a} {column.date.day}" for column in view.columns), "in all"],
             [(row.name, *row.counts, row.total) for row in view.servers],
         )
-    write(f"What holds it up: {view.bottleneck}")
+    write(f"Bottleneck: {view.bottleneck}")
     if view.is_speed_assumed:
-        write("Nobody has seen how fast some of the servers are: five e-mails a second are assumed.")
+        write("Speed of some servers not measured yet; assuming 5 e-mails/s.")
     if view.is_queue_paused:
         write("The whole queue is paused; this is reckoned as if it went on now.")
     for change in view.changes:

@@ -62,6 +62,19 @@ def is_answered(port: int) -> bool:
     return requests.get(f"http://127.0.0.1:{port}/api/queue/stats", timeout=60).status_code == 200
 
 
+def first_answer(slow: socket.socket) -> bytes:
+    """While a byte is sent now and then."""
+    slow.settimeout(0.1)
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        slow.sendall(b"x")
+        try:
+            return slow.recv(1000)
+        except TimeoutError:
+            continue
+    return b""
+
+
 def seconds_for_five(port: int) -> float:
     begun = time.monotonic()
     assert [is_answered(port) for _ in range(5)] == [True] * 5
@@ -99,16 +112,15 @@ def test_what_does_not_arrive_in_time_is_ended(impatient_port: int) -> None:
 def test_a_byte_now_and_then_gains_no_time(impatient_port: int) -> None:
     with ExitStack() as stack:
         slow = connected(stack, impatient_port, b"GET / HTTP/1.1\r\nX: ")
-        slow.settimeout(0.1)
-        answer = b""
-        deadline = time.monotonic() + 30
-        while not answer and time.monotonic() < deadline:
-            slow.sendall(b"x")
-            try:
-                answer = slow.recv(1000)
-            except TimeoutError:
-                continue
-        assert answer.startswith(b"HTTP/1.1 408 ")
+        assert first_answer(slow).startswith(b"HTTP/1.1 408 ")
+
+
+def test_a_long_body_that_trickles_is_ended_although_its_sender_may_send_it(impatient_port: int) -> None:
+    head = b"POST /api/import/subscribers HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 9000000\r\n"
+    head += b"Content-Type: multipart/form-data; boundary=b\r\n\r\n--b\r\n"
+    with ExitStack() as stack:
+        slow = connected(stack, impatient_port, head)
+        assert first_answer(slow).startswith(b"HTTP/1.1 408 ")
 
 
 def test_whoever_holds_the_most_loses_the_oldest_when_there_are_too_many(port: int) -> None:

@@ -27,6 +27,7 @@ ELSEWHERE: list[dict[str, Any]] = [
     {"port": 2525},
     {"username": "other"},
     {"tls_type": "none"},
+    {"auth_protocol": "login"},
     {"tls_type": "TLS"},
     {"tls_skip_verify": True},
 ]

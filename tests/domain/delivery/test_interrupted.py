@@ -48,7 +48,7 @@ WITHOUT_DOT, WITH_DOT = Trace(dot_sent=False), Trace(dot_sent=True)
 
 
 class Life:
-    """A delivery that is tried until it rests; no attempt is answered."""
+    """A delivery that is attempted until it ends; no attempt is answered."""
 
     def __init__(self) -> None:
         self.delivery = Delivery()

@@ -126,7 +126,7 @@ def test_a_server_that_rests_until_noon_takes_its_share_after_noon() -> None:
     assert found.bounds[Bound.SPEED] == 18_000
 
 
-def test_without_a_server_nothing_is_foreseen() -> None:
+def test_without_a_server_nothing_is_forecast() -> None:
     for servers in (
         [],
         [Sender(server=1, daily_limit=10, usable_from=None)],

@@ -153,7 +153,7 @@ def test_an_answer_serves_once_and_in_its_own_browser_alone(
     ):
         refused = other.get(wrong)
         assert refused.status_code == 403
-        assert "begun in another browser" in refused.text
+        assert "started in another browser" in refused.text
     assert "/token" not in there.asked, "the code was kept back"
     assert visitor.get(answer).status_code == 303
     visitor.client.delete_cookie("__Host-postledger-session", domain="post.example.com")

@@ -86,7 +86,7 @@ def test_an_admin_adds_an_auditor_and_gives_a_program_a_key(page: Page, people: 
     page.get_by_label("Your own password").fill(PASSWORD)
     page.get_by_role("button", name="Create the key").click()
     assert re.fullmatch("plk_[0-9A-Za-z_]+", str(page.locator("#key").text_content()))
-    page.get_by_role("link", name="I have it").click()
+    page.get_by_role("link", name="Done").click()
     page.get_by_role("link", name="Revoke n8n").click()
     page.get_by_role("button", name="Revoke it").click()
     assert "revoked" in str(page.get_by_role("status").first.text_content())

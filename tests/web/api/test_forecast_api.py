@@ -20,7 +20,7 @@ def totals(data: Any) -> list[int]:
     return [day["total"] for day in data["days"]]
 
 
-def test_a_draft_is_foreseen_day_by_day_and_server_by_server(client: FlaskClient, world: World) -> None:
+def test_a_draft_is_forecast_day_by_day_and_server_by_server(client: FlaskClient, world: World) -> None:
     alpha, bravo = world.server("alpha", daily_limit=3), world.server("bravo", daily_limit=2)
     campaign, _ = world.campaign(), world.people(12)
     world.shown()
@@ -52,7 +52,7 @@ def test_what_would_be_with_other_servers_is_told_and_changes_nothing(
     assert client.get("/api/events").json["data"]["head"] == 1
 
 
-def test_a_campaign_is_foreseen_with_other_recipients(client: FlaskClient, world: World) -> None:
+def test_a_campaign_is_forecast_with_other_recipients(client: FlaskClient, world: World) -> None:
     alpha, campaign = world.server("alpha", daily_limit=5), world.campaign()
     world.server("bravo", daily_limit=100)
     world.people(3)
@@ -73,7 +73,7 @@ def test_a_campaign_is_foreseen_with_other_recipients(client: FlaskClient, world
         ({"campaign_id": 99}, 404),
     ],
 )
-def test_what_cannot_be_foreseen_is_refused(
+def test_what_cannot_be_forecast_is_refused(
     client: FlaskClient, world: World, body: dict[str, Any], code: int
 ) -> None:
     assert client.post("/api/forecast", json=body).status_code == code

@@ -68,7 +68,7 @@ def test_a_processor_that_runs_is_no_matter(client: FlaskClient, world: World) -
     world.server("alpha", daily_limit=10)
     world.queued(world.campaign(), world.people(4))
     world.shown()
-    assert "To look at" not in seen(client.get("/").text)
+    assert "Needs attention" not in seen(client.get("/").text)
 
 
 def test_what_was_sent_today_and_in_thirty_days_is_shown_for_all_servers_together(

@@ -44,7 +44,7 @@ def test_no_end_is_promised_while_no_server_takes_any() -> None:
 def test_while_it_waits_the_headline_tells_why_and_until_when() -> None:
     until = NOON + timedelta(hours=8)
     shown = overview(model({"queued": 5}, oldest=Waiting(Reason.CALENDAR, until))).headline
-    assert shown.text == "5 e-mails wait: outside the sending window"
+    assert shown.text == "5 e-mails queued: outside the sending window"
     assert (shown.until_text, shown.until) == ("That lasts until", until)
 
 

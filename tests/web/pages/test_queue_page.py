@@ -123,7 +123,7 @@ def test_all_that_match_are_cancelled_after_their_number_was_told(
     person: Browser, pool: Pool, campaign: int
 ) -> None:
     asked = person.get(f"/queue/all/cancel?campaign_id={campaign}")
-    assert "4 e-mails They wait now and would not be sent" in seen(asked.text)
+    assert "4 e-mails They are queued and would not be sent" in seen(asked.text)
     assert told(pool, "delivery.cancelled") == []
     path = f"/queue/all/cancel?campaign_id={campaign}"
     answer = person.post(path, path)
@@ -157,14 +157,14 @@ def test_those_of_a_cancelled_campaign_are_not_tried_again(
     assert "1 e-mail They failed" in seen(person.get("/queue/all/retry").text)
     person.post("/queue/all/retry", "/queue")
     assert len(told(pool, "delivery.requeued")) == 1
-    assert "None of them has ended unsent" in seen(person.get(f"/queue/all/retry?campaign_id={gone}").text)
+    assert "None of them is unsent" in seen(person.get(f"/queue/all/retry?campaign_id={gone}").text)
 
 
 def test_all_that_wait_for_another_try_are_sent_now(person: Browser, pool: Pool, campaign: int) -> None:
-    assert "1 e-mail They wait for another try" in seen(person.get("/queue/all/send-now").text)
+    assert "1 e-mail They are deferred" in seen(person.get("/queue/all/send-now").text)
     person.post("/queue/all/send-now", "/queue")
     assert len(told(pool, "delivery.requeued")) == 1
-    assert "None of them waits for another try" in seen(person.get("/queue/all/send-now").text)
+    assert "None of them is deferred" in seen(person.get("/queue/all/send-now").text)
 
 
 def test_of_many_the_one_that_changed_meanwhile_is_left_alone(

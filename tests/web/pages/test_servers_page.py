@@ -151,7 +151,7 @@ def test_it_is_switched_off_and_on(person: Browser, pool: Pool) -> None:
 
 
 @pytest.mark.usefixtures("added")
-def test_it_rests_for_a_reason_until_its_time_or_until_resumed(person: Browser, pool: Pool) -> None:
+def test_it_is_suspended_for_a_reason_until_its_time_or_until_resumed(person: Browser, pool: Pool) -> None:
     person.post("/servers/1/suspend", "/servers/1/suspend", reason="complaints", hours="24", until="")
     assert "suspended complaints until 2026-03-05 12:00 UTC" in seen(person.get("/servers").text)
     person.post("/servers/1/resume", "/servers")

@@ -9,7 +9,7 @@ from werkzeug.wrappers import Response
 
 from application.accounts.accounts import Accounts
 from domain.accounts import one_time_password
-from domain.accounts.accounts import SHORTEST_PASSWORD
+from domain.accounts.passwords import SHORTEST_PASSWORD
 from domain.errors import Refused
 from storage.accounts import accounts, sessions
 from storage.accounts.accounts import User

@@ -66,7 +66,7 @@ def back() -> Response:
         state = request.args.get("state", "")[:100]
         visit = provider_visits.take(cursor, state, browser, now) if browser else None
     if visit is None or browser is None or visit.user is not None:
-        return refused("/", "This sign-in is out of date, or was begun in another browser. Begin again.")
+        return refused("/", "This sign-in is out of date, or was started in another browser. Start again.")
     if request.args.get("iss", kept.issuer) != kept.issuer:
         return refused(visit.wanted, "This answer is from another provider. Begin again.")
     code = request.args.get("code", "")

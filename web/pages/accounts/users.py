@@ -10,7 +10,8 @@ from flask import Blueprint, make_response, redirect, render_template, request, 
 from werkzeug.wrappers import Response
 
 from application.accounts.accounts import Accounts
-from domain.accounts.accounts import ADMIN, AUDITOR, OPERATOR, ROLES, SCOPES, SHORTEST_PASSWORD
+from domain.accounts.accounts import ADMIN, AUDITOR, OPERATOR, ROLES, SCOPES
+from domain.accounts.passwords import SHORTEST_PASSWORD
 from domain.errors import Missing, Refused
 from domain.streams import LARGEST_NUMBER
 from storage.accounts import accounts, api_keys, identities, sessions

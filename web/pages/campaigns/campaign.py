@@ -89,7 +89,7 @@ def steer(number: int, step: str) -> Response:
             say("It is paused.")
         elif step == "resume":
             Campaigns(services()).resume(number, reason, by=actor())
-            say("It goes on.")
+            say("Campaign resumed.")
         elif step == "cancel":
             Campaigns(services()).cancel(number, reason, by=actor())
             say("It is cancelled.")

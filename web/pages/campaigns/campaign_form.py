@@ -32,7 +32,7 @@ HTML, PLAIN = "html", "plain"
 CONTENT_TYPES = ((HTML, "HTML"), ("markdown", "Markdown"))
 PRIORITIES = (
     (Priority.HIGH.value, "High", "before all others"),
-    (Priority.NORMAL.value, "Normal", "by turns with others"),
+    (Priority.NORMAL.value, "Normal", "shared evenly"),
     (Priority.LOW.value, "Low", "when nothing else waits"),
 )
 

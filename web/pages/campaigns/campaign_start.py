@@ -41,7 +41,7 @@ def start(number: int) -> Response:
     try:
         if not is_timed:
             Campaigns(services()).start(number, by=actor())
-            say("It is on its way.")
+            say("Campaign started.")
         else:
             send_at = send_at_of(typed, services().application.policy().timezone)
             if send_at is None:

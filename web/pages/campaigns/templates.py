@@ -29,7 +29,7 @@ blueprint = Blueprint("template_pages", __name__)
 FIELDS = ("name", "type", "subject", "body")
 TYPES = (
     (TemplateType.CAMPAIGN.value, "Campaigns", "stands around the body of a campaign"),
-    (TemplateType.CAMPAIGN_VISUAL.value, "Campaigns, as a beginning", "a body that campaigns begin with"),
+    (TemplateType.CAMPAIGN_VISUAL.value, "Starter content", "a body that campaigns begin with"),
     (TemplateType.TX.value, "Single messages", "the whole of a message that a program sends"),
 )
 WORDS = {value: name for value, name, _ in TYPES}

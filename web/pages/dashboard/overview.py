@@ -114,7 +114,7 @@ def headline(model: DashboardModel) -> Headline:
     if model.rate and (waiting or sending):
         return Headline(
             text=f"Sending {round(model.rate):,} e-mails a minute",
-            detail=f"{waiting:,} wait; {servers} take more now.",
+            detail=f"{waiting:,} queued; {servers} available.",
             finish=finish(model.capacity.now, waiting, model.rate, today) if today.open else None,
         )
     if not waiting and not sending:
@@ -125,14 +125,14 @@ def headline(model: DashboardModel) -> Headline:
     oldest = model.oldest.waiting if model.oldest else None
     if oldest is None or oldest.code in ("next_in_line", "priority"):
         return Headline(
-            text=f"{waiting + sending:,} e-mails are about to go out", detail=f"{servers} are open."
+            text=f"{waiting + sending:,} e-mails are about to go out", detail=f"{servers} available."
         )
     until_text = {"until": "That lasts until", "before": "Not before", "at": "Next:"}[oldest.joint]
     return Headline(
-        text=f"{waiting:,} e-mails wait: {oldest.text}",
+        text=f"{waiting:,} e-mails queued: {oldest.text}",
         until=oldest.until,
         until_text=until_text,
-        detail=f"{servers} are open.",
+        detail=f"{servers} available.",
     )
 
 
@@ -160,7 +160,7 @@ def steps(model: DashboardModel) -> list[FirstStep]:
             done=model.has_people,
         ),
         FirstStep(
-            title="Write a campaign",
+            title="New campaign",
             page="/campaigns/new",
             command=COMMANDS["campaign"],
             done=bool(model.campaigns),

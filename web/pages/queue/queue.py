@@ -45,9 +45,9 @@ SAID_OF_ONE = {
 }
 SAID_OF_ALL = {"cancel": "cancelled", "retry": "put back in the queue", "send_now": "to be sent now"}
 OFFERED = {
-    "cancel": "Cancel what waits",
-    "retry": "Try again what ended unsent",
-    "send_now": "Send retries now",
+    "cancel": "Cancel queued",
+    "retry": "Retry unsent",
+    "send_now": "Retry deferred now",
 }
 
 

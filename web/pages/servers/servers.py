@@ -126,7 +126,7 @@ def facts(s: ServerSettings, kept: bool) -> list[tuple[str, list[tuple[str, str]
             ("From", s.from_email),
             ("Daily limit", f"{s.daily_limit:,}" if s.daily_limit else "no limit"),
             ("Rolling limit", sliding if s.sliding_window else "off"),
-            ("Own sending window", s.window or "as the calendar says"),
+            ("Own sending window", s.window or "Global schedule"),
         ]),
         ("Connection", [
             ("Host", s.host),

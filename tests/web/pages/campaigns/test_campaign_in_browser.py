@@ -57,14 +57,14 @@ def test_written_previewed_estimated_started_and_watched_to_its_end(page: Page, 
         expect_preview(page, "Dear P")
         page.get_by_label("Body", exact=True).fill("<h1>Welcome {{ subscriber.first_name }}</h1>")
         expect_preview(page, "Welcome P")
-        page.get_by_role("button", name="Keep and see the estimate").click()
+        page.get_by_role("button", name="Save and see the estimate").click()
         assert page.get_by_role("heading", level=1).text_content() == "Completes today"
         page.get_by_role("button", name="Start", exact=True).click()
         page.wait_for_url(re.compile(r"/campaigns/\d+$"))
         page.locator("[data-state=finished]").wait_for()
         assert page.locator("[data-key=sent] .figure").text_content() == "30"
         assert page.get_by_text("100 %").first.is_visible()
-        assert page.get_by_text("Foreseen at the start").is_visible()
+        assert page.get_by_text("Original estimate").is_visible()
         assert len(sink.messages) == 30
 
 
@@ -73,7 +73,7 @@ def test_paused_and_cancelled_for_a_reason(page: Page, sending: World) -> None:
         sending.add_server("alpha", sink, max_conns=1)
         sending.add_people(500)
         write(page, "Long letter")
-        page.get_by_role("button", name="Keep as a draft").click()
+        page.get_by_role("button", name="Save draft").click()
         page.get_by_role("link", name="Estimate and start").click()
         page.get_by_role("button", name="Start", exact=True).click()
         page.get_by_role("link", name="Pause").click()

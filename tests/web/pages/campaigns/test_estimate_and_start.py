@@ -1,4 +1,4 @@
-"""What is foreseen of a campaign, and its start: at once or at a time."""
+"""The estimate of a campaign, and its start: at once or at a time."""
 
 from __future__ import annotations
 
@@ -66,9 +66,7 @@ def test_the_estimate_for_a_later_start_is_a_link(person: Browser, world: World,
     assert "Completes in 8 days" in seen(page)
 
 
-def test_starting_keeps_what_was_foreseen(
-    person: Browser, pool: Pool, world: World, people: list[int]
-) -> None:
+def test_starting_keeps_the_estimate(person: Browser, pool: Pool, world: World, people: list[int]) -> None:
     world.server("alpha", daily_limit=2)
     write(person)
     answer = person.post("/campaigns/1/start", "/campaigns/1/start", when="now")
@@ -79,8 +77,8 @@ def test_starting_keeps_what_was_foreseen(
     finish = datetime.fromtimestamp(estimate["finish"], UTC)
     assert finish.date() == (NOON + timedelta(days=2)).date()
     text = seen(person.get("/campaigns/1").text)
-    assert "Foreseen at the start 2026-03-06" in text
-    assert "Done about 2026-03-06" in text
+    assert "Original estimate 2026-03-06" in text
+    assert "Estimated finish 2026-03-06" in text
 
 
 def test_the_current_estimate_stands_beside_the_first(
@@ -92,7 +90,7 @@ def test_the_current_estimate_stands_beside_the_first(
     world.application.change_server(1, {"daily_limit": 1}, by="test")
     world.shown()
     text = seen(person.get("/campaigns/1/live").text)
-    assert "Done about 2026-03-08" in text
+    assert "Estimated finish 2026-03-08" in text
     assert "now 2 days later" in text
 
 

@@ -89,6 +89,6 @@ def test_it_is_edited_but_stays_what_it_is_for(client: FlaskClient, world: World
     page = client.get("/templates/1").text
     assert "Receipts" in page
     assert "&lt;p&gt;Paid.&lt;/p&gt;" in page
-    assert "as a beginning" in page
+    assert "starter content" in page.lower()
     assert "Make it the default" not in page
     assert "Edited: body, name" in page

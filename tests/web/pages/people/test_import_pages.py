@@ -34,7 +34,7 @@ def test_good_rows_are_taken_and_bad_ones_are_told(client: FlaskClient, world: W
     assert answer.status_code == 303
     report = client.get(answer.location).text
     assert "Finished" in report
-    assert "Refused rows" in report
+    assert "Invalid rows" in report
     assert '<td class="number">4</td><td>' in report
     assert "my_friends.csv" in report
     assert "ada@example.org" in client.get("/subscribers?list=1&subscription=confirmed").text
@@ -61,7 +61,7 @@ def test_who_had_left_comes_back_only_when_asked(client: FlaskClient, world: Wor
     send(client, f"/subscribers/{person}/unsubscribe")
     rows = b"email,name\np1@example.org,New\n"
     report = client.get(bring_in(client, rows, list="1").location).text
-    assert "Had left the list, and stay so" in report
+    assert "Unsubscribed before, and stay so" in report
     assert "p1@" not in client.get("/subscribers?list=1&subscription=confirmed").text
     bring_in(client, rows, list="1", resubscribe="1", overwrite="1")
     assert "New" in client.get("/subscribers?list=1&subscription=confirmed").text

@@ -38,7 +38,7 @@ def test_a_file_is_imported_and_somebody_in_it_found(page: Page, world: World, t
     page.get_by_role("button", name="Import").click()
     page.get_by_role("heading", name="Finished").wait_for()
     assert re.match("4the e-mail address", str(page.get_by_role("row").last.text_content()))
-    page.get_by_role("link", name="Look at the people").click()
+    page.get_by_role("link", name="View subscribers").click()
     page.get_by_label("Address or name").fill("love")
     page.keyboard.press("Enter")
     page.get_by_role("link", name="ada@example.org").click()
@@ -55,7 +55,7 @@ def test_attributes_are_mended_where_they_are_wrong(page: Page, complaints: list
     attributes = page.get_by_label("Attributes")
     attributes.fill('{"city": "Bern",')
     page.get_by_label("Good friends").select_option("Confirmed")
-    page.get_by_role("button", name="Keep the changes").click()
+    page.get_by_role("button", name="Save changes").click()
     page.get_by_text("This is not JSON: line 1").wait_for()
     assert attributes.input_value() == '{"city": "Bern",'
     assert page.get_by_label("Good friends").input_value() == "confirmed"
@@ -63,7 +63,7 @@ def test_attributes_are_mended_where_they_are_wrong(page: Page, complaints: list
     assert all("400" in complaint for complaint in complaints)
     complaints.clear()
     attributes.fill('{"city": "Bern"}')
-    page.get_by_role("button", name="Keep the changes").click()
+    page.get_by_role("button", name="Save changes").click()
     page.get_by_text("The changes are kept.").wait_for()
     assert "Bern" in str(page.get_by_label("Attributes as JSON").text_content())
 
@@ -76,7 +76,7 @@ def test_a_template_is_seen_while_it_is_written(page: Page, world: World) -> Non
     shown = page.frame_locator("iframe.paper:not(.coming)").frame_locator("iframe")
     shown.get_by_role("heading", name="Our club").wait_for()
     shown.get_by_role("heading", name="A heading of the campaign").wait_for()
-    page.get_by_role("button", name="Keep the template").click()
+    page.get_by_role("button", name="Save template").click()
     page.get_by_text("is kept.").wait_for()
     page.get_by_text("default", exact=True).wait_for()
 
