@@ -24,6 +24,8 @@ MOST_BITS = 1024
 TOO_MUCH_TEXT = "it makes too much text"
 PLAIN = (str, int, float, type(None), UUID, date, Undefined)
 
+_EMPTY: dict[str, str] = {}
+_HOLDING = (list, tuple, dict, type(_EMPTY.keys()), type(_EMPTY.values()), type(_EMPTY.items()))
 _OF_A_LIST = 1
 _OF_AN_ITEM = 10
 _LARGEST = 100_000_000
@@ -105,12 +107,14 @@ def plain_text(value: Any) -> str:
 
 
 def size_of(value: Any) -> int:
-    """In characters, what lists and mappings hold included: as long as it takes to compare or copy it."""
+    """In characters, what lists, mappings and views of mappings hold included: as long as it takes to compare
+    or copy it."""
     if isinstance(value, str):
         return len(value)
-    if not isinstance(value, (list, tuple, dict)):
+    if not isinstance(value, _HOLDING):
         return 1
-    size, waiting = _OF_A_LIST, [value]
+    waiting: list[Any] = [value]
+    size = _OF_A_LIST
     while waiting and size <= _LARGEST:
         one = waiting.pop()
         items = (*one, *one.values()) if isinstance(one, dict) else one
@@ -121,6 +125,11 @@ def size_of(value: Any) -> int:
             elif isinstance(item, (list, tuple, dict)):
                 waiting.append(item)
     return size
+
+
+def count_of(values: Any) -> int:
+    """How many items there are to go through."""
+    return len(values) if isinstance(values, (str, *_HOLDING)) else 1
 
 
 def items_of(values: Any) -> Any:

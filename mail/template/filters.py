@@ -19,6 +19,7 @@ from mail.template.bounds import (
     Rendering,
     check_number,
     cost_of,
+    count_of,
     items_of,
     plain_only,
     plain_text,
@@ -29,6 +30,8 @@ from mail.template.bounds import (
 LONGEST_NUMBER = 400
 """Characters that may be read as a number."""
 _MOST_TRIMMED = 100
+_LONGEST_FORMAT = 10_000
+_MOST_DIRECTIVES = 1000
 
 # What the rewriting puts in; the blank keeps their names out of a template's reach.
 COUNTED = "counted "
@@ -92,12 +95,23 @@ def _joined(context: Rendering, values: Any, between: str = "", attribute: Any =
     return _join(context.eval_ctx, texts, between)
 
 
-_DIRECTIVE = re.compile(r"%(?:[#0 +-]*(\*|[0-9]*)(?:\.(\*|[0-9]*))?[hlL]?[diouxXeEfFgGcrsa%]|(\())")
+# Possessive (`*+`): a zero is a flag as well as a digit, and a long row of them would take its square.
+_DIRECTIVE = re.compile(r"%(?:[#0 +-]*+(\*|[0-9]*+)(?:\.(\*|[0-9]*+))?[hlL]?[diouxXeEfFgGcrsa%]|(\())")
+
+
+def check_format(pattern: Any) -> None:
+    """Raises OutOfBounds, before anything is made of it, for a long one."""
+    text = plain_text(pattern)
+    if len(text) > _LONGEST_FORMAT or text.count("%") > _MOST_DIRECTIVES:
+        raise OutOfBounds(
+            f"a format has at most {_LONGEST_FORMAT:,} characters and {_MOST_DIRECTIVES:,} signs of percent"
+        )
 
 
 @pass_context
 def formatted(context: Rendering, pattern: Any, *values: Any) -> Any:
     """printf-style, widths and precisions of two digits at most."""
+    check_format(pattern)
     texts = [plain_text(value) for value in values]
     directives = list(_DIRECTIVE.finditer(plain_text(pattern)))
     for width, precision, named in (directive.groups(default="") for directive in directives):
@@ -168,15 +182,12 @@ def _times(factor: int) -> Cost:
 def _each(given: tuple[Any, ...]) -> int:
     """Of what does the same with each item of the first argument."""
     items, *others = given
-    count = len(items) if isinstance(items, (str, list, tuple, dict)) else 1
-    return size_of(items) + count * sum(map(size_of, others))
+    return size_of(items) + count_of(items) * sum(map(size_of, others))
 
 
 def _comparing(given: tuple[Any, ...]) -> int:
     """Of what sorts."""
-    items = given[0]
-    count = len(items) if isinstance(items, (str, list, tuple, dict)) else 1
-    return _each(given) * (count.bit_length() + 2)
+    return _each(given) * (count_of(given[0]).bit_length() + 2)
 
 
 def charged(
@@ -216,7 +227,7 @@ OFFERED: Mapping[str, Callable[..., Any]] = {
     **_offered("abs", once),
     **_offered("capitalize lower string safe truncate upper", once, plain_only),
     **_offered("e escape forceescape title", _times(10), plain_only),
-    **_offered("urlencode", _times(10)),
+    **_offered("urlencode", _times(10), sized),
     **_offered("reverse", once, sized),
     **_offered("items", result_only),
     **_offered("list max min reject rejectattr select selectattr", _each, items_of),

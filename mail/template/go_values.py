@@ -12,7 +12,7 @@ from typing import Any
 from jinja2 import Undefined, pass_context
 
 from mail.template.bounds import Rendering
-from mail.template.filters import charged, formatted, result_only
+from mail.template.filters import charged, check_format, formatted, result_only
 
 NOTHING = ""
 _COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
@@ -65,6 +65,7 @@ def compares(left: Any, sign: str, right: Any) -> bool:
 @pass_context
 def printf(context: Rendering, layout: str, *values: Any) -> Any:
     """%d and %f of what is no number put out what it is."""
+    check_format(layout)
     given = iter(values)
 
     def directive(found: re.Match[str]) -> str:

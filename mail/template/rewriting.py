@@ -60,6 +60,9 @@ class _Rewriting(NodeTransformer):
         if not isinstance(node, _OFFERED):
             tag = _NOT_OFFERED.get(type(node), type(node).__name__.lower())
             _refuse(node, f"{tag!r} is not offered")
+        if isinstance(node, (nodes.Call, nodes.Filter, nodes.Test)) and (node.dyn_args or node.dyn_kwargs):
+            # Python would spread them out before anybody is asked to pay.
+            _refuse(node, "arguments are written one by one: '*' and '**' before one are not offered")
         if isinstance(node, nodes.For) and node.recursive:
             _refuse(node, "a recursive loop is not offered")
         if isinstance(node, nodes.Filter) and node.name not in self._environment.filters:

@@ -106,8 +106,8 @@ class Sandbox(ImmutableSandboxedEnvironment):
     def call(self, context: Any, obj: Any, /, *args: Any, **kwargs: Any) -> Any:
         text = getattr(obj, "__self__", None)
         if isinstance(text, str):
-            _check_text_method(obj.__name__, text, args)
             context.budget.spend(len(text))
+            _check_text_method(obj.__name__, text, args, kwargs)
         context.budget.spend(filters.once((*args, *kwargs.values())))
         result = super().call(context, obj, *args, **kwargs)
         context.budget.spend(cost_of(result))
@@ -125,12 +125,12 @@ def _counted(tokens: Iterable[Token]) -> Iterator[Token]:
         yield token
 
 
-def _check_text_method(name: str, text: str, args: tuple[Any, ...]) -> None:
+def _check_text_method(name: str, text: str, args: tuple[Any, ...], named: dict[str, Any]) -> None:
     """What makes much out of little, or takes longer than its text is long."""
     if name.endswith("strip"):
-        filters.trimmed("", *args)
+        filters.trimmed("", *args, *named.values())
     elif name == "split" and len(text) > LONGEST_LIST:
-        separator = args[0] if args else None
+        separator = args[0] if args else named.get("sep")
         pieces = text.count(separator) if separator else len(text.split(None, LONGEST_LIST))
         if pieces >= LONGEST_LIST:
             raise OutOfBounds(f"a list is longer than {LONGEST_LIST:,}")

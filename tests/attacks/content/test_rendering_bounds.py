@@ -40,6 +40,8 @@ NUMBERS = [
     "{{ ([2 ** 1000] * 10000)|sum }}",
     EACH + "{{ '%99.99f' % 1e308 }}" + DONE,
     EACH + "{{ 2 ** 1000 % 3 }}" + DONE,
+    "{{ ('%' ~ '0' * 9000) % 1 }}",
+    "{{ ('%' ~ '0' * 4500 ~ '.' ~ '0' * 4500) % 1 }}",
 ]
 TEXTS = [
     LONG + "{{ x.strip(x) }}",
@@ -86,6 +88,31 @@ LISTS = [
     EACH + "{{ subscriber.attributes.tags|select|reject|select|reject|list|length }}" + DONE,
     EACH + "{{ loop.changed(subscriber.attributes.long ~ 'x') }}" + DONE,
 ]
+FORMATS = [
+    "{{ ('%%' * 3000000) % 1 }}",
+    "{{ ('%%' * 2200000)|format }}",
+    "{% set x = '%c' * 2000000 %}{{ x % 1 }}",
+    "{{ ('%' ~ '0' * 100000) % 1 }}",
+    "{{ ('%%' * 2200000)|go_printf }}",
+]
+ARGUMENTS = [
+    "{% for i in [1] %}{{ loop.cycle(*('a' * 4500000)) }}{% endfor %}",
+    "{% for i in [1] %}{{ loop.changed(*('a' * 4500000)) }}{% endfor %}",
+    "{{ 'a'|format(*('a' * 4500000)) }}",
+    "{{ 'a' is eq(*('a' * 4500000)) }}",
+    "{{ ('ab,' * 1400000).split(sep=',')|length }}",
+    "{{ (('ab,' * 500000)|safe).split(sep=',')|length }}",
+    "{{ (('ab,' * 500000)|safe).split(maxsplit=-1, sep=',')|length }}",
+]
+MAPPING = "{" + ",".join(f"'{number}': x" for number in range(2000)) + "}"
+VIEWS = [
+    LONG + "{{ " + MAPPING + ".items()|urlencode|length }}",
+    LONG + "{{ " + MAPPING + "|items|urlencode|length }}",
+    LONG + "{{ " + MAPPING + ".values()|sort|length }}",
+    LONG + "{{ " + MAPPING + ".values()|unique|list|length }}",
+    LONG + "{{ " + MAPPING + ".values()|max }}",
+    LONG + "{{ " + MAPPING + ".values()|select('lower')|list|length }}",
+]
 SOURCES = [
     "{{ " + " + ".join(["1"] * 200_000) + " }}",
     "{{ a }}" * 200_000,
@@ -104,7 +131,11 @@ SOURCES = [
 
 
 @pytest.mark.parametrize("html", [False, True])
-@pytest.mark.parametrize("source", [*NUMBERS, *TEXTS, *LISTS, *SOURCES], ids=lambda source: source[-60:])
+@pytest.mark.parametrize(
+    "source",
+    [*NUMBERS, *TEXTS, *FORMATS, *ARGUMENTS, *LISTS, *VIEWS, *SOURCES],
+    ids=lambda source: source[-60:],
+)
 def test_an_expression_takes_little_time(source: str, html: bool) -> None:
     started = thread_time()
     try:
@@ -114,7 +145,17 @@ def test_an_expression_takes_little_time(source: str, html: bool) -> None:
     assert thread_time() - started < SECONDS
 
 
-@pytest.mark.parametrize("source", [*TEXTS[8:], *LISTS[:13]], ids=lambda source: source[-60:])
+@pytest.mark.parametrize("source", [*FORMATS, *ARGUMENTS], ids=lambda source: source[-60:])
+def test_what_would_be_taken_apart_before_it_is_paid_for_is_refused(source: str) -> None:
+    with pytest.raises(TemplateError, match=r"a format has|one by one|a list is longer"):
+        PartTemplate("text", source, html=True).render(NAMES)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [*TEXTS[8:], *FORMATS, *ARGUMENTS, *VIEWS, *LISTS[:13]],
+    ids=lambda source: source[-60:],
+)
 def test_an_expression_takes_little_memory(source: str) -> None:
     tracemalloc.start()
     try:
