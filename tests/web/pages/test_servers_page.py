@@ -42,7 +42,7 @@ def add(person: Browser, **changes: Any) -> Any:
 
 def password_of(pool: Pool, secrets: Secrets, number: int) -> str | None:
     with pool.transaction() as cursor:
-        return secrets.password_of(cursor, number, "news at smtp.example.com:587 by STARTTLS")
+        return secrets.password_of(cursor, number, "news at smtp.example.com:587 by STARTTLS, login")
 
 
 def test_without_servers_the_page_says_what_to_do_first(person: Browser) -> None:
