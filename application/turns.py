@@ -3,9 +3,10 @@ again. So nobody's requests, however many, take all threads, or all of the proce
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from threading import BoundedSemaphore
+from threading import Condition
 
 
 class Crowded(Exception):
@@ -18,21 +19,60 @@ class Crowded(Exception):
 
 
 class Turns:
-    """Of one process. `what` is the plural of what is done, for the refusal."""
+    """Of one process: `at_once` are under way, `of_one` of them for the same asker, and `waiting` more wait
+    for `patience` seconds at most. `what` is the plural of what is done, for the refusal, which says to come
+    again in `seconds`."""
 
-    def __init__(self, what: str, *, at_once: int, waiting: int, seconds: int = 2) -> None:
+    def __init__(
+        self,
+        what: str,
+        *,
+        at_once: int,
+        waiting: int,
+        of_one: int | None = None,
+        patience: float | None = None,
+        seconds: int = 2,
+    ) -> None:
         self._what = what
+        self._at_once = at_once
+        self._most_waiting = waiting
+        self._of_one = at_once if of_one is None else of_one
+        self._patience = patience
         self._seconds = seconds
-        self._places = BoundedSemaphore(at_once + waiting)
-        self._at_once = BoundedSemaphore(at_once)
+        self._changed = Condition()
+        self._under_way: Counter[str] = Counter()
+        self._waiting = 0
 
     @contextmanager
-    def taken(self) -> Iterator[None]:
-        """Raises Crowded at once when all places to wait are taken, too."""
-        if not self._places.acquire(blocking=False):
+    def taken(self, asker: str = "") -> Iterator[None]:
+        """Raises Crowded: at once when all places to wait are taken, too."""
+        if not self.begin(asker):
             raise Crowded(self._what, self._seconds)
         try:
-            with self._at_once:
-                yield
+            yield
         finally:
-            self._places.release()
+            self.end(asker)
+
+    def begin(self, asker: str = "") -> bool:
+        """False when the turn does not come."""
+        with self._changed:
+            if not self._is_free(asker):
+                if self._waiting >= self._most_waiting:
+                    return False
+                self._waiting += 1
+                try:
+                    if not self._changed.wait_for(lambda: self._is_free(asker), self._patience):
+                        return False
+                finally:
+                    self._waiting -= 1
+            self._under_way[asker] += 1
+            return True
+
+    def end(self, asker: str = "") -> None:
+        with self._changed:
+            self._under_way[asker] -= 1
+            self._under_way += Counter()  # drops those at zero
+            self._changed.notify_all()
+
+    def _is_free(self, asker: str) -> bool:
+        return self._under_way.total() < self._at_once and self._under_way[asker] < self._of_one

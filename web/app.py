@@ -13,8 +13,7 @@ from application.dashboard.query import DashboardQuery
 from application.installation import Installation
 from web import listmonk
 from web.api import campaigns, deliveries, docs, events, forecasts, health, metrics, policy, queue, servers
-from web.http import access, compression, errors, guard, texts
-from web.http.heavy_requests import HeavyRequests
+from web.http import access, compression, errors, guard, heavy_requests, texts
 from web.http.services import Services
 from web.http.settings import WebSettings
 from web.pages import navigation, notices, page
@@ -82,7 +81,7 @@ def create_app(
     people may sign in through, besides their password."""
     app = configured(Flask("web"), settings)
     app.extensions["postledger"] = Services.of(installation, settings, provider)
-    app.extensions["postledger.heavy"] = HeavyRequests()
+    app.extensions["postledger.heavy"] = heavy_requests.turns()
     app.extensions["postledger.broadcast"] = Broadcast(composer(app), largest=settings.streams)
     for part in (compression, errors, metrics, guard, texts, access, notices, navigation, page, events):
         part.install(app)

@@ -27,9 +27,9 @@ from storage.postgres.service_login import service_url
 from tests.installation import Running, wait_until
 from tests.web.applications import application
 from tests.web.world import NOON, World
-from web.http import heavy_requests, idempotency
+from web.http import idempotency
 from web.http.contract import Contract
-from web.http.heavy_requests import MOST, MOST_OF_ONE, MOST_WAITING, HeavyRequests
+from web.http.heavy_requests import MOST, MOST_OF_ONE, MOST_WAITING, turns
 
 SLOW_PEOPLE = """
     ALTER TABLE recipients ENABLE ROW LEVEL SECURITY;
@@ -121,9 +121,8 @@ def test_imports_and_deleting_lists_may_take_longer_than_a_page(database_url: st
     assert 0 < recipients_import.IMPORT_SECONDS <= 3600
 
 
-def test_one_asker_never_takes_all_the_places_for_heavy_requests(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(heavy_requests, "PATIENCE", 0.05)
-    here = HeavyRequests()
+def test_one_asker_never_takes_all_the_places_for_heavy_requests() -> None:
+    here = turns(patience=0.05)
     assert [here.begin("mallory") for _ in range(13)] == [True] * MOST_OF_ONE + [False] * (13 - MOST_OF_ONE)
     assert here.begin("ada")
     here.end("mallory")
@@ -131,9 +130,8 @@ def test_one_asker_never_takes_all_the_places_for_heavy_requests(monkeypatch: py
     assert [here.begin(f"user {number}") for number in range(MOST)].count(True) == MOST - MOST_OF_ONE - 1
 
 
-def test_few_wait_for_their_turn_and_the_others_are_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(heavy_requests, "PATIENCE", 60.0)
-    here, answers = HeavyRequests(), list[bool]()
+def test_few_wait_for_their_turn_and_the_others_are_told_at_once() -> None:
+    here, answers = turns(patience=60.0), list[bool]()
     for number in range(MOST):
         assert here.begin(f"user {number}")
     waiting = [Thread(target=lambda: answers.append(here.begin("ada"))) for _ in range(MOST_WAITING)]
@@ -152,11 +150,8 @@ def test_few_wait_for_their_turn_and_the_others_are_told_at_once(monkeypatch: py
         thread.join()
 
 
-def test_heavy_requests_beyond_their_number_are_put_off(
-    app: Flask, monkeypatch: pytest.MonkeyPatch, world: World
-) -> None:
-    monkeypatch.setattr(heavy_requests, "PATIENCE", 0.05)
-    running: HeavyRequests = app.extensions["postledger.heavy"]
+def test_heavy_requests_beyond_their_number_are_put_off(app: Flask, world: World) -> None:
+    running = app.extensions["postledger.heavy"] = turns(patience=0.05)
     for _ in range(MOST_OF_ONE):
         assert running.begin("local")
     client = app.test_client()
