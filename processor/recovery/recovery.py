@@ -120,7 +120,7 @@ class Recovery:
         return [n for n, pid in processors.unfenced_on(cursor, host_name()) if not _is_running(pid)]
 
     def _traces(self, dead: Sequence[Dead], left: Sequence[Interruption]) -> list[Trace | None]:
-        """What is known of each attempt besides the log."""
+        """What the flight records say of each attempt, which the log does not."""
         here, records = host_name(), {}
         for one in dead:
             if self.records and one.host == here:

@@ -1,7 +1,7 @@
 """People as CSV, page by page, so that a list of any length leaves as it is read.
 
 What a spreadsheet would take for a formula has an apostrophe before it. An import reads what was exported
-here: it takes the apostrophes away, and columns that mean nothing to it are passed over.
+here: it takes the apostrophes away, and columns that mean nothing to it are ignored.
 """
 
 from __future__ import annotations
