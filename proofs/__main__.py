@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import signal
 import sys
 
 NAMES = ("attacks",)
@@ -20,6 +21,7 @@ def main(arguments: list[str]) -> int:
             f"{name}: there is no {', '.join(unknown)}; there are {', '.join(proof.NAMES)}", file=sys.stderr
         )
         return 2
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # what was started is ended all the same
     is_proven = True
     for finding in proof.run(parts):
         print(json.dumps(finding.as_dict()), flush=True)

@@ -18,7 +18,7 @@ TOKEN = re.compile(r'name="csrf"[^>]*value="([^"]+)"|value="([^"]+)"[^>]*name="c
 
 
 @dataclass(frozen=True)
-class Answer:
+class HttpAnswer:
     """`seconds` is how long it took; `status` 0 that nothing came."""
 
     status: int
@@ -43,7 +43,7 @@ def ask(
     port: int, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None,
     patience: float = PATIENCE,
     source: str = OWN,
-) -> Answer:  # fmt: skip
+) -> HttpAnswer:  # fmt: skip
     began = time.monotonic()
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=patience, source_address=(source, 0))
     try:
@@ -52,9 +52,9 @@ def ask(
         text = response.read().decode(errors="replace")
         told = {name.lower(): value for name, value in response.getheaders()}
         cookies = tuple(response.headers.get_all("Set-Cookie", ()))
-        return Answer(response.status, text, told, time.monotonic() - began, cookies)
+        return HttpAnswer(response.status, text, told, time.monotonic() - began, cookies)
     except (OSError, http.client.HTTPException) as error:
-        return Answer(0, repr(error), {}, time.monotonic() - began)
+        return HttpAnswer(0, repr(error), {}, time.monotonic() - began)
     finally:
         connection.close()
 
@@ -67,7 +67,7 @@ class Program:
     key: str | None = None
     headers: dict[str, str] = field(default_factory=dict)
 
-    def ask(self, method: str, path: str, given: Any = None, **headers: str) -> Answer:
+    def ask(self, method: str, path: str, given: Any = None, **headers: str) -> HttpAnswer:
         """`given` is sent as JSON, or as it is when it is bytes."""
         told = {**self.headers, **{name.replace("_", "-"): value for name, value in headers.items()}}
         if self.key is not None:
@@ -77,7 +77,7 @@ class Program:
             given = json.dumps(given).encode()
         return ask(self.port, method, path, given, told)
 
-    def fill_in(self, path: str, **fields: str) -> Answer:
+    def fill_in(self, path: str, **fields: str) -> HttpAnswer:
         """As a form, in the way of listmonk's clients."""
         return self.ask("POST", path, urlencode(fields).encode(), **{"Content-Type": FORM})
 
@@ -91,17 +91,17 @@ class Browser:
     cookies: dict[str, str] = field(default_factory=dict)
     source: str = OWN
 
-    def get(self, path: str) -> Answer:
+    def get(self, path: str) -> HttpAnswer:
         return self._ask("GET", path)
 
-    def post(self, page: str, path: str, **values: str) -> Answer:
+    def post(self, page: str, path: str, **values: str) -> HttpAnswer:
         """Fills in the form on `page` that goes to `path`."""
         found = TOKEN.search(self.get(page).text)
         token = (found[1] or found[2]) if found else ""
         body = urlencode({"csrf": token, **values}).encode()
         return self._ask("POST", path, body, {"Content-Type": FORM})
 
-    def sign_in(self, name: str, password: str) -> Answer:
+    def sign_in(self, name: str, password: str) -> HttpAnswer:
         return self.post("/sign-in", "/sign-in", name=name, password=password, code="", next="/")
 
     @property
@@ -110,7 +110,7 @@ class Browser:
 
     def _ask(
         self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None
-    ) -> Answer:
+    ) -> HttpAnswer:
         kept = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
         told = {
             **self.headers,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
-from proofs.attacked.client import Answer, Browser, ask
+from proofs.attacked.client import Browser, HttpAnswer, ask
 from proofs.attacked.house import PASSWORDS, House
 from proofs.finding import Finding
 
@@ -24,7 +24,7 @@ def attack(house: House) -> Iterator[Finding]:
     yield Finding("hostile_names", sum(status >= 500 for status in statuses), "internal errors", 0)
 
 
-def guess(house: House, number: int, name: str) -> Answer:
+def guess(house: House, number: int, name: str) -> HttpAnswer:
     """Each from an address of its own, as attackers have them."""
     return Browser(house.port, source=f"127.0.1.{number + 1}").sign_in(name, f"guess {number}")
 

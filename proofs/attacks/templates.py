@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 
-from proofs.attacked.client import Answer, ask
+from proofs.attacked.client import HttpAnswer, ask
 from proofs.attacked.house import House
 from proofs.finding import Finding
 
@@ -67,7 +67,7 @@ def attack(house: House) -> Iterator[Finding]:
     yield Finding("health_meanwhile", watch.longest, "seconds, the longest", HEALTH)
 
 
-def _slowest(name: str, answers: dict[str, Answer]) -> Finding:
+def _slowest(name: str, answers: dict[str, HttpAnswer]) -> Finding:
     slowest = max(answers, key=lambda text: answers[text].seconds)
     broken = [f"{text[:60]}: {answer}" for text, answer in answers.items() if answer.status in (0, 500)]
     seconds = answers[slowest].seconds if not broken else float("inf")
