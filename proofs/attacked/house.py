@@ -15,7 +15,7 @@ from typing import Any
 
 import psycopg2
 
-from proofs.attacked.client import Answer, Browser, Program
+from proofs.attacked.client import Browser, HttpAnswer, Program
 from proofs.attacked.mail_servers import MailServers
 from tests.installation import Running, processes_of, wait_until
 
@@ -139,7 +139,7 @@ class House:
     def made(self, path: str, given: Any) -> Any:
         return self.ok("POST", path, given).data
 
-    def ok(self, method: str, path: str, given: Any = None) -> Answer:
+    def ok(self, method: str, path: str, given: Any = None) -> HttpAnswer:
         answer = self.everything.ask(method, path, given)
         if answer.status not in (200, 201):
             raise RuntimeError(f"{method} {path}: {answer}")
