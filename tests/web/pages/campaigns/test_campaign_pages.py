@@ -76,7 +76,7 @@ def test_pausing_and_cancelling_ask_first_and_keep_the_reason(
 ) -> None:
     question = person.get(f"/campaigns/1/{step}").text
     assert "Reason" in question
-    assert "wait" in seen(question)
+    assert "sent so far: 1. Still queued: 2." in seen(question)
     assert world.application.campaign(1).state is State.RUNNING
     answer = person.post(f"/campaigns/1/{step}", f"/campaigns/1/{step}", reason="A wrong link")
     assert (answer.status_code, answer.location) == (303, "/campaigns/1")
