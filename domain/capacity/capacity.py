@@ -8,10 +8,10 @@ to the daily limit only, since the server was given them all the same.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from domain.fact import Fact
 
@@ -109,6 +109,19 @@ class _OpenReservation:
     until: float
 
 
+@dataclass(frozen=True, kw_only=True)
+class CapacityState:
+    """What counts of a capacity stream up to `version`: units used by local date, closed uses (the last
+    moment, units), reservations that are still open (units, local date, `until`) by their version, and the
+    furthest `until` of any. Moments are epoch seconds."""
+
+    version: int = 0
+    used: Mapping[str, int]
+    closed: Sequence[tuple[float, int]]
+    open: Mapping[int, tuple[int, str, float]]
+    furthest: float = 0.0
+
+
 class Capacity:
     """The state that one server's capacity stream comes to.
 
@@ -130,6 +143,17 @@ class Capacity:
         self._closed: list[tuple[float, int]] = []
         self._used: dict[str, int] = {}
         self._furthest = 0.0
+
+    @classmethod
+    def of(cls, state: CapacityState, window: float) -> Self:
+        """As if all events up to there had been applied, as far as they count."""
+        capacity = cls(window)
+        capacity.version = state.version
+        capacity._open = {version: _OpenReservation(*one) for version, one in state.open.items()}
+        capacity._closed = sorted(state.closed)
+        capacity._used = dict(state.used)
+        capacity._furthest = state.furthest
+        return capacity
 
     def apply(self, version: int, event: object) -> None:
         """Raises ValueError when an event was skipped: the sum would be wrong without a sign."""
