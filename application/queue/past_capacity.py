@@ -19,11 +19,8 @@ from domain.fact import Happened
 from domain.streams import capacity_stream, number_of
 from storage.log import moments
 
-MOST_SUMMED_UP = 100_000
-"""Events of all servers together."""
-
-MOST_OF_ONE = 40_000
-"""The same, of one server at once."""
+MOST_OF_ONE = 50_000
+"""Events of one server that are summed up at once."""
 
 NO_DAY = "9999-12-31"
 """After every day."""
@@ -64,7 +61,7 @@ class LoggedCapacity:
 
     cursor: Any
     calendars: Sequence[tuple[datetime, Calendar]]
-    left: int = MOST_SUMMED_UP
+    left: int
 
     def capacities(self, wanted: Mapping[int, Limits], at: datetime) -> dict[int, Capacity]:
         stretches = self._stretches(wanted, at)

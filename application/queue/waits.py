@@ -30,8 +30,11 @@ from storage.log.feed import Recorded
 MOST_CHANGES = 20_000
 """Events of the campaign, of servers and of the policy that are read."""
 
-MOST_RESERVATIONS = 20_000
+MOST_RESERVATIONS = 100_000
 """Events of capacity that are read one by one, of all servers together."""
+
+MOST_SUMMED_UP = 100_000
+"""Events of capacity that the database sums up, of all servers together."""
 
 MOST_SENT = 200_000
 """Events that are looked through for what was sent meanwhile, in one wait."""
@@ -57,10 +60,19 @@ SENT = """
 
 @dataclass(frozen=True, kw_only=True)
 class WaitHistory:
-    """`known_until` is None when all is known; after it too much happened to be read."""
+    """`known_until` is None when all is known; after it too much happened to be read. Without any waits, that
+    was so from the beginning."""
 
     waits: Sequence[Wait]
     known_until: datetime | None = None
+
+    @property
+    def not_told(self) -> str | None:
+        """What is not told here, in words."""
+        if self.known_until is None:
+            return None
+        after = f" after {instant(self.known_until)}" if self.waits else ""
+        return f"Too much happened meanwhile to tell what it waited for{after}."
 
     def fields(self) -> dict[str, Any]:
         """For programs: the API's names, and values that JSON has."""
@@ -76,6 +88,7 @@ class WaitHistory:
                 for wait in self.waits
             ],
             "waitsKnownUntil": instant(self.known_until),
+            "waitsNotTold": self.not_told,
         }
 
 
@@ -100,12 +113,13 @@ class Waits:
         unread = changes[-1].at if len(changes) == MOST_CHANGES else None
         if unread is not None:
             queued = [span._replace(until=min(span.until, unread)) for span in queued]
-        capacity = LoggedCapacity(self.cursor, _calendars(changes))
+        capacity = LoggedCapacity(self.cursor, _calendars(changes), MOST_SUMMED_UP)
         past = Past(PastCapacity(capacity, most or MOST_RESERVATIONS))
         told = waits(queued, changes, past)
         patience = max(LEAST_PATIENCE, timedelta(seconds=2 * past.policy.poll_interval))
         found = condensed(self._in_line(told.waits, campaign, patience))
-        return WaitHistory(waits=found, known_until=told.known_until or unread)
+        known_until = told.known_until or unread
+        return WaitHistory(waits=found, known_until=known_until and max(known_until, queued[0].since))
 
     def _event(self, event: Recorded) -> object:
         stored = StoredEvent(event.stream, event.version, event.topic, event.state.encode())

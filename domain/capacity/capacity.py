@@ -189,6 +189,14 @@ class Capacity:
             left.append(limits.left_in_window(self.in_window(now, limits.window)))
         return min((units for units in left if units is not None), default=None)
 
+    def counts(self, now: float, day: str, limits: Limits) -> tuple[int, int, float | None]:
+        """What is used on the local date, what is in the rolling window, and when that lets another one
+        through: `now` when it does, None when it never will."""
+        self._forget(now, day, limits)
+        in_window = self.in_window(now, limits.window) if limits.sliding else 0
+        is_full = limits.left_in_window(in_window) == 0
+        return self.used_on(day), in_window, limits.frees_at(self._uses(), now) if is_full else now
+
     def rolling_frees_at(self, now: float, limits: Limits) -> float | None:
         """When the rolling remainder, which is 0 now, exceeds 0, if nothing is returned or reserved
         before; `now` when it exceeds 0 already; None when it never will."""

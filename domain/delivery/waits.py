@@ -35,6 +35,7 @@ from domain.server.server import SmtpServer
 from domain.streams import number_of
 
 MOST_WAITS = 40
+FOLLOWED = timedelta(minutes=10)
 _SHORT = (1, 5, 15, 60, 300, 900, 3600, 4 * 3600, 86_400)
 """Seconds; of too many waits, those that are no longer are joined with the one before."""
 
@@ -96,14 +97,13 @@ def waits(queued: Iterable[Span], happened: Iterable[Happened], past: Past) -> T
         while at < span.until:
             while events and events[0].at <= at:
                 past.apply(events.popleft().event)
+            stop = min(span.until, events[0].at) if events else span.until
             try:
-                waiting, ends = past.why(at, span.again)
+                waiting, stop = past.why(at, span.again, stop)
             except TooMuchHappened:
                 return Told(found, at)
             if waiting.reason is Reason.CAMPAIGN_CANCELLED:
                 return Told(found)
-            changes = [span.until, *([events[0].at] if events else []), *([ends] if ends else [])]
-            stop = min(changes)
             add_wait(found, Wait(since=at, until=stop, waiting=waiting))
             at = stop
     return Told(found)
@@ -115,6 +115,10 @@ def add_wait(found: list[Wait], wait: Wait) -> None:
         found[-1] = replace(found[-1], until=wait.until)
     else:
         found.append(wait)
+
+
+def _first(*moments: datetime | None) -> datetime | None:
+    return min((moment for moment in moments if moment is not None), default=None)
 
 
 class _LastingAnswer(NamedTuple):
@@ -156,15 +160,15 @@ class Past:
                 self._states.pop(number, None)
                 self._answers.pop(number, None)
 
-    def why(self, at: datetime, again: datetime) -> tuple[Waiting, datetime | None]:
-        """And when that may change without an event."""
+    def why(self, at: datetime, again: datetime, upto: datetime) -> tuple[Waiting, datetime]:
+        """And until when it is that: `upto` at the latest, before which nothing else is applied."""
         opens, changes = self._calendar(at)
         waiting, ends = self._asked(at, again, opens, ()), [again, changes]
         if waiting.reason is Reason.NO_SERVER:
-            routes = self._routes(at)
+            routes = self._routes(at, upto)
             waiting = self._asked(at, again, opens, routes)
             ends += [self._answers[route.server].ends for route in routes]
-        return waiting, min((end for end in ends if end is not None and end > at), default=None)
+        return waiting, _first(upto, *(end for end in ends if end is not None and end > at)) or upto
 
     def _asked(
         self, at: datetime, again: datetime, opens: datetime | None, routes: Sequence[Route]
@@ -181,7 +185,7 @@ class Past:
             self._opens = opens, self.policy.calendar.closes_at(at) if is_open else opens
         return self._opens
 
-    def _routes(self, at: datetime) -> list[Route]:
+    def _routes(self, at: datetime, upto: datetime) -> list[Route]:
         """One that is open, which is enough; else all that the campaign may go through, each closed. The one
         that was open last is asked first, then ever more at once: what others do costs nothing."""
         only = self._campaign.messenger if self._campaign else None
@@ -190,7 +194,7 @@ class Past:
         closed: list[Route] = []
         while left:
             some = [left.popleft() for _ in range(min(len(left), len(closed) + 1))]
-            self._ask(some, at)
+            self._ask(some, at, upto)
             for number in some:
                 name, answer = self._servers[number].settings.name, self._answers[number].answer
                 route = Route(server=number, name=name, answer=answer)
@@ -200,7 +204,7 @@ class Past:
                 closed.append(route)
         return closed
 
-    def _ask(self, numbers: Iterable[int], at: datetime) -> None:
+    def _ask(self, numbers: Iterable[int], at: datetime, upto: datetime) -> None:
         """Has an answer of each that holds at that moment."""
         limited: dict[int, Limits] = {}
         for number in numbers:
@@ -216,31 +220,44 @@ class Past:
                 limited[number] = limits
         self._capacity.read(limited, self.policy.timezone, at)
         for number, limits in limited.items():
-            self._answers[number] = self._limited(number, limits, at)
+            self._answers[number] = self._limited(number, limits, at, upto)
 
     def _state(self, number: int) -> ServerState:
         if number not in self._states:
             self._states[number] = self._servers[number].state(self.policy)
         return self._states[number]
 
-    def _limited(self, number: int, limits: Limits, at: datetime) -> _LastingAnswer:
-        """Of a server that is open by itself."""
+    def _limited(self, number: int, limits: Limits, at: datetime, upto: datetime) -> _LastingAnswer:
+        """Of a server that is open by itself. Its capacity is followed while the answer stays the same, not
+        far, lest all that may be read be of one server."""
+        by_itself, upto = self._answers[number].by_itself, min(upto, at + FOLLOWED)
+        closed, changes = self._by_limits(number, limits, at)
+        while True:
+            ends = _first(closed.until if closed else None, by_itself.until, changes)
+            if changes is None or changes != ends or changes >= upto:
+                break
+            try:
+                then, changes = self._by_limits(number, limits, changes)
+            except TooMuchHappened:
+                break
+            if (then and then.reason) != (closed and closed.reason):
+                break
+            closed = then
+        return _LastingAnswer(closed or by_itself, by_itself, ends)
+
+    def _by_limits(self, number: int, limits: Limits, at: datetime) -> tuple[Closed | None, datetime | None]:
+        """And when its capacity changes. Raises TooMuchHappened."""
         capacity, changes = self._capacity.at(number, at)
         now, day = at.timestamp(), self.policy.calendar.local_date(at).isoformat()
-        capacity.available(now, day, limits)
-        in_window = capacity.in_window(now, limits.window) if limits.sliding else 0
-        frees = capacity.rolling_frees_at(now, limits) if limits.left_in_window(in_window) == 0 else None
+        used, in_window, frees = capacity.counts(now, day, limits)
         state = replace(
             self._state(number),
             limits=limits,
-            used_today=capacity.used_on(day),
+            used_today=used,
             in_window=in_window,
             rolling_frees=None if frees is None else datetime.fromtimestamp(frees, UTC),
         )
-        by_itself = self._answers[number].by_itself
-        answer = closed_by_limits(state, at) or by_itself
-        ends = [end for end in (answer.until, by_itself.until, changes) if end is not None]
-        return _LastingAnswer(answer, by_itself, min(ends, default=None))
+        return closed_by_limits(state, at), changes
 
     def _campaign_state(self) -> CampaignState:
         campaign = self._campaign

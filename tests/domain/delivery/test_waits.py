@@ -209,7 +209,7 @@ def test_the_past_is_told_as_the_present_was(
             if one.at <= hours(when):
                 past.apply(one.event)
         told = next(wait.waiting for wait in found if wait.since <= hours(when) < wait.until)
-        now, _ = past.why(hours(when), hours(0))
+        now, _ = past.why(hours(when), hours(0), hours(73))
         assert (told.reason, told.server, told.detail) == (now.reason, now.server, now.detail)
 
 
