@@ -49,8 +49,6 @@ STATES = """
     UNION ALL
     SELECT server, 'open', reservation, n, day, until
     FROM counted WHERE returned IS NULL AND (day >= today OR until > since)
-    UNION ALL
-    SELECT server, 'furthest', NULL, NULL, NULL, max(until) FROM counted GROUP BY server
 """
 
 
@@ -114,7 +112,6 @@ def _state(version: int, rows: Sequence[Any]) -> CapacityState:
     used: dict[str, int] = {}
     closed: list[tuple[float, int]] = []
     opened: dict[int, tuple[int, str, float]] = {}
-    furthest = 0.0
     for kind, reservation, units, day, moment in rows:
         match kind:
             case "used":
@@ -123,9 +120,7 @@ def _state(version: int, rows: Sequence[Any]) -> CapacityState:
                 closed.append((moment, units))
             case "open":
                 opened[reservation] = units, day, moment
-            case "furthest":
-                furthest = moment
-    return CapacityState(version=version, used=used, closed=closed, open=opened, furthest=furthest)
+    return CapacityState(version=version, used=used, closed=closed, open=opened)
 
 
 def _facts(stream: UUID, events: Sequence[tuple[datetime, int, str, str]]) -> list[Happened]:

@@ -112,14 +112,13 @@ class _OpenReservation:
 @dataclass(frozen=True, kw_only=True)
 class CapacityState:
     """What counts of a capacity stream up to `version`: units used by local date, closed uses (the last
-    moment, units), reservations that are still open (units, local date, `until`) by their version, and the
-    furthest `until` of any. Moments are epoch seconds."""
+    moment, units), and reservations that are still open (units, local date, `until`) by their version.
+    Moments are epoch seconds."""
 
-    version: int = 0
+    version: int
     used: Mapping[str, int]
     closed: Sequence[tuple[float, int]]
     open: Mapping[int, tuple[int, str, float]]
-    furthest: float = 0.0
 
 
 class Capacity:
@@ -152,7 +151,7 @@ class Capacity:
         capacity._open = {version: _OpenReservation(*one) for version, one in state.open.items()}
         capacity._closed = sorted(state.closed)
         capacity._used = dict(state.used)
-        capacity._furthest = state.furthest
+        capacity._furthest = max((last_use for last_use, _ in capacity._uses()), default=0.0)
         return capacity
 
     def apply(self, version: int, event: object) -> None:

@@ -8,7 +8,7 @@ from itertools import takewhile
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from application.queue import past_capacity
@@ -95,6 +95,7 @@ def stream_of(taken: list[tuple[float, str, int]], zone: str) -> Stream:
 
 
 @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@example([(7 * 3600.0, what, 2) for what in ("reserve", "zone", "reserve")], "Asia/Tokyo", Limits(20), 1.0)
 @given(steps, st.sampled_from(list(ZONES)), limits, st.floats(0, 1))
 def test_the_capacity_at_any_moment_goes_on_as_if_all_had_been_read(
     pool: Pool, taken: list[tuple[float, str, int]], zone: str, limit: Limits, when: float
@@ -135,3 +136,28 @@ def counted(capacity: Capacity, at: datetime, limit: Limits, stream: Stream) -> 
         capacity.rolling_frees_at(now, limit),
         capacity.counts(now, day, limit)[1:],
     )
+
+
+def test_more_than_may_be_summed_up_is_not_read_at_all(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
+    stream, clock, daily = stream_of([(60.0, "reserve", 0)] * 5, "UTC"), VirtualClock(START), {1: Limits(20)}
+    with pool.transaction() as cursor:
+        stream.record(cursor, Log(pool, clock), clock)
+        for left, most_of_one, is_read in ((5, 5, True), (4, 5, False), (5, 4, False)):
+            monkeypatch.setattr(past_capacity, "MOST_OF_ONE", most_of_one)
+            read = LoggedCapacity(cursor, stream.calendars, left)
+            if is_read:
+                assert read.capacities(daily, stream.now + timedelta(minutes=1))[1].used_on("2026-03-27") == 5
+                assert read.left == 0
+            else:
+                with pytest.raises(TooMuchHappened):
+                    read.capacities(daily, stream.now + timedelta(minutes=1))
+
+
+def test_a_rolling_window_reaches_back_no_further_than_itself(pool: Pool) -> None:
+    stream, clock = stream_of([(900.0, "reserve", 0)] * 8, "UTC"), VirtualClock(START)
+    with pool.transaction() as cursor:
+        stream.record(cursor, Log(pool, clock), clock)
+        for limit, reached in ((Limits(sliding=(9, 60)), 1), (Limits(sliding=(9, 3600)), 5), (Limits(20), 8)):
+            read = LoggedCapacity(cursor, stream.calendars, left=100)
+            read.capacities({1: limit}, stream.now + timedelta(seconds=1))
+            assert 100 - read.left == reached
