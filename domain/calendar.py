@@ -130,16 +130,21 @@ class Calendar:
         return at.astimezone(ZoneInfo(self.timezone)).date()
 
     def midnight_after(self, at: datetime) -> datetime:
-        tomorrow = datetime.combine(self.local_date(at) + timedelta(1), datetime.min.time())
-        first = _instant(self.timezone, tomorrow, last=False)
-        return first if first > at else _instant(self.timezone, tomorrow, last=True)
+        tomorrow = self.local_date(at) + timedelta(1)
+        first = self.starts(tomorrow)
+        if first > at:
+            return first
+        return _instant(self.timezone, datetime.combine(tomorrow, datetime.min.time()), last=True)
+
+    def starts(self, day: date) -> datetime:
+        """The first midnight of a local date."""
+        return _instant(self.timezone, datetime.combine(day, datetime.min.time()), last=False)
 
     def repeats_from(self, at: datetime) -> datetime:
         last = max(self.holidays, default=date.min)
         if last < self.local_date(at):
             return at.astimezone(UTC)
-        tomorrow = datetime.combine(last + timedelta(1), datetime.min.time())
-        return _instant(self.timezone, tomorrow, last=False)
+        return self.starts(last + timedelta(1))
 
     def _stretches_after(self, at: datetime) -> Iterator[tuple[datetime, datetime]]:
         """Open stretches that end after `at`, in order, with adjoining windows made one."""
