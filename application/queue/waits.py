@@ -17,8 +17,9 @@ from domain.campaign.campaign import Campaign
 from domain.campaign.priority import rank_of
 from domain.capacity.past import PastCapacity
 from domain.clock import instant
+from domain.delivery.condensed import condensed
 from domain.delivery.in_line import Sent, by_what_was_sent
-from domain.delivery.waits import Past, Wait, condensed, spans, waits
+from domain.delivery.waits import Past, Wait, spans, waits
 from domain.fact import Fact, Happened
 from domain.policy import PolicyChanged, SendingPolicy
 from domain.server.availability import Reason
