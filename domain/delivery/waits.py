@@ -168,7 +168,7 @@ class Past:
             routes = self._routes(at, upto)
             waiting = self._asked(at, again, opens, routes)
             ends += [self._answers[route.server].ends for route in routes]
-        return waiting, _first(upto, *(end for end in ends if end is not None and end > at)) or upto
+        return waiting, min([upto, *(end for end in ends if end is not None and end > at)])
 
     def _asked(
         self, at: datetime, again: datetime, opens: datetime | None, routes: Sequence[Route]
