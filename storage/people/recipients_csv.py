@@ -15,6 +15,8 @@ from storage.people.personal_data import DirectoryError, checked_attributes, che
 COLUMNS = ("email", "name", "attributes")
 LONGEST_LINE = 256 * 1024  # bytes; 64 KB of attributes with every quotation mark doubled fit
 LONGEST_RECORD = 200  # lines that a quoted field may run over
+MOST_AGAIN = 4  # times the size of what was read, that may be read again
+AGAIN_ANYWAY = 4 * 1024 * 1024  # characters, however small the file is
 
 
 # Where a cell may begin for a spreadsheet that separates with semicolons or tabs, whatever the quotes
@@ -61,7 +63,8 @@ Record = tuple[int, list[str] | str]  # the line it begins on; its fields, or wh
 def people(
     file: IO[bytes], progress: Callable[[int], None], delimiter: str = ",", *, others: bool = False
 ) -> Iterator[Person | RowRefusal]:
-    """`others` lets columns pass that mean nothing to us. Raises DirectoryError for an unusable header."""
+    """`others` lets columns pass that mean nothing to us. Raises DirectoryError for an unusable header, and
+    later where so many quotation marks are not closed that to tell the rows apart takes too long."""
     records = _records(_Lines(file, progress), delimiter)
     return _people(records, _order_of_columns(next(records, None), others))
 
@@ -113,12 +116,14 @@ def _attributes(text: str) -> str:
 
 class _Lines:
     """Physical lines with their numbers. The lines of a record that turns out to be unreadable, all but
-    its first, can be put back, so that one stray quotation mark costs one row."""
+    its first, can be put back, so that one stray quotation mark costs one row; but not so often that a file
+    full of them is read two hundred times."""
 
     def __init__(self, file: IO[bytes], progress: Callable[[int], None]) -> None:
         self._file = file
         self._progress = progress
         self._number = 0
+        self._read_once = self._read_again = 0
         self._again: deque[tuple[int, str | None]] = deque()
         self._record: list[tuple[int, str | None]] = []
 
@@ -141,13 +146,20 @@ class _Lines:
         return self._record[0][0] if self._record else self._number
 
     def put_back_all_but_first(self) -> None:
+        """Raises DirectoryError."""
         self._again.extendleft(reversed(self._record[1:]))
+        self._read_again += sum(len(line or "") for _, line in self._record[1:])
+        if self._read_again > AGAIN_ANYWAY + MOST_AGAIN * self._read_once:
+            raise DirectoryError(
+                f"up to line {self.begun_at()} too many quotation marks are not closed to read on"
+            )
 
     def _read(self) -> tuple[int, str | None]:
         raw = self._file.readline(LONGEST_LINE + 1)
         if not raw:
             raise StopIteration
         self._number += 1
+        self._read_once += len(raw)
         self._progress(len(raw))
         too_long = len(raw) > LONGEST_LINE
         while len(raw) > LONGEST_LINE and not raw.endswith(b"\n"):

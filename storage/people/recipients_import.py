@@ -74,7 +74,7 @@ def import_csv(
     cursor: Any, file: IO[bytes], options: Options, progress: Callable[[int], None] = lambda _bytes: None
 ) -> Summary:
     """All in the transaction of `cursor`. `progress` is told how many bytes were read since it was last
-    told. Raises ImportRefusedError when the file has no usable header or is no text."""
+    told. Raises DirectoryError when the file has no usable header, is no text or cannot be read to the end."""
     summary = Summary()
     allow(cursor, IMPORT_SECONDS)
     # One import at a time: two that meet the same people in different order would block each other.
@@ -107,7 +107,7 @@ class _CopyText:
     def __init__(self, rows: Iterator[Person]) -> None:
         self._rows = rows
         self._rest = b""
-        self.failed: OSError | None = None
+        self.failed: Exception | None = None
 
     def read(self, size: int = 8192) -> bytes:
         parts = [self._rest]
@@ -123,7 +123,7 @@ class _CopyText:
     def _next(self) -> Person | None:
         try:
             return next(self._rows, None)
-        except OSError as error:
+        except Exception as error:  # psycopg2 makes an error of its own out of it
             self.failed = error
             raise
 

@@ -25,7 +25,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from web.http.access import Permission
 from web.http.access import needs as decided
-from web.http.errors import Refusal
+from web.http.errors import MOST_NAMED, Refusal, place
 from web.http.idempotency import once
 from web.http.if_match import Condition, held
 from web.http.services import reading
@@ -59,6 +59,9 @@ SENTENCES = {
     "uuid_type": "a UUID is expected",
 }
 """In our words; for other kinds of errors pydantic's are used."""
+LONGEST_SENTENCE = 1000
+MOST_LISTED = 1000
+"""Errors that pydantic is asked for. It gives all or none, each with half a kilobyte around it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -215,16 +218,21 @@ def read_body(model: type[BaseModel], optional: bool) -> BaseModel:
 
 
 def refusal(error: ValidationError, part: str) -> Refusal:
-    """One message for each field that is wrong, each beginning with the name of the field."""
+    """One message for each field that is wrong, each beginning with the name of the field; for the first
+    of them, and for none where so many are wrong that to list them takes long."""
+    if error.error_count() > MOST_LISTED:
+        return Refusal(400, f"The {part} is wrong in {error.error_count()} places.")
     fields: dict[str, str] = {}
-    for one in error.errors(include_url=False):
+    for one in error.errors(include_url=False, include_input=False):
         if one["type"] == "json_invalid":
             return Refusal(400, f"The body is not JSON: {one['ctx']['error']}.")
         if not one["loc"]:
             return Refusal(400, f"The {part} is wrong: {sentence(one)}.")
         steps = [step for step in one["loc"] if not is_choice(step)] if part == "body" else one["loc"][:1]
-        name = ".".join(str(step) for step in steps)
-        fields.setdefault(name, f"{name}: {sentence(one)}")
+        name = place(steps)
+        fields.setdefault(name, f"{name}: {sentence(one)[:LONGEST_SENTENCE]}")
+        if len(fields) == MOST_NAMED:
+            break
     return Refusal(400, "; ".join(fields.values()), fields=fields, part=part)
 
 

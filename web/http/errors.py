@@ -6,7 +6,7 @@ A problem also carries `message`, the same as `detail`, which is what listmonk's
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -25,6 +25,11 @@ from storage.people.personal_data import DirectoryError, TakenError
 from storage.postgres.pool import PoolClosed, PoolTimeout
 
 log = logging.getLogger(__name__)
+
+MOST_NAMED = 20
+"""Of the places of one request that are wrong."""
+LONGEST_PLACE = 200
+LONGEST_STEP = 40
 
 
 class Refusal(Exception):
@@ -200,6 +205,11 @@ def errors_of(fields: Mapping[str, str], part: str) -> dict[str, Any]:
             for name, message in fields.items()
         ]
     }
+
+
+def place(steps: Sequence[str | int]) -> str:
+    """What a place in a body is called in refusals, however long the names of the request are."""
+    return ".".join(str(step)[:LONGEST_STEP] for step in steps)[:LONGEST_PLACE]
 
 
 def wants_page() -> bool:

@@ -4,7 +4,8 @@ are control characters, tab and line breaks apart, and halves of surrogate pairs
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from itertools import islice
 from typing import IO, Any
 
 from flask import Flask, Request, request
@@ -12,7 +13,7 @@ from pydantic_core import from_json
 from werkzeug.datastructures import FileStorage, MultiDict
 from werkzeug.formparser import FormDataParser
 
-from web.http.errors import Refusal
+from web.http.errors import LONGEST_PLACE, MOST_NAMED, Refusal, place
 
 FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 ESCAPED = re.compile(rb"\\(?:[bf]|u00(?:0[0-8bcefBCEF]|1[0-9a-fA-F]|7[fF]))|\x7f")
@@ -47,31 +48,42 @@ def check_json(content: bytes | str, field: str = "") -> None:
         parsed = from_json(raw)
     except ValueError:
         return  # whoever reads it says what is wrong
-    wrong = list(dict.fromkeys(_places(parsed, field)))
+    wrong = list(islice(_places(parsed, field), MOST_NAMED))
     if wrong:
         refuse(wrong, "body")
 
 
 def refuse(fields: list[str], part: str) -> None:
     """Raises Refusal."""
-    shown = {FORBIDDEN.sub("", name)[:100]: "" for name in fields[:20]}
+    shown = dict.fromkeys(FORBIDDEN.sub("", name[:LONGEST_PLACE]) for name in fields[:MOST_NAMED])
     messages = {name: f"{name}: {WHY}" if name else WHY for name in shown}
     raise Refusal(400, "; ".join(messages.values()), fields=messages, part=part)
 
 
-def _places(value: Any, place: str) -> Iterator[str]:
-    if isinstance(value, str):
-        if FORBIDDEN.search(value):
-            yield place
-    elif isinstance(value, Mapping):
-        for name, one in value.items():
-            inner = f"{place}.{name}" if place else str(name)
-            if FORBIDDEN.search(str(name)):
-                yield inner
-            yield from _places(one, inner)
-    elif isinstance(value, list):
-        for number, one in enumerate(value):
-            yield from _places(one, f"{place}.{number}" if place else str(number))
+def _places(value: Any, field: str) -> Iterator[str]:
+    """Only what is wrong is named: a long name may be that of a list with many elements."""
+    levels: list[Iterator[tuple[str | int, Any]]] = [iter([(field, value)])]
+    path: list[str | int] = [field]
+    while levels:
+        inner = next(levels[-1], None)
+        if inner is None:
+            levels.pop()
+            path.pop()
+            continue
+        name, one = inner
+        path[-1] = name
+        if _is_wrong(name) or _is_wrong(one):
+            yield place(path if field else path[1:])
+        if isinstance(one, dict):
+            levels.append(iter(one.items()))
+            path.append("")
+        elif isinstance(one, list):
+            levels.append(enumerate(one))
+            path.append("")
+
+
+def _is_wrong(text: Any) -> bool:
+    return isinstance(text, str) and FORBIDDEN.search(text) is not None
 
 
 class CheckedForm(FormDataParser):

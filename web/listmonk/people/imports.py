@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import zipfile
+import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import IO, Annotated, Any, Literal
 
 from flask import Blueprint, current_app, request
@@ -40,6 +41,16 @@ UPLOAD = {
         }
     }
 }
+
+
+MOST_IN_ZIP = 1000
+IN_DIRECTORY = b"PK\x01\x02"
+METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+"""As in listmonk. Others need as much memory as the ZIP says."""
+UNREADABLE = (
+    zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError, ValueError,
+)  # fmt: skip
+"""What `zipfile` raises: beside BadZipFile whatever it comes upon; RuntimeError where it needs a password."""
 
 
 class Parameters(Lenient):
@@ -97,8 +108,7 @@ def begin() -> dict[str, Any]:
     file = request.files.get("file")
     if file is None or not file.filename:
         raise refuse_field("file", "a file is needed")
-    with csv_of(file) as stream:
-        count = lines_in(stream)
+    with csv_of(file) as (stream, count):
         number = Imports(services()).begin(stream, file.filename, options, by=actor())
     rows()[number] = max(0, count - 1)
     return status()
@@ -138,28 +148,46 @@ def parameters() -> Parameters:
 
 
 @contextmanager
-def csv_of(file: FileStorage) -> Iterator[IO[bytes]]:
-    """The file itself, or the one CSV file in a ZIP. Raises Refused."""
-    stream: IO[bytes] = file.stream
-    if not zipfile.is_zipfile(stream):
-        stream.seek(0)
-        yield stream
-        return
-    with zipfile.ZipFile(stream) as packed:
-        names = [one for one in packed.infolist() if one.filename.lower().endswith(".csv")]
-        if len(names) != 1:
-            raise refuse_field("file", f"a ZIP has one CSV file in it, not {len(names) or 'none'}")
-        if names[0].file_size > LARGEST_FILE:
-            raise refuse_field("file", f"a file has at most {LARGEST_FILE // 2**20} MB")
+def csv_of(file: FileStorage) -> Iterator[tuple[IO[bytes], int]]:
+    """The file itself, or the one CSV file in a ZIP, and its lines. Raises Refusal."""
+    with ExitStack() as opened:
         try:
-            with packed.open(names[0]) as opened:
-                yield opened
-        except (zipfile.BadZipFile, RuntimeError, NotImplementedError):
+            stream: IO[bytes] = file.stream
+            if zipfile.is_zipfile(stream):
+                packed = opened.enter_context(zip_of(stream))
+                stream = opened.enter_context(packed.open(one_csv(packed)))
+            stream.seek(0)
+            count = lines_in(stream)
+        except UNREADABLE:
             raise refuse_field("file", "the ZIP cannot be read") from None
+        yield stream, count
+
+
+def zip_of(stream: IO[bytes]) -> zipfile.ZipFile:
+    """Each file in it is told of in its directory, and each of those takes memory. Raises Refusal."""
+    stream.seek(0)
+    told = 0
+    while piece := stream.read(1 << 20):
+        told += piece.count(IN_DIRECTORY)
+        if told > MOST_IN_ZIP:
+            raise refuse_field("file", f"a ZIP has at most {MOST_IN_ZIP} files in it")
+    return zipfile.ZipFile(stream)
+
+
+def one_csv(packed: zipfile.ZipFile) -> zipfile.ZipInfo:
+    """Raises Refusal."""
+    names = [one for one in packed.infolist() if one.filename.lower().endswith(".csv")]
+    if len(names) != 1:
+        raise refuse_field("file", f"a ZIP has one CSV file in it, not {len(names) or 'none'}")
+    if names[0].file_size > LARGEST_FILE:
+        raise refuse_field("file", f"a file has at most {LARGEST_FILE // 2**20} MB")
+    if names[0].compress_type not in METHODS:
+        raise refuse_field("file", "the file in the ZIP is packed in another way than Deflate")
+    return names[0]
 
 
 def lines_in(stream: IO[bytes]) -> int:
-    """And back to its beginning."""
+    """And back to its beginning. Raises Refusal."""
     lines, read, last = 0, 0, b""
     while piece := stream.read(1 << 20):
         read += len(piece)
