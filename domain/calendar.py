@@ -117,11 +117,11 @@ class Calendar:
         )
 
     def opens_at(self, at: datetime) -> datetime | None:
-        stretch = next(self._stretches_after(at), None)
+        stretch = _next_stretch(self, at)
         return None if stretch is None else max(stretch[0], at.astimezone(UTC))
 
     def closes_at(self, at: datetime) -> datetime | None:
-        stretch = next(self._stretches_after(at), None)
+        stretch = _next_stretch(self, at)
         if stretch is None or at < stretch[0]:
             return at.astimezone(UTC)
         return None if stretch[1] - at >= _HORIZON else stretch[1]
@@ -146,7 +146,7 @@ class Calendar:
             return at.astimezone(UTC)
         return self.starts(last + timedelta(1))
 
-    def _stretches_after(self, at: datetime) -> Iterator[tuple[datetime, datetime]]:
+    def stretches_after(self, at: datetime) -> Iterator[tuple[datetime, datetime]]:
         """Open stretches that end after `at`, in order, with adjoining windows made one."""
         today = self.local_date(at)
         current: tuple[datetime, datetime] | None = None
@@ -208,6 +208,12 @@ class _Both:
 def both(one: Hours, other: Hours) -> Hours:
     """The hours in which both are open: the policy's and a server's, in the policy's time zone."""
     return _Both(one, other)
+
+
+@lru_cache(maxsize=64)
+def _next_stretch(calendar: Calendar, at: datetime) -> tuple[datetime, datetime] | None:
+    """Kept, since all servers are asked about one moment, and most have the same hours."""
+    return next(calendar.stretches_after(at), None)
 
 
 @lru_cache(maxsize=4096)

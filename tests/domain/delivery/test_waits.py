@@ -11,16 +11,18 @@ from hypothesis import strategies as st
 
 from domain.campaign.campaign import Campaign
 from domain.capacity.capacity import Reserved, Returned
+from domain.capacity.past import PastCapacity
+from domain.delivery.condensed import MOST_WAITS, condensed
 from domain.delivery.delivery import AttemptStarted, Cancelled, Deferred, Requeued
 from domain.delivery.in_line import Sent, by_what_was_sent
 from domain.delivery.waiting import NEXT_IN_LINE, Waiting
-from domain.delivery.waits import MOST_WAITS, Past, Span, Wait, condensed, spans, waits
+from domain.delivery.waits import Past, Span, Wait, spans, waits
 from domain.fact import Happened
 from domain.policy import SendingPolicy
 from domain.server.availability import Reason
 from domain.server.server import SmtpServer
 from domain.streams import capacity_stream, delivery_stream
-from tests.domain.capacity.folded_log import past_capacity
+from tests.domain.capacity.folded_log import FoldedLog, past_capacity
 
 MONDAY = datetime(2026, 3, 2, 6, tzinfo=UTC)
 STREAM = delivery_stream(1, 7)
@@ -178,7 +180,21 @@ moments = st.integers(0, 72 * 4).map(lambda quarters: quarters / 4)
 changes = st.lists(
     st.tuples(
         moments,
-        st.sampled_from(["pause", "resume", "suspend", "queue", "go", "reserve", "disable", "enable"]),
+        st.sampled_from(
+            [
+                "pause",
+                "resume",
+                "suspend",
+                "queue",
+                "go",
+                "reserve",
+                "reserve",
+                "disable",
+                "enable",
+                "limit",
+                "zone",
+            ]
+        ),
         st.integers(1, 3),
     ),
     max_size=25,
@@ -225,10 +241,43 @@ def _change(log: Log, when: float, what: str, number: int) -> None:
         log.policy(when, queue_paused=what == "queue")
     elif what == "reserve":
         log.reserve(when, number, 5)
+    elif what == "limit":
+        server.change(
+            {"daily_limit": int(when) % 3 * 5, "sliding_window_duration": 3600 * number}, by="test", at=at
+        )
+    elif what == "zone":
+        log.policy(when, timezone=["UTC", "Asia/Tokyo", "America/Los_Angeles"][number - 1])
     elif what in ("disable", "enable"):
         getattr(server, what)(by="test", at=at)
     log.at(when, log.campaign)
     log.at(when, server)
+
+
+def test_only_the_capacity_that_the_answer_depends_on_is_read() -> None:
+    log = Log()
+    for number in (1, 2, 3):
+        log.server(number, name=f"s{number}", daily_limit=10)
+    log.start(0)
+    for minute in range(100):
+        for number in (1, 2, 3):
+            log.reserve(1 + minute / 60, number, 1 if number == 1 and minute < 10 else 0)
+    for until, servers in ((1, {1}), (1.1, {1}), (1.5, {1, 2, 3})):
+        read = FoldedLog(log.ordered())
+        waits([Span(hours(0), hours(until), hours(0))], log.ordered(), Past(PastCapacity(read, 1000)))
+        assert read.asked.keys() == servers
+
+
+def test_no_more_is_read_than_may_be() -> None:
+    log = Log()
+    log.server(1, daily_limit=1000)
+    log.start(0)
+    for minute in range(100):
+        log.reserve(1 + minute / 60, 1, 1)
+    read = FoldedLog(log.ordered())
+    found = waits([Span(hours(0), hours(9), hours(0))], log.ordered(), Past(PastCapacity(read, 60)))
+    assert found.known_until == hours(1 + 59 / 60)
+    assert found.waits[-1].until == found.known_until
+    assert read.asked == {1: 60}
 
 
 IN_LINE = Wait(since=hours(0), until=hours(4), waiting=NEXT_IN_LINE)
@@ -265,3 +314,19 @@ def test_too_many_waits_are_told_together_and_none_is_lost(parts: list[tuple[int
     assert len(short) <= MOST_WAITS
     assert (short[0].since, short[-1].until) == (MONDAY, at)
     assert all(a.until == b.since for a, b in pairwise(short))
+
+
+def test_a_limit_that_is_reached_every_minute_is_told_as_the_limit_and_apart_from_the_hours_before() -> None:
+    full, closed = (
+        Waiting(Reason.ROLLING_LIMIT, hours(0), server="all servers"),
+        Waiting(Reason.CALENDAR, hours(0)),
+    )
+    found = [Wait(since=hours(-8), until=hours(0), waiting=closed)]
+    for minute in range(100):
+        at = hours(minute / 60)
+        found.append(Wait(since=at, until=at + timedelta(seconds=10), waiting=NEXT_IN_LINE))
+        found.append(Wait(since=at + timedelta(seconds=10), until=hours((minute + 1) / 60), waiting=full))
+    assert list(map(str, condensed(found))) == [
+        "outside the sending window, on and off, to 2026-03-02T06:00:10Z",
+        "all servers: rolling limit reached, on and off, to 2026-03-02T07:40:00Z",
+    ]
