@@ -74,7 +74,7 @@ def import_csv(
     cursor: Any, file: IO[bytes], options: Options, progress: Callable[[int], None] = lambda _bytes: None
 ) -> Summary:
     """All in the transaction of `cursor`. `progress` is told how many bytes were read since it was last
-    told. Raises DirectoryError when the file has no usable header, is no text or cannot be read to the end."""
+    told. Raises DirectoryError for a file without a usable header, or that cannot be read to its end."""
     summary = Summary()
     allow(cursor, IMPORT_SECONDS)
     # One import at a time: two that meet the same people in different order would block each other.
