@@ -119,7 +119,7 @@ def test_too_many_at_once_are_told_to_come_again(asked: Renderers) -> None:
     for asker in askers:
         asker.join(60)
     assert heard.count("<p>b</p>\n") == renderers.WAITING + 1
-    assert heard.count("Too many previews and checks of templates are under way. Ask again soon.") == 1
+    assert heard.count("Too many previews and checks of templates are running. Try again soon.") == 1
 
 
 def test_what_is_larger_than_a_question_is_refused(asked: Renderers) -> None:
