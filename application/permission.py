@@ -1,5 +1,5 @@
-"""What whoever asks may have done. It is set around a request, and checked wherever something goes on record,
-so that it does not matter by which way it was asked for."""
+"""Who asks, and what they may have done. It is set around a request, and checked wherever something goes on
+record, so that it does not matter by which way it was asked for."""
 
 from __future__ import annotations
 
@@ -23,9 +23,18 @@ _scopes: ContextVar[frozenset[str] | None] = ContextVar("scopes", default=None)
 """None: everything may be done, as by the command line and by processors."""
 
 
-def limit(scopes: Collection[str] | None) -> None:
+_asker: ContextVar[str] = ContextVar("asker", default="")
+
+
+def limit(scopes: Collection[str] | None, asker: str = "") -> None:
     """For what is done from now on, in this thread."""
     _scopes.set(None if scopes is None else frozenset(scopes))
+    _asker.set(asker)
+
+
+def asker() -> str:
+    """`user:NAME`, `key:NAME` or `local`; empty outside of requests, and in those that anybody may make."""
+    return _asker.get()
 
 
 def check(topic: str, *, of_draft: bool = False, changes: Collection[str] = ()) -> None:

@@ -33,6 +33,14 @@ CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*(?:;[^\r\n]{0,256})?\r\n")
 LONGEST_SIZE_LINE = 300
 
 
+class ReadRequest(Request):  # type: ignore[misc]
+    """gunicorn drops fields with an underscore without a word, for they would pass for others. That there was
+    one is kept, under a name that no client sends: whoever asks who sent the request has to know."""
+
+    def _apply_header_policy(self, name: str, *given: Any, **more: Any) -> tuple[str, str]:
+        return super()._apply_header_policy(name, *given, **more) or ("POSTLEDGER-DROPPED-FIELD", "")
+
+
 @dataclass
 class Chunks:
     """How far a body in chunks (RFC 9112, section 7.1) was looked through, which begins at `at`."""
@@ -91,7 +99,7 @@ class ArrivingRequest:
         self._body_at = end + len(END)
         head = IterUnreader([bytes(self.data[: self._body_at])])
         try:
-            request = Request(self.config, head, self.client)
+            request = ReadRequest(self.config, head, self.client)
         except Exception:  # noqa: BLE001 (whatever it is, the thread meets with it again and answers)
             return True
         if isinstance(request.body.reader, ChunkedReader):

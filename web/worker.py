@@ -14,7 +14,7 @@ from typing import Any
 
 from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped]
 
-from web.arriving import Arrivals, ArrivingRequest
+from web.arriving import Arrivals, ArrivingRequest, ReadRequest
 from web.paced_socket import PacedSocket
 
 MOST_KEPT = 256
@@ -45,6 +45,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         if surplus := self._arrivals.surplus():
             self._give_up(surplus)
         conn.init()
+        conn.parser.mesg_class = ReadRequest
         conn.sock.setblocking(False)
         request = ArrivingRequest(self.cfg, conn.client, bytearray(conn.parser.unreader.take_buffered()))
         self._arrivals.add(conn, request)

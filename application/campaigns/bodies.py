@@ -46,25 +46,15 @@ class CampaignBodies:
     def __init__(self, installation: Installation) -> None:
         self._installation = installation
 
-    def made(self, cursor: Any, given: Written) -> Made:
-        """Raises Refused for a template that is not there."""
+    def made(self, given: Written) -> Made:
+        """Not for who holds a connection: Markdown may wait for its turn. Raises Refused for a template that
+        is not there."""
         body = from_markdown(given.body) if given.content_type == "markdown" else given.body
         if given.template is not None and given.content_type != "visual":
-            body = wrapped(self._template_body(cursor, given.template), body)
+            body = wrapped(self._template_body(given.template), body)
         if given.is_plain:
             return Made(body, None)
         return Made(given.altbody or None, body)
-
-    def kept(self, cursor: Any, given: Written) -> dict[str, Any]:
-        """The fields of a campaign, as the domain takes them. Raises Refused."""
-        text, html = self.made(cursor, given)
-        return {
-            "body": keep(cursor, "body", given.body),
-            "html": None if html is None else keep(cursor, "body", html),
-            "text": None if text is None else keep(cursor, "altbody", text),
-            "content_type": given.content_type,
-            "template": None if given.content_type == "visual" else given.template,
-        }
 
     def draft(
         self, changes: Mapping[str, Any], before: Mapping[str, Any], number: int = 0
@@ -75,7 +65,8 @@ class CampaignBodies:
         as_written = {name: changes[name] for name in FIELDS if name in changes}
         with self._installation.reading() as cursor:
             given = rewritten(cursor, as_written, before)
-            made = self.made(cursor, given) if as_written or not before else sent(cursor, before)
+            as_it_is = sent(cursor, before) if before and not as_written else None
+        made = as_it_is or self.made(given)
         draft = Draft(
             number=number,
             name=fields["name"],
@@ -102,7 +93,7 @@ class CampaignBodies:
                 messages = CampaignMessages(self._installation)
                 refuse_faulty(messages.problems(one._replace(lists=())))
 
-    def _template_body(self, cursor: Any, number: int) -> str:
+    def _template_body(self, number: int) -> str:
         """Raises Refused for one that is not there, or not for campaigns."""
         try:
             template = self._installation.application.template(number)
@@ -110,7 +101,8 @@ class CampaignBodies:
             raise Refused(f"template_id: there is no template {number}", "template") from None
         if template.type != TemplateType.CAMPAIGN:
             raise Refused(f"template_id: template {number} is not for campaigns", "template")
-        return content.text_of(cursor, template.body)
+        with self._installation.reading() as cursor:
+            return content.text_of(cursor, template.body)
 
 
 def written(cursor: Any, campaign: Mapping[str, Any]) -> Written:
@@ -139,6 +131,17 @@ def sent(cursor: Any, campaign: Mapping[str, Any]) -> Made:
     names = {name for name in (campaign["text"], campaign["html"]) if name}
     texts = content.texts_of(cursor, names) if names else {}
     return Made(texts.get(campaign["text"] or ""), texts.get(campaign["html"] or ""))
+
+
+def keep_made(cursor: Any, given: Written, made: Made) -> dict[str, Any]:
+    """The fields of a campaign, as the domain takes them. Raises Refused."""
+    return {
+        "body": keep(cursor, "body", given.body),
+        "html": None if made.html is None else keep(cursor, "body", made.html),
+        "text": None if made.text is None else keep(cursor, "altbody", made.text),
+        "content_type": given.content_type,
+        "template": None if given.content_type == "visual" else given.template,
+    }
 
 
 def keep(cursor: Any, field: str, text: str) -> str:

@@ -127,13 +127,16 @@ class Campaigns:
         over what came of a body and its template stands for itself from then on."""
         kept = dict(fields)
         as_written = {name: kept.pop(name) for name in bodies.FIELDS if name in kept}
+        if as_written:
+            with self._installation.reading() as cursor:
+                written = bodies.rewritten(cursor, as_written, before)
+            made = self._bodies.made(written)
         with self._installation.pool.transaction() as cursor:
             for name in bodies.SENT:
                 if name in kept:
                     kept[name] = bodies.keep(cursor, name, kept[name]) if kept[name] else None
             if as_written:
-                written = bodies.rewritten(cursor, as_written, before)
-                return {**kept, **self._bodies.kept(cursor, written)}
+                return {**kept, **bodies.keep_made(cursor, written, made)}
         if any(kept.get(name, before.get(name)) != before.get(name) for name in bodies.SENT):
             kept |= {"body": None, "template": None}
         return kept

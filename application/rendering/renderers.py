@@ -15,6 +15,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
+from application import permission
 from application.rendering import child
 from application.turns import Turns
 from mail.template.render import MessageError
@@ -22,7 +23,9 @@ from mail.template.render import MessageError
 log = logging.getLogger(__name__)
 
 AT_ONCE = max(1, (os.cpu_count() or 1) // 2)
-WAITING = 4
+OF_ONE = max(1, AT_ONCE // 2)
+WAITING = 6
+WAITING_OF_ONE = 4
 SECONDS = 10.0
 """By the clock, for one question; the process itself gives up before, but on a busy machine."""
 START_SECONDS = 20.0
@@ -85,7 +88,10 @@ class Renderers:
     """Of this process, started when they are first needed."""
 
     def __init__(self, at_once: int = AT_ONCE) -> None:
-        self._turns = Turns("previews and checks of templates", at_once=at_once, waiting=WAITING)
+        self._turns = Turns(
+            "previews and checks of templates",
+            at_once=at_once, of_one=OF_ONE, waiting=WAITING, waiting_of_one=WAITING_OF_ONE,
+        )  # fmt: skip
         self._idle: list[Renderer] = []
         self._lock = threading.Lock()
 
@@ -97,7 +103,7 @@ class Renderers:
             raise MessageError("the message cannot be rendered: the data are nested too deeply") from None
         if len(asked) > child.LARGEST:
             raise MessageError("html: too large to check")
-        with self._turns.taken():
+        with self._turns.taken(permission.asker()):
             answer = json.loads(self._answer(question, asked))
         if "error" in answer:
             raise MessageError(answer["error"])

@@ -15,6 +15,12 @@ SIGNS = {
     "X-Real-IP": "203.0.113.9",
     "X-Forwarded-Host": "post.example.com",
     "X-Forwarded-Proto": "https",
+    "X_Forwarded_For": "203.0.113.9",
+    "X-Azure-ClientIP": "203.0.113.9",
+    "CDN-Loop": "cloudflare",
+    "CF-Visitor": '{"scheme":"https"}',
+    "Tailscale-User-Login": "someone@example.com",
+    "X-Not-Invented-Yet": "1",
 }
 PATHS = ("/users", "/servers", "/settings", "/api/servers", "/api/policy")
 

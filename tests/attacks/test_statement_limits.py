@@ -4,6 +4,7 @@ some seconds, few heavy requests run at once, and what is kept for repeated requ
 from __future__ import annotations
 
 import io
+import re
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
@@ -18,6 +19,7 @@ import requests
 from flask import Flask
 from flask.testing import FlaskClient
 
+from application.turns import Turns
 from domain.clock import VirtualClock
 from postledger.serving.pages import STATEMENT_SECONDS
 from storage.people import lists, recipients_import, statistics
@@ -29,7 +31,7 @@ from tests.web.applications import application
 from tests.web.world import NOON, World
 from web.http import idempotency
 from web.http.contract import Contract
-from web.http.heavy_requests import MOST, MOST_OF_ONE, MOST_WAITING, turns
+from web.http.heavy_requests import MOST, MOST_OF_ONE, MOST_WAITING, MOST_WAITING_OF_ONE, turns
 
 SLOW_PEOPLE = """
     ALTER TABLE recipients ENABLE ROW LEVEL SECURITY;
@@ -134,20 +136,47 @@ def test_few_wait_for_their_turn_and_the_others_are_told_at_once() -> None:
     here, answers = turns(patience=60.0), list[bool]()
     for number in range(MOST):
         assert here.begin(f"user {number}")
-    waiting = [Thread(target=lambda: answers.append(here.begin("ada"))) for _ in range(MOST_WAITING)]
+    askers = ("ada", "eve") * MOST_WAITING_OF_ONE
+    waiting = [Thread(target=lambda asker=asker: answers.append(here.begin(asker))) for asker in askers]
     for thread in waiting:
         thread.start()
-    wait_until(lambda: here._waiting == MOST_WAITING)
+    wait_until(lambda: len(here._waiting) == MOST_WAITING)
     assert here.begin("bob") is False
     for number in range(MOST):
         here.end(f"user {number}")
-    wait_until(lambda: len(answers) == MOST_OF_ONE)
-    for count in range(MOST_OF_ONE + 1, MOST_WAITING + 1):
-        here.end("ada")
-        wait_until(partial(lambda count: len(answers) == count, count))
-    assert answers == [True] * MOST_WAITING
     for thread in waiting:
-        thread.join()
+        thread.join(60)
+    assert answers == [True] * MOST_WAITING
+
+
+def test_one_asker_never_takes_all_the_places_to_wait_and_goes_behind_the_others() -> None:
+    here, order = Turns("things", at_once=1, waiting=6, waiting_of_one=4), list[str]()
+
+    def take(asker: str) -> None:
+        with here.taken(asker):
+            order.append(asker)
+
+    assert here.begin("mallory")
+    threads = [Thread(target=take, args=(asker,)) for asker in ["mallory"] * 4 + ["ada", "bob"]]
+    for number, thread in enumerate(threads, 1):
+        thread.start()
+        wait_until(partial(lambda number: len(here._waiting) == number, number))
+        assert number < 4 or here.begin("mallory") is False
+    here.end("mallory")
+    for thread in threads:
+        thread.join(60)
+    assert order == ["ada", "bob"] + ["mallory"] * 4
+
+
+def test_whoever_gives_up_waiting_holds_up_nobody() -> None:
+    here = Turns("things", at_once=2, of_one=1, waiting=4, patience=0.05)
+    assert here.begin("mallory")
+    assert here.begin("mallory") is False
+    assert here.begin("ada")
+    assert here.begin("bob") is False
+    here.end("mallory")
+    assert here.begin("bob")
+    assert here._waiting == []
 
 
 def test_heavy_requests_beyond_their_number_are_put_off(app: Flask, world: World) -> None:
@@ -165,6 +194,45 @@ def test_heavy_requests_beyond_their_number_are_put_off(app: Flask, world: World
         running.end("local")
     for _ in range(2 * MOST):
         assert client.get("/subscribers/export.csv").status_code == 200, "each gives its place back"
+
+
+NEW = {"name": "N", "subject": "S", "lists": [1], "body": "*a*", "content_type": "markdown"}
+FORM = {"name": "N", "subject": "S", "html": "*a*", "content_type": "markdown", "lists": "1"}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "given"),
+    [
+        ("GET", "/log?topic=server.added", {}),
+        ("GET", "/log?by=local&since=2026-03-01+00:00", {}),
+        ("GET", "/log?campaign=1", {}),
+        ("GET", "/subscribers?search=a", {}),
+        ("GET", "/api/subscribers?search=a", {}),
+        ("GET", "/subscribers/export.csv", {}),
+        ("GET", "/campaigns/1/start", {}),
+        ("GET", "/api/forecast?campaign_id=1", {}),
+        ("POST", "/api/campaigns", {"json": NEW}),
+        ("PUT", "/api/campaigns/1", {"json": NEW}),
+        ("POST", "/api/campaigns/1/preview", {"data": {"body": "*a*", "content_type": "markdown"}}),
+        ("POST", "/campaigns/preview", {"data": FORM}),
+        ("POST", "/campaigns/new", {"data": FORM}),
+        ("POST", "/api/templates", {"json": {"name": "T", "body": "{{ content }}", "type": "campaign"}}),
+        ("POST", "/api/subscribers/query/delete", {"json": {"search": "nobody"}}),
+    ],
+)
+def test_who_waits_for_a_turn_holds_no_connection(
+    client: FlaskClient, world: World, method: str, path: str, given: dict[str, Any]
+) -> None:
+    """Held by waits_for_a_turn_without_a_connection, as in every test of this folder."""
+    world.people(2)
+    world.campaign()
+    world.shown()
+    if "data" in given:
+        token = re.search(r'name="csrf" value="([^"]+)"', client.get("/campaigns/new").text)
+        assert token is not None
+        given = {"data": {**given["data"], "csrf": token[1]}}
+    answer = client.open(path, method=method, **given)
+    assert answer.status_code in (200, 303), answer.text
 
 
 @pytest.mark.parametrize("path", PREVIEWS)

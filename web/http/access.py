@@ -43,14 +43,14 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 CSRF_FIELD = "csrf"
 CSRF_HEADER = "X-CSRF-Token"
 
-UPLOADS = Turns("uploads", at_once=4, waiting=0)
+UPLOADS = Turns("uploads", at_once=4, of_one=2, waiting=0)
 """Bodies that are read as they come, by those who may send them: each takes a thread while it comes."""
 
 ENROL = "Your role requires a second factor. Set it up first."
 NO_KEY = "Sign in, or send a valid API key: Authorization: Bearer KEY."
 NO_USER = (
-    "There are no users yet, and this request came through a proxy. Add the first admin on the machine "
-    "itself: postledger user create NAME --role admin."
+    "There are no users yet, and this request may have come through a proxy. Add the first admin on the "
+    "machine itself: postledger user create NAME --role admin."
 )
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -100,9 +100,9 @@ def check_request(view: Callable[..., Any]) -> Response | None:
         return turned_away(needed)
     if has_long_body():
         g.uploading = ExitStack()
-        g.uploading.enter_context(UPLOADS.taken())
+        g.uploading.enter_context(UPLOADS.taken(actor()))
     check_csrf()
-    permission.limit(identity().permissions)
+    permission.limit(identity().permissions, actor())
     return None
 
 

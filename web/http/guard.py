@@ -9,7 +9,7 @@ from flask import Flask, Response, request
 from domain.addresses.bind_address import address_of
 from web.http.cookies import is_secure
 from web.http.errors import Refusal
-from web.http.identity import accounts_exist
+from web.http.identity import LOOPBACK_NAMES, accounts_exist, host_name
 from web.http.services import services
 
 CONTENT_SECURITY_POLICY = (
@@ -24,7 +24,6 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
-LOOPBACK_NAMES = frozenset({"127.0.0.1", "localhost", "::1"})
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -77,11 +76,3 @@ def check_origin() -> None:
 
 def unsubscribing() -> bool:
     return request.path.startswith(("/unsubscribe/", "/subscription/"))
-
-
-def host_name(host: str) -> str:
-    """The name in a Host header, without its port, IPv6 without brackets, in lower case."""
-    try:
-        return (urlsplit(f"//{host}").hostname or "").lower()
-    except ValueError:
-        return ""

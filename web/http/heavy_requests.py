@@ -11,7 +11,7 @@ from application.turns import Turns
 from web.http.access import actor
 
 MOST, MOST_OF_ONE = 4, 2
-MOST_WAITING = 4
+MOST_WAITING, MOST_WAITING_OF_ONE = 4, 2
 PATIENCE = 2.0
 """Seconds for which a request waits for its turn."""
 
@@ -19,7 +19,8 @@ PATIENCE = 2.0
 def turns(patience: float = PATIENCE) -> Turns:
     return Turns(
         "searches, exports and forecasts",
-        at_once=MOST, of_one=MOST_OF_ONE, waiting=MOST_WAITING, patience=patience, seconds=5,
+        at_once=MOST, of_one=MOST_OF_ONE, waiting=MOST_WAITING, waiting_of_one=MOST_WAITING_OF_ONE,
+        patience=patience, seconds=5,
     )  # fmt: skip
 
 

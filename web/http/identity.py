@@ -9,6 +9,7 @@ import logging
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 from flask import current_app, request
 
@@ -29,14 +30,16 @@ LONGEST_CREDENTIALS = 400
 UNATTENDED = ("live.stream", "live.fragments")
 """Endpoints that an open page asks for on its own: they keep nobody signed in."""
 
-TRACES = frozenset({
-    "cf-connecting-ip", "cf-ray", "client-ip", "fastly-client-ip", "fly-client-ip", "forwarded",
-    "forwarded-for", "true-client-ip", "via", "x-client-ip", "x-cluster-client-ip", "x-host",
-    "x-envoy-external-address", "x-original-forwarded-for", "x-original-host", "x-original-url",
-    "x-originating-ip", "x-proxyuser-ip", "x-real-ip", "x-remote-addr", "x-remote-ip", "x-rewrite-url",
-    "x-scheme",
+LOOPBACK_NAMES = frozenset({"127.0.0.1", "localhost", "::1"})
+CLIENTS_FIELDS = frozenset({
+    "authorization", "cache-control", "connection", "cookie", "dnt", "downlink", "expect", "host",
+    "http2-settings", "idempotency-key", "keep-alive", "last-event-id", "origin", "pragma", "priority",
+    "purpose", "range", "referer", "save-data", "te", "transfer-encoding", "upgrade",
+    "upgrade-insecure-requests", "user-agent", "x-csrf-token", "x-part",
+    "x-prometheus-scrape-timeout-seconds", "x-requested-with",
 })  # fmt: skip
-"""Header fields that proxies add and browsers do not, in lower case; and all that begin with X-Forwarded."""
+CLIENTS_PREFIXES = ("accept", "content-", "if-", "sec-")
+"""Header fields, in lower case, that browsers, curl and its like, our own pages and Prometheus send."""
 
 log = logging.getLogger(__name__)
 
@@ -73,14 +76,27 @@ def accounts_exist() -> bool:
 
 
 def is_from_this_machine() -> bool:
-    """False as soon as anything speaks for a proxy. HTTP/1.0 does, too: nginx uses it unless it is told
+    """False as soon as anything may speak for a proxy: a field that clients do not send, whatever it is
+    called, or a name that is not this machine's. HTTP/1.0 does, too: nginx uses it unless it is told
     otherwise, without any field of its own, and browsers have not for twenty years."""
-    names = [name.lower() for name, _ in request.headers]
     return (
         is_loopback(request.remote_addr or "")
+        and host_name(request.host) in LOOPBACK_NAMES
         and request.environ.get("SERVER_PROTOCOL") != "HTTP/1.0"
-        and not any(name in TRACES or name.startswith("x-forwarded") for name in names)
+        and all(is_sent_by_clients(name.lower()) for name, _ in request.headers)
     )
+
+
+def host_name(host: str) -> str:
+    """The name in a Host header, without its port, IPv6 without brackets, in lower case."""
+    try:
+        return (urlsplit(f"//{host}").hostname or "").lower()
+    except ValueError:
+        return ""
+
+
+def is_sent_by_clients(field: str) -> bool:
+    return field in CLIENTS_FIELDS or field.startswith(CLIENTS_PREFIXES)
 
 
 def local() -> Identity:

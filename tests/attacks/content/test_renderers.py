@@ -13,10 +13,13 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from application.accounts.accounts import Accounts
+from application.campaigns import previews
 from application.rendering import child, renderers
 from application.rendering.renderers import Renderer, Renderers
 from application.turns import Crowded
 from mail.template.render import MessageError
+from tests.installation import wait_until
 
 IN_TIME = 4 * (renderers.SECONDS + renderers.START_SECONDS)
 """For some questions and what else a request does, on a busy machine."""
@@ -113,13 +116,53 @@ def test_too_many_at_once_are_told_to_come_again(asked: Renderers) -> None:
             heard.append(crowded.message)
             os.kill(renderer._process.pid, signal.SIGCONT)
 
-    askers = [threading.Thread(target=ask) for _ in range(renderers.WAITING + 2)]
+    askers = [threading.Thread(target=ask) for _ in range(renderers.WAITING_OF_ONE + 2)]
     for asker in askers:
         asker.start()
     for asker in askers:
         asker.join(60)
-    assert heard.count("<p>b</p>\n") == renderers.WAITING + 1
+    assert heard.count("<p>b</p>\n") == renderers.WAITING_OF_ONE + 1
     assert heard.count("Too many previews and checks of templates are running. Try again soon.") == 1
+
+
+def test_previews_of_one_key_that_take_long_keep_nobody_else_from_theirs(
+    client: FlaskClient, accounts: Accounts, asked: Renderers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Twelve of one: one is under way, four wait, the others are put off. Ada, who comes last, is next."""
+    go_on, rendered, answers = threading.Event(), list[str](), list[tuple[str, int]]()
+    monkeypatch.setattr(previews, "RENDERERS", asked)
+    answered = Renderer.answer
+
+    def slowly(renderer: Renderer, question: bytes) -> bytes:
+        rendered.append("ada" if b"Dear reader" in question else "mallory")
+        assert go_on.wait(60)
+        return answered(renderer, question)
+
+    monkeypatch.setattr(Renderer, "answer", slowly)
+    keys = {name: accounts.create_key(name, ["read", "write"], by="local")[1] for name in ("mallory", "ada")}
+
+    def preview(name: str) -> None:
+        answer = client.application.test_client().post(
+            "/api/templates/preview",
+            data={"body": "Dear reader" if name == "ada" else "Slow", "template_type": "tx"},
+            headers={"Authorization": f"Bearer {keys[name]}"},
+        )
+        answers.append((name, answer.status_code))
+
+    askers = [threading.Thread(target=preview, args=("mallory",)) for _ in range(12)]
+    for asker in askers:
+        asker.start()
+    wait_until(lambda: len(answers) == 12 - 1 - renderers.WAITING_OF_ONE)
+    assert set(answers) == {("mallory", 503)}
+    askers.append(threading.Thread(target=preview, args=("ada",)))
+    askers[-1].start()
+    wait_until(lambda: [place.asker for place in asked._turns._waiting].count("key:ada") == 1)
+    go_on.set()
+    for asker in askers:
+        asker.join(60)
+    assert rendered[:2] == ["mallory", "ada"]
+    assert ("ada", 200) in answers
+    assert answers.count(("mallory", 200)) == 1 + renderers.WAITING_OF_ONE
 
 
 def test_what_is_larger_than_a_question_is_refused(asked: Renderers) -> None:

@@ -156,8 +156,7 @@ def draft_of(values: Mapping[str, Any], number: int = 0) -> Draft:
     written = written_of(values)
     if written is None:
         raise Refused("Nothing to preview yet.")
-    with reading() as cursor:
-        made = CampaignBodies(services()).made(cursor, written)
+    made = CampaignBodies(services()).made(written)
     return Draft(
         number=number,
         name=values["name"].strip() or "Campaign",

@@ -46,6 +46,10 @@ TOPICS = (
     ("key.", "API keys"),
 )
 
+NARROWING = ("topic", "campaign", "by")
+"""What leaves events out, so that it may take long until a page is full."""
+FILTERS = (*NARROWING, "stream", "since", "until")
+
 HEAD = "SELECT position, encode(hash, 'hex'), recorded_at FROM log_head"
 
 RECORDED_SINCE = "SELECT recorded_at >= %s FROM events WHERE position = %s"
@@ -94,7 +98,7 @@ class LogFilter:
     @property
     def is_wide(self) -> bool:
         """Whether every event matches, so that a page is full at once."""
-        return not (self.topic or self.campaign or self.by)
+        return not any(getattr(self, name) for name in NARROWING)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,12 +122,12 @@ class FoundEvents:
 @needs("read")
 def listed() -> str:
     errors: dict[str, str] = {}
-    with reading() as cursor:
+    narrows = any(request.args.get(name) for name in NARROWING)
+    with heavy() if narrows else nullcontext(), reading() as cursor:
         zone = ZoneInfo(availability.policy_of(cursor).timezone)
         head = head_of(cursor)
         asked = read_filter(cursor, head, zone, errors)
-        with nullcontext() if asked.is_wide else heavy():
-            found = FoundEvents(events=[]) if errors else find(cursor, asked, head)
+        found = FoundEvents(events=[]) if errors else find(cursor, asked, head)
         names = {one.server: one.name for one in all_servers(cursor)}
     return render_template(
         "log/log.html",
@@ -139,9 +143,6 @@ def listed() -> str:
         is_filtered=any(request.args.get(name) for name in FILTERS),
         link=link_with,
     )
-
-
-FILTERS = ("topic", "campaign", "stream", "by", "since", "until")
 
 
 def head_of(cursor: Any) -> LogHead:

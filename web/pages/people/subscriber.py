@@ -34,7 +34,7 @@ blueprint = Blueprint("subscriber_page", __name__)
 
 PER_PAGE = 25
 SAID = {
-    PersonStatus.BLOCKLISTED: "Blocklisted. No campaign mails this subscriber any more, not even a running one.",
+    PersonStatus.BLOCKLISTED: "Blocklisted. No campaign mails this subscriber now, not even a running one.",
     PersonStatus.ENABLED: "Enabled. This subscriber can be mailed again.",
     PersonStatus.DISABLED: "Disabled. This subscriber is not mailed until enabled again.",
 }
