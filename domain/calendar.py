@@ -119,11 +119,11 @@ class Calendar:
         )
 
     def opens_at(self, at: datetime) -> datetime | None:
-        stretch = next(self._stretches_after(at), None)
+        stretch = _next_stretch(self, at)
         return None if stretch is None else max(stretch[0], at.astimezone(UTC))
 
     def closes_at(self, at: datetime) -> datetime | None:
-        stretch = next(self._stretches_after(at), None)
+        stretch = _next_stretch(self, at)
         if stretch is None or at < stretch[0]:
             return at.astimezone(UTC)
         return None if stretch[1] - at >= _HORIZON else stretch[1]
@@ -132,18 +132,23 @@ class Calendar:
         return at.astimezone(ZoneInfo(self.timezone)).date()
 
     def midnight_after(self, at: datetime) -> datetime:
-        tomorrow = datetime.combine(self.local_date(at) + timedelta(1), datetime.min.time())
-        first = _instant(self.timezone, tomorrow, last=False)
-        return first if first > at else _instant(self.timezone, tomorrow, last=True)
+        tomorrow = self.local_date(at) + timedelta(1)
+        first = self.starts(tomorrow)
+        if first > at:
+            return first
+        return _instant(self.timezone, datetime.combine(tomorrow, datetime.min.time()), last=True)
+
+    def starts(self, day: date) -> datetime:
+        """The first midnight of a local date."""
+        return _instant(self.timezone, datetime.combine(day, datetime.min.time()), last=False)
 
     def repeats_from(self, at: datetime) -> datetime:
         last = max(self.holidays, default=date.min)
         if last < self.local_date(at):
             return at.astimezone(UTC)
-        tomorrow = datetime.combine(last + timedelta(1), datetime.min.time())
-        return _instant(self.timezone, tomorrow, last=False)
+        return self.starts(last + timedelta(1))
 
-    def _stretches_after(self, at: datetime) -> Iterator[tuple[datetime, datetime]]:
+    def stretches_after(self, at: datetime) -> Iterator[tuple[datetime, datetime]]:
         """Open stretches that end after `at`, in order, with adjoining windows made one."""
         today = self.local_date(at)
         current: tuple[datetime, datetime] | None = None
@@ -205,6 +210,12 @@ class _Both:
 def both(one: Hours, other: Hours) -> Hours:
     """The hours in which both are open: the policy's and a server's, in the policy's time zone."""
     return _Both(one, other)
+
+
+@lru_cache(maxsize=64)
+def _next_stretch(calendar: Calendar, at: datetime) -> tuple[datetime, datetime] | None:
+    """Kept, since all servers are asked about one moment, and most have the same hours."""
+    return next(calendar.stretches_after(at), None)
 
 
 @lru_cache(maxsize=4096)

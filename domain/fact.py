@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 from dataclasses import MISSING, dataclass, fields
+from datetime import datetime
 from functools import cache
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar, NamedTuple, cast
 from uuid import UUID
 
 from eventsourcing.persistence import StoredEvent
@@ -59,3 +60,10 @@ def _state_fields(cls: type[Fact]) -> tuple[tuple[str, object], ...]:
         for field in fields(cls)
         if field.name not in ("originator_id", "originator_version") and field.default_factory is MISSING
     )
+
+
+class Happened(NamedTuple):
+    """An event of the log, and when it was recorded."""
+
+    at: datetime
+    event: object

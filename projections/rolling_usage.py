@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from domain.capacity.capacity import Reserved, Returned
@@ -65,13 +65,13 @@ FORGET = """
 
 TOPICS = frozenset({Reserved.TOPIC, Returned.TOPIC, AttemptStarted.TOPIC})
 
-# What is reserved counts as started at the last moment possible.
+# What is reserved counts as started at the last moment possible. The first condition, with the longest of the
+# windows, is what the index is used for.
 IN_WINDOW = """
     SELECT w.server, sum(r.n - r.unused)
-    FROM unnest(%s::integer[], %s::float8[]) AS w (server, seconds)
+    FROM unnest(%(servers)s::integer[], %(seconds)s::float8[]) AS w (server, seconds)
     JOIN reservations r ON r.server = w.server
-     AND r.until > %s - make_interval(secs => w.seconds)
-     AND least(r.until, r.returned_at) > %s - make_interval(secs => w.seconds)
+     AND r.until > %(since)s AND least(r.until, r.returned_at) > %(now)s - make_interval(secs => w.seconds)
     GROUP BY w.server
 """
 
@@ -79,10 +79,9 @@ IN_WINDOW = """
 USES = """
     SELECT w.server, extract(epoch FROM max(least(r.until, r.returned_at)))::float8,
            sum(r.n - r.unused)::integer
-    FROM unnest(%s::integer[], %s::float8[]) AS w (server, seconds)
+    FROM unnest(%(servers)s::integer[], %(seconds)s::float8[]) AS w (server, seconds)
     JOIN reservations r ON r.server = w.server
-     AND r.until > %s - make_interval(secs => w.seconds)
-     AND least(r.until, r.returned_at) > %s - make_interval(secs => w.seconds)
+     AND r.until > %(since)s AND least(r.until, r.returned_at) > %(now)s - make_interval(secs => w.seconds)
     GROUP BY w.server, floor(extract(epoch FROM least(r.until, r.returned_at)) / (w.seconds / 20))
     HAVING sum(r.n - r.unused) > 0
     ORDER BY 1, 2
@@ -124,17 +123,23 @@ class LeftOpen(NamedTuple):
 def in_window(cursor: Any, windows: Mapping[int, float], now: datetime) -> dict[int, int]:
     """What each server was given in its last so many seconds, with what is reserved and not yet started.
     Windows of up to a week; servers without anything are left out."""
-    cursor.execute(IN_WINDOW, (list(windows), [float(seconds) for seconds in windows.values()], now, now))
+    cursor.execute(IN_WINDOW, _asked(windows, now))
     return {server: int(units) for server, units in cursor.fetchall()}
 
 
 def uses(cursor: Any, windows: Mapping[int, float], now: datetime) -> dict[int, list[tuple[float, int]]]:
     """What is in each server's window: (epoch second of the last use, units), oldest first."""
-    cursor.execute(USES, (list(windows), [float(seconds) for seconds in windows.values()], now, now))
+    cursor.execute(USES, _asked(windows, now))
     found: dict[int, list[tuple[float, int]]] = {}
     for server, at, units in cursor.fetchall():
         found.setdefault(server, []).append((at, units))
     return found
+
+
+def _asked(windows: Mapping[int, float], now: datetime) -> dict[str, object]:
+    seconds = [float(one) for one in windows.values()]
+    since = now - timedelta(seconds=max(seconds, default=0.0))
+    return {"servers": list(windows), "seconds": seconds, "now": now, "since": since}
 
 
 def left_open_by(

@@ -3,35 +3,26 @@ domain.delivery.waiting of each moment, and that domain.server.availability of e
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, cast
-from uuid import UUID
 
 from eventsourcing.persistence import StoredEvent
 
 from application.installation import Installation
+from application.queue.past_capacity import LoggedCapacity
+from domain.calendar import Calendar
 from domain.campaign.campaign import Campaign
 from domain.campaign.priority import rank_of
-from domain.capacity.capacity import LONGEST_VALIDITY, Reserved, Returned
+from domain.capacity.past import PastCapacity
 from domain.clock import instant
-from domain.delivery.waits import (
-    Happened,
-    Past,
-    Sent,
-    Span,
-    Wait,
-    by_what_was_sent,
-    condensed,
-    spans,
-    waits,
-)
-from domain.fact import Fact
+from domain.delivery.in_line import Sent, by_what_was_sent
+from domain.delivery.waits import Past, Wait, condensed, spans, waits
+from domain.fact import Fact, Happened
+from domain.policy import PolicyChanged, SendingPolicy
 from domain.server.availability import Reason
-from domain.server.server import SmtpServer
-from domain.streams import campaign_stream, capacity_stream, number_of, policy_stream, server_stream
+from domain.streams import campaign_stream, policy_stream, server_stream
 from projections import servers
 from storage.log import moments
 from storage.log.feed import Recorded
@@ -39,10 +30,11 @@ from storage.log.feed import Recorded
 MOST_CHANGES = 20_000
 """Events of the campaign, of servers and of the policy that are read."""
 
-MOST_RESERVATIONS = 20_000
-"""Events of capacity that are read, of all servers together."""
+MOST_RESERVATIONS = 100_000
+"""Events of capacity that are read one by one, of all servers together."""
 
-LONGEST_DAY = timedelta(hours=26)
+MOST_SUMMED_UP = 100_000
+"""Events of capacity that the database sums up, of all servers together."""
 
 MOST_SENT = 200_000
 """Events that are looked through for what was sent meanwhile, in one wait."""
@@ -68,10 +60,19 @@ SENT = """
 
 @dataclass(frozen=True, kw_only=True)
 class WaitHistory:
-    """`known_until` is None when all is known; after it too much happened to be read."""
+    """`known_until` is None when all is known; after it too much happened to be read. Without any waits, that
+    was so from the beginning."""
 
     waits: Sequence[Wait]
     known_until: datetime | None = None
+
+    @property
+    def not_told(self) -> str | None:
+        """What is not told here, in words."""
+        if self.known_until is None:
+            return None
+        after = f" after {instant(self.known_until)}" if self.waits else ""
+        return f"Too much happened meanwhile to tell what it waited for{after}."
 
     def fields(self) -> dict[str, Any]:
         """For programs: the API's names, and values that JSON has."""
@@ -87,6 +88,7 @@ class WaitHistory:
                 for wait in self.waits
             ],
             "waitsKnownUntil": instant(self.known_until),
+            "waitsNotTold": self.not_told,
         }
 
 
@@ -107,44 +109,27 @@ class Waits:
         queued = list(spans(queued_at, facts, now))
         if not queued:
             return WaitHistory(waits=[])
-        numbers = servers.numbers(self.cursor)
-        changes = self._changes(campaign, numbers, queued[-1].until)
-        windows = _windows(changes)
-        reserved, known_until = self._reserved(windows, queued, most or MOST_RESERVATIONS)
-        if len(changes) == MOST_CHANGES:
-            known_until = min(changes[-1].at, known_until or changes[-1].at)
-        if known_until is not None:
-            queued = [span._replace(until=min(span.until, known_until)) for span in queued]
-        past = Past(windows)
-        found = waits(queued, sorted([*changes, *reserved], key=lambda one: one.at), past)
+        changes = self._changes(campaign, queued[-1].until)
+        unread = changes[-1].at if len(changes) == MOST_CHANGES else None
+        if unread is not None:
+            queued = [span._replace(until=min(span.until, unread)) for span in queued]
+        capacity = LoggedCapacity(self.cursor, _calendars(changes), MOST_SUMMED_UP)
+        past = Past(PastCapacity(capacity, most or MOST_RESERVATIONS))
+        told = waits(queued, changes, past)
         patience = max(LEAST_PATIENCE, timedelta(seconds=2 * past.policy.poll_interval))
-        return WaitHistory(waits=condensed(self._in_line(found, campaign, patience)), known_until=known_until)
+        found = condensed(self._in_line(told.waits, campaign, patience))
+        known_until = told.known_until or unread
+        return WaitHistory(waits=found, known_until=known_until and max(known_until, queued[0].since))
 
     def _event(self, event: Recorded) -> object:
         stored = StoredEvent(event.stream, event.version, event.topic, event.state.encode())
         return self.installation.application.mapper.to_domain_event(stored)
 
-    def _changes(self, campaign: int, numbers: Sequence[int], until: datetime) -> list[Happened]:
+    def _changes(self, campaign: int, until: datetime) -> list[Happened]:
+        numbers = servers.numbers(self.cursor)
         streams = [policy_stream(), campaign_stream(campaign), *map(server_stream, numbers)]
         found = moments.of_streams(self.cursor, streams, until, MOST_CHANGES)
         return [Happened(event.recorded_at, self._event(event)) for event in found]
-
-    def _reserved(
-        self, windows: dict[int, float], queued: Sequence[Span], most: int
-    ) -> tuple[list[Happened], datetime | None]:
-        """As far back as a day or a rolling window reaches, and until when all of it was read."""
-        back = LONGEST_DAY + timedelta(seconds=max(windows.values(), default=0.0) + LONGEST_VALIDITY)
-        streams = [capacity_stream(number) for number in windows]
-        after = moments.versions_before(self.cursor, streams, queued[0].since - back)
-        each, until = most // max(1, len(streams)), queued[-1].until
-        found: list[Happened] = []
-        known_until: datetime | None = None
-        for stream, events in moments.of_each(self.cursor, after, until, each).items():
-            found += _capacity_facts(stream, events)
-            if len(events) == each:
-                last = events[-1][0]
-                known_until = min(last, known_until or last)
-        return found, known_until
 
     def _in_line(self, found: list[Wait], campaign: int, patience: timedelta) -> list[Wait]:
         in_line = [wait for wait in found if wait.waiting.reason is Reason.NEXT_IN_LINE]
@@ -172,28 +157,18 @@ class Waits:
     def _rank(self, campaign: int, at: datetime) -> int:
         """0 is the highest priority."""
         stream = campaign_stream(campaign)
-        version = moments.versions_before(self.cursor, [stream], at)[stream]
+        (version,) = moments.versions_before(self.cursor, [(stream, at)])
         found: Campaign = self.installation.application.repository.get(stream, version=version)
         return rank_of(found.priority)
 
 
-def _capacity_facts(stream: UUID, events: Sequence[tuple[datetime, int, str, str]]) -> Iterator[Happened]:
-    """There are many of them, which the library's mapper would take long to read."""
-    states = json.loads(f"[{','.join(state for _, _, _, state in events)}]")
-    for (at, version, topic, _), state in zip(events, states, strict=True):
-        kind = Reserved if topic == Reserved.TOPIC else Returned
-        yield Happened(at, kind(originator_id=stream, originator_version=version, **state))
-
-
-def _windows(changes: Iterable[Happened]) -> dict[int, float]:
-    """Of each server that had a limit at some time: the longest rolling window, 0 for none."""
-    found: dict[int, float] = {}
-    known: dict[int, SmtpServer | None] = {}
-    for _, event in changes:
-        if isinstance(event, SmtpServer.Created | SmtpServer.Event):
-            number = number_of(event.originator_id)
-            server = known[number] = event.mutate(known.get(number))
-            limits = server.limits() if server is not None else None
-            if limits is not None and (limits.daily or limits.sliding):
-                found[number] = max(found.get(number, 0.0), limits.window)
+def _calendars(changes: Iterable[Happened]) -> list[tuple[datetime, Calendar]]:
+    """From when on each held."""
+    policy = SendingPolicy()
+    found = [(datetime.min.replace(tzinfo=UTC), policy.calendar)]
+    for at, event in changes:
+        if isinstance(event, PolicyChanged):
+            policy = policy.apply(event)
+            if policy.timezone != found[-1][1].timezone:
+                found.append((at, policy.calendar))
     return found

@@ -8,10 +8,10 @@ to the daily limit only, since the server was given them all the same.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from domain.fact import Fact
 
@@ -109,6 +109,18 @@ class _OpenReservation:
     until: float
 
 
+@dataclass(frozen=True, kw_only=True)
+class CapacityState:
+    """What counts of a capacity stream up to `version`: units used by local date, closed uses (the last
+    moment, units), and reservations that are still open (units, local date, `until`) by their version.
+    Moments are epoch seconds."""
+
+    version: int
+    used: Mapping[str, int]
+    closed: Sequence[tuple[float, int]]
+    open: Mapping[int, tuple[int, str, float]]
+
+
 class Capacity:
     """The state that one server's capacity stream comes to.
 
@@ -130,6 +142,17 @@ class Capacity:
         self._closed: list[tuple[float, int]] = []
         self._used: dict[str, int] = {}
         self._furthest = 0.0
+
+    @classmethod
+    def of(cls, state: CapacityState, window: float) -> Self:
+        """As if all events up to there had been applied, as far as they count."""
+        capacity = cls(window)
+        capacity.version = state.version
+        capacity._open = {version: _OpenReservation(*one) for version, one in state.open.items()}
+        capacity._closed = sorted(state.closed)
+        capacity._used = dict(state.used)
+        capacity._furthest = max((last_use for last_use, _ in capacity._uses()), default=0.0)
+        return capacity
 
     def apply(self, version: int, event: object) -> None:
         """Raises ValueError when an event was skipped: the sum would be wrong without a sign."""
@@ -164,6 +187,14 @@ class Capacity:
         if limits.sliding:
             left.append(limits.left_in_window(self.in_window(now, limits.window)))
         return min((units for units in left if units is not None), default=None)
+
+    def counts(self, now: float, day: str, limits: Limits) -> tuple[int, int, float | None]:
+        """What is used on the local date, what is in the rolling window, and when that lets another one
+        through: `now` when it does, None when it never will."""
+        self._forget(now, day, limits)
+        in_window = self.in_window(now, limits.window) if limits.sliding else 0
+        is_full = limits.left_in_window(in_window) == 0
+        return self.used_on(day), in_window, limits.frees_at(self._uses(), now) if is_full else now
 
     def rolling_frees_at(self, now: float, limits: Limits) -> float | None:
         """When the rolling remainder, which is 0 now, exceeds 0, if nothing is returned or reserved

@@ -1,24 +1,26 @@
 """What a delivery waited for: the present's own question, asked of each moment of the past.
 
-The events of campaign, policy, servers and their capacity are applied in the order of the log, and wherever
-one of them, or time alone, may change the answer, `why_it_waits` is asked again. Campaigns of higher priority
-and missing processors show only in what was written while a delivery was next in line: `by_what_was_sent`.
+The events of campaign, policy and servers are applied in the order of the log, and wherever one of them, an
+event of capacity or time alone may change the answer, `why_it_waits` is asked again. Capacity is asked for
+only of servers that it depends on. Campaigns of higher priority and missing processors show only in what was
+written while a delivery was next in line: domain.delivery.in_line.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from domain.campaign.campaign import Campaign
 from domain.campaign.state import State
-from domain.capacity.capacity import Capacity, Reserved, Returned
+from domain.capacity.capacity import Limits
+from domain.capacity.past import PastCapacity, TooMuchHappened
 from domain.delivery.delivery import Delivery, Status
-from domain.delivery.waiting import HIGHER_PRIORITY, CampaignState, Route, Waiting, why_it_waits
-from domain.fact import Fact
+from domain.delivery.waiting import CampaignState, Route, Waiting, why_it_waits
+from domain.fact import Fact, Happened
 from domain.policy import PolicyChanged, SendingPolicy
 from domain.server.availability import (
     Closed,
@@ -27,23 +29,17 @@ from domain.server.availability import (
     SendingState,
     ServerState,
     availability,
+    closed_by_limits,
 )
 from domain.server.server import SmtpServer
 from domain.streams import number_of
 
 MOST_WAITS = 40
+FOLLOWED = timedelta(minutes=10)
 _SHORT = (1, 5, 15, 60, 300, 900, 3600, 4 * 3600, 86_400)
 """Seconds; of too many waits, those that are no longer are joined with the one before."""
 
-NO_PROCESSOR = Waiting(Reason.NO_PROCESSOR, detail="the log shows nothing of one")
 _NO_STATE = CampaignState(state=State.DRAFT)
-
-
-class Happened(NamedTuple):
-    """An event of the log, and when it was recorded."""
-
-    at: datetime
-    event: object
 
 
 class Span(NamedTuple):
@@ -84,7 +80,14 @@ def spans(queued_at: datetime, own: Iterable[tuple[datetime, Fact]], now: dateti
         yield Span(since, now, again)
 
 
-def waits(queued: Iterable[Span], happened: Iterable[Happened], past: Past) -> list[Wait]:
+class Told(NamedTuple):
+    """`known_until` is None when all is known."""
+
+    waits: list[Wait]
+    known_until: datetime | None = None
+
+
+def waits(queued: Iterable[Span], happened: Iterable[Happened], past: Past) -> Told:
     """In order, each until the next reason or the end of the span. Cancelled with its campaign, a delivery
     waits no more."""
     found: list[Wait] = []
@@ -94,34 +97,49 @@ def waits(queued: Iterable[Span], happened: Iterable[Happened], past: Past) -> l
         while at < span.until:
             while events and events[0].at <= at:
                 past.apply(events.popleft().event)
-            waiting, ends = past.why(at, span.again)
+            stop = min(span.until, events[0].at) if events else span.until
+            try:
+                waiting, stop = past.why(at, span.again, stop)
+            except TooMuchHappened:
+                return Told(found, at)
             if waiting.reason is Reason.CAMPAIGN_CANCELLED:
-                return found
-            changes = [span.until, *([events[0].at] if events else []), *([ends] if ends else [])]
-            stop = min(changes)
-            _add(found, Wait(since=at, until=stop, waiting=waiting))
+                return Told(found)
+            add_wait(found, Wait(since=at, until=stop, waiting=waiting))
             at = stop
-    return found
+    return Told(found)
 
 
-def _add(found: list[Wait], wait: Wait) -> None:
+def add_wait(found: list[Wait], wait: Wait) -> None:
+    """One that is like the last of them and follows at once makes it longer."""
     if found and found[-1].until == wait.since and found[-1].is_like(wait):
         found[-1] = replace(found[-1], until=wait.until)
     else:
         found.append(wait)
 
 
-class Past:
-    """All that decides, as of one moment. `windows` are the longest rolling windows (seconds) that servers
-    had."""
+def _first(*moments: datetime | None) -> datetime | None:
+    return min((moment for moment in moments if moment is not None), default=None)
 
-    def __init__(self, windows: Mapping[int, float]) -> None:
-        self._windows = windows
+
+class _LastingAnswer(NamedTuple):
+    """`by_itself` is what it would be without limits; it holds until `ends`, None for as long as no event
+    changes it."""
+
+    answer: Open | Closed
+    by_itself: Open | Closed
+    ends: datetime | None
+
+
+class Past:
+    """All that decides, as of one moment, which never goes back."""
+
+    def __init__(self, capacity: PastCapacity) -> None:
+        self._capacity = capacity
         self._campaign: Campaign | None = None
         self.policy = SendingPolicy()
         self._servers: dict[int, SmtpServer] = {}
-        self._capacities: dict[int, Capacity] = {}
-        self._answers: dict[int, Open | Closed] = {}
+        self._states: dict[int, ServerState] = {}
+        self._answers: dict[int, _LastingAnswer] = {}
         self._opens: tuple[datetime | None, datetime | None] | None = None
         self._known_open = 0
 
@@ -129,6 +147,7 @@ class Past:
         match event:
             case PolicyChanged():
                 self.policy = self.policy.apply(event)
+                self._states.clear()
                 self._answers.clear()
                 self._opens = None
             case Campaign.Created() | Campaign.Event():
@@ -138,23 +157,18 @@ class Past:
                 server = event.mutate(self._servers.get(number))
                 assert server is not None
                 self._servers[number] = server
-                self._answers.pop(number, None)
-            case Reserved() | Returned():
-                number = number_of(event.originator_id)
-                if number not in self._capacities:
-                    self._capacities[number] = Capacity(self._windows.get(number, 0.0))
-                self._capacities[number].apply(event.originator_version, event)
+                self._states.pop(number, None)
                 self._answers.pop(number, None)
 
-    def why(self, at: datetime, again: datetime) -> tuple[Waiting, datetime | None]:
-        """And when that may change without an event."""
+    def why(self, at: datetime, again: datetime, upto: datetime) -> tuple[Waiting, datetime]:
+        """And until when it is that: `upto` at the latest, before which nothing else is applied."""
         opens, changes = self._calendar(at)
         waiting, ends = self._asked(at, again, opens, ()), [again, changes]
         if waiting.reason is Reason.NO_SERVER:
-            routes = self._routes(at)
+            routes = self._routes(at, upto)
             waiting = self._asked(at, again, opens, routes)
-            ends += [route.answer.until for route in routes]
-        return waiting, min((end for end in ends if end is not None and end > at), default=None)
+            ends += [self._answers[route.server].ends for route in routes]
+        return waiting, _first(upto, *(end for end in ends if end is not None and end > at)) or upto
 
     def _asked(
         self, at: datetime, again: datetime, opens: datetime | None, routes: Sequence[Route]
@@ -171,44 +185,79 @@ class Past:
             self._opens = opens, self.policy.calendar.closes_at(at) if is_open else opens
         return self._opens
 
-    def _routes(self, at: datetime) -> list[Route]:
+    def _routes(self, at: datetime, upto: datetime) -> list[Route]:
         """One that is open, which is enough; else all that the campaign may go through, each closed. The one
-        that was open last is asked first, so that what others do costs nothing."""
+        that was open last is asked first, then ever more at once: what others do costs nothing."""
         only = self._campaign.messenger if self._campaign else None
-        closed = []
-        for number in sorted(self._servers, key=lambda number: number != self._known_open):
-            if only in (None, number):
-                route = Route(
-                    server=number, name=self._servers[number].settings.name, answer=self._answer(number, at)
-                )
-                if isinstance(route.answer, Open):
+        numbers = [number for number in self._servers if only in (None, number)]
+        left = deque(sorted(numbers, key=lambda number: number != self._known_open))
+        closed: list[Route] = []
+        while left:
+            some = [left.popleft() for _ in range(min(len(left), len(closed) + 1))]
+            self._ask(some, at, upto)
+            for number in some:
+                name, answer = self._servers[number].settings.name, self._answers[number].answer
+                route = Route(server=number, name=name, answer=answer)
+                if isinstance(answer, Open):
                     self._known_open = number
                     return [route]
                 closed.append(route)
         return closed
 
-    def _answer(self, number: int, at: datetime) -> Open | Closed:
-        known = self._answers.get(number)
-        if known is None or (known.until is not None and known.until <= at):
-            known = self._answers[number] = availability(self._state(number, at), at)
-        return known
+    def _ask(self, numbers: Iterable[int], at: datetime, upto: datetime) -> None:
+        """Has an answer of each that holds at that moment."""
+        limited: dict[int, Limits] = {}
+        for number in numbers:
+            known = self._answers.get(number)
+            if known is not None and (known.ends is None or known.ends > at):
+                continue
+            answer = known.by_itself if known else None
+            if answer is None or (answer.until is not None and answer.until <= at):
+                answer = availability(self._state(number), at)
+            self._answers[number] = _LastingAnswer(answer, answer, answer.until)
+            limits = self._servers[number].limits()
+            if isinstance(answer, Open) and (limits.daily or limits.sliding):
+                limited[number] = limits
+        self._capacity.read(limited, self.policy.timezone, at)
+        for number, limits in limited.items():
+            self._answers[number] = self._limited(number, limits, at, upto)
 
-    def _state(self, number: int, at: datetime) -> ServerState:
-        server, capacity = self._servers[number], self._capacities.get(number)
-        state, limits = server.state(self.policy), server.limits()
-        if capacity is None:
-            return state
+    def _state(self, number: int) -> ServerState:
+        if number not in self._states:
+            self._states[number] = self._servers[number].state(self.policy)
+        return self._states[number]
+
+    def _limited(self, number: int, limits: Limits, at: datetime, upto: datetime) -> _LastingAnswer:
+        """Of a server that is open by itself. Its capacity is followed while the answer stays the same, not
+        far, lest all that may be read be of one server."""
+        by_itself, upto = self._answers[number].by_itself, min(upto, at + FOLLOWED)
+        closed, changes = self._by_limits(number, limits, at)
+        while True:
+            ends = _first(closed.until if closed else None, by_itself.until, changes)
+            if changes is None or changes != ends or changes >= upto:
+                break
+            try:
+                then, changes = self._by_limits(number, limits, changes)
+            except TooMuchHappened:
+                break
+            if (then and then.reason) != (closed and closed.reason):
+                break
+            closed = then
+        return _LastingAnswer(closed or by_itself, by_itself, ends)
+
+    def _by_limits(self, number: int, limits: Limits, at: datetime) -> tuple[Closed | None, datetime | None]:
+        """And when its capacity changes. Raises TooMuchHappened."""
+        capacity, changes = self._capacity.at(number, at)
         now, day = at.timestamp(), self.policy.calendar.local_date(at).isoformat()
-        capacity.available(now, day, limits)
-        in_window = capacity.in_window(now, limits.window) if limits.sliding else 0
-        frees = capacity.rolling_frees_at(now, limits) if limits.left_in_window(in_window) == 0 else None
-        return replace(
-            state,
+        used, in_window, frees = capacity.counts(now, day, limits)
+        state = replace(
+            self._state(number),
             limits=limits,
-            used_today=capacity.used_on(day),
+            used_today=used,
             in_window=in_window,
             rolling_frees=None if frees is None else datetime.fromtimestamp(frees, UTC),
         )
+        return closed_by_limits(state, at), changes
 
     def _campaign_state(self) -> CampaignState:
         campaign = self._campaign
@@ -220,40 +269,6 @@ class Past:
             send_at=campaign.send_at,
             reason=campaign.reason,
         )
-
-
-class Sent(NamedTuple):
-    """That a processor wrote something from `since` to `until`: attempts, `is_higher` when they were of a
-    campaign of higher priority, or anything else (None)."""
-
-    since: datetime
-    until: datetime
-    is_higher: bool | None
-
-
-def by_what_was_sent(wait: Wait, sent: Iterable[Sent], patience: timedelta) -> list[Wait]:
-    """What a delivery that was next in line waited for indeed: attempts of campaigns of higher priority, or a
-    processor, where the log shows nothing of one for longer than `patience`."""
-    found: list[Wait] = []
-
-    def tell(since: datetime, until: datetime, waiting: Waiting) -> datetime:
-        if since < until:
-            _add(found, Wait(since=since, until=until, waiting=waiting))
-        return max(since, until)
-
-    told = active = wait.since
-    for one in sorted(sent, key=lambda one: one.since):
-        if one.since - active > patience:
-            told = tell(tell(told, active, wait.waiting), one.since, NO_PROCESSOR)
-        active = min(max(active, one.until), wait.until)
-        if one.is_higher is not None:
-            told = tell(told, active, HIGHER_PRIORITY if one.is_higher else wait.waiting)
-    if wait.until - active > patience:
-        told = tell(told, active, wait.waiting)
-        tell(told, wait.until, NO_PROCESSOR)
-    else:
-        tell(told, wait.until, wait.waiting)
-    return found
 
 
 def condensed(found: Sequence[Wait]) -> list[Wait]:

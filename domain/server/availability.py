@@ -194,11 +194,16 @@ def availability(server: ServerState, now: datetime, sending: SendingState = RUN
     opens = server.hours.opens_at(now)
     if opens is None or opens > now:
         return Closed(Reason.WINDOW_CLOSED, opens)
+    return closed_by_limits(server, now) or Open(server.hours.closes_at(now))
+
+
+def closed_by_limits(server: ServerState, now: datetime) -> Closed | None:
+    """What is left to ask of a server that is open but for them."""
     if server.limits.left_today(server.used_today) == 0:
         return Closed(Reason.DAILY_LIMIT, server.hours.midnight_after(now))
     if server.limits.left_in_window(server.in_window) == 0:
         return Closed(Reason.ROLLING_LIMIT, server.rolling_frees)
-    return Open(server.hours.closes_at(now))
+    return None
 
 
 def open_intervals(

@@ -95,8 +95,9 @@ def _joined(context: Rendering, values: Any, between: str = "", attribute: Any =
     return _join(context.eval_ctx, texts, between)
 
 
-# Possessive (`*+`): a zero is a flag as well as a digit, and a long row of them would take its square.
-_DIRECTIVE = re.compile(r"%(?:[#0 +-]*+(\*|[0-9]*+)(?:\.(\*|[0-9]*+))?[hlL]?[diouxXeEfFgGcrsa%]|(\())")
+# A zero before the width is a flag, so a width begins with another digit: each character is for one part,
+# and a long row of them is gone through once.
+_DIRECTIVE = re.compile(r"%(?:[#0 +-]*(\*|[1-9][0-9]*|)(?:\.(\*|[0-9]*))?[hlL]?[diouxXeEfFgGcrsa%]|(\())")
 
 
 def check_format(pattern: Any) -> None:

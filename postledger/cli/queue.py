@@ -10,7 +10,6 @@ import click
 
 from application.queue.deliveries import Deliveries, DescribedDelivery
 from application.queue.queue import Queue, SteppedInto
-from domain.clock import instant
 from domain.delivery.delivery import Status
 from domain.delivery.stepping_in import possible_in
 from postledger.cli.context import ACTOR, Settings, pass_settings
@@ -202,5 +201,5 @@ def show_delivery(settings: Settings, /, email: str, as_json: bool) -> None:
         for event in events
     ]  # fmt: skip
     print_rows(["position", "when", "what", "by", "details"], sorted(rows, key=itemgetter(1)))
-    if waited.known_until is not None:
-        write(f"too much happened to tell what it waited for after {instant(waited.known_until)}")
+    if waited.not_told is not None:
+        write(waited.not_told)

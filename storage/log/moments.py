@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from itertools import groupby
-from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
@@ -15,18 +13,19 @@ from storage.log.feed import COLUMNS, Recorded, recorded
 # events has binary digits, however long the stream is.
 VERSIONS_BEFORE = """
     WITH RECURSIVE search AS (
-        SELECT s AS stream, 0 AS low,
-               coalesce((SELECT max(version) FROM events WHERE stream_id = s), 0) + 1 AS high
-        FROM unnest(%(streams)s::uuid[]) AS s
+        SELECT asked, stream, moment, 0 AS low,
+               coalesce((SELECT max(version) FROM events WHERE stream_id = stream), 0) + 1 AS high
+        FROM unnest(%(streams)s::uuid[], %(moments)s::timestamptz[])
+             WITH ORDINALITY AS a (stream, moment, asked)
         UNION ALL
-        SELECT stream, CASE WHEN is_before THEN (low + high) / 2 ELSE low END,
+        SELECT asked, stream, moment, CASE WHEN is_before THEN (low + high) / 2 ELSE low END,
                CASE WHEN is_before THEN high ELSE (low + high) / 2 END
-        FROM (SELECT search.*, coalesce((SELECT e.recorded_at < %(at)s FROM events e
+        FROM (SELECT search.*, coalesce((SELECT e.recorded_at < moment FROM events e
                                          WHERE e.stream_id = stream AND e.version = (low + high) / 2), true)
                      AS is_before
               FROM search WHERE high - low > 1) AS halved
     )
-    SELECT stream::text, low FROM search WHERE high - low = 1
+    SELECT low FROM search WHERE high - low = 1 ORDER BY asked
 """
 
 POSITION_BEFORE = """
@@ -48,16 +47,17 @@ OF_EACH = """
     FROM unnest(%(streams)s::uuid[], %(after)s::bigint[]) AS s (stream, after)
     CROSS JOIN LATERAL (
         SELECT recorded_at, version, topic, state FROM events
-        WHERE stream_id = stream AND version > after AND recorded_at <= %(until)s
+        WHERE stream_id = stream AND version > after
         ORDER BY version LIMIT %(most)s
     ) AS e
 """
 
 
-def versions_before(cursor: Any, streams: Sequence[UUID], at: datetime) -> dict[UUID, int]:
-    """The version that each stream had just before `at`, 0 for none."""
-    cursor.execute(VERSIONS_BEFORE, {"streams": [str(stream) for stream in streams], "at": at})
-    return {UUID(stream): version for stream, version in cursor.fetchall()}
+def versions_before(cursor: Any, asked: Sequence[tuple[UUID, datetime]]) -> list[int]:
+    """The version that each stream had just before its moment, 0 for none."""
+    streams, moments = [str(stream) for stream, _ in asked], [moment for _, moment in asked]
+    cursor.execute(VERSIONS_BEFORE, {"streams": streams, "moments": moments})
+    return [version for (version,) in cursor.fetchall()]
 
 
 def position_before(cursor: Any, at: datetime) -> int:
@@ -73,13 +73,13 @@ def of_streams(cursor: Any, streams: Sequence[UUID], until: datetime, most: int)
 
 
 def of_each(
-    cursor: Any, after: Mapping[UUID, int], until: datetime, most: int
+    cursor: Any, after: Mapping[UUID, int], most: int
 ) -> dict[UUID, list[tuple[datetime, int, str, str]]]:
-    """Those of each stream after a version, at most so many: when, version, topic and state of each."""
+    """The next events of each stream after a version, at most so many: when, version, topic and state."""
     streams = [str(stream) for stream in after]
-    values = {"streams": streams, "after": list(after.values()), "until": until, "most": most}
-    cursor.execute(OF_EACH, values)
-    found: dict[UUID, list[tuple[datetime, int, str, str]]] = {}
-    for stream, events in groupby(cursor.fetchall(), key=itemgetter(0)):
-        found[UUID(stream)] = [event[1:] for event in events]
+    cursor.execute(OF_EACH, {"streams": streams, "after": list(after.values()), "most": most})
+    found: dict[UUID, list[tuple[datetime, int, str, str]]] = {stream: [] for stream in after}
+    for stream, *event in cursor.fetchall():
+        at, version, topic, state = event
+        found[UUID(stream)].append((at, version, topic, state))
     return found

@@ -50,6 +50,8 @@ def checked_subscription(status: str) -> SubscriptionStatus:
 
 
 def checked_name(name: str) -> str:
+    """Without blanks around it, which nobody sees and no file keeps."""
+    name = name.strip()
     if len(name) > LONGEST_NAME:
         raise DirectoryError(f"the name is longer than {LONGEST_NAME} characters")
     if _UNPRINTABLE.search(name):

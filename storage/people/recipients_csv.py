@@ -18,8 +18,9 @@ LONGEST_RECORD = 200  # lines that a quoted field may run over
 
 
 # Where a cell may begin for a spreadsheet that separates with semicolons or tabs, whatever the quotes
-# say; and what it takes for the beginning of a formula (OWASP, CSV injection), or of our apostrophe.
-_BEGINS = r"(^|[;\t\r\n])(\"*)"
+# say, and behind blanks, which some trim; and what it takes for the beginning of a formula (OWASP, CSV
+# injection), or of our apostrophe.
+_BEGINS = r"(^|[;\t\r\n])((?:[^\S\t\r\n]|[\"\u200b\ufeff])*)"
 _MEANT = r"(?=['=+\-@\t\r\uff1d\uff0b\uff0d\uff20])"
 _UNGUARDED = re.compile(_BEGINS + _MEANT)
 _GUARDED = re.compile(_BEGINS + "'" + _MEANT)
@@ -91,7 +92,7 @@ def _person(line: int, fields: list[str], order: list[str]) -> Person | RowRefus
     values = {column: unguarded(field) for column, field in zip(order, fields, strict=False)}
     try:
         email = checked_email(values["email"].strip() if fields else "")
-        name = checked_name(values.get("name", "").strip())
+        name = checked_name(values.get("name", ""))
         attributes = _attributes(values.get("attributes", "").strip())
     except DirectoryError as error:
         return RowRefusal(line, str(error))

@@ -110,6 +110,13 @@ def test_the_bill_of_materials_is_cyclonedx_and_names_all_that_runs() -> None:
     assert bill["metadata"]["component"]["version"] == own_version()
 
 
+def test_schemas_of_others_stand_beside_their_licence_and_where_they_are_from() -> None:
+    notice = (SCHEMAS / "NOTICE").read_text(encoding="utf-8")
+    assert [path.name for path in SCHEMAS.glob("*.json") if path.name not in notice] == []
+    assert "https://github.com/CycloneDX/specification" in notice
+    assert "Apache License" in (SCHEMAS / "LICENSE").read_text(encoding="utf-8")
+
+
 def test_the_same_requirements_make_the_same_bill() -> None:
     text = text_of("requirements.txt")
     assert json.dumps(sbom(text, "1.0")) == json.dumps(sbom(text, "1.0"))

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 import pytest
 
+from application.queue import waits
 from domain.campaign.audience import RecipientsQueued
+from domain.capacity.capacity import Reserved
 from domain.delivery.delivery import Accepted, AttemptStarted, Failed
 from domain.fact import Fact
-from domain.streams import audience_stream, delivery_stream
+from domain.streams import audience_stream, capacity_stream, delivery_stream
 from storage import processors
 from storage.log.append import Log
 from storage.postgres.pool import Pool
@@ -55,6 +58,12 @@ class Past:
 
     def accepted(self, recipient: int, version: int) -> None:
         self._to(recipient, Accepted, version, server=1, reply="250 ok")
+
+    def reserved(self, version: int) -> None:
+        today = datetime.now(UTC)
+        self._happened(
+            Reserved, capacity_stream(1), version, n=1, day=today.date().isoformat(), until=today.timestamp()
+        )
 
     def _to(self, recipient: int, kind: type[Fact], version: int, **fields: Any) -> None:
         self._happened(kind, delivery_stream(self.campaign, recipient), version, **fields)
@@ -123,6 +132,19 @@ def test_a_failed_email_is_tried_again_and_its_story_told(cli: Cli, past: Past) 
     assert "no such user" in text
     assert "delivery.requeued" in text
     assert "waited" in text
+
+
+def test_a_story_says_what_it_cannot_tell(cli: Cli, past: Past, monkeypatch: pytest.MonkeyPatch) -> None:
+    email = f"{past.campaign}/bob@example.com"
+    cli("server", "edit", "alpha", "--daily-limit", 1000)
+    past.reserved(1)
+    assert "Too much" not in cli("delivery", "show", email).output
+    monkeypatch.setattr(waits, "MOST_RESERVATIONS", 1)
+    past.reserved(2)
+    told = cli.json("delivery", "show", email)
+    assert told["waits"]
+    assert told["waitsNotTold"].startswith("Too much happened meanwhile to tell what it waited for after 20")
+    assert cli("delivery", "show", email).output.endswith(f"{told['waitsNotTold']}\n")
 
 
 def test_all_failed_emails_of_a_campaign_are_tried_again_together(cli: Cli, past: Past) -> None:

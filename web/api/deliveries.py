@@ -54,11 +54,13 @@ class WaitAnswer(Answer):
 
 class DeliveryAnswer(QueueItem):
     """`events` are all that happened to it, in order; that it was queued is in its campaign's audience.
-    `waits` is what it waited for in between, from the log; with `waitsKnownUntil`, only until then."""
+    `waits` is what it waited for in between, from the log; with `waitsKnownUntil`, only until then, and
+    `waitsNotTold` says so in words."""
 
     events: list[CloudEvent]
     waits: list[WaitAnswer]
     waits_known_until: Told | None
+    waits_not_told: str | None
 
 
 @endpoint(blueprint, "GET", "/api/deliveries", needs="read", query=DeliveryQuery, answer=DeliveryList)

@@ -9,12 +9,14 @@ import io
 import json
 import logging
 import re
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
 from flask.testing import FlaskClient
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from postledger import config
@@ -24,15 +26,23 @@ from postledger.logs import set_up_logs
 from postledger.sink.rules import SinkRule
 from postledger.sink.sink import Sink
 from postledger.terminal import harmless, harmless_json, write
-from storage.people.export import lines
-from storage.people.recipients_csv import guarded, unguarded
+from storage.people.export import COLUMNS, cells, lines
+from storage.people.personal_data import DirectoryError, checked_attributes, checked_email, checked_name
+from storage.people.recipients_csv import Person, guarded, unguarded
+from storage.people.recipients_csv import people as rows_of
 from storage.people.recipients_import import Options, import_csv
 from tests.cli.command_line import Cli
 from tests.web.world import World
 
 ROOT = Path(__file__).parents[3]
-FORMULA = re.compile("[\t\r\n]*[=+\\-@＝＋－＠]")
-CELLS = st.text(st.sampled_from(";'=\t\r\n\"+-@a, |＝"), max_size=12) | st.text(max_size=12)
+FORMULA = re.compile("[\\s\u200b\ufeff]*[=+\\-@＝＋－＠]")
+CELLS = st.text(st.sampled_from(";'=\t\r\n\"+-@a, |＝\u00a0\u3000\ufeff"), max_size=12) | st.text(max_size=12)
+LOCAL_PARTS = st.from_regex(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]{1,12}", fullmatch=True)
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-(10**20), 10**20) | CELLS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(CELLS, inner, max_size=3),
+    max_leaves=8,
+)
 
 ORDERS = {
     "ESC, the title": "\x1b]0;owned\x07",
@@ -57,6 +67,8 @@ PEOPLE = [
     ("plain@example.com", 'Ada;=HYPERLINK("http://x")'),
     ("semi@example.com", 'Ada;"=1+1"'),
     ("d'arc@example.com", "Jeanne d'Arc"),
+    ("'=tag@example.com", " =1+1"),
+    ("'-tag@example.com", "\u00a0 @SUM(1); =1+1"),
 ]
 
 
@@ -68,7 +80,7 @@ def test_who_was_exported_is_the_same_person_when_imported(client: FlaskClient, 
     file = client.get("/subscribers/export.csv").data
     with world.pool.transaction() as cursor:
         summary = import_csv(cursor, io.BytesIO(file), Options(update=True, others=True))
-    assert (summary.imported, summary.existing, summary.updated, summary.refused) == (8, 8, 0, 0)
+    assert (summary.imported, summary.existing, summary.updated, summary.refused) == (10, 10, 0, 0)
     assert people(client) == before
 
 
@@ -89,6 +101,32 @@ def test_no_cell_is_a_formula_and_each_comes_back(cells: list[str]) -> None:
     assert [unguarded(guarded(cell)) for cell in cells] == cells
     row = lines([[guarded(cell) for cell in cells]])
     assert [cell for cell in every_cell(row) if FORMULA.match(cell)] == []
+
+
+@given(
+    st.lists(
+        st.tuples(LOCAL_PARTS, CELLS, st.dictionaries(CELLS, JSON_VALUES, max_size=3)), min_size=1, max_size=4
+    )
+)
+def test_whoever_is_exported_comes_back_as_the_same_person(
+    everybody: list[tuple[str, str, dict[str, Any]]],
+) -> None:
+    """Whatever may be kept of somebody; their names have come through `checked_name`, as all have."""
+    known, rows = [], []
+    for local, name, attributes in everybody:
+        try:
+            kept = (checked_email(f"{local}@example.com"), checked_name(name), checked_attributes(attributes))
+        except DirectoryError:
+            assume(False)
+        known.append((*kept[:2], json.loads(kept[2])))
+        as_jsonb = json.dumps(attributes, ensure_ascii=False)
+        rows.append(cells((1, *kept[:2], as_jsonb, "enabled", "confirmed", datetime.now(UTC))))
+    file = lines([COLUMNS]) + lines(rows)
+    assert [cell for cell in every_cell(file) if FORMULA.match(cell)] == []
+    again = list(rows_of(io.BytesIO(file.encode()), lambda _: None, others=True))
+    assert [
+        isinstance(one, Person) and (one.email, one.name, json.loads(one.attributes)) for one in again
+    ] == known
 
 
 @given(CELLS)

@@ -7,7 +7,10 @@ import tracemalloc
 from time import thread_time
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as some
 
+from mail.template.filters import _DIRECTIVE
 from mail.template.render import PartTemplate, TemplateError, names_for
 
 SECONDS = 1.5
@@ -166,3 +169,37 @@ def test_an_expression_takes_little_memory(source: str) -> None:
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
     assert peak < MEGABYTES * 1_000_000
+
+
+NUMBER = some.integers(1, 10**6).map(str)
+PRECISION = some.just("") | some.just("*") | some.text("0123456789", min_size=1, max_size=6)
+
+
+@given(
+    some.text("#0 +-", max_size=6),
+    some.just("") | some.just("*") | NUMBER,
+    some.none() | PRECISION,
+    some.sampled_from(["", *"hlL"]),
+    some.sampled_from("diouxXeEfFgGcrsa%"),
+)
+def test_width_and_precision_of_a_format_are_what_was_written(
+    flags: str, width: str, precision: str | None, size: str, conversion: str
+) -> None:
+    written = f"%{flags}{width}{'' if precision is None else '.' + precision}{size}{conversion}"
+    found = _DIRECTIVE.match(written + "00")
+    assert found is not None
+    assert (found[0], found[1], found[2]) == (written, width, precision)
+
+
+@given(some.text("%#0 +-.12hlLdsxfca(z*", max_size=8), some.integers(0, 4))
+def test_no_format_makes_more_than_what_was_found_of_it(pattern: str, count: int) -> None:
+    """Whatever Python takes for a directive, we have found, with its width."""
+    found = [directive.groups(default="") for directive in _DIRECTIVE.finditer(pattern)]
+    if any(named or "*" in (width, precision) for width, precision, named in found):
+        return
+    try:
+        made = pattern % ((1,) * count)
+    except (TypeError, ValueError):
+        return
+    sizes = [int(width or 0) + int(precision or 6) + 10 for width, precision, _ in found]
+    assert len(made) <= len(pattern) + sum(sizes)

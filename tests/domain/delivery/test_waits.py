@@ -12,23 +12,15 @@ from hypothesis import strategies as st
 from domain.campaign.campaign import Campaign
 from domain.capacity.capacity import Reserved, Returned
 from domain.delivery.delivery import AttemptStarted, Cancelled, Deferred, Requeued
+from domain.delivery.in_line import Sent, by_what_was_sent
 from domain.delivery.waiting import NEXT_IN_LINE, Waiting
-from domain.delivery.waits import (
-    MOST_WAITS,
-    Happened,
-    Past,
-    Sent,
-    Span,
-    Wait,
-    by_what_was_sent,
-    condensed,
-    spans,
-    waits,
-)
+from domain.delivery.waits import MOST_WAITS, Past, Span, Wait, condensed, spans, waits
+from domain.fact import Happened
 from domain.policy import SendingPolicy
 from domain.server.availability import Reason
 from domain.server.server import SmtpServer
 from domain.streams import capacity_stream, delivery_stream
+from tests.domain.capacity.folded_log import past_capacity
 
 MONDAY = datetime(2026, 3, 2, 6, tzinfo=UTC)
 STREAM = delivery_stream(1, 7)
@@ -85,11 +77,13 @@ class Log:
                         reservation=reservation, at=hours(when).timestamp(), unused=unused)  # fmt: skip
         self.happened.append(Happened(hours(when), fact))
 
-    def told(self, until: float, since: float = 0, again: float = 0, windows: float = 0) -> list[str]:
-        past = Past(dict.fromkeys(self.servers, windows))
-        ordered = sorted(self.happened, key=lambda one: one.at)
-        found = waits([Span(hours(since), hours(until), hours(again))], ordered, past)
-        return [f"{_hour(wait.since)}-{_hour(wait.until)} {wait.waiting.text}" for wait in found]
+    def ordered(self) -> list[Happened]:
+        return sorted(self.happened, key=lambda one: one.at)
+
+    def told(self, until: float, since: float = 0, again: float = 0) -> list[str]:
+        past = Past(past_capacity(self.ordered()))
+        found = waits([Span(hours(since), hours(until), hours(again))], self.ordered(), past)
+        return [f"{_hour(wait.since)}-{_hour(wait.until)} {wait.waiting.text}" for wait in found.waits]
 
 
 def _hour(at: datetime) -> str:
@@ -127,14 +121,14 @@ def test_a_rolling_limit_a_pause_of_the_queue_and_a_retry() -> None:
     log.reserve(1, 1, 5, seconds=0)
     log.policy(3, queue_paused=True)
     log.policy(4, queue_paused=False)
-    assert log.told(6, windows=3600) == [
+    assert log.told(6) == [
         "0-1 next in line",
         "1-2 server alpha: rolling limit reached",
         "2-3 next in line",
         "3-4 the queue is paused",
         "4-6 next in line",
     ]
-    assert log.told(6, since=4, again=5, windows=3600) == ["4-5 retry", "5-6 next in line"]
+    assert log.told(6, since=4, again=5) == ["4-5 retry", "5-6 next in line"]
 
 
 def test_what_a_server_gives_back_opens_it_again() -> None:
@@ -203,19 +197,19 @@ def test_the_past_is_told_as_the_present_was(
     log.start(0)
     for when, what, number in sorted(given_changes):
         _change(log, when, what, number)
-    ordered = sorted(log.happened, key=lambda one: one.at)
-    windows_of = {1: 0.0, 2: 7200.0, 3: 0.0}
-    found = waits([Span(hours(0), hours(73), hours(0))], ordered, Past(windows_of))
+    ordered = log.ordered()
+    found, known_until = waits([Span(hours(0), hours(73), hours(0))], ordered, Past(past_capacity(ordered)))
+    assert known_until is None
     assert found[0].since == hours(0)
     assert found[-1].until == hours(73)
     assert all(a.until == b.since for a, b in pairwise(found))
     for when in asked:
-        past = Past(windows_of)
+        past = Past(past_capacity(ordered))
         for one in ordered:
             if one.at <= hours(when):
                 past.apply(one.event)
         told = next(wait.waiting for wait in found if wait.since <= hours(when) < wait.until)
-        now, _ = past.why(hours(when), hours(0))
+        now, _ = past.why(hours(when), hours(0), hours(73))
         assert (told.reason, told.server, told.detail) == (now.reason, now.server, now.detail)
 
 

@@ -120,3 +120,50 @@ def test_where_too_much_happened_it_says_until_when_it_knows(
     told = story(client, campaign, people[0])
     assert _after_noon(told["waitsKnownUntil"]) == "3"
     assert _after_noon(told["waits"][-1]["until"]) == "3"
+    assert told["waitsNotTold"] == (
+        "Too much happened meanwhile to tell what it waited for after 2026-03-04T12:03:00.000Z."
+    )
+
+
+def test_where_too_much_happened_before_it_says_that_nothing_can_be_told(
+    client: FlaskClient, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server, campaign, people = world.server("alpha", daily_limit=1000), world.campaign(), world.people(1)
+    for minute in range(1, 4):
+        later(world, minute)
+        world.reserve(server, 1)
+    later(world, 5)
+    world.queued(campaign, people)
+    monkeypatch.setattr(waits, "MOST_SUMMED_UP", 2)
+    later(world, 7)
+    told = story(client, campaign, people[0])
+    assert told["waits"] == []
+    assert _after_noon(told["waitsKnownUntil"]) == "5"
+    assert told["waitsNotTold"] == "Too much happened meanwhile to tell what it waited for."
+
+
+def test_what_is_not_told_is_said_only_where_something_is_not(client: FlaskClient, world: World) -> None:
+    server, campaign, people = world.server("alpha", daily_limit=1000), world.campaign(), world.people(1)
+    world.reserve(server, 1)
+    world.queued(campaign, people)
+    later(world, 1)
+    told = story(client, campaign, people[0])
+    assert told["waits"]
+    assert (told["waitsKnownUntil"], told["waitsNotTold"]) == (None, None)
+
+
+def test_what_ten_busy_servers_did_the_day_before_takes_nothing_from_what_is_told(
+    client: FlaskClient, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    busy = {"daily_limit": 2000, "sliding_window": True, "sliding_window_rate": 10}
+    servers = [world.server(f"s{n}", **busy, sliding_window_duration=60) for n in range(1, 11)]
+    campaign, people = world.campaign(), world.people(1)
+    for minute in range(10):
+        later(world, minute)
+        for server in servers:
+            world.reserve(server, 10)
+    world.queued(campaign, people)
+    later(world, 20)
+    monkeypatch.setattr(waits, "MOST_RESERVATIONS", 50)
+    assert waited(client, campaign, people[0]) == ["9-10.1667 rolling_limit", "10.1667-20 no_processor"]
+    assert story(client, campaign, people[0])["waitsKnownUntil"] is None

@@ -8,11 +8,15 @@ import re
 from datetime import timedelta
 from functools import partial
 
+import pytest
+
+from application.queue import waits
 from domain.delivery.delivery import Accepted, Cancelled, Requeued, Suppressed
 from storage.postgres.pool import Pool
 from tests.web.accounts.browsers import Browser
 from tests.web.pages.reading import seen
 from tests.web.world import NOON, World
+from web.pages.queue import deliveries
 
 
 def story(person: Browser, campaign: int, recipient: int) -> str:
@@ -66,6 +70,29 @@ def test_what_it_waited_for_is_told_between_what_happened(person: Browser, world
         "Attempt 2: Attempt started through alpha",
         "alpha accepted it",
     )
+
+
+def test_where_too_much_happened_it_says_what_it_cannot_tell(
+    person: Browser, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server, campaign, people = world.server("alpha", daily_limit=1000), world.campaign(), world.people(1)
+    world.reserve(server, 1)
+    world.clock.advance_to(NOON + timedelta(minutes=1))
+    world.queued(campaign, people)
+    for minute in (2, 3):
+        world.clock.advance_to(NOON + timedelta(minutes=minute))
+        world.reserve(server, 1)
+    assert "Too much happened" not in story(person, campaign, people[0])
+    monkeypatch.setattr(deliveries, "MOST_RESERVATIONS", 2)
+    world.clock.advance_to(NOON + timedelta(minutes=4))
+    reads_on = f"postledger delivery show {campaign}/{people[0]} reads on."
+    assert (
+        "Too much happened meanwhile to tell here what it waited for after 2026-03-04 12:03 UTC ; " + reads_on
+    ) in story(person, campaign, people[0])
+    monkeypatch.setattr(waits, "MOST_SUMMED_UP", 0)
+    text = story(person, campaign, people[0])
+    assert f"Too much happened meanwhile to tell here what it waited for; {reads_on}" in text
+    assert "Waited" not in text
 
 
 def test_a_reply_is_shown_with_its_code_where_that_is_on_record(person: Browser, world: World) -> None:

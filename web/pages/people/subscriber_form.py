@@ -64,7 +64,7 @@ def fields_of(values: Mapping[str, Any]) -> dict[str, Any]:
 
     fields = {
         "email": checked("email", lambda: checked_email(values["email"].strip())),
-        "name": checked("name", lambda: checked_name(values["name"].strip())),
+        "name": checked("name", lambda: checked_name(values["name"])),
         "attributes": checked("attributes", lambda: attributes_of(values["attributes"])),
     }
     if errors:

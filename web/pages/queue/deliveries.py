@@ -32,7 +32,7 @@ from web.pages.words import LABELS, lasting
 blueprint = Blueprint("delivery_pages", __name__)
 
 MOST_EVENTS = 500
-MOST_RESERVATIONS = 5000
+MOST_RESERVATIONS = 20_000
 """A page has to be there at once; the API and the command line read on."""
 
 QUEUED_BY = (
@@ -116,7 +116,7 @@ def history(number: int) -> str:
         tone=TONES.get(status, ""),
         server=(one.server, names.get(one.server, f"server {one.server}")) if one.server else None,
         entries=with_waits(entries, waited),
-        known_until=waited.known_until,
+        waited=waited,
         stream=found.stream,
         waiting=found.waiting,
         what_comes_next=what_comes_next(
