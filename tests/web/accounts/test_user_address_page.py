@@ -53,7 +53,7 @@ def test_an_admin_sets_and_takes_away_the_address_which_ends_the_user_s_sessions
     assert not is_signed_in(operator)
     assert admin.post(f"{PAGE}/email", PAGE, email="").status_code == 303
     page = admin.get(PAGE).text
-    assert "signed in by no provider now" in page
+    assert "can no longer sign in through a provider" in page
     assert typed(page) == ""
     assert events(world) == [
         ("user.email_changed", {"by": "user:admin", "removed": False}),

@@ -153,7 +153,7 @@ def test_of_an_unknown_one_the_page_says_why_it_is_not_sent_again(person: Browse
     world.application.change_policy({"retry_attempts": 1}, by="test")
     assert "Its outcome was unknown as often as the settings allow" in by_number()
     world.application.cancel(campaign, by="test")
-    assert "Nothing more, since its campaign is cancelled" in by_number()
+    assert "Its campaign is cancelled, so it is not sent again" in by_number()
     assert "sent again by itself" not in by_number()
 
 

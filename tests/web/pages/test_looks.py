@@ -100,7 +100,7 @@ def test_a_block_opens_and_its_steps_are_reached_by_keyboard(page: Page) -> None
         if page.evaluate("document.activeElement.textContent") == "Disable":
             break
     page.keyboard.press("Enter")
-    page.get_by_text("is disabled: nothing more is begun").wait_for()
+    page.get_by_text("is disabled and gets no more e-mails").wait_for()
     assert page.url.endswith("/servers?open=1")
 
 

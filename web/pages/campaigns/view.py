@@ -124,7 +124,7 @@ def campaign_view(
 
 
 def _messenger(number: int | None, names: Mapping[int, str]) -> str:
-    return "Automatic (most remaining capacity)" if number is None else names.get(number, f"server {number}")
+    return "Automatic" if number is None else names.get(number, f"server {number}")
 
 
 def _steps(campaign: Progress, deferred: int, total: int) -> list[FunnelStep]:

@@ -46,7 +46,7 @@ def test_a_file_is_imported_and_somebody_in_it_found(page: Page, world: World, t
     assert "London" in str(page.get_by_label("Attributes as JSON").text_content())
     page.get_by_role("button", name="Blocklist").click()
     page.get_by_role("button", name="Enable").wait_for()
-    assert "no campaign mails this person" in str(page.get_by_role("status").first.text_content())
+    assert "No campaign mails this subscriber" in str(page.get_by_role("status").first.text_content())
 
 
 @pytest.mark.usefixtures("busy")
