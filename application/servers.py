@@ -9,12 +9,19 @@ from datetime import datetime
 from typing import Any
 
 from application.installation import Installation
-from domain.errors import Refused
+from domain.errors import Missing, Refused
 from domain.server.settings import AuthProtocol, ServerSettings
 from mail.smtp.probe import ProbeResult, probe
 from projections.server_names import name_reserved
 from storage.numbers import next_server
-from storage.secrets import ANYWHERE, LONGEST_PASSWORD, OTHER_DESTINATION, SecretsError, holds_password
+from storage.secrets import (
+    ANYWHERE,
+    LONGEST_PASSWORD,
+    OTHER_DESTINATION,
+    SecretsError,
+    holds_password,
+    unbound,
+)
 
 
 class Servers:
@@ -65,6 +72,13 @@ class Servers:
 
     def disable(self, number: int, *, by: str) -> None:
         self._shown(self._decisions.disable_server(number, by=by))
+
+    def bind_kept_passwords(self) -> list[int]:
+        """Those that an earlier release kept, to where their servers are now: once, when the database is
+        brought up to date. Returns the servers whose passwords no key opens."""
+        with self._installation.pool.transaction() as cursor:
+            found = unbound(cursor)
+        return [number for number in found if not self._bind(number)]
 
     def probe(
         self, settings: Mapping[str, Any], password: str | None, number: int | None = None
@@ -131,12 +145,24 @@ class Servers:
     def _readable_passwords(self, cursor: Any, number: int) -> dict[str, str]:
         """By destination. None where no key opens them any more: they are worth nothing then."""
         try:
-            kept = self._installation.opened_secrets().passwords_of(cursor, number)
+            return self._installation.opened_secrets().passwords_of(cursor, number)
         except SecretsError:
             return {}
-        if ANYWHERE in kept:
-            return {self._decisions.server(number).settings.destination: kept[ANYWHERE]}
-        return kept
+
+    def _bind(self, number: int) -> bool:
+        try:
+            destination = self._decisions.server(number).settings.destination
+        except Missing:
+            return True  # a password that was kept for a server that was never added opens nothing
+        try:
+            with self._installation.pool.transaction() as cursor:
+                secrets = self._installation.opened_secrets()
+                kept = secrets.passwords_of(cursor, number)
+                bound = {destination if where == ANYWHERE else where: one for where, one in kept.items()}
+                secrets.keep_passwords(cursor, number, bound)
+        except SecretsError:
+            return False
+        return True
 
     def _shown(self, position: int | None) -> None:
         self._installation.wait_until_shown(position)

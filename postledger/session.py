@@ -16,6 +16,7 @@ from pathlib import Path
 from psycopg2.extensions import make_dsn
 
 from application.installation import Installation
+from application.servers import Servers
 from domain.clock import Clock, SystemClock
 from postledger.config import Config
 from projections.following import schema
@@ -87,9 +88,10 @@ def open_database(config: Config) -> Iterator[Database]:
         yield Database.of(server)
 
 
-def prepare(database: Database) -> Applied:
+def prepare(database: Database, config: Config | None = None) -> Applied:
     """Brings a database up to date: migrations, then the projections, those of an earlier release made anew
-    from the log (some 100,000 events a second). What was applied. Raises MigrationError, RebuildUnderWay."""
+    from the log (some 100,000 events a second), then the passwords that it kept, with the key of `config`.
+    What was applied. Raises MigrationError, RebuildUnderWay."""
     applied = migrate(database.owner_url)
     pool = Pool(database.url, size=REBUILD_CONNECTIONS)
     try:
@@ -98,9 +100,19 @@ def prepare(database: Database) -> Applied:
         if applied.rebuilt:
             log.info("making projections of an earlier release anew: %s", ", ".join(applied.rebuilt))
             rebuild(pool, applied.rebuilt)
+        if config is not None:
+            applied.warnings += bind_passwords(Session.of(config, database.url, pool, SystemClock()))
     finally:
         pool.close()
     return applied
+
+
+def bind_passwords(session: Session) -> list[str]:
+    """A warning for each that cannot be bound, and is of no use until then."""
+    return [
+        f"the password of server {number} is to be given anew: no key opens it"
+        for number in Servers(session).bind_kept_passwords()
+    ]
 
 
 def outdated_projections(pool: Pool) -> list[str]:
@@ -134,7 +146,7 @@ def open_session(
         if pending(database.owner_url):
             if config.database_url:
                 raise NotReadyError("the database is not up to date: run `postledger migrate` first")
-            prepare(database)
+            prepare(database, config)
         pool = Pool(database.url, size=connections, statement_timeout=statement_timeout)
         stack.callback(pool.close)
         clock = clock or SystemClock()

@@ -24,7 +24,8 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 KEY_FILE_NAME = "postledger.key"
 LONGEST_PASSWORD = 1024
 ANYWHERE = ""
-"""The destination of passwords that an earlier release kept."""
+"""The destination of passwords that an earlier release kept, until they are bound to one: none opens them."""
+UNBOUND = "an earlier release kept it: run `postledger migrate` where the key is, or give it anew"
 OTHER_DESTINATION = "the kept one was given for another host, port, user name or TLS; give it anew"
 
 
@@ -157,10 +158,11 @@ class Secrets:
             return
         cursor.execute(
             """
-            INSERT INTO server_secrets (server, token) VALUES (%s, %s)
-            ON CONFLICT (server) DO UPDATE SET token = excluded.token, updated_at = now()
+            INSERT INTO server_secrets (server, token, bound) VALUES (%s, %s, %s)
+            ON CONFLICT (server) DO UPDATE
+            SET token = excluded.token, bound = excluded.bound, updated_at = now()
             """,
-            (server, self.encrypt(server, passwords)),
+            (server, self.encrypt(server, passwords), ANYWHERE not in passwords),
         )
 
     def passwords_of(self, cursor: Any, server: int) -> dict[str, str]:
@@ -175,10 +177,9 @@ class Secrets:
         kept = self.passwords_of(cursor, server)
         if not kept:
             return None
-        password = kept.get(destination, kept.get(ANYWHERE))
-        if password is None:
-            raise SecretsError(OTHER_DESTINATION)
-        return password
+        if destination in kept:
+            return kept[destination]
+        raise SecretsError(UNBOUND if ANYWHERE in kept else OTHER_DESTINATION)
 
     def seal(self, owner: str, text: str) -> bytes:
         """The token holds its owner, so it opens nothing when copied to another's row."""
@@ -248,6 +249,12 @@ def second_factor_owner(user: int) -> str:
 
 def _derived(key: str, purpose: bytes) -> bytes:
     return HKDF(algorithm=SHA256(), length=32, salt=None, info=purpose).derive(base64.urlsafe_b64decode(key))
+
+
+def unbound(cursor: Any) -> list[int]:
+    """The servers whose password an earlier release kept and nobody has bound yet."""
+    cursor.execute("SELECT server FROM server_secrets WHERE NOT bound ORDER BY server")
+    return [server for (server,) in cursor.fetchall()]
 
 
 def with_password(cursor: Any) -> set[int]:

@@ -17,8 +17,9 @@ from domain.campaign.campaign import Campaign
 from domain.campaign.priority import rank_of
 from domain.capacity.past import PastCapacity
 from domain.clock import instant
+from domain.delivery.condensed import condensed
 from domain.delivery.in_line import Sent, by_what_was_sent
-from domain.delivery.waits import Past, Wait, condensed, spans, waits
+from domain.delivery.waits import Past, Wait, spans, waits
 from domain.fact import Fact, Happened
 from domain.policy import PolicyChanged, SendingPolicy
 from domain.server.availability import Reason
@@ -133,10 +134,11 @@ class Waits:
 
     def _in_line(self, found: list[Wait], campaign: int, patience: timedelta) -> list[Wait]:
         in_line = [wait for wait in found if wait.waiting.reason is Reason.NEXT_IN_LINE]
-        longest = sorted(in_line, key=lambda wait: wait.since - wait.until)[:MOST_LOOKED_INTO]
+        in_line.sort(key=lambda wait: wait.since - wait.until)
+        longest = {wait.since for wait in in_line[:MOST_LOOKED_INTO]}
         told: list[Wait] = []
         for wait in found:
-            if wait in longest:
+            if wait.since in longest:
                 told += by_what_was_sent(wait, self._sent(wait, campaign), patience)
             else:
                 told.append(wait)

@@ -16,7 +16,7 @@ FIRST_PAGE, LARGEST_PAGE = 32, 1024
 """Events that are read on at once: more each time, so that a short wait costs little."""
 
 LEAP = timedelta(hours=1)
-"""Who asks for a moment so much later has the capacity read anew, as it was then."""
+"""Who asks for a moment so much later, beyond what is read, has the capacity summed up anew."""
 
 
 class TooMuchHappened(Exception):
@@ -70,11 +70,12 @@ class _PastServer:
     is_whole: bool = False
 
     def covers(self, limits: Limits, timezone: str, at: datetime) -> bool:
+        read_until = self.events[-1].at if self.events else self.at
         return (
             timezone == self.timezone
             and limits.window <= self.limits.window
             and bool(self.limits.daily) >= bool(limits.daily)
-            and (self.is_whole or at <= self.at + LEAP)
+            and (self.is_whole or at <= max(read_until, self.at + LEAP))
         )
 
     def add(self, events: Sequence[Happened], asked: int) -> None:

@@ -34,10 +34,8 @@ from domain.server.availability import (
 from domain.server.server import SmtpServer
 from domain.streams import number_of
 
-MOST_WAITS = 40
 FOLLOWED = timedelta(minutes=10)
-_SHORT = (1, 5, 15, 60, 300, 900, 3600, 4 * 3600, 86_400)
-"""Seconds; of too many waits, those that are no longer are joined with the one before."""
+"""How far the capacity of a server is followed at once."""
 
 _NO_STATE = CampaignState(state=State.DRAFT)
 
@@ -62,6 +60,10 @@ class Wait:
     def __str__(self) -> str:
         on_and_off = ", on and off" if self.on_and_off else ""
         return f"{self.waiting.text}{on_and_off}, to {self.until:%Y-%m-%dT%H:%M:%SZ}"
+
+    @property
+    def lasted(self) -> timedelta:
+        return self.until - self.since
 
     def is_like(self, other: Wait) -> bool:
         return replace(self.waiting, until=None) == replace(other.waiting, until=None)
@@ -168,7 +170,7 @@ class Past:
             routes = self._routes(at, upto)
             waiting = self._asked(at, again, opens, routes)
             ends += [self._answers[route.server].ends for route in routes]
-        return waiting, _first(upto, *(end for end in ends if end is not None and end > at)) or upto
+        return waiting, min([upto, *(end for end in ends if end is not None and end > at)])
 
     def _asked(
         self, at: datetime, again: datetime, opens: datetime | None, routes: Sequence[Route]
@@ -269,29 +271,3 @@ class Past:
             send_at=campaign.send_at,
             reason=campaign.reason,
         )
-
-
-def condensed(found: Sequence[Wait]) -> list[Wait]:
-    """At most MOST_WAITS of them, short ones told with those before."""
-    told = list(found)
-    for seconds in _SHORT:
-        if len(told) <= MOST_WAITS:
-            break
-        told = _joined(told, timedelta(seconds=seconds))
-    return told[:MOST_WAITS]
-
-
-def _joined(found: Sequence[Wait], short: timedelta) -> list[Wait]:
-    joined: list[Wait] = []
-    for wait in found:
-        before = joined[-1] if joined else None
-        if before is not None and before.until == wait.since:
-            if before.is_like(wait):
-                on_and_off = before.on_and_off or wait.on_and_off
-                joined[-1] = replace(before, until=wait.until, on_and_off=on_and_off)
-                continue
-            if wait.until - wait.since <= short:
-                joined[-1] = replace(before, until=wait.until, on_and_off=True)
-                continue
-        joined.append(wait)
-    return joined

@@ -58,8 +58,9 @@ def processor(settings: Settings, /) -> None:
 @pass_settings
 def migrate(settings: Settings, /, as_json: bool) -> None:
     """Bring the database up to date. Repeating it does no harm."""
-    with open_database(settings.config()) as database:
-        applied = prepare(database)
+    config = settings.config()
+    with open_database(config) as database:
+        applied = prepare(database, config)
     if as_json:
         print_json({"applied": list(applied), "rebuilt": applied.rebuilt, "warnings": applied.warnings})
         return

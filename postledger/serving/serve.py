@@ -26,7 +26,7 @@ def run_all(config: Config, processors: int = 1) -> int:
     on_stop(stopping.set)
     with ExitStack() as stack:
         kept = stack.enter_context(KeptDatabase(config))
-        prepare(kept.database)
+        prepare(kept.database, config)
         check_bind(config.bind, has_admin(kept.database.url))  # here, not over and over in a child
         children = Children(environment(config, kept.database.url))
         stack.callback(children.stop, STOP_SECONDS)

@@ -75,13 +75,21 @@ class House:
 
     def command(self, *arguments: str, said: str = "", expects: int | None = 0) -> str:
         """What a `postledger` command prints. Raises RuntimeError when it ends with another code."""
-        done = subprocess.run(
-            [sys.executable, "-m", "postledger", *arguments],
-            input=said, capture_output=True, text=True, cwd=self.folder, env=self.running.environment,
-        )  # fmt: skip
+        done = self._ran(arguments, said)
         if expects is not None and done.returncode != expects:
             raise RuntimeError(f"postledger {arguments[0]}: {done.stdout[-500:]} {done.stderr[-500:]}")
         return done.stdout
+
+    def shown(self, *arguments: str) -> str:
+        """All that a `postledger` command writes to a terminal, errors too, however it ends."""
+        done = self._ran(arguments)
+        return done.stdout + done.stderr
+
+    def _ran(self, arguments: tuple[str, ...], said: str = "") -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "postledger", *arguments],
+            input=said, capture_output=True, text=True, cwd=self.folder, env=self.running.environment,
+        )  # fmt: skip
 
     def anybody(self) -> Program:
         return Program(self.port)
@@ -156,6 +164,10 @@ class House:
     def items(self, campaign: int, status: str) -> list[dict[str, Any]]:
         path = f"/api/queue/items?campaign_id={campaign}&status={status}&per_page=all"
         return list(self.ok("GET", path).data["results"])
+
+    def deferred(self, campaign: int) -> list[dict[str, Any]]:
+        """Those that a server has put off."""
+        return [one for one in self.items(campaign, "queued") if one["errorMessage"]]
 
     def accepted(self) -> int:
         """E-mails that servers have taken so far, by the log."""

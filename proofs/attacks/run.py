@@ -26,6 +26,7 @@ NAMES = (
     "queries",
     "erasure",
     "exports",
+    "readiness",
 )
 BEFORE_THE_FIRST_USER = ("first_run",)
 LEAST_SPEED = 0.9

@@ -1,4 +1,4 @@
-"""Kept passwords go nowhere but where they were meant for, and nobody is told what is only for some."""
+"""Kept passwords go nowhere but where they were meant for."""
 
 from __future__ import annotations
 
@@ -14,9 +14,6 @@ RELAY = {"host": "127.0.0.1", "tls_type": "none", "auth_protocol": "plain", "use
 
 def attack(house: House) -> Iterator[Finding]:
     yield from _kept_passwords(house)
-    answer = house.anybody().ask("GET", "/readyz")
-    told = [word for word in ("postgres", "host", "127.0.0.1", "dbname", "socket") if word in answer.text]
-    yield Finding("readiness_tells", len(told), "inner facts", 0, note=", ".join(told))
 
 
 def _kept_passwords(house: House) -> Iterator[Finding]:

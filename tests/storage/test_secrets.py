@@ -12,7 +12,7 @@ import psycopg2
 import pytest
 from cryptography.fernet import Fernet
 
-from storage.secrets import Secrets, SecretsError, load_keys, new_key, read_key_file, write_key_file
+from storage.secrets import ANYWHERE, Secrets, SecretsError, load_keys, new_key, read_key_file, write_key_file
 
 HERE = "news at smtp.example.com:587 by STARTTLS"
 
@@ -85,10 +85,11 @@ def test_what_an_earlier_release_kept_is_still_opened_and_keeps_its_server(curso
     key = new_key()
     token = Fernet(key).encrypt(struct.pack(">I", 7) + b"tea")
     cursor.execute("INSERT INTO server_secrets (server, token) VALUES (7, %s)", (token,))
-    assert Secrets([key]).password_of(cursor, 7, HERE) == "tea"
+    assert Secrets([key]).passwords_of(cursor, 7) == {ANYWHERE: "tea"}
     newest = new_key()
     assert Secrets([newest, key]).rotate(cursor) == 1
-    assert Secrets([newest]).password_of(cursor, 7, HERE) == "tea"
+    with pytest.raises(SecretsError, match="an earlier release kept it"):
+        Secrets([newest]).password_of(cursor, 7, HERE)
     with pytest.raises(SecretsError, match="another server"):
         Secrets([key]).decrypt(8, token)
 

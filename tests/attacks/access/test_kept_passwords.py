@@ -4,8 +4,11 @@ where it is sent."""
 from __future__ import annotations
 
 import struct
+from contextlib import closing
+from dataclasses import replace
 from typing import Any
 
+import psycopg2
 import pytest
 from cryptography.fernet import Fernet
 from flask.testing import FlaskClient
@@ -13,7 +16,8 @@ from flask.testing import FlaskClient
 from application.servers import Servers
 from domain.errors import Refused
 from postledger.sink.sink import Sink
-from storage.secrets import OTHER_DESTINATION, SecretsError
+from storage.secrets import OTHER_DESTINATION, Secrets, SecretsError, new_key, unbound
+from tests.cli.command_line import Cli
 from tests.web.accounts.browsers import token_in
 from tests.web.world import SECRETS, World
 
@@ -113,13 +117,59 @@ def test_trying_another_host_takes_it_nowhere(client: FlaskClient, number: int) 
     assert sink.connections == 0
 
 
+def keep_as_before(world: World, number: int) -> None:
+    """In the way of the first release: bound to nothing."""
+    token = Fernet(SECRETS.keys[0]).encrypt(struct.pack(">I", number) + PASSWORD.encode())
+    with world.pool.transaction() as cursor:
+        cursor.execute(
+            "UPDATE server_secrets SET token = %s, bound = false WHERE server = %s", (token, number)
+        )
+
+
+def test_what_an_earlier_release_kept_is_for_where_its_server_was_at_the_upgrade(
+    world: World, number: int
+) -> None:
+    """Also when the log says something else afterwards, and the database is brought up to date again."""
+    keep_as_before(world, number)
+    Servers(world.installation).bind_kept_passwords()
+    world.application.change_server(number, {"host": "evil.example.net"}, by="test")
+    Servers(world.installation).bind_kept_passwords()
+    with pytest.raises(SecretsError, match="give it anew"):
+        kept(world, number)
+
+
+def test_what_an_earlier_release_kept_opens_for_nothing_until_it_is_bound(world: World, number: int) -> None:
+    keep_as_before(world, number)
+    with pytest.raises(SecretsError, match="postledger migrate"):
+        kept(world, number)
+    with pytest.raises(Refused, match="postledger migrate"):
+        Servers(world.installation).probe_as_kept(number)
+
+
+def test_the_upgrade_says_which_passwords_no_key_opens(world: World, number: int) -> None:
+    keep_as_before(world, number)
+    elsewhere = replace(world.installation, secrets=Secrets([new_key()]))
+    assert Servers(elsewhere).bind_kept_passwords() == [number]
+    assert Servers(world.installation).bind_kept_passwords() == [], "with the right key it is not too late"
+    assert kept(world, number) == PASSWORD
+
+
+def test_the_command_binds_what_an_earlier_release_kept(cli: Cli, database_url: str) -> None:
+    cli.add_server("alpha", "--username", "news", "--password-file", cli.file("password", PASSWORD))
+    with closing(psycopg2.connect(database_url)) as owner, owner.cursor() as cursor:
+        owner.autocommit = True
+        cursor.execute("UPDATE server_secrets SET bound = false")
+        cli("migrate")
+        assert unbound(cursor) == []
+
+
 def test_what_an_earlier_release_kept_goes_nowhere_else_either(
     client: FlaskClient, world: World, number: int
 ) -> None:
-    token = Fernet(SECRETS.keys[0]).encrypt(struct.pack(">I", number) + PASSWORD.encode())
-    with world.pool.transaction() as cursor:
-        cursor.execute("UPDATE server_secrets SET token = %s WHERE server = %s", (token, number))
+    keep_as_before(world, number)
     servers = Servers(world.installation)
+    assert servers.bind_kept_passwords() == []
+    assert kept(world, number) == PASSWORD
     settings = world.application.server(number).settings.as_dict()
     with Sink() as sink, pytest.raises(Refused, match="give it anew"):
         servers.probe({**settings, "host": "127.0.0.1", "port": sink.port, "tls_type": "none"}, None, number)

@@ -11,16 +11,14 @@ from hypothesis import strategies as st
 
 from domain.campaign.campaign import Campaign
 from domain.capacity.capacity import Reserved, Returned
+from domain.capacity.past import PastCapacity
 from domain.delivery.delivery import AttemptStarted, Cancelled, Deferred, Requeued
-from domain.delivery.in_line import Sent, by_what_was_sent
-from domain.delivery.waiting import NEXT_IN_LINE, Waiting
-from domain.delivery.waits import MOST_WAITS, Past, Span, Wait, condensed, spans, waits
+from domain.delivery.waits import Past, Span, spans, waits
 from domain.fact import Happened
 from domain.policy import SendingPolicy
-from domain.server.availability import Reason
 from domain.server.server import SmtpServer
 from domain.streams import capacity_stream, delivery_stream
-from tests.domain.capacity.folded_log import past_capacity
+from tests.domain.capacity.folded_log import FoldedLog, past_capacity
 
 MONDAY = datetime(2026, 3, 2, 6, tzinfo=UTC)
 STREAM = delivery_stream(1, 7)
@@ -178,7 +176,21 @@ moments = st.integers(0, 72 * 4).map(lambda quarters: quarters / 4)
 changes = st.lists(
     st.tuples(
         moments,
-        st.sampled_from(["pause", "resume", "suspend", "queue", "go", "reserve", "disable", "enable"]),
+        st.sampled_from(
+            [
+                "pause",
+                "resume",
+                "suspend",
+                "queue",
+                "go",
+                "reserve",
+                "reserve",
+                "disable",
+                "enable",
+                "limit",
+                "zone",
+            ]
+        ),
         st.integers(1, 3),
     ),
     max_size=25,
@@ -225,43 +237,40 @@ def _change(log: Log, when: float, what: str, number: int) -> None:
         log.policy(when, queue_paused=what == "queue")
     elif what == "reserve":
         log.reserve(when, number, 5)
+    elif what == "limit":
+        server.change(
+            {"daily_limit": int(when) % 3 * 5, "sliding_window_duration": 3600 * number}, by="test", at=at
+        )
+    elif what == "zone":
+        log.policy(when, timezone=["UTC", "Asia/Tokyo", "America/Los_Angeles"][number - 1])
     elif what in ("disable", "enable"):
         getattr(server, what)(by="test", at=at)
     log.at(when, log.campaign)
     log.at(when, server)
 
 
-IN_LINE = Wait(since=hours(0), until=hours(4), waiting=NEXT_IN_LINE)
+def test_only_the_capacity_that_the_answer_depends_on_is_read() -> None:
+    log = Log()
+    for number in (1, 2, 3):
+        log.server(number, name=f"s{number}", daily_limit=10)
+    log.start(0)
+    for minute in range(100):
+        for number in (1, 2, 3):
+            log.reserve(1 + minute / 60, number, 1 if number == 1 and minute < 10 else 0)
+    for until, servers in ((1, {1}), (1.1, {1}), (1.5, {1, 2, 3})):
+        read = FoldedLog(log.ordered())
+        waits([Span(hours(0), hours(until), hours(0))], log.ordered(), Past(PastCapacity(read, 1000)))
+        assert read.asked.keys() == servers
 
 
-def told(found: list[Wait]) -> list[str]:
-    return [f"{_hour(wait.since)}-{_hour(wait.until)} {wait.waiting.code}" for wait in found]
-
-
-def test_in_line_behind_campaigns_of_higher_priority() -> None:
-    sent = [Sent(hours(n / 10), hours(n / 10 + 0.05), is_higher=n < 20) for n in range(40)]
-    found = by_what_was_sent(IN_LINE, sent, timedelta(hours=0.2))
-    assert told(found) == ["0-1.95 priority", "1.95-4 next_in_line"]
-
-
-def test_in_line_while_the_log_shows_no_processor() -> None:
-    sent = [Sent(hours(1), hours(1.5), is_higher=False), Sent(hours(3.9), hours(4), is_higher=False)]
-    found = by_what_was_sent(IN_LINE, sent, timedelta(seconds=10))
-    assert told(found) == [
-        "0-1 no_processor", "1-1.5 next_in_line", "1.5-3.9 no_processor", "3.9-4 next_in_line",
-    ]  # fmt: skip
-    assert told(by_what_was_sent(IN_LINE, [], timedelta(seconds=10))) == ["0-4 no_processor"]
-    assert told(by_what_was_sent(IN_LINE, [], timedelta(hours=5))) == ["0-4 next_in_line"]
-
-
-@given(st.lists(st.tuples(st.integers(1, 10_000), st.booleans()), min_size=1, max_size=300))
-def test_too_many_waits_are_told_together_and_none_is_lost(parts: list[tuple[int, bool]]) -> None:
-    found, at = [], MONDAY
-    for seconds, is_full in parts:
-        waiting = Waiting(Reason.ROLLING_LIMIT, at) if is_full else NEXT_IN_LINE
-        found.append(Wait(since=at, until=at + timedelta(seconds=seconds), waiting=waiting))
-        at = found[-1].until
-    short = condensed(found)
-    assert len(short) <= MOST_WAITS
-    assert (short[0].since, short[-1].until) == (MONDAY, at)
-    assert all(a.until == b.since for a, b in pairwise(short))
+def test_no_more_is_read_than_may_be() -> None:
+    log = Log()
+    log.server(1, daily_limit=1000)
+    log.start(0)
+    for minute in range(100):
+        log.reserve(1 + minute / 60, 1, 1)
+    read = FoldedLog(log.ordered())
+    found = waits([Span(hours(0), hours(9), hours(0))], log.ordered(), Past(PastCapacity(read, 60)))
+    assert found.known_until == hours(1 + 59 / 60)
+    assert found.waits[-1].until == found.known_until
+    assert read.asked == {1: 60}
