@@ -88,7 +88,7 @@ def test_an_admin_adds_an_auditor_and_gives_a_program_a_key(page: Page, people: 
     assert re.fullmatch("plk_[0-9A-Za-z_]+", str(page.locator("#key").text_content()))
     page.get_by_role("link", name="Done").click()
     page.get_by_role("link", name="Revoke n8n").click()
-    page.get_by_role("button", name="Revoke it").click()
+    page.get_by_role("button", name="Revoke key").click()
     assert "revoked" in str(page.get_by_role("status").first.text_content())
 
 

@@ -47,8 +47,7 @@ def page(number: int) -> Response:
         view=view,
         c=view.campaign,
         history=history,
-        servers=[(AUTOMATIC, "Automatic")]
-        + [(str(n), name) for n, name in names.items()],
+        servers=[(AUTOMATIC, "Automatic")] + [(str(n), name) for n, name in names.items()],
         is_editable=view.campaign.state.is_editable,
         values={"server": AUTOMATIC, "addresses": "", "model": ""},
         errors={},

@@ -199,8 +199,7 @@ def choices() -> dict[str, Any]:
         "templates": [("", "None")] + [(str(one.template), one.name) for one in kept],
         "content_types": CONTENT_TYPES,
         "list_choices": lists,
-        "servers": [(AUTOMATIC, "Automatic")]
-        + [(str(one.server), one.name) for one in found],
+        "servers": [(AUTOMATIC, "Automatic")] + [(str(one.server), one.name) for one in found],
         "sender": found[0].settings["from_email"] if found else "news@example.com",
         "priorities": PRIORITIES,
         "timezone": services().application.policy().timezone,
