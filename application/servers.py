@@ -61,7 +61,7 @@ class Servers:
         """`until` None: until somebody resumes it. Raises Refused, also for an instant that is past, and
         Missing."""
         if until is not None and until <= self._installation.clock.now():
-            raise Refused("until: this is past", "until")
+            raise Refused("until: must be in the future", "until")
         self._shown(self._decisions.suspend_server(number, reason=reason, until=until, by=by))
 
     def resume(self, number: int, *, by: str) -> None:

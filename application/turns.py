@@ -15,7 +15,7 @@ class Crowded(Exception):
     """To be asked again in `seconds`."""
 
     def __init__(self, what: str, seconds: int) -> None:
-        self.message = f"Too many {what} are under way. Ask again soon."
+        self.message = f"Too many {what} are running. Try again soon."
         self.seconds = seconds
         super().__init__(self.message)
 

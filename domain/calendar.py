@@ -73,7 +73,9 @@ def _parse_window(text: str, field: str) -> Window:
     if numbers[1] > 59 or numbers[3] > 59 or opens >= _DAY or closes > _DAY:
         raise Refused(f"{field}: '{text}' has no such time: from 00:00 to 23:59, or 24:00 as an end", field)
     if opens == closes:
-        raise Refused(f"{field}: '{text}' opens and closes at once; a whole day is 00:00-24:00", field)
+        raise Refused(
+            f"{field}: '{text}' opens and closes at the same time; a whole day is 00:00-24:00", field
+        )
     return Window(opens, closes)
 
 

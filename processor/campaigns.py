@@ -49,7 +49,7 @@ class DueCampaigns:
             try:
                 self._application.start_due(number, by=self._actor)
             except Refused as refusal:
-                log.info("campaign %d was not started on schedule: %s", number, refusal)
+                log.info("campaign %d was not started as scheduled: %s", number, refusal)
 
     def _queue_started(self) -> None:
         with self._pool.transaction() as cursor:

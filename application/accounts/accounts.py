@@ -121,10 +121,10 @@ class Accounts:
         if self._secrets is None:
             raise Refused("second factors cannot be kept here")
         if not one_time_password.is_secret(secret):
-            raise Refused("secret: this is none of ours; begin again", "secret")
+            raise Refused("secret: this key is not from here; start again", "secret")
         step = one_time_password.step_of(secret, code, self._clock.now())
         if step is None:
-            raise Refused("code: this is not the code of this moment", "code")
+            raise Refused("code: this code is not valid now", "code")
         sealed = self._secrets.seal(second_factor_owner(number), secret)
         with self._changing(number) as (cursor, user):
             accounts.set_second_factor(cursor, number, sealed, step)
@@ -136,7 +136,7 @@ class Accounts:
         another one."""
         with self._changing(number) as (cursor, user):
             if own and user.role in second_factors.required(cursor):
-                raise Refused("your role needs a second factor")
+                raise Refused("your role requires a second factor")
             if user.has_second_factor:
                 accounts.set_second_factor(cursor, number, None, 0)
                 self._record_for(cursor, UserSecondFactorRemoved, user, by)

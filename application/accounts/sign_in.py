@@ -89,7 +89,7 @@ class SignIn:
             stored = accounts.password_hash(cursor, user.number)
         if not is_right(stored, password):
             log.warning("%s gave a wrong password for a change of an account", user.name)
-            raise Refused("this is not your password", "current")
+            raise Refused("wrong password", "current")
         with self._pool.transaction() as cursor:
             rate_limits.fill(cursor, bucket)
 

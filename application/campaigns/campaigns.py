@@ -110,7 +110,7 @@ class Campaigns:
         with self._installation.reading() as cursor:
             if not has_audience(cursor, campaign.lists):
                 raise Refused(
-                    "The campaign cannot be started: nobody on its lists can be mailed",
+                    "The campaign cannot be started: none of the subscribers on its lists can be mailed",
                     version=campaign.version,
                 )
         messages = CampaignMessages(self._installation)

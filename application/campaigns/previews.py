@@ -99,7 +99,7 @@ class CampaignMessages:
                 return next(iter(sample(cursor, draft.lists)[:1]), NOBODY)
             person = directory.find_recipient(cursor, str(recipient))
         if person is None or not person.email:
-            raise UnmakeableError("nobody has that number any more")
+            raise UnmakeableError("there is no subscriber with this number any more")
         return addressed(person)
 
     def _first_sender(self) -> str:

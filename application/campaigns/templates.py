@@ -23,7 +23,7 @@ from storage import content
 from storage.numbers import next_template
 
 TEXTS = ("body", "source")
-SAMPLE = "<p>Hi there</p><p>This is where the content of a campaign stands.</p>"
+SAMPLE = "<p>Hi there</p><p>This is where a campaign’s content goes.</p>"
 """In one line, so that the lines of a template keep their numbers."""
 
 
@@ -64,7 +64,7 @@ class Templates:
         Missing."""
         default = self._default()
         if default == number:
-            raise Refused("the default template cannot be deleted; make another one the default first")
+            raise Refused("the default template cannot be deleted; set another one as default first")
         self._decisions.template(number)
         self._check_scopes(number)
         self._wrap_campaigns(number, default, by=by)

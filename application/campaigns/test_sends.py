@@ -40,7 +40,7 @@ CONNECT_SECONDS = 15.0
 DELIVER_SECONDS = 30.0
 NO_CAPACITY = "no server has capacity left for it"
 NO_TIME = "the database answers too slowly to know what time it is"
-OTHERS_SEND = "others send test e-mails of the same campaign"
+OTHERS_SEND = "other test e-mails of this campaign are being sent"
 _TRIES = 5
 
 FactT = TypeVar("FactT", bound=Fact)
@@ -245,7 +245,7 @@ class TestSends:
             )
         )
         if recorded is None:
-            raise Outrun("others send test e-mails of the same campaign: how one ended is not on record")
+            raise Outrun("other test e-mails of this campaign are being sent: how one ended is not on record")
         return TestEmail(address, kind, with_code(outcome.code, told), server.settings.name)
 
     def _recorded(self, made: Callable[[int], FactT]) -> FactT | None:

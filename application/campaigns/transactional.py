@@ -63,7 +63,7 @@ class TransactionalMessages:
                     return
             except Conflict:
                 continue
-        raise Outrun("others are sending the same right now; please try again")
+        raise Outrun("the same message is being sent right now; please try again")
 
     def _draft(self, form: Form) -> Draft:
         template = form.template

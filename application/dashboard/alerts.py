@@ -44,15 +44,15 @@ def of_the_queue(model: DashboardModel) -> Iterator[Alert]:
     if model.counts.get(Status.QUEUED, 0) and not model.processors:
         yield Alert(tone="bad", text="No processor runs, so nothing is sent", path="/queue?status=queued")
     for job in model.capacity.failing:
-        text = f"A processor fails: {job}. Its log says more"
+        text = f"A processor reports a failing job: {job}. Its log says more"
         yield Alert(tone="bad", text=text, path="/queue?status=queued")
     if model.capacity.queue_paused:
-        yield Alert(tone="warn", text="The whole queue is paused", path="/queue")
+        yield Alert(tone="warn", text="The queue is paused", path="/queue")
     if unknown := model.counts.get(Status.UNKNOWN, 0):
         what = "e-mail" if unknown == 1 else "e-mails"
         yield Alert(
             tone="warn",
-            text=f"{unknown:,} {what} may have gone out or not: somebody has to decide",
+            text=f"{unknown:,} {what} may or may not have gone out: decide what happens to them",
             path="/queue?status=unknown",
         )
 

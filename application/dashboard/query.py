@@ -25,7 +25,7 @@ from storage import processors
 SHOWN_CAMPAIGNS = 12
 REJECTIONS_OVER = timedelta(hours=24)
 
-OUTCOMES = {Status.QUEUED: "tried again", Status.FAILED: "failed", Status.UNKNOWN: "outcome unknown"}
+OUTCOMES = {Status.QUEUED: "deferred", Status.FAILED: "failed", Status.UNKNOWN: "outcome unknown"}
 
 OLDEST = """
     SELECT c.campaign, q.due, q.queued_at

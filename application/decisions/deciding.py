@@ -78,7 +78,7 @@ class Deciding(Application[UUID]):
                 return command()
             except IntegrityError:
                 continue
-        raise Outrun("others are changing the same thing right now; please try again")
+        raise Outrun("this is being changed by others right now; please try again")
 
     def _append_new(self, created: Campaign | SmtpServer | Template, taken: str) -> None:
         try:

@@ -97,9 +97,13 @@ def forecast_view(situation: Situation, assessment: Assessment) -> ForecastView:
 
 def headline(recipients: int, days_it_takes: int | None, is_sent_at_all: bool) -> str:
     if not recipients:
-        return "There is nobody to send to"
+        return "There are no recipients"
     if days_it_takes is None:
-        return f"Not done within {HORIZON} days" if is_sent_at_all else "It cannot be sent as things are"
+        return (
+            f"Not finished within {HORIZON} days"
+            if is_sent_at_all
+            else "It cannot be sent with these settings"
+        )
     return {1: "Completes today", 2: "Completes tomorrow"}.get(
         days_it_takes, f"Completes in {days_it_takes} days"
     )

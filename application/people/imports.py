@@ -100,7 +100,7 @@ class Imports:
         """Before a list is made for an import that would be refused. Raises Refused while one runs."""
         with self._installation.reading() as cursor:
             if (other := imports.running(cursor)) is not None:
-                raise Refused(f"import {other} is still running; one goes at a time")
+                raise Refused(f"import {other} is still running; only one can run at a time")
 
     def one(self, number: int) -> Import:
         """Raises Missing."""

@@ -117,7 +117,7 @@ class People:
         with self._installation.pool.transaction() as cursor:
             found = directory.find_recipient(cursor, who)
         if found is None:
-            raise Missing("nobody has that number, UUID or address")
+            raise Missing("there is no subscriber with this number, UUID or address")
         if found.status == ERASED:
             raise Missing(f"recipient {found.number} is erased")
         return found

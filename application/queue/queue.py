@@ -48,7 +48,7 @@ class Queue:
         """The delivery as it is then. One that is sent now waits for no other try any more, and what was
         counted against it is forgotten. Raises Outrun when it changed at the same moment."""
         if not self.step_into(action, [number], by=by, reason=reason).changed:
-            raise Outrun("It changed at this very moment. Look again, then try again.")
+            raise Outrun("It changed just now. Reload the page, then try again.")
         return self._deliveries.one(number)
 
     def step_into(
@@ -109,7 +109,7 @@ class Queue:
         cancelled."""
         with self._installation.reading() as cursor:
             if not is_possible_while("retry", progress_of(cursor, campaign).state):
-                raise Refused(f"campaign {campaign} is cancelled, so nothing of it would be sent")
+                raise Refused(f"campaign {campaign} is cancelled, so none of its e-mails would be sent")
         wanted = WantedItems(campaign, [Status(status).number for status in statuses])
         changed, step = 0, SteppedInto(1, 1)
         while step.changed and step.left:

@@ -67,7 +67,7 @@ def answered(asked: bytes) -> bytes:
         answer = {"error": reason_of(error)}
     text = json.dumps(answer).encode()
     if len(text) > LARGEST:
-        text = json.dumps({"error": "html: it grows too large to be shown"}).encode()
+        text = json.dumps({"error": "html: the result is too large"}).encode()
     return LENGTH.pack(len(text)) + text
 
 

@@ -57,7 +57,7 @@ def transactional_problems(
         person = MessageRecipient(0, uuid, address, full_name, attributes, own)
         found |= {str(error): None for error in skeleton.errors_of(person, datetime.fromisoformat(at))}
         if monotonic() - began > SLOW_SECONDS:
-            found["html: it takes too long to make"] = None
+            found["html: takes too long to render"] = None
         if found:
             break
     return list(found)

@@ -31,7 +31,7 @@ SECONDS = 10.0
 START_SECONDS = 20.0
 MOST_QUESTIONS = 1000
 """Then a process makes way for a new one."""
-TOO_MUCH = "html: it takes too long or too much memory to make"
+TOO_MUCH = "html: takes too much time or memory to render"
 
 _ROOT = Path(child.__file__).parents[2]
 _COMMAND = [sys.executable, "-P", "-m", child.__name__]
@@ -100,9 +100,9 @@ class Renderers:
         try:
             asked = json.dumps([question, arguments]).encode()
         except RecursionError:
-            raise MessageError("the message cannot be made of data that is nested so deeply") from None
+            raise MessageError("the message cannot be rendered: the data are nested too deeply") from None
         if len(asked) > child.LARGEST:
-            raise MessageError("html: it is too large to be tried")
+            raise MessageError("html: too large to check")
         with self._turns.taken(permission.asker()):
             answer = json.loads(self._answer(question, asked))
         if "error" in answer:

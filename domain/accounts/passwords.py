@@ -32,11 +32,11 @@ def checked_password(password: str, about: Collection[str], is_common: Callable[
     plain = password.casefold()
     left = _without(plain, about)
     if left < min(len(plain), SHORTEST_PASSWORD):
-        refuse("too much of it is the name, the address or what this site is called")
+        refuse("it consists mostly of the name, the address or the name of this site")
     if len(set(password)) < 5:
         refuse("too few different characters")
     if any(plain in run for run in _RUNS) or any(is_common(core) for core in _cores(plain)):
-        refuse("it is one of the first that anybody tries; a few unrelated words are better")
+        refuse("it is too common; a few unrelated words are better")
     return password
 
 

@@ -77,7 +77,7 @@ def needs_smtputf8(email: str) -> bool:
 
 def _check_local(local: str) -> None:
     if not local:
-        raise AddressError("nothing stands before the @")
+        raise AddressError("the part before the @ is missing")
     if len(local.encode()) > LONGEST_LOCAL:
         raise AddressError(f"the part before the @ is longer than {LONGEST_LOCAL} bytes")
     if _special(local):

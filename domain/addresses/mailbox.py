@@ -85,13 +85,13 @@ def _display(name: str) -> str:
     while at < len(name):
         found = _word.match(name, at)
         if found is None:
-            raise AddressError("a name with other signs than letters, digits and dots has to stand in quotes")
+            raise AddressError("a name with characters other than letters, digits and dots must be in quotes")
         quoted, atom = found.groups()
         words += (atom if quoted is None else _escaped.sub(r"\1", quoted)).split()
         at = found.end()
     display = " ".join(words)
     if "=?" in display:
-        raise AddressError("the name is to be written as it is read, not encoded")
+        raise AddressError("write the name as it is read, not encoded")
     if name.startswith("."):
-        raise AddressError("a name that starts with a dot has to stand in quotes")
+        raise AddressError("a name that starts with a dot must be in quotes")
     return display

@@ -161,10 +161,10 @@ class Campaign(CampaignCourse, Aggregate):
             raise Refused(f"a {self.state} campaign cannot be edited")
         differing = checked_changes(self.content, changes)
         if self.transactional:
-            raise Refused("a transactional campaign cannot be edited; its priority can be changed")
+            raise Refused("a transactional campaign cannot be edited; you can change its priority")
         fixed = differing.keys() - _EDITABLE_WHILE_PAUSED
         if self.state is State.RUNNING:
-            raise Refused("a running campaign cannot be edited; its priority can be changed")
+            raise Refused("a running campaign cannot be edited; you can change its priority")
         if self.state is State.PAUSED and fixed:
             raise Refused.for_fields(
                 {name: f"{name}: is fixed since the campaign was started" for name in sorted(fixed)}

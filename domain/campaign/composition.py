@@ -27,9 +27,7 @@ class Composition:
         self._failed += bool(error)
         self._seconds += seconds
         if error and self._failed >= MOST_FAILED and self._failed * 2 >= self._tried:
-            return (
-                f"{self._failed} of {self._tried} messages could not be made, the last one because: {error}"
-            )
+            return f"{self._failed} of {self._tried} messages could not be made; the last one: {error}"
         if self._seconds >= MOST_SECONDS and self._seconds >= self._tried * SLOW_SECONDS:
             each = round(self._seconds / self._tried * 1000)
             return f"its messages take {each} ms each to make, which holds up other campaigns"

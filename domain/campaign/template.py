@@ -44,9 +44,7 @@ def check_place(template: str) -> None:
     """Raises Refused unless there is one place for the content."""
     places = len(PLACE.findall(template))
     if places != 1:
-        fields.refuse(
-            "body", f'{{{{ template "content" . }}}} is to stand in it once, not {places or "nowhere"}'
-        )
+        fields.refuse("body", f'{{{{ template "content" . }}}} must occur once, not {places or "nowhere"}')
 
 
 class Template(Aggregate):

@@ -15,7 +15,7 @@ FACTS: dict[Action, type[Cancelled] | type[Requeued]] = {
     "retry": Requeued,
     "send_now": Requeued,
 }
-DONE: dict[Action, str] = {"cancel": "cancelled", "retry": "tried again", "send_now": "sent now"}
+DONE: dict[Action, str] = {"cancel": "cancelled", "retry": "retried", "send_now": "sent now"}
 
 
 def possible_in(action: Action) -> frozenset[Status]:
@@ -44,5 +44,5 @@ def hindrance(action: Action, status: Status, campaign: State, due: datetime, no
     if not is_possible_while(action, campaign):
         return "Its campaign is cancelled, so it would not be sent."
     if action == "send_now" and due <= now:
-        return "It is not deferred: it goes as soon as a server has capacity for it."
+        return "It is not deferred: it is sent as soon as a server has capacity."
     return ""

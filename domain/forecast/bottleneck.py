@@ -102,23 +102,24 @@ def assess(situation: Situation) -> Assessment:
 
 def bottleneck(situation: Situation, found: Forecast) -> Bottleneck:
     if not found.recipients:
-        return Bottleneck(code="none", text="There is nobody to send to.")
+        return Bottleneck(code="none", text="There are no recipients.")
     if found.start is None:
         return _why_never(situation)
     if found.left:
-        return Bottleneck(code="horizon", text="The limits let through too little for so many recipients.")
+        return Bottleneck(code="horizon", text="The limits are too low for so many recipients.")
     code = max(found.bounds, key=lambda bound: found.bounds[bound])
     if not found.bounds[code]:
         return Bottleneck(
-            code="none", text="No limit is reached: it goes out as fast as the servers take it."
+            code="none", text="No limit is reached: it goes out as fast as the servers accept it."
         )
     if code is Bound.DAILY:
-        return Bottleneck(code="daily", text="The daily limits of the servers: they are used up every day.")
+        return Bottleneck(code="daily", text="The daily limits of the servers are used up every day.")
     if code is Bound.ROLLING:
-        return Bottleneck(code="rolling", text="The rolling limits of the servers: they let no more through.")
+        return Bottleneck(code="rolling", text="The rolling limits of the servers are reached.")
     if situation.policy.windows or any(one.window for one in situation.usable):
         return Bottleneck(
-            code="window", text="The speed of the servers: the sending hours end before all has gone out."
+            code="window",
+            text="The speed of the servers: the sending window closes before everything is sent.",
         )
     return Bottleneck(code="speed", text="The speed of the servers.")
 
@@ -128,7 +129,9 @@ def _why_never(situation: Situation) -> Bottleneck:
         return Bottleneck(code="no_server", text="There is no SMTP server to send it.")
     if all(one.usable_from is None for one in situation.usable):
         return Bottleneck(code="no_server", text="Every server that could send it is disabled or suspended.")
-    return Bottleneck(code="calendar", text="The sending hours leave no time at which a server may send it.")
+    return Bottleneck(
+        code="calendar", text="The sending window leaves no time at which a server may send it."
+    )
 
 
 def changes(situation: Situation, found: Forecast) -> list[Change]:

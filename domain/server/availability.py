@@ -57,7 +57,7 @@ _TEXTS = {
     Reason.QUEUE_PAUSED: "the queue is paused",
     Reason.NO_PROCESSOR: "no processor is running",
     Reason.CLOCK_NOT_TRUSTED: "the sending clock is not trusted",
-    Reason.JOB_FAILING: "a job of the processor fails again and again",
+    Reason.JOB_FAILING: "a job of the processor keeps failing",
     Reason.RETRY: "retry",
     Reason.CALENDAR: "outside the sending window",
     Reason.NO_SERVER: "no SMTP server is set up for it",
@@ -71,7 +71,7 @@ _TEXTS = {
     Reason.NEXT_IN_LINE: "next in line",
 }
 _WITHOUT_END = {
-    Reason.CALENDAR: "the sending calendar has no open window",
+    Reason.CALENDAR: "the schedule has no open window",
     Reason.WINDOW_CLOSED: "its sending window never opens",
     Reason.NO_CAPACITY: "no server can send: all are disabled or suspended",
 }

@@ -24,8 +24,10 @@ from postledger.config import LOG_FORMATS, LOG_LEVELS
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="postledger")
 @click.option("--config", type=click.Path(), help="TOML file. Default: ./postledger.toml if it is there.")
-@click.option("--database-url", callback=database_flag, help="PostgreSQL to use. Default: one of our own.")
-@click.option("--data-folder", type=click.Path(), help="For the own database, key and demo. Default: ./var")
+@click.option("--database-url", callback=database_flag, help="PostgreSQL to use. Default: an embedded one.")
+@click.option(
+    "--data-folder", type=click.Path(), help="For the embedded database, key and demo. Default: ./var"
+)
 @click.option("--key-file", type=click.Path(), help="Keys that encrypt SMTP passwords, newest first.")
 @click.option("--log-level", type=click.Choice(LOG_LEVELS))
 @click.option("--log-format", type=click.Choice(LOG_FORMATS))

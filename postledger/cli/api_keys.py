@@ -62,7 +62,7 @@ def list_(settings: Settings, /, as_json: bool) -> None:
         print_json([one._asdict() for one in found])
         return
     print_rows(
-        ["name", "begins with", "may", "created by", "last used", "state"],
+        ["name", "prefix", "may", "created by", "last used", "state"],
         [
             (one.name, f"{api_keys.PREFIX}_{one.public_id}_", ", ".join(one.scopes), one.created_by,
              one.used_at or "never", state_of(one, now))

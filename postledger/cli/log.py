@@ -28,8 +28,8 @@ def log() -> None:
 
 @log.command()
 @click.option("-n", "count", type=click.IntRange(0, 10_000), default=20, show_default=True)
-@click.option("--topic", help="Only topics that begin so, such as delivery. or campaign.started")
-@click.option("-f", "--follow", is_flag=True, help="Go on with what is appended, until Ctrl-C.")
+@click.option("--topic", help="Only topics with this prefix, such as delivery. or campaign.started")
+@click.option("-f", "--follow", is_flag=True, help="Keep printing new events until Ctrl-C.")
 @json_option
 @pass_settings
 def tail(settings: Settings, /, count: int, topic: str | None, follow: bool, as_json: bool) -> None:
@@ -59,7 +59,7 @@ def _print_events(events: Iterable[Recorded], as_json: bool) -> None:
 
 
 @log.command()
-@click.option("--since", type=click.IntRange(1), default=1, help="From this position on.")
+@click.option("--since", type=click.IntRange(1), default=1, help="Start at this position.")
 @json_option
 @pass_settings
 def verify(settings: Settings, /, since: int, as_json: bool) -> None:
@@ -123,7 +123,7 @@ def check(settings: Settings, /, as_json: bool) -> None:
             "the projections differ from the log: run `postledger projections rebuild`"
         )
     if not as_json:
-        write("every projection is what follows from the log")
+        write("every projection matches the log")
 
 
 @projections.command()

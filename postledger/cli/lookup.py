@@ -72,7 +72,7 @@ def delivery(session: Session, name: str) -> tuple[int, int]:
 def recipient(cursor: Any, who: str) -> directory.Recipient:
     person = directory.find_recipient(cursor, who)
     if person is None:
-        raise click.ClickException("nobody has that number, UUID or address")
+        raise click.ClickException("there is no subscriber with this number, UUID or address")
     return person
 
 

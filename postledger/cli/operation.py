@@ -16,11 +16,11 @@ from storage.secrets import KEY_FILE_NAME, Secrets, new_key, read_key_file, writ
 
 
 def web_options(command: Any) -> Any:
-    command = click.option("--public-url", help="How people reach the pages; goes into unsubscribe links.")(
-        command
-    )
+    command = click.option(
+        "--public-url", help="Address of the pages for people; used in unsubscribe links."
+    )(command)
     command = click.option("--port", type=int, help="Default: 8025.")(command)
-    return click.option("--bind", help="Default: 127.0.0.1; another only with an admin.")(command)
+    return click.option("--bind", help="Default: 127.0.0.1; any other needs an admin.")(command)
 
 
 @click.command()

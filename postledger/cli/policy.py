@@ -64,26 +64,30 @@ def show(settings: Settings, /, as_json: bool) -> None:
 
 
 @policy.command("set")
-@click.option("--timezone", help="Whose midnight and windows count, such as Europe/Berlin.")
+@click.option("--timezone", help="Time zone of days and windows, such as Europe/Berlin.")
 @click.option("--windows", help="HH:MM-HH:MM[,…]; overnight is fine; '' for always.")
 @click.option("--weekdays", type=Weekdays(), help="mon-fri, or 1-5.")
-@click.option("--holidays", callback=dates, help="2026-12-25[,…] on which nothing is begun; '' for none.")
+@click.option("--holidays", callback=dates, help="2026-12-25[,…] on which no window opens; '' for none.")
 @click.option("--retry-first", type=Seconds(), help="The first delay after a temporary failure; it doubles.")
 @click.option("--retry-cap", type=Seconds(), help="The longest delay.")
 @click.option("--retry-attempts", type=int)
-@click.option("--retry-hours", type=int, help="Give up after so many hours.")
-@click.option("--poll-interval", type=Seconds(), help="How often the processor looks when nothing wakes it.")
-@click.option("--batch", type=int, help="Deliveries a planning round looks at.")
+@click.option("--retry-hours", type=int, help="Give up after this many hours.")
+@click.option(
+    "--poll-interval",
+    type=Seconds(),
+    help="How often the processor checks the queue when nothing wakes it earlier.",
+)
+@click.option("--batch", type=int, help="Deliveries per planning round.")
 @click.option("--strategy", type=choice(Strategy), help="How a server is chosen.")
 @click.option(
     "--resend-unknown/--no-resend-unknown", default=None,
-    help="Send again by itself what may have gone out before a crash: risks duplicates.",
+    help="Resend unknown deliveries automatically: some may arrive twice.",
 )  # fmt: skip
 @click.option(
-    "--first-suspension", type=Seconds(), help="How long a server is suspended after it asked for it."
+    "--first-suspension", type=Seconds(), help="Initial suspension of a server; it doubles each time."
 )
-@click.option("--max-suspension", type=Seconds(), help="The longest suspension; it doubles each time.")
-@click.option("--pause-queue/--resume-queue", "queue_paused", default=None, help="Begin nothing at all.")
+@click.option("--max-suspension", type=Seconds(), help="Longest suspension of a server.")
+@click.option("--pause-queue/--resume-queue", "queue_paused", default=None, help="Send nothing at all.")
 @click.option("--default-from", help="The From address of servers that are added without one; '' for none.")
 @click.option("--public-address", help="Where unsubscribe links lead; '' for the configured public_url.")
 @json_option

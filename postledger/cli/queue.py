@@ -71,7 +71,7 @@ def items_(
         print_json({"results": results, "total": total, "page": page, "per_page": per_page})
         return
     print_rows(
-        ["e-mail", "campaign", "to", "status", "attempts", "waits for / error"],
+        ["e-mail", "campaign", "to", "status", "attempts", "reason / last response"],
         [
             (f"{one.item.campaign}/{one.item.recipient}", one.campaign.name, one.item.email, one.status,
              one.item.attempts, one.waiting or one.item.error)
@@ -164,7 +164,7 @@ def _print_done(what: str, done: SteppedInto, as_json: bool) -> None:
         return
     write(f"{what}: {done.changed}")
     if done.left:
-        write(f"{done.left} changed at this very moment and were left alone", err=True)
+        write(f"{done.left} changed just now and were left alone", err=True)
 
 
 @click.group("delivery")

@@ -28,13 +28,13 @@ def recipients() -> None:
 
 @recipients.command("import")
 @click.argument("file", type=click.File("rb"))
-@click.option("--list", "list_name", required=True, help="The list to subscribe them to; made if new.")
+@click.option("--list", "list_name", required=True, help="The list to subscribe them to; created if new.")
 @click.option(
     "--status", type=choice(SUBSCRIBED), default=SubscriptionStatus.UNCONFIRMED.value, show_default=True,
     help="Of the new subscriptions. A double opt-in list mails confirmed ones only.",
 )  # fmt: skip
-@click.option("--update", is_flag=True, help="Write name and attributes over those of people who are there.")
-@click.option("--resubscribe", is_flag=True, help="Bring back those who had unsubscribed from the list.")
+@click.option("--update", is_flag=True, help="Overwrite name and attributes of existing subscribers.")
+@click.option("--resubscribe", is_flag=True, help="Resubscribe those who had unsubscribed from the list.")
 @click.option("--strict", is_flag=True, help="Change nothing and exit with 1 when any row is refused.")
 @json_option
 @pass_settings
@@ -81,7 +81,7 @@ def _print_summary(summary: Summary, list_name: str, as_json: bool) -> None:
 
 @recipients.command("list")
 @click.option("--list", "list_name", help="Only subscribers of this list (its name or number).")
-@click.option("--status", type=choice([*PersonStatus, ERASED]), help="Only people of this status.")
+@click.option("--status", type=choice([*PersonStatus, ERASED]), help="Only subscribers with this status.")
 @click.option("--limit", type=click.IntRange(1, 10_000), default=100, show_default=True)
 @click.option("--after", type=click.IntRange(0), default=0, help="Only numbers above this one, to page on.")
 @json_option
@@ -172,7 +172,7 @@ def unsubscribe(settings: Settings, who: str, list_names: tuple[str, ...]) -> No
 
 @recipients.command()
 @click.argument("who")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @pass_settings
 def erase(settings: Settings, who: str, yes: bool) -> None:
     """Erase a person's address, name, attributes and lists for good, and what single messages said to them;

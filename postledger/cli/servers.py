@@ -25,14 +25,12 @@ _OPTIONS = (
     click.option(
         "--window", help="HH:MM-HH:MM[,…] of its own within the policy's; overnight is fine; '' for none."
     ),
-    click.option(
-        "--sliding-window-rate", type=click.IntRange(1), help="E-mails in any such stretch of time."
-    ),
+    click.option("--sliding-window-rate", type=click.IntRange(1), help="E-mails in any such period."),
     click.option("--sliding-window-duration", type=Seconds(), help="For example 1h."),
     click.option(
         "--sliding-window/--no-sliding-window", default=None, help="Whether the rolling limit is on."
     ),
-    click.option("--daily-limit", type=click.IntRange(0), help="E-mails a local day; 0: unlimited."),
+    click.option("--daily-limit", type=click.IntRange(0), help="E-mails per local day; 0: unlimited."),
     click.option(
         "--from-email", help="The From address of what it sends, such as 'News <news@example.com>'."
     ),
@@ -40,7 +38,7 @@ _OPTIONS = (
         "--wait-timeout", type=Seconds(), help="How long to wait for an answer to connect and sign in."
     ),
     click.option("--idle-timeout", type=Seconds(), help="How long an unused connection is kept."),
-    click.option("--max-conns", type=click.IntRange(1), help="Connections at a time."),
+    click.option("--max-conns", type=click.IntRange(1), help="Maximum connections."),
     click.option("--hello-hostname", help="What to say in EHLO; default: this machine's name."),
     click.option("--tls-skip-verify/--tls-verify", default=None, help="Accept any certificate."),
     click.option("--tls-type", type=click.Choice(["none", "STARTTLS", "TLS"], case_sensitive=False)),
@@ -75,7 +73,7 @@ def server() -> None:
 @server_options
 @click.option("--password-file", help="The first line is the password; - for standard input.")
 @click.option("--no-password", is_flag=True, help="Do not ask for one.")
-@click.option("--disabled", is_flag=True, help="Add it switched off.")
+@click.option("--disabled", is_flag=True, help="Add it disabled.")
 @json_option
 @pass_settings
 def add(
@@ -199,7 +197,7 @@ def disable(settings: Settings, /, server_name: str, as_json: bool) -> None:
 
 @server.command()
 @click.argument("server_name", metavar="SERVER")
-@click.option("--reason", default="by hand", show_default=True)
+@click.option("--reason", default="manually", show_default=True)
 @click.option("--until", type=Moment(), help="Until then; default: until resumed.")
 @json_option
 @pass_settings

@@ -34,13 +34,15 @@ class Timezone(click.ParamType[str]):
 @click.option("--weekdays", type=Weekdays(), default="mon-sun", show_default=True)
 @click.option("--timezone", type=Timezone(), default="UTC", show_default=True)
 @click.option("--start", type=Moment(), help="Local time, such as 2026-03-06T07:00. Default: now.")
-@click.option("--sliding-rate", type=click.IntRange(1), help="At most so many per server in any stretch of …")
+@click.option(
+    "--sliding-rate", type=click.IntRange(1), help="At most this many per server in any period of …"
+)
 @click.option("--sliding-duration", type=Seconds(), default="1h", show_default=True, help="… this length.")
 @click.option("--failure-rate", type=click.FloatRange(0, 1), default=0.0, show_default=True,
-              help="Share of attempts that fail for the moment.")  # fmt: skip
+              help="Share of attempts that are deferred.")  # fmt: skip
 @click.option("--speed", type=click.IntRange(1), default=600, show_default=True,
-              help="E-mails a minute that one server takes.")  # fmt: skip
-@click.option("--seed", type=int, default=1, show_default=True, help="Of the chance in it.")
+              help="E-mails per minute that one server accepts.")  # fmt: skip
+@click.option("--seed", type=int, default=1, show_default=True, help="Seed of the random numbers.")
 @json_option
 @pass_settings
 def simulate(

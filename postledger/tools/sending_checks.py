@@ -21,7 +21,7 @@ def processor_jobs(patient: Patient) -> Iterator[Check]:
     for job in failing:
         yield Check("processor", "fail", str(job), "See what the processor's log says of it.")
     if not failing:
-        yield Check("processor", "ok", "no job of a processor fails again and again")
+        yield Check("processor", "ok", "no job of a processor keeps failing")
 
 
 def smtp_servers(patient: Patient) -> Iterator[Check]:

@@ -136,7 +136,7 @@ def test_what_nobody_would_get_is_neither_started_nor_scheduled(cli: Cli) -> Non
     cli.add_campaign()
     for command in (["start", "Spring"], ["start", "Spring", "--skip-check"],
                     ["schedule", "Spring", "2099-03-06T07:00"]):  # fmt: skip
-        assert "nobody on its lists can be mailed" in cli.error("campaign", *command)
+        assert "none of the subscribers on its lists can be mailed" in cli.error("campaign", *command)
     assert cli.json("campaign", "show", "Spring")["state"] == "draft"
 
 

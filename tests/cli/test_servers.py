@@ -122,7 +122,7 @@ def test_an_edit_changes_what_is_given_and_nothing_else(cli: Cli) -> None:
 
 
 @pytest.mark.parametrize(
-    ("off", "on", "reason"), [("disable", "enable", "disabled"), ("suspend", "resume", "suspended: by hand")]
+    ("off", "on", "reason"), [("disable", "enable", "disabled"), ("suspend", "resume", "suspended: manually")]
 )
 def test_a_server_that_takes_nothing_says_why(cli: Cli, off: str, on: str, reason: str) -> None:
     cli.add_server()
@@ -137,7 +137,8 @@ def test_a_suspension_ends_at_a_local_time(cli: Cli) -> None:
     cli.add_server()
     cli("server", "suspend", "alpha", "--until", "2099-01-01T12:00")
     assert (
-        cli.json("server", "list")[0]["unavailable_reason"] == "suspended: by hand until 2099-01-01T17:00:00Z"
+        cli.json("server", "list")[0]["unavailable_reason"]
+        == "suspended: manually until 2099-01-01T17:00:00Z"
     )
 
 

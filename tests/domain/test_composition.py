@@ -14,7 +14,7 @@ def test_a_campaign_of_which_every_message_fails_is_paused_soon() -> None:
     composition = Composition()
     assert reason_after(composition, MOST_FAILED - 1, error="text: it divides by zero") == ""
     reason = composition.tried(0.0, "text: it divides by zero")
-    assert reason == ("20 of 20 messages could not be made, the last one because: text: it divides by zero")
+    assert reason == ("20 of 20 messages could not be made; the last one: text: it divides by zero")
 
 
 def test_a_few_people_whose_data_is_at_fault_do_not_stop_the_others() -> None:

@@ -37,7 +37,7 @@ def test_templates_live_as_in_the_documentation(listmonk: Listmonk, letter: int)
 @pytest.mark.parametrize(
     ("body", "reason"),
     [
-        ("<p>No place</p>", "is to stand in it once, not nowhere"),
+        ("<p>No place</p>", "must occur once, not nowhere"),
         ("{{ content }}{{ content }}", "once, not 2"),
         ('{{ template "content" . }}\n{{ sha1sum .Subscriber.Email }}', "line 2: the function sha1sum"),
         ("{{ content }}\n\n{% if %}", "line 3"),

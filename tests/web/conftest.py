@@ -25,7 +25,12 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
+FLAGS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
+    # A preview's frame makes way for the next one. In a process of its own, it would take with it whoever
+    # waits for something in it.
+    "--disable-features=IsolateSandboxedIframes",
+]  # fmt: skip
 
 PATIENCE = 60_000
 """Milliseconds that a loaded machine may take over what a page does at once."""

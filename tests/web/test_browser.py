@@ -97,7 +97,7 @@ def test_an_empty_house_says_what_to_do_first(page: Page, world: World) -> None:
     assert page.locator(".steps > .done").count() == 1
     assert "postledger recipients import" in str(steps.nth(1).text_content())
     assert not page.locator("#live-queue").is_visible()
-    page.get_by_role("link", name="Import people").click()
+    page.get_by_role("link", name="Import subscribers").click()
     page.wait_for_url("**/subscribers/import")
 
 

@@ -36,13 +36,13 @@ def test_an_e_mail_that_is_next_in_line_waits_for_the_processor(client: FlaskCli
     (item,) = client.get("/api/queue/items").json["data"]["results"]
     assert item["waitingCode"] == "job_failing"
     assert item["waitingFor"].startswith(
-        "a job of the processor fails again and again: planning failed 3 times since 20"
+        "a job of the processor keeps failing: planning failed 3 times since 20"
     )
     assert item["waitingFor"].endswith("(ValueError)")
 
 
 def test_the_dashboard_says_it_first(client: FlaskClient) -> None:
-    assert "A processor fails: planning failed 3 times since" in seen(client.get("/").text)
+    assert "A processor reports a failing job: planning failed 3 times since" in seen(client.get("/").text)
 
 
 def test_readiness_is_degraded_and_stays_for_pages_and_links_work(client: FlaskClient) -> None:

@@ -45,7 +45,7 @@ def test_what_is_not_there_is_told_to_programs_and_to_people(client: FlaskClient
     assert (answer.status_code, answer.mimetype) == (404, "application/problem+json")
     assert answer.json == {
         "type": "/api/docs#problem-not-found", "title": "Not Found", "status": 404, "instance": path,
-        "detail": "There is nothing here.", "message": "There is nothing here.",
+        "detail": "There is no such page.", "message": "There is no such page.",
     }  # fmt: skip
     page = client.get(path, headers={"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"})
     assert page.status_code == 404

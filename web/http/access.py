@@ -46,10 +46,10 @@ CSRF_HEADER = "X-CSRF-Token"
 UPLOADS = Turns("uploads", at_once=4, of_one=2, waiting=0)
 """Bodies that are read as they come, by those who may send them: each takes a thread while it comes."""
 
-ENROL = "Your role needs a second factor. Set one up first."
+ENROL = "Your role requires a second factor. Set it up first."
 NO_KEY = "Sign in, or send a valid API key: Authorization: Bearer KEY."
 NO_USER = (
-    "There is no user yet, and this request may have come through a proxy. Add the first admin on the "
+    "There are no users yet, and this request may have come through a proxy. Add the first admin on the "
     "machine itself: postledger user create NAME --role admin."
 )
 
@@ -129,12 +129,12 @@ def turned_away(needed: str) -> Response:
     log.warning("refused %s %r to %s: needs %s", request.method, request.path, actor(), needed)
     if request.path.startswith("/api/"):
         nobody = NO_KEY if accounts_exist() else NO_USER
-        raise Refusal(403, nobody if actor() == NOBODY.actor else "This is not allowed to you.")
+        raise Refusal(403, nobody if actor() == NOBODY.actor else "You are not allowed to do this.")
     if actor() == "local":
         return redirect(url_for("users.listed"), 303)
     if actor() != NOBODY.actor:
         raise Refusal(403, "Your role does not allow this.")
-    raise Refusal(401, "You are not signed in, or no longer.", {"WWW-Authenticate": "Bearer"})
+    raise Refusal(401, "You are not signed in, or your session has ended.", {"WWW-Authenticate": "Bearer"})
 
 
 def identity() -> Identity:
@@ -216,7 +216,7 @@ def check_token(expected: str) -> None:
     given = request.headers.get(CSRF_HEADER) or request.form.get(CSRF_FIELD, "")
     if not (expected and hmac.compare_digest(given.encode(), expected.encode())):
         log.warning("refused %s %r to %s: no valid form token", request.method, request.path, actor())
-        raise Refusal(403, "This form is out of date. Go back, load the page again and send it once more.")
+        raise Refusal(403, "This form has expired. Go back, reload the page and submit it again.")
 
 
 def form_key() -> bytes:

@@ -44,8 +44,8 @@ SENTENCES = {
     "dict_type": "an object is expected",
     "list_type": "a list is expected",
     "timezone_aware": "the offset from UTC is missing",
-    "datetime_parsing": "this is no instant such as 2026-03-06T08:00:00Z",
-    "datetime_from_date_parsing": "this is no instant such as 2026-03-06T08:00:00Z",
+    "datetime_parsing": "an instant such as 2026-03-06T08:00:00Z is expected",
+    "datetime_from_date_parsing": "an instant such as 2026-03-06T08:00:00Z is expected",
     "datetime_type": "an instant such as 2026-03-06T08:00:00Z is expected",
     "string_pattern_mismatch": "control characters are not taken",
     "value_error": "{error}",
@@ -55,7 +55,7 @@ SENTENCES = {
     "too_short": "at least {min_length} is needed",
     "literal_error": "one of {expected} is expected",
     "enum": "one of {expected} is expected",
-    "uuid_parsing": "this is no UUID",
+    "uuid_parsing": "a UUID is expected",
     "uuid_type": "a UUID is expected",
 }
 """In our words; for other kinds of errors pydantic's are used."""

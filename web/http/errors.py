@@ -109,7 +109,7 @@ def crowded(error: Crowded) -> Response:
 
 
 def behind(_: Behind) -> Response:
-    message = "The figures are behind the log right now. Look again soon."
+    message = "The figures are behind the log right now. Try again soon."
     return error_answer(503, message, {"Retry-After": "10"})
 
 
@@ -119,13 +119,13 @@ def database_away(error: Exception) -> Response:
 
 
 def took_too_long(_: QueryCanceled) -> Response:
-    message = "This took the database too long and was given up; nothing was changed. Ask for less at once."
+    message = "The database took too long, so this was stopped; nothing was changed. Ask for less at a time."
     return error_answer(503, message, {"Retry-After": "10"})
 
 
 def unexpected(error: Exception) -> Response:
     log.error("%s %s failed", request.method, request.path, exc_info=error)
-    return error_answer(500, "This failed for an unexpected reason; the log of the service says more.")
+    return error_answer(500, "This failed for an unexpected reason; the service’s log says more.")
 
 
 def status_of(error: domain.Refused) -> int:
@@ -146,8 +146,8 @@ def retry_after(error: TooManyAttempts | Crowded) -> dict[str, str]:
 
 
 MESSAGES = {
-    404: "There is nothing here.",
-    405: "This address does not take that method.",
+    404: "There is no such page.",
+    405: "This address does not accept that method.",
     413: "The request body is too large.",
 }
 

@@ -52,7 +52,7 @@ def check_host() -> None:
     name = host_name(request.host)
     if name in LOOPBACK_NAMES or unsubscribing() or (is_known(name) and accounts_exist()):
         return
-    raise Refusal(421, "This server does not answer to that name.")
+    raise Refusal(421, "This server does not answer to this host name.")
 
 
 def is_known(name: str) -> bool:
@@ -71,7 +71,7 @@ def check_origin() -> None:
     origin = request.headers.get("Origin")
     foreign_origin = origin is not None and urlsplit(origin).netloc != request.host
     if foreign_origin or request.headers.get("Sec-Fetch-Site", "none") not in ("same-origin", "none"):
-        raise Refusal(403, "Changes are refused when a page of another origin asks for them.")
+        raise Refusal(403, "Changes requested by a page of another origin are refused.")
 
 
 def unsubscribing() -> bool:

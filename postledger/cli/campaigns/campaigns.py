@@ -36,7 +36,7 @@ _CONTENT = (
     click.option("--messenger", help="automatic (all servers, the default), or the name of one server."),
     click.option("--html", type=Text(), help="File with the HTML body."),
     click.option("--text", type=Text(), help="File with the text body."),
-    click.option("--subject-line", help="The subject itself, instead of a file."),
+    click.option("--subject-line", help="The subject itself instead of a file."),
     click.option("--subject", "subject_file", type=Text(), help="File with the subject."),
     click.option("--list", "lists", multiple=True, help="A list of recipients; may be repeated."),
 )
@@ -91,7 +91,9 @@ for command in (preview, estimate, start, schedule, unschedule, pause, resume, c
 @campaign.command()
 @click.option("--name", required=True)
 @content_options
-@click.option("--send-at", type=Moment(), help="Start by itself then (in the policy's time zone).")
+@click.option(
+    "--send-at", type=Moment(), help="Start automatically at this time (in the policy's time zone)."
+)
 @json_option
 @pass_settings
 def create(

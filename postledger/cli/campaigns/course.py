@@ -21,7 +21,7 @@ reason_option = click.option("--reason", default="", help="Why, for the record."
 
 @click.command()
 @click.argument("name", metavar="CAMPAIGN")
-@click.option("--skip-check", is_flag=True, help="Start although the templates do not work for everybody.")
+@click.option("--skip-check", is_flag=True, help="Start even if the message cannot be made for everybody.")
 @json_option
 @pass_settings
 def start(settings: Settings, /, name: str, skip_check: bool, as_json: bool) -> None:
@@ -79,7 +79,7 @@ def resume(settings: Settings, /, name: str, reason: str, as_json: bool) -> None
 @click.command()
 @click.argument("name", metavar="CAMPAIGN")
 @reason_option
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @json_option
 @pass_settings
 def cancel(settings: Settings, /, name: str, reason: str, yes: bool, as_json: bool) -> None:
@@ -87,7 +87,7 @@ def cancel(settings: Settings, /, name: str, reason: str, yes: bool, as_json: bo
 
     def do(campaigns: Campaigns, number: int) -> None:
         if not yes:
-            click.confirm(f"Cancel campaign {number}? What is unsent will not be sent.", abort=True, err=True)
+            click.confirm(f"Cancel campaign {number}? Unsent e-mails will not be sent.", abort=True, err=True)
         campaigns.cancel(number, reason, by=ACTOR)
 
     _steer(settings, name, as_json, do)

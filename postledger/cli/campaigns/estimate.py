@@ -19,7 +19,7 @@ from postledger.terminal import write
 
 @click.command()
 @click.argument("name", metavar="CAMPAIGN")
-@click.option("--send-at", type=Moment(), help="As if started then (in the policy's time zone).")
+@click.option("--send-at", type=Moment(), help="As if started at this time (in the policy's time zone).")
 @click.option("--servers", is_flag=True, help="Server by server as well.")
 @json_option
 @pass_settings
@@ -73,18 +73,18 @@ def _print(found: Situation, told: Assessment, servers: bool) -> None:
     if view.finish:
         write(f"{recipients} e-mails, the last one on {view.finish_title}, in {view.timezone}")
     elif view.recipients:
-        write(f"{view.left:,} of {recipients} e-mails would still wait")
+        write(f"{view.left:,} of {recipients} e-mails would still be queued")
     if view.days:
         print_rows(["day", "e-mails", "other campaigns"], [(d.title, d.total, d.others) for d in view.days])
     if servers and view.servers:
         print_rows(
-            ["server", *(f"{column.date:%a} {column.date.day}" for column in view.columns), "in all"],
+            ["server", *(f"{column.date:%a} {column.date.day}" for column in view.columns), "total"],
             [(row.name, *row.counts, row.total) for row in view.servers],
         )
     write(f"Bottleneck: {view.bottleneck}")
     if view.is_speed_assumed:
         write("Speed of some servers not measured yet; assuming 5 e-mails/s.")
     if view.is_queue_paused:
-        write("The whole queue is paused; this is reckoned as if it went on now.")
+        write("The queue is paused; this estimate assumes that it is resumed now.")
     for change in view.changes:
         write(f"  {change.text}: {change.title}")

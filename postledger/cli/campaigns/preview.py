@@ -17,7 +17,9 @@ from postledger.terminal import write, write_message
 
 @click.command()
 @click.argument("name", metavar="CAMPAIGN")
-@click.option("--to", "who", help="For this recipient (number, UUID or address). Default: one of the lists.")
+@click.option(
+    "--to", "who", help="For this recipient (number, UUID or address). Default: somebody on the lists."
+)
 @click.option("--server", "server_name", help="As sent by this server. Default: the first one.")
 @click.option("--raw", is_flag=True, help="The message as it is sent, encoded and whole.")
 @json_option

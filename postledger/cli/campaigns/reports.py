@@ -21,7 +21,7 @@ from storage.people import directory
 
 @click.command("list")
 @click.option("--state", multiple=True, type=choice(State), help="May be repeated.")
-@click.option("--transactional", is_flag=True, help="Those of transactional messages instead.")
+@click.option("--transactional", is_flag=True, help="Transactional campaigns instead.")
 @click.option("--limit", type=click.IntRange(1, 10_000), default=100, show_default=True)
 @click.option("--before", type=click.IntRange(1), help="Only numbers below this one, to page on.")
 @json_option

@@ -117,7 +117,7 @@ def test_people_who_come_through_a_proxy_are_told_what_to_do(client: FlaskClient
     headers = {"Accept": "text/html", "X-Forwarded-For": "203.0.113.5"}
     answer = client.get("/users", headers=headers, follow_redirects=True)
     assert answer.request.path == "/sign-in"
-    assert "There is no user yet, and this request may have come through a proxy." in answer.text
+    assert "There are no users yet, and this request may have come through a proxy." in answer.text
 
 
 def test_whoever_sits_at_the_machine_needs_nothing(client: FlaskClient) -> None:

@@ -81,7 +81,7 @@ def test_who_needs_one_does_not_put_it_off(app: Flask, accounts: Accounts, clock
     accounts.require_second_factors(["operator"], by="user:admin")
     refused = browser.post("/account/second-factor/remove")
     assert refused.status_code == 400
-    assert "your role needs a second factor" in refused.text
+    assert "your role requires a second factor" in refused.text
     accounts.remove_second_factor(2, by="user:admin")
     assert browser.get("/queue").location == "/account/second-factor"
 
@@ -98,7 +98,7 @@ def test_an_admin_says_so_on_the_page_and_it_is_on_record(
     with world.pool.transaction() as cursor:
         cursor.execute("SELECT state FROM event_log WHERE topic = 'user.second_factors_required'")
         assert cursor.fetchall() == [({"by": "user:admin", "roles": ["auditor", "operator"]},)]
-    assert "Second factor needed by auditor, operator" in admin.get("/log").text
+    assert "Second factor required for auditor, operator" in admin.get("/log").text
     assert PASSWORD not in admin.get("/log").text
 
 

@@ -78,8 +78,7 @@ def test_a_campaign_of_which_no_message_can_be_made_pauses_itself(
             world.wait_for(broken, "paused")
     (reason,) = pauses(world)
     assert reason == (
-        f"20 of 20 messages could not be made, the last one because: "
-        f"the message cannot be made ({error.__name__})"
+        f"20 of 20 messages could not be made; the last one: the message cannot be made ({error.__name__})"
     )
     assert world.counts()["sent"] == 20
     assert world.counts()["queued"] >= 250

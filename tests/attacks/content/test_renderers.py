@@ -122,7 +122,7 @@ def test_too_many_at_once_are_told_to_come_again(asked: Renderers) -> None:
     for asker in askers:
         asker.join(60)
     assert heard.count("<p>b</p>\n") == renderers.WAITING_OF_ONE + 1
-    assert heard.count("Too many previews and checks of templates are under way. Ask again soon.") == 1
+    assert heard.count("Too many previews and checks of templates are running. Try again soon.") == 1
 
 
 def test_previews_of_one_key_that_take_long_keep_nobody_else_from_theirs(

@@ -26,7 +26,7 @@ def test_a_message_has_a_story_like_any_other(
     client = app.test_client()
     page = client.get(f"/queue/{item['id']}").text
     assert f'href="/subscribers/{ann}"' in page
-    assert "Put in the queue" in page
+    assert "Queued" in page
     assert "1 of 1" in client.get("/campaigns?kind=transactional").text
     assert client.get(f"/campaigns/{item['campaignId']}").status_code == 200
     assert (

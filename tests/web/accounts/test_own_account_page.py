@@ -41,10 +41,10 @@ def test_a_person_changes_the_password_and_stays_in_here_alone(app: Flask, world
 @pytest.mark.parametrize(
     ("fields", "fault"),
     [
-        ({"current": OTHER, "new": OTHER, "again": OTHER}, "this is not your password"),
-        ({"current": PASSWORD, "new": OTHER, "again": "x"}, "this is not the same as above"),
+        ({"current": OTHER, "new": OTHER, "again": OTHER}, "wrong password"),
+        ({"current": PASSWORD, "new": OTHER, "again": "x"}, "does not match the new password"),
         ({"current": PASSWORD, "new": "short", "again": "short"}, "from 12 to 200"),
-        ({"current": ""}, "this is not your password"),
+        ({"current": ""}, "wrong password"),
     ],
 )
 def test_a_password_is_not_changed_by_mistake(
@@ -110,11 +110,11 @@ def test_a_person_sets_up_a_second_factor_and_removes_it(
     secret = re.search('name="secret" value="([A-Z2-7]{32})"', page)
     assert secret
     assert drawn_code(page) == segno.make_qr(address(secret[1], "operator"), error="m").matrix
-    assert 'aria-label="QR code of the key that stands below in letters"' in page
+    assert 'aria-label="QR code of the key shown below"' in page
     code = code_at(secret[1], int(clock.now().timestamp()) // STEP)
     wrong = browser.post("/account/second-factor", secret=secret[1], code="000000", current=PASSWORD)
     assert wrong.status_code == 400
-    assert "not the code of this moment" in wrong.text
+    assert "code is not valid now" in wrong.text
     assert secret[1] in wrong.text, "the app need not be set up again"
     kept = browser.post("/account/second-factor", secret=secret[1], code=code, current=PASSWORD)
     assert kept.status_code == 303

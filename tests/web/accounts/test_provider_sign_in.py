@@ -170,7 +170,7 @@ def test_an_address_that_is_not_verified_links_nobody(
     there.claims["email_verified"] = verified
     answer = visitor.sign_in(there)
     assert answer.status_code == 403
-    assert "does not say that your e-mail address is verified" in answer.text
+    assert "has not verified your e-mail address" in answer.text
     assert [topic for topic, _ in events(world)] == ["user.email_changed"]
 
 
@@ -266,7 +266,7 @@ def test_a_provider_that_is_away_leaves_the_password(
     there.is_ill = True
     for answer in (visitor.get(address), visitor.get("/sign-in/provider")):
         assert answer.status_code == 503
-        assert "does not answer as it should" in answer.text
+        assert "does not respond correctly" in answer.text
         assert 'name="password"' in answer.text
     there.is_ill, there.issuer = False, "https://elsewhere.example"
     assert visitor.get("/sign-in/provider").status_code == 503

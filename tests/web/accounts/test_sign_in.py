@@ -62,7 +62,7 @@ def test_a_page_that_was_asked_for_comes_after_signing_in(browser: Browser) -> N
 def test_what_is_wrong_is_not_told(browser: Browser, name: str, password: str) -> None:
     answer = browser.sign_in(name, password)
     assert answer.status_code == 403
-    assert "The name, the password or the code is not right." in answer.text
+    assert "Wrong name, password or code." in answer.text
     assert PASSWORD not in answer.text
     assert not is_signed_in(browser)
 

@@ -31,7 +31,7 @@ def test_a_sign_in_that_another_site_began_is_not_taken(app: Flask) -> None:
         browser.get("/sign-in")
         answer = browser.client.post("/sign-in", data={"name": "admin", "password": PASSWORD, **data})
         assert answer.status_code == 403
-        assert "out of date" in answer.text
+        assert "had expired" in answer.text
     assert not is_signed_in(browser)
 
 

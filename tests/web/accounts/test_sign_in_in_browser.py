@@ -60,7 +60,7 @@ def test_a_wrong_password_is_told_without_losing_the_name(
 ) -> None:
     page.goto("/users/new")
     sign_in(page, "admin", "something else entirely")
-    assert "is not right" in str(page.get_by_role("alert").text_content())
+    assert "Wrong name" in str(page.get_by_role("alert").text_content())
     assert page.get_by_label("Name").input_value() == "admin"
     assert page.evaluate("document.activeElement.name") == "password"
     assert all("403" in complaint for complaint in complaints)
@@ -73,22 +73,22 @@ def test_a_wrong_password_is_told_without_losing_the_name(
 def test_an_admin_adds_an_auditor_and_gives_a_program_a_key(page: Page, people: None) -> None:
     page.goto("/users")
     sign_in(page, "admin")
-    page.get_by_role("link", name="Add a user").click()
+    page.get_by_role("link", name="Add user").click()
     page.get_by_label("Name").fill("grace")
     page.get_by_label("Role").select_option("auditor")
     page.get_by_label("Password", exact=True).fill(OTHER)
-    page.get_by_label("Your own password").fill(PASSWORD)
-    page.get_by_role("button", name="Add the user").click()
+    page.get_by_label("Your password").fill(PASSWORD)
+    page.get_by_role("button", name="Add user").click()
     assert page.get_by_role("status").first.text_content() == "grace can sign in now."
-    page.get_by_role("link", name="Create a key").click()
+    page.get_by_role("link", name="Create key").click()
     page.get_by_label("Name").fill("n8n")
-    page.get_by_label("Start, pause, cancel, retry and send").check()
-    page.get_by_label("Your own password").fill(PASSWORD)
-    page.get_by_role("button", name="Create the key").click()
+    page.get_by_label("Start, pause and cancel campaigns; retry and send e-mails").check()
+    page.get_by_label("Your password").fill(PASSWORD)
+    page.get_by_role("button", name="Create key").click()
     assert re.fullmatch("plk_[0-9A-Za-z_]+", str(page.locator("#key").text_content()))
     page.get_by_role("link", name="Done").click()
     page.get_by_role("link", name="Revoke n8n").click()
-    page.get_by_role("button", name="Revoke it").click()
+    page.get_by_role("button", name="Revoke key").click()
     assert "revoked" in str(page.get_by_role("status").first.text_content())
 
 
@@ -165,7 +165,7 @@ def test_the_code_to_scan_is_dark_on_light_on_a_dark_page(page: Page, people: No
     page.emulate_media(color_scheme="dark")
     page.goto("/account/second-factor")
     sign_in(page, "operator")
-    code = page.get_by_role("img", name="QR code of the key that stands below in letters")
+    code = page.get_by_role("img", name="QR code of the key shown below")
     code.wait_for()
     box = code.locator("svg").bounding_box()
     assert box is not None

@@ -116,7 +116,9 @@ def test_what_nobody_would_get_is_neither_started_nor_scheduled(client: FlaskCli
     for body in ({"status": "running"}, {"status": "scheduled", "send_at": "2099-03-06T07:00:00Z"}):
         answer = client.put(f"/api/campaigns/{campaign}/status", json=body)
         assert answer.status_code == 409
-        assert answer.json["message"] == ("The campaign cannot be started: nobody on its lists can be mailed")
+        assert answer.json["message"] == (
+            "The campaign cannot be started: none of the subscribers on its lists can be mailed"
+        )
     assert world.application.campaign(campaign).state == "draft"
 
 

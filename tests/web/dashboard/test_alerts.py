@@ -37,7 +37,7 @@ def test_nothing_is_said_while_all_is_well() -> None:
         ({}, [server(used=950)] * 3 + [server()], "3 of 4 servers have used 90 % of their day or more"),
         ({}, [server(used=900)], "alpha has used 90 % of its day"),
         ({}, [server(used=20, failed=2)], "alpha: 10 % failed today"),
-        ({"unknown": 1}, [], "1 e-mail may have gone out or not: somebody has to decide"),
+        ({"unknown": 1}, [], "1 e-mail may or may not have gone out: decide what happens to them"),
     ],
 )
 def test_what_needs_somebody_is_said(counts: dict[str, int], servers: list[Availability], text: str) -> None:
@@ -82,6 +82,6 @@ def test_what_was_sent_today_and_in_thirty_days_is_shown_for_all_servers_togethe
         world.accepted(campaign, person, number)
     world.shown()
     page = client.get("/").text
-    assert "Now 4 a minute; today 4 accepted" in seen(page)
-    assert "Last 30 days: 4 accepted, 0 to be tried again, 0 failed." in page
+    assert "Now 4 per minute; today 4 accepted" in seen(page)
+    assert "Last 30 days: 4 accepted, 0 deferred, 0 failed." in page
     assert "<title>Wed 4 Mar: 4 accepted</title>" in page

@@ -56,7 +56,7 @@ def test_refusals_that_differ_in_numbers_are_counted_together(world: World) -> N
     said = [(one.count, one.reply, one.what) for one in read(world).rejections]
     assert said[0] == (2, "550 5.1.1 No such user, id …", "failed, about the recipient · alpha")
     assert sorted(said[1:]) == [
-        (1, "450 4.2.1 Try later", "tried again, about the recipient · alpha"),
+        (1, "450 4.2.1 Try later", "deferred, about the recipient · alpha"),
         (1, "552 5.2.2 Mailbox full", "failed, about the recipient · alpha"),
     ]
 

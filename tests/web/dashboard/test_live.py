@@ -150,7 +150,7 @@ def test_events_come_over_http(client: FlaskClient, world: World) -> None:
     chunks = (chunk.decode() if isinstance(chunk, bytes) else chunk for chunk in answer.response)
     message = next(chunk for chunk in chunks if "event: fragments" in chunk)
     fragments = json.loads(message.partition("data: ")[2])
-    assert "Four steps" in fragments["start"]
+    assert "Your first campaign in four steps" in fragments["start"]
     answer.close()
 
 

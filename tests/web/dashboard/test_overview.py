@@ -27,7 +27,7 @@ CSS = Path(__file__).parents[3] / "web" / "static" / "base.css"
 
 def test_while_it_sends_the_headline_tells_pace_and_end() -> None:
     shown = overview(model({"queued": 600, "sending": 3}, server(), rate=60)).headline
-    assert shown.text == "Sending 60 e-mails a minute"
+    assert shown.text == "Sending 60 e-mails per minute"
     assert shown.finish == NOON + timedelta(minutes=10)
 
 
@@ -45,12 +45,12 @@ def test_while_it_waits_the_headline_tells_why_and_until_when() -> None:
     until = NOON + timedelta(hours=8)
     shown = overview(model({"queued": 5}, oldest=Waiting(Reason.CALENDAR, until))).headline
     assert shown.text == "5 e-mails queued: outside the sending window"
-    assert (shown.until_text, shown.until) == ("That lasts until", until)
+    assert (shown.until_text, shown.until) == ("Until", until)
 
 
 def test_when_nothing_waits_the_headline_says_so() -> None:
-    assert overview(model({"sent": 7})).headline.text == "Nothing waits to be sent"
-    assert "about to go out" in overview(model({"queued": 5}, oldest=NEXT_IN_LINE)).headline.text
+    assert overview(model({"sent": 7})).headline.text == "Nothing to send"
+    assert "about to be sent" in overview(model({"queued": 5}, oldest=NEXT_IN_LINE)).headline.text
 
 
 def test_what_is_left_today_leaves_out_servers_without_a_limit() -> None:

@@ -39,16 +39,16 @@ def test_it_is_told_from_the_queue_to_the_end(person: Browser, world: World) -> 
     text = story(person, campaign, people[1])
     assert in_order(
         text,
-        "Put in the queue",
-        "An attempt began through alpha",
-        "Not now because of the recipient, says alpha; to be tried again at 2026-03-04 13:00 UTC",
+        "Queued",
+        "Attempt started through alpha",
+        "Deferred by alpha because of the recipient; next attempt at 2026-03-04 13:00 UTC",
         "450 4.2.1 Try later",
         "Campaign paused typo",
         "by ada",
         "Campaign resumed",
-        "Attempt 2: An attempt began through alpha",
+        "Attempt 2: Attempt started through alpha",
         "alpha accepted it 250 2.0.0 Ok: queued as 4F1",
-        "Nothing more: the server has accepted it",
+        "Done: the server accepted it",
     )
 
 
@@ -62,12 +62,12 @@ def test_what_it_waited_for_is_told_between_what_happened(person: Browser, world
     world.accepted(campaign, people[0], server)
     assert in_order(
         story(person, campaign, people[0]),
-        "Put in the queue",
+        "Queued",
         "Waited 1 h: outside the sending window",
-        "An attempt began through alpha",
-        "Not now because of the recipient",
+        "Attempt started through alpha",
+        "Deferred by alpha because of the recipient",
         "Waited 5 min 30 s: retry",
-        "Attempt 2: An attempt began through alpha",
+        "Attempt 2: Attempt started through alpha",
         "alpha accepted it",
     )
 
@@ -129,13 +129,13 @@ def test_what_comes_next_is_said_in_every_state(person: Browser, world: World) -
     for recipient, said in zip(
         people,
         (
-            "its answer is awaited",
-            "unless somebody has it tried again",
-            "Trying again may deliver it twice",
-            "Not sent: the person has unsubscribed",
-            "Nothing more: it is not sent",
-            "It waits: retry at 2026-03-04 13:00 UTC . 9 more attempts before it is given up",
-            "It waits: next in line",
+            "the server has not replied yet",
+            "unless you retry it",
+            "A retry may deliver it twice",
+            "Not sent: the subscriber has unsubscribed",
+            "Done: it is not sent",
+            "Queued: retry at 2026-03-04 13:00 UTC . 9 more attempts before it fails",
+            "Queued: next in line",
         ),
         strict=True,
     ):
@@ -147,13 +147,13 @@ def test_of_an_unknown_one_the_page_says_why_it_is_not_sent_again(person: Browse
     world.queued(campaign, people)
     world.unknown(campaign, people[0], server)
     by_number = partial(story, person, campaign, people[0])
-    assert "Nothing by itself, since it may have arrived" in by_number()
+    assert "It may have arrived, so nothing happens automatically" in by_number()
     world.application.change_policy({"resend_unknown": True}, by="test")
-    assert "the settings did not have it sent again when its outcome became unknown" in by_number()
+    assert "The settings did not allow resending when its outcome became unknown" in by_number()
     world.application.change_policy({"retry_attempts": 1}, by="test")
-    assert "Nothing by itself any more: its outcome was unknown as often as the settings" in by_number()
+    assert "Its outcome was unknown as often as the settings allow" in by_number()
     world.application.cancel(campaign, by="test")
-    assert "Nothing more, since its campaign is cancelled" in by_number()
+    assert "Its campaign is cancelled, so it is not sent again" in by_number()
     assert "sent again by itself" not in by_number()
 
 
@@ -163,13 +163,13 @@ def test_what_can_be_done_is_offered_and_leads_back(person: Browser, world: Worl
     path = f"/queue/{campaign << 32 | people[0]}"
     answer = person.post(f"{path}/cancel", path, back=path)
     assert answer.location == path
-    assert "Try again" in seen(person.get(path).text)
+    assert "Retry" in seen(person.get(path).text)
     person.post(f"{path}/retry", path, back=path)
     world._versions[campaign, people[0]] = 2
     world.accepted(campaign, people[0], server)
     text = seen(person.get(path).text)
-    assert in_order(text, "Cancelled", "Put back in the queue", "alpha accepted it")
-    assert "Try again" not in text
+    assert in_order(text, "Cancelled", "Requeued", "alpha accepted it")
+    assert "Retry" not in text
 
 
 def test_an_email_cancelled_with_its_campaign_says_so(person: Browser, world: World) -> None:
@@ -185,7 +185,7 @@ def test_one_put_back_to_be_tried_later_says_when(person: Browser, world: World)
     world.tell(campaign, people[0], Cancelled, reason="asked for")
     later = NOON + timedelta(hours=2)
     world.tell(campaign, people[0], Requeued, reason="asked for", again=later.timestamp())
-    assert "Put back in the queue; to be tried at 2026-03-04 14:00 UTC" in story(person, campaign, people[0])
+    assert "Requeued; next attempt at 2026-03-04 14:00 UTC" in story(person, campaign, people[0])
 
 
 def test_the_story_outlives_the_person(person: Browser, world: World, pool: Pool) -> None:
@@ -195,7 +195,7 @@ def test_the_story_outlives_the_person(person: Browser, world: World, pool: Pool
     world.directory.people.erase([people[0]], by="test")
     text = story(person, campaign, people[0])
     assert "p1@example.org" not in text
-    assert "an erased person, number 1" in text
+    assert "an erased subscriber, number 1" in text
     assert "alpha accepted it" in text
 
 

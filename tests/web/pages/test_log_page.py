@@ -37,7 +37,7 @@ def campaign(world: World) -> int:
 
 
 def test_nothing_has_happened_yet(person: Browser) -> None:
-    assert "Nothing has happened yet" in seen(person.get("/log").text)
+    assert "No events yet" in seen(person.get("/log").text)
 
 
 def test_events_are_told_newest_first_with_what_they_are_about(person: Browser, campaign: int) -> None:
@@ -81,7 +81,7 @@ def test_the_newest_position_and_hash_are_shown(person: Browser, pool: Pool, cam
 def test_filters_find_what_they_say(person: Browser, campaign: int, query: str, found: list[str]) -> None:
     page = person.get(f"/log?{query}").text
     assert topics(page) == found
-    assert found or "No event matches" in seen(page)
+    assert found or "No matching events" in seen(page)
 
 
 def test_times_are_those_of_the_settings(person: Browser, world: World, campaign: int) -> None:
@@ -109,7 +109,7 @@ def test_a_search_that_stops_says_so_and_goes_on(
 ) -> None:
     monkeypatch.setattr(log, "LOOK_AT", 5)
     page = person.get("/log?topic=server.").text
-    assert "Nothing among the 5 events down to position" in seen(page)
+    assert "No matches among the 5 events down to position" in seen(page)
     path, found = "/log?topic=server.", []
     while older := re.search(r'rel="next" href="([^"]+)"', page):
         path = older[1].replace("&amp;", "&")
@@ -123,9 +123,9 @@ def test_a_search_that_stops_says_so_and_goes_on(
     [
         ("campaign=x", "A whole number is expected."),
         ("campaign=0", "A whole number is expected."),
-        ("stream=7", "This is no UUID."),
-        ("since=yesterday", "A date and time like"),
-        ("until=9999-99-99", "A date and time like"),
+        ("stream=7", "A UUID is expected."),
+        ("since=yesterday", "A date and time such as"),
+        ("until=9999-99-99", "A date and time such as"),
     ],
 )
 def test_a_filter_that_makes_no_sense_says_so_beside_the_field(

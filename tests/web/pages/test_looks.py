@@ -77,13 +77,13 @@ def test_a_server_is_tried_without_losing_the_password(page: Page) -> None:
         page.get_by_label("Encryption").select_option("none")
         page.get_by_label("Protocol").select_option("none")
         page.get_by_label("Password", exact=True).fill("secret")
-        page.get_by_role("button", name="Test the connection").click()
-        page.get_by_text("It works").wait_for()
+        page.get_by_role("button", name="Test connection").click()
+        page.get_by_text("Connected and signed in").wait_for()
     assert page.get_by_label("Password", exact=True).input_value() == "secret"
     assert page.url.endswith("/servers/new")
     page.evaluate("scrollTo(0, 0)")
     assert violations(page) == []
-    page.get_by_role("button", name="Add the server").click()
+    page.get_by_role("button", name="Add server").click()
     page.get_by_text("alpha is added").wait_for()
 
 
@@ -100,7 +100,7 @@ def test_a_block_opens_and_its_steps_are_reached_by_keyboard(page: Page) -> None
         if page.evaluate("document.activeElement.textContent") == "Disable":
             break
     page.keyboard.press("Enter")
-    page.get_by_text("is disabled: nothing more is begun").wait_for()
+    page.get_by_text("is disabled and gets no more e-mails").wait_for()
     assert page.url.endswith("/servers?open=1")
 
 
@@ -108,7 +108,7 @@ def test_a_block_opens_and_its_steps_are_reached_by_keyboard(page: Page) -> None
 def test_an_email_is_cancelled_from_the_list(page: Page) -> None:
     page.goto("/queue?subscriber=p4@")
     page.get_by_role("row", name="p4@example.org").get_by_role("button", name="Cancel").click()
-    page.get_by_text("The e-mail is cancelled").wait_for()
+    page.get_by_text("E-mail cancelled").wait_for()
     assert page.locator("td .badge").text_content() == "Cancelled"
     assert page.url.endswith("/queue?subscriber=p4@")
 
@@ -117,7 +117,7 @@ def test_an_email_is_cancelled_from_the_list(page: Page) -> None:
 def test_one_that_failed_is_tried_again_from_the_list(page: Page) -> None:
     page.goto("/queue?status=failed")
     failed = page.get_by_role("row", name="p2@example.org")
-    failed.get_by_role("button", name="Try again").click()
+    failed.get_by_role("button", name="Retry").click()
     page.get_by_role("status").first.wait_for()
     assert page.get_by_role("row", name="p2@example.org").count() == 0
     page.goto("/queue?subscriber=p2@")

@@ -19,7 +19,7 @@ from tests.web.world import NOON, World
 
 @pytest.fixture
 def campaign(world: World) -> int:
-    """Of six people one was sent to, one failed, one is tried again in an hour; three wait."""
+    """Of six people one was sent to, one failed, one is deferred in an hour; three wait."""
     server, campaign, people = world.server("alpha"), world.campaign(), world.people(6)
     world.queued(campaign, people)
     world.accepted(campaign, people[0], server)
@@ -34,7 +34,7 @@ def number(campaign: int, recipient: int) -> int:
 
 
 def test_an_empty_queue_says_where_its_emails_come_from(person: Browser) -> None:
-    assert "Nothing is in the queue yet" in seen(person.get("/queue").text)
+    assert "The queue is empty" in seen(person.get("/queue").text)
 
 
 def test_each_email_says_why_it_waits_or_what_was_said_last(person: Browser, campaign: int) -> None:
@@ -54,7 +54,7 @@ def test_filters_narrow_the_list_and_are_in_the_address(person: Browser, world: 
     page = person.get(f"/queue?campaign_id={other}&status=queued").text
     assert addresses(page) == ["p4@example.org", "p5@example.org"]
     assert "2 e-mails match" in seen(page)
-    assert "No e-mail matches" in seen(person.get(f"/queue?campaign_id={other}&status=sent").text)
+    assert "No matching e-mails" in seen(person.get(f"/queue?campaign_id={other}&status=sent").text)
 
 
 def test_an_email_that_waits_for_another_campaign_says_so(
@@ -73,7 +73,7 @@ def test_a_page_at_a_time(person: Browser, world: World) -> None:
     assert "Page 1 of 3" in seen(first.text)
     assert 'href="/queue?page=2"' in first.text
     assert len(addresses(person.get("/queue?page=3").text)) == 10
-    assert "not so many pages" in seen(person.get("/queue?page=9").text)
+    assert "There is no such page" in seen(person.get("/queue?page=9").text)
 
 
 @pytest.mark.parametrize("wrong", ["status=lost", "campaign_id=x", "page=0", "smtp_server_uuid=7"])
@@ -87,7 +87,7 @@ def test_one_is_cancelled_and_put_back_by_whoever_is_there(
     one, back = number(campaign, 4), f"/queue?campaign_id={campaign}"
     answer = person.post(f"/queue/{one}/cancel", "/queue", back=back)
     assert (answer.status_code, answer.location) == (303, back)
-    assert "The e-mail is cancelled" in seen(person.get(back).text)
+    assert "E-mail cancelled" in seen(person.get(back).text)
     assert told(pool, "delivery.cancelled") == [{"by": "local", "reason": "asked for"}]
     person.post(f"/queue/{one}/retry", "/queue")
     assert "Queued 4" in seen(person.get("/queue").text)
@@ -116,14 +116,14 @@ def test_a_retry_that_waits_is_sent_now(person: Browser, pool: Pool, campaign: i
         (one,), _ = items(cursor, WantedItems(campaign, recipients=[3]), 0, 1)
     assert (one.due, one.attempts) == (NOON, 0)
     person.post(f"/queue/{number(campaign, 4)}/send-now", "/queue")
-    assert "goes as soon as a server has capacity" in seen(person.get("/queue").text)
+    assert "is sent as soon as a server has capacity" in seen(person.get("/queue").text)
 
 
 def test_all_that_match_are_cancelled_after_their_number_was_told(
     person: Browser, pool: Pool, campaign: int
 ) -> None:
     asked = person.get(f"/queue/all/cancel?campaign_id={campaign}")
-    assert "4 e-mails They are queued and would not be sent" in seen(asked.text)
+    assert "4 e-mails They are queued and will not be sent" in seen(asked.text)
     assert told(pool, "delivery.cancelled") == []
     path = f"/queue/all/cancel?campaign_id={campaign}"
     answer = person.post(path, path)
@@ -157,7 +157,7 @@ def test_those_of_a_cancelled_campaign_are_not_tried_again(
     assert "1 e-mail They failed" in seen(person.get("/queue/all/retry").text)
     person.post("/queue/all/retry", "/queue")
     assert len(told(pool, "delivery.requeued")) == 1
-    assert "None of them is unsent" in seen(person.get(f"/queue/all/retry?campaign_id={gone}").text)
+    assert "None of them can be retried" in seen(person.get(f"/queue/all/retry?campaign_id={gone}").text)
 
 
 def test_all_that_wait_for_another_try_are_sent_now(person: Browser, pool: Pool, campaign: int) -> None:
@@ -180,7 +180,7 @@ def test_of_many_the_one_that_changed_meanwhile_is_left_alone(
 def test_the_whole_queue_is_paused_and_goes_on(person: Browser, pool: Pool, campaign: int) -> None:
     person.post("/queue/pause", "/queue", back="/queue?status=queued")
     text = seen(person.get("/queue").text)
-    assert "The queue is paused: nothing is begun" in text
+    assert "The queue is paused: no campaign sends anything" in text
     assert "Queued the queue is paused" in text
     person.post("/queue/resume", "/queue")
     assert "next in line" in seen(person.get("/queue").text)

@@ -67,7 +67,7 @@ def test_what_differs_is_recorded_with_who_did_it(person: Browser, pool: Pool) -
         "resend_unknown": True,
     }
     page = person.get("/settings").text
-    assert "The settings are changed" in page
+    assert "Settings saved" in page
     assert 'name="closes" value="00:00"' in page
     assert 'value="5m"' in page
     assert "Fri 25 Dec 2026, Sat 26 Dec 2026" in seen(page)
@@ -79,7 +79,7 @@ def test_what_is_wrong_stands_beside_its_field_and_nothing_is_lost(person: Brows
     )
     assert answer.status_code == 400
     assert 'value="soon"' in answer.text
-    assert "A window needs both" in seen(answer.text)
+    assert "Enter both an opening and a closing time" in seen(answer.text)
     answer = save(person, timezone="Mars/Base", weekdays=[], retry_first="soon", holidays="Xmas", batch="0")
     text = seen(answer.text)
     for said in (
@@ -98,7 +98,7 @@ def test_two_people_at_once_do_not_undo_each_other(person: Browser, world: World
     world.application.change_policy({"batch": 50}, by="user:ada")
     answer = save(person, batch="2000")
     assert answer.status_code == 400
-    assert "Somebody has changed the settings since" in seen(answer.text)
+    assert "Somebody changed the settings after" in seen(answer.text)
     assert 'name="version" value="1"' in answer.text
     assert 'value="2000"' in answer.text
     assert save(person, batch="2000", version="1").status_code == 303
@@ -106,13 +106,13 @@ def test_two_people_at_once_do_not_undo_each_other(person: Browser, world: World
 
 
 def test_the_page_says_when_sending_opens_and_closes(person: Browser, world: World) -> None:
-    assert "Sending is open, and never closes" in seen(person.get("/settings").text)
+    assert "Sending is always open" in seen(person.get("/settings").text)
     world.application.change_policy({"windows": "08:00-20:00"}, by="test")
     assert "Sending is open until 2026-03-04 20:00 UTC" in seen(person.get("/settings").text)
     world.application.change_policy({"holidays": ["2026-03-04"]}, by="test")
     text = seen(person.get("/settings").text)
-    assert "sending begins again at 2026-03-05 08:00 UTC" in text
-    assert "Wed 4 Mar closed (holiday: nothing opens)" in text
+    assert "opens at 2026-03-05 08:00 UTC" in text
+    assert "Wed 4 Mar closed (holiday: no window opens)" in text
 
 
 def test_the_public_address_is_that_of_the_configuration_until_one_is_set(

@@ -36,14 +36,14 @@ def change_password() -> Response:
     user, new = me(), request.form.get("new", "")
     try:
         if new != request.form.get("again", ""):
-            raise Refused("this is not the same as above", "again")
+            raise Refused("does not match the new password", "again")
         confirm()
         Accounts(services()).change_password(user.number, new, by=actor())
     except Refused as refused:
         return shown(
             {{"password": "new"}.get(name, name): text for name, text in refused.fields.items()}, 400
         )
-    say("Your password is changed, and you are signed out everywhere else.")
+    say("Password changed. You are signed out everywhere else.")
     return signed_in_anew(user)
 
 
@@ -54,7 +54,7 @@ def end_session() -> Response:
     if not (number.isascii() and number.isdigit() and len(number) < 10):
         raise Refusal(400, "session: a number is expected.")
     Accounts(services()).end_session(me().number, int(number))
-    say("That session is ended.")
+    say("Session ended.")
     return redirect(url_for("own_account.page"), 303)
 
 
@@ -77,7 +77,7 @@ def set_second_factor() -> Response:
         if not one_time_password.is_secret(secret) or not refused.fields:
             raise
         return enrolment(secret, refused.fields, 400)
-    say("From now on signing in takes a code as well. You are signed out everywhere else.")
+    say("Second factor turned on. You are signed out everywhere else.")
     return signed_in_anew(user)
 
 
@@ -90,7 +90,7 @@ def remove_second_factor() -> Response:
         Accounts(services()).remove_second_factor(user.number, by=actor(), own=True)
     except Refused as refused:
         return shown({"current_for_removal": refused.message}, 400)
-    say("Signing in takes no code any more.", "warn")
+    say("Second factor turned off.", "warn")
     return redirect(url_for("own_account.page"), 303)
 
 

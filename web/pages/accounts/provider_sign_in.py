@@ -27,7 +27,7 @@ blueprint = Blueprint("provider_sign_in", __name__)
 BACK = "/sign-in/provider/back"
 LONGEST_CODE = 4000
 UNKNOWN = (
-    "The provider knows you; Postledger does not. Ask an admin to put your e-mail address beside your user."
+    "The provider knows you, but Postledger does not. Ask an admin to add your e-mail address to your user."
 )
 
 log = logging.getLogger(__name__)
@@ -66,9 +66,9 @@ def back() -> Response:
         state = request.args.get("state", "")[:100]
         visit = provider_visits.take(cursor, state, browser, now) if browser else None
     if visit is None or browser is None or visit.user is not None:
-        return refused("/", "This sign-in is out of date, or was started in another browser. Start again.")
+        return refused("/", "This sign-in has expired, or was started in another browser. Start again.")
     if request.args.get("iss", kept.issuer) != kept.issuer:
-        return refused(visit.wanted, "This answer is from another provider. Begin again.")
+        return refused(visit.wanted, "This answer is from another provider. Start again.")
     code = request.args.get("code", "")
     if not 0 < len(code) <= LONGEST_CODE:
         why = word(request.args.get("error"))
@@ -79,7 +79,7 @@ def back() -> Response:
         return away(visit.wanted, error)
     except ProviderRefused as error:
         log.warning("sign-in through the provider from %s failed: %s", request.remote_addr, error)
-        return refused(visit.wanted, "The provider did not prove who you are. Begin again.")
+        return refused(visit.wanted, "The provider did not prove who you are. Start again.")
     return known(kept, person, visit.wanted, browser)
 
 
@@ -90,7 +90,7 @@ def known(kept: Provider, person: ProviderPerson, wanted: str, browser: str) -> 
         who = user.name if user else "nobody"
         log.warning("sign-in through the provider as %s from %s failed", who, request.remote_addr)
         if user is None and person.email is None:
-            return refused(wanted, "The provider does not say that your e-mail address is verified.")
+            return refused(wanted, "The provider has not verified your e-mail address.")
         return refused(wanted, UNKNOWN)
     if not user.has_second_factor:
         return entered(user, wanted)
@@ -113,13 +113,13 @@ def code() -> Response:
         user = accounts.user(cursor, visit.user) if visit is not None and visit.user is not None else None
     is_own = hmac.compare_digest(given, token_from(browser.encode()).encode())
     if visit is None or user is None or user.disabled or not is_own:
-        return refused("/", "This sign-in is out of date. Begin again.")
+        return refused("/", "This sign-in has expired. Start again.")
     try:
         is_right = here().has_code(user, request.form.get("code", "")[:20])
     except TooManyAttempts as error:
         return code_form(token, browser, error.message, 429, retry_after(error))
     if not is_right:
-        return code_form(token, browser, "This is not the code of this moment.", 403)
+        return code_form(token, browser, "This code is not valid now.", 403)
     with services().pool.transaction() as cursor:
         if provider_visits.take(cursor, token, browser, now) is None:
             raise Missing("this sign-in is over")
@@ -143,7 +143,7 @@ def code_form(
 def provider() -> Provider:
     found = services().provider
     if found is None:
-        raise Refusal(404, "There is nothing here.")
+        raise Refusal(404, "There is no such page.")
     return found
 
 
@@ -157,4 +157,4 @@ def refused(wanted: str, fault: str) -> Response:
 
 def away(wanted: str, error: ProviderAway) -> Response:
     log.error("the sign-in provider cannot be used: %s", error)
-    return form(wanted, fault="The provider does not answer as it should. Try again soon.", status=503)
+    return form(wanted, fault="The sign-in provider does not respond correctly. Try again soon.", status=503)

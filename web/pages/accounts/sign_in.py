@@ -41,7 +41,7 @@ def enter() -> Response:
     visit = cookies.visit_token()
     token = request.form.get(CSRF_FIELD, "").encode()
     if visit is None or not hmac.compare_digest(token, token_from(visit.encode()).encode()):
-        return form(wanted, name, "The form was out of date. Please try once more.", 403)
+        return form(wanted, name, "The form had expired. Please try again.", 403)
     try:
         user = here().authenticated(name, request.form.get("password", ""), request.form.get("code", ""))
     except TooManyAttempts as error:
@@ -49,7 +49,7 @@ def enter() -> Response:
     except Crowded as error:
         return form(wanted, name, error.message, 503, retry_after(error))
     if user is None:
-        return form(wanted, name, "The name, the password or the code is not right.", 403)
+        return form(wanted, name, "Wrong name, password or code.", 403)
     return entered(user, wanted)
 
 

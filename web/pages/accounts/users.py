@@ -24,9 +24,9 @@ from web.pages.notices import say
 blueprint = Blueprint("users", __name__)
 
 ROLE_WORDS = (
-    (AUDITOR, "Auditor: sees everything, changes nothing"),
-    (OPERATOR, "Operator: runs campaigns, servers and lists"),
-    (ADMIN, "Admin: everything, users and keys too"),
+    (AUDITOR, "Auditor: views everything, changes nothing"),
+    (OPERATOR, "Operator: manages campaigns, servers and lists"),
+    (ADMIN, "Admin: everything, including users and keys"),
 )
 EXPIRIES = (("30", "In 30 days"), ("90", "In 90 days"), ("365", "In a year"), ("", "Never"))
 
@@ -47,7 +47,7 @@ def require_second_factors() -> Response:
         Accounts(services()).require_second_factors(roles, by=actor())
     except Refused as refused:
         return users_page(faults(refused), 400)
-    say(f"A second factor is needed by {', '.join(roles) or 'nobody'}.")
+    say(f"A second factor is required for {', '.join(roles) or 'nobody'}.")
     return redirect(url_for("users.listed"), 303)
 
 
@@ -99,7 +99,7 @@ def change_role(number: int) -> Response:
         number,
         "role",
         lambda: Accounts(services()).change_role(number, request.form.get("role", ""), by=actor()),
-        "The role is changed; the user has to sign in again.",
+        "Role changed. The user has to sign in again.",
     )
 
 
@@ -110,7 +110,7 @@ def change_password(number: int) -> Response:
         number,
         "password",
         lambda: Accounts(services()).change_password(number, request.form.get("password", ""), by=actor()),
-        "The password is changed; all sessions of the user are ended.",
+        "Password changed. All sessions of the user are ended.",
     )
 
 
@@ -123,9 +123,9 @@ def change_email(number: int) -> Response:
         number,
         "email",
         lambda: Accounts(services()).set_email(number, email or None, by=actor()),
-        "The user can come through the sign-in provider now, and has to sign in again."
+        "Address saved. The user can sign in through the provider now, and has to sign in again."
         if email
-        else "The user is signed in by no provider now, and has to sign in again.",
+        else "Address removed. The user can no longer sign in through a provider, and has to sign in again.",
     )
 
 
@@ -136,7 +136,7 @@ def disable(number: int) -> Response:
         number,
         None,
         lambda: Accounts(services()).disable_user(number, by=actor()),
-        "The user is disabled and signed out everywhere.",
+        "User disabled and signed out everywhere.",
     )
 
 
@@ -147,7 +147,7 @@ def enable(number: int) -> Response:
         number,
         "enabling",
         lambda: Accounts(services()).enable_user(number, by=actor()),
-        "The user can sign in again.",
+        "User enabled.",
     )
 
 
@@ -158,7 +158,7 @@ def remove_second_factor(number: int) -> Response:
         number,
         "removal",
         lambda: Accounts(services()).remove_second_factor(number, by=actor()),
-        "The user signs in without a code now.",
+        "Second factor removed.",
     )
 
 
@@ -203,7 +203,7 @@ def ask_to_revoke(number: int) -> str:
 @needs("administer")
 def revoke_key(number: int) -> Response:
     Accounts(services()).revoke_key(number, by=actor())
-    say("The key is revoked; whoever uses it is refused from now on.")
+    say("Key revoked. Programs that use it no longer have access.")
     return redirect(url_for("users.listed"), 303)
 
 

@@ -27,11 +27,11 @@ from web.pages.notices import say
 blueprint = Blueprint("campaign_page", __name__)
 
 ASKED = {
-    "pause": ("Pause", "Nothing more of it is sent until it is resumed; e-mails on their way arrive."),
-    "resume": ("Resume", "It goes on where it was, as limits and sending hours allow."),
-    "cancel": ("Cancel", "What is not sent yet will not be sent. This cannot be taken back."),
-    "discard": ("Discard", "It stays in the list, as cancelled, and cannot be started any more."),
-    "priority": ("Change the priority of", "It counts for what is not sent yet."),
+    "pause": ("Pause", "No more e-mails are sent until you resume it. Those already on their way arrive."),
+    "resume": ("Resume", "Sending continues as limits and the sending window allow."),
+    "cancel": ("Cancel", "E-mails that are not sent yet will not be sent. This cannot be undone."),
+    "discard": ("Discard", "It stays in the list as cancelled and can no longer be started."),
+    "priority": ("Change priority of", "Applies to e-mails that are not sent yet."),
 }
 
 
@@ -47,7 +47,7 @@ def page(number: int) -> Response:
         view=view,
         c=view.campaign,
         history=history,
-        servers=[(AUTOMATIC, "Automatic (queue-based)")] + [(str(n), name) for n, name in names.items()],
+        servers=[(AUTOMATIC, "Automatic")] + [(str(n), name) for n, name in names.items()],
         is_editable=view.campaign.state.is_editable,
         values={"server": AUTOMATIC, "addresses": "", "model": ""},
         errors={},
@@ -86,16 +86,16 @@ def steer(number: int, step: str) -> Response:
     try:
         if step == "pause":
             Campaigns(services()).pause(number, reason, by=actor())
-            say("It is paused.")
+            say("Campaign paused.")
         elif step == "resume":
             Campaigns(services()).resume(number, reason, by=actor())
             say("Campaign resumed.")
         elif step == "cancel":
             Campaigns(services()).cancel(number, reason, by=actor())
-            say("It is cancelled.")
+            say("Campaign cancelled.")
         else:
             Campaigns(services()).discard(number, by=actor())
-            say("It is discarded. A copy of it can still be made.")
+            say("Campaign discarded. You can still copy it.")
     except Missing:
         raise
     except Refused as refused:
@@ -115,7 +115,7 @@ def change_priority(number: int) -> Response:
     given = {name: request.form.get(name, "").strip() for name in ("priority", "reason")}
     try:
         Campaigns(services()).change_priority(number, **given, by=actor())
-        say(f"The priority is {given['priority']} now.")
+        say(f"Priority is now {given['priority']} now.")
     except Missing:
         raise
     except Refused as refused:

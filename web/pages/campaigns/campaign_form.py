@@ -33,7 +33,7 @@ CONTENT_TYPES = ((HTML, "HTML"), ("markdown", "Markdown"))
 PRIORITIES = (
     (Priority.HIGH.value, "High", "before all others"),
     (Priority.NORMAL.value, "Normal", "shared evenly"),
-    (Priority.LOW.value, "Low", "when nothing else waits"),
+    (Priority.LOW.value, "Low", "when nothing else is queued"),
 )
 
 
@@ -155,7 +155,7 @@ def draft_of(values: Mapping[str, Any], number: int = 0) -> Draft:
     """What is in the form, to be previewed. Raises Refused for headers or a template that are none."""
     written = written_of(values)
     if written is None:
-        raise Refused("There is nothing to show yet.")
+        raise Refused("Nothing to preview yet.")
     made = CampaignBodies(services()).made(written)
     return Draft(
         number=number,
@@ -176,11 +176,11 @@ def send_at_of(text: str, timezone: str) -> datetime | None:
     try:
         wall = datetime.fromisoformat(text.strip())
     except ValueError:
-        raise Refused("send_at: this is no date and time", "send_at") from None
+        raise Refused("send_at: a date and time is expected", "send_at") from None
     local = wall if wall.tzinfo else wall.replace(tzinfo=ZoneInfo(timezone))
     instant = local.astimezone(UTC)
     if instant <= services().clock.now():
-        raise Refused("send_at: this is not in the future", "send_at")
+        raise Refused("send_at: must be in the future", "send_at")
     return instant
 
 
@@ -199,7 +199,7 @@ def choices() -> dict[str, Any]:
         "templates": [("", "None")] + [(str(one.template), one.name) for one in kept],
         "content_types": CONTENT_TYPES,
         "list_choices": lists,
-        "servers": [(AUTOMATIC, "Automatic (queue-based)")] + [(str(one.server), one.name) for one in found],
+        "servers": [(AUTOMATIC, "Automatic")] + [(str(one.server), one.name) for one in found],
         "sender": found[0].settings["from_email"] if found else "news@example.com",
         "priorities": PRIORITIES,
         "timezone": services().application.policy().timezone,

@@ -84,9 +84,9 @@ def checked(text: str) -> list[str]:
     """Raises Refused."""
     addresses = list(addresses_of(text))
     if not addresses:
-        raise Refused("an address is needed.", "addresses")
+        raise Refused("an address is required.", "addresses")
     if len(addresses) > MOST_TESTS:
-        raise Refused(f"at most {MOST_TESTS} addresses, these are {len(addresses)}.", "addresses")
+        raise Refused(f"at most {MOST_TESTS} addresses, not {len(addresses)}.", "addresses")
     for address in addresses:
         try:
             checked_email(address)
@@ -102,7 +102,7 @@ def recipient(who: str) -> int | None:
     with reading() as cursor:
         found = directory.find_recipient(cursor, who.strip()[:320])
     if found is None:
-        raise Refused(f"no subscriber is called {who.strip()[:100]!r}.", "like")
+        raise Refused(f"there is no subscriber {who.strip()[:100]!r}.", "like")
     return found.number
 
 

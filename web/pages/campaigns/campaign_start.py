@@ -45,9 +45,9 @@ def start(number: int) -> Response:
         else:
             send_at = send_at_of(typed, services().application.policy().timezone)
             if send_at is None:
-                raise Refused("send_at: when is it to start?", "send_at")
+                raise Refused("send_at: choose a start time", "send_at")
             Campaigns(services()).reschedule(number, send_at, by=actor())
-            say("It starts by itself at that time.")
+            say("Campaign scheduled. It starts by itself at that time.")
     except Refused as refused:
         return estimate(campaign, typed, faults(refused), is_timed, 400)
     return redirect(url_for("campaign_page.page", number=number), 303)
@@ -58,7 +58,7 @@ def start(number: int) -> Response:
 def unschedule(number: int) -> Response:
     try:
         Campaigns(services()).unschedule(number, by=actor())
-        say("The start is taken back; it is a draft again.")
+        say("Campaign unscheduled. It is a draft again.")
     except Refused as refused:
         say(refused.message, "bad")
     return redirect(url_for("campaign_page.page", number=number), 303)

@@ -108,7 +108,7 @@ def create() -> Response:
         number = Campaigns(services()).create(fields_of(values), by=actor())
     except Refused as refused:
         return form(values, faults_of(refused, values), status=400)
-    say(f"“{values['name'].strip()}” is kept as a draft.")
+    say(f"“{values['name'].strip()}” is saved as a draft.")
     return after_saving(number, timed)
 
 
@@ -128,7 +128,7 @@ def change(number: int) -> Response:
         Campaigns(services()).edit(number, fields_of(values, campaign), by=actor())
     except Refused as refused:
         return form(values, faults_of(refused, values), campaign, status=400)
-    say("The changes are kept.")
+    say("Changes saved.")
     return after_saving(number, timed)
 
 
@@ -136,7 +136,7 @@ def change(number: int) -> Response:
 @needs("write")
 def copy(number: int) -> Response:
     new_number = Campaigns(services()).copy(number, by=actor())
-    say("This is the copy, as a draft.")
+    say("Campaign copied. This is the copy, a draft.")
     return redirect(url_for("campaign_pages.edit", number=new_number), 303)
 
 

@@ -28,9 +28,9 @@ blueprint = Blueprint("template_pages", __name__)
 
 FIELDS = ("name", "type", "subject", "body")
 TYPES = (
-    (TemplateType.CAMPAIGN.value, "Campaigns", "stands around the body of a campaign"),
-    (TemplateType.CAMPAIGN_VISUAL.value, "Starter content", "a body that campaigns begin with"),
-    (TemplateType.TX.value, "Single messages", "the whole of a message that a program sends"),
+    (TemplateType.CAMPAIGN.value, "Campaigns", "the frame around a campaign’s body"),
+    (TemplateType.CAMPAIGN_VISUAL.value, "Starter content", "a body to start campaigns from"),
+    (TemplateType.TX.value, "Single messages", "the whole message that a program sends"),
 )
 WORDS = {value: name for value, name, _ in TYPES}
 STARTER = """<!doctype html>
@@ -47,7 +47,7 @@ STARTER = """<!doctype html>
 </html>
 """
 SAMPLE = """<h1 style="margin-top: 0;">A heading of the campaign</h1>
-<p>Hello {{ subscriber.first_name or "reader" }}, this is where the text of a campaign stands.</p>
+<p>Hello {{ subscriber.first_name or "reader" }}, this is where a campaign’s text goes.</p>
 <p>A second paragraph, with <a href="https://example.com/">a link</a>.</p>
 """
 
@@ -73,7 +73,7 @@ def create() -> Response:
         number = Templates(services()).create(values, by=actor())
     except Refused as refused:
         return form(values, faults(refused), status=400)
-    say(f"The template “{values['name'].strip()}” is kept.")
+    say(f"The template “{values['name'].strip()}” is saved.")
     return redirect(url_for("template_pages.one", number=number), 303)
 
 
@@ -129,7 +129,7 @@ def change(number: int) -> Response:
         raise
     except Refused as refused:
         return form(values, faults(refused), row, status=400)
-    say("The changes are kept. Started campaigns stay as they are; those not started yet take them over.")
+    say("Changes saved. Started campaigns stay as they are; those not started yet use them.")
     return redirect(url_for("template_pages.one", number=number), 303)
 
 
@@ -138,7 +138,7 @@ def change(number: int) -> Response:
 def make_default(number: int) -> Response:
     try:
         Templates(services()).make_default(number, by=actor())
-        say("This is the default template now.")
+        say("Set as the default template.")
     except Missing:
         raise
     except Refused as refused:
@@ -164,7 +164,7 @@ def delete(number: int) -> Response:
     except Refused as refused:
         say(f"Not done: {refused.message}.", "bad")
         return redirect(url_for("template_pages.one", number=number), 303)
-    say("The template is deleted. Started campaigns stay as they are.")
+    say("Template deleted. Started campaigns stay as they are.")
     return redirect(url_for("template_pages.listed"), 303)
 
 

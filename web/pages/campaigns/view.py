@@ -27,7 +27,7 @@ from web.pages.words import LABELS
 UNDER_WAY_OR_SENT = (Status.QUEUED, Status.SENDING, Status.SENT)
 FUNNEL = (
     *((status, LABELS[status]) for status in UNDER_WAY_OR_SENT),
-    ("deferred", "To be tried again"),
+    ("deferred", "Deferred"),
     *((status, label) for status, label in LABELS.items() if status not in UNDER_WAY_OR_SENT),
 )
 ALWAYS = frozenset({Status.QUEUED, Status.SENDING, Status.SENT, Status.FAILED})
@@ -124,7 +124,7 @@ def campaign_view(
 
 
 def _messenger(number: int | None, names: Mapping[int, str]) -> str:
-    return "Automatic (queue-based)" if number is None else names.get(number, f"server {number}")
+    return "Automatic" if number is None else names.get(number, f"server {number}")
 
 
 def _steps(campaign: Progress, deferred: int, total: int) -> list[FunnelStep]:

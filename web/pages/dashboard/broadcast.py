@@ -129,7 +129,7 @@ class Broadcast:
             try:
                 self.edition()
             except Exception:
-                log.warning("The live page could not be composed; trying again", exc_info=True)
+                log.warning("The live page could not be composed; will retry", exc_info=True)
             with self._changed:
                 self._changed.wait_for(lambda: self._closed or not self._viewers, self._interval)
                 if self._closed or not self._viewers:

@@ -77,8 +77,8 @@ class Chart:
     @property
     def spoken(self) -> str:
         return (
-            f"In the last 15 minutes {self.accepted:,} were accepted, {self.deferred:,} are to be tried "
-            f"again, {self.failed:,} failed."
+            f"In the last 15 minutes: {self.accepted:,} accepted, {self.deferred:,} deferred, "
+            f"{self.failed:,} failed."
         )
 
 
@@ -108,7 +108,7 @@ def bar(slot: int, interval: Interval, top: int) -> Bar:
         if count:
             pieces.append(Piece(tone, round(y, 2), round(height, 2)))
     said = f"{interval.accepted:,} accepted"
-    said += f", {interval.deferred:,} to be tried again" if interval.deferred else ""
+    said += f", {interval.deferred:,} deferred" if interval.deferred else ""
     said += f", {interval.failed:,} failed" if interval.failed else ""
     return Bar(interval.at, slot, said, pieces)
 

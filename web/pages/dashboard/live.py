@@ -33,7 +33,9 @@ def stream() -> Response:
     try:
         viewer = broadcast().stream(seen)
     except TooManyStreams:
-        raise Refusal(503, "Too many live pages are open; this one polls.", {"Retry-After": "60"}) from None
+        raise Refusal(
+            503, "Too many live pages are open; this one polls instead.", {"Retry-After": "60"}
+        ) from None
     response = Response(messages(viewer, lasting()), mimetype="text/event-stream")
     response.headers["X-Accel-Buffering"] = "no"
     response.call_on_close(viewer.close)

@@ -113,21 +113,19 @@ def headline(model: DashboardModel) -> Headline:
     servers = f"{today.open:,} of {today.servers:,} servers"
     if model.rate and (waiting or sending):
         return Headline(
-            text=f"Sending {round(model.rate):,} e-mails a minute",
+            text=f"Sending {round(model.rate):,} e-mails per minute",
             detail=f"{waiting:,} queued; {servers} available.",
             finish=finish(model.capacity.now, waiting, model.rate, today) if today.open else None,
         )
     if not waiting and not sending:
         sent = model.counts.get(Status.SENT, 0)
-        return Headline(
-            text="Nothing waits to be sent", detail=f"{sent:,} e-mails were accepted so far." if sent else ""
-        )
+        return Headline(text="Nothing to send", detail=f"{sent:,} e-mails accepted so far." if sent else "")
     oldest = model.oldest.waiting if model.oldest else None
     if oldest is None or oldest.code in ("next_in_line", "priority"):
         return Headline(
-            text=f"{waiting + sending:,} e-mails are about to go out", detail=f"{servers} available."
+            text=f"{waiting + sending:,} e-mails are about to be sent", detail=f"{servers} available."
         )
-    until_text = {"until": "That lasts until", "before": "Not before", "at": "Next:"}[oldest.joint]
+    until_text = {"until": "Until", "before": "Not before", "at": "Next:"}[oldest.joint]
     return Headline(
         text=f"{waiting:,} e-mails queued: {oldest.text}",
         until=oldest.until,
@@ -139,7 +137,7 @@ def headline(model: DashboardModel) -> Headline:
 def pace(model: DashboardModel, usage: Picture) -> str:
     """Now and today."""
     today = usage.chart.bars[-1].said
-    return f"Now {round(model.rate):,} a minute; today {today}"
+    return f"Now {round(model.rate):,} per minute; today {today}"
 
 
 def steps(model: DashboardModel) -> list[FirstStep]:
@@ -154,7 +152,7 @@ def steps(model: DashboardModel) -> list[FirstStep]:
             done=bool(model.capacity.servers),
         ),
         FirstStep(
-            title="Import people",
+            title="Import subscribers",
             page="/subscribers/import",
             command=COMMANDS["recipients"],
             done=model.has_people,
@@ -165,5 +163,5 @@ def steps(model: DashboardModel) -> list[FirstStep]:
             command=COMMANDS["campaign"],
             done=bool(model.campaigns),
         ),
-        FirstStep(title="Start it", page="/campaigns", command=COMMANDS["start"], done=False),
+        FirstStep(title="Start campaign", page="/campaigns", command=COMMANDS["start"], done=False),
     ]

@@ -58,7 +58,7 @@ def reply_in(state: State) -> str:
 def attempt_started(state: State, servers: Names) -> EventDescription:
     left = state.get("remaining")
     chosen = "" if left is None else f", which had {left:,} left"
-    return EventDescription(f"An attempt began through {server_in(state, servers)}{chosen}", "note")
+    return EventDescription(f"Attempt started through {server_in(state, servers)}{chosen}", "note")
 
 
 def accepted(state: State, servers: Names) -> EventDescription:
@@ -68,17 +68,17 @@ def accepted(state: State, servers: Names) -> EventDescription:
 def deferred(state: State, servers: Names) -> EventDescription:
     about = ABOUT.get(str(state.get("about")), "")
     return EventDescription(
-        f"Not now{about}, says {server_in(state, servers)}",
+        f"Deferred by {server_in(state, servers)}{about}",
         "warn",
         at=instant_in(state, "again"),
-        joint="; to be tried again at",
+        joint="; next attempt at",
         quote=reply_in(state),
     )
 
 
 def failed(state: State, servers: Names) -> EventDescription:
     about = ABOUT.get(str(state.get("about")), "")
-    who = "" if state.get("server") is None else f", says {server_in(state, servers)}"
+    who = "" if state.get("server") is None else f", by {server_in(state, servers)}"
     return EventDescription(f"Failed{about}{who}", "bad", quote=reply_in(state))
 
 
@@ -93,23 +93,23 @@ ABOUT = {
 
 def requeued(state: State, _servers: Names) -> EventDescription:
     again = instant_in(state, "again")
-    joint = "; to be tried at" if again else ""
-    return EventDescription("Put back in the queue", "note", at=again, joint=joint, quote=reason_in(state))
+    joint = "; next attempt at" if again else ""
+    return EventDescription("Requeued", "note", at=again, joint=joint, quote=reason_in(state))
 
 
 def suppressed(state: State, _servers: Names) -> EventDescription:
     reason = {
-        "blocklisted": "the person is blocklisted",
-        "disabled": "the person is disabled",
-        "unsubscribed": "the person has unsubscribed",
-        "erased": "the person's data were erased",
+        "blocklisted": "the subscriber is blocklisted",
+        "disabled": "the subscriber is disabled",
+        "unsubscribed": "the subscriber has unsubscribed",
+        "erased": "the subscriber’s data were erased",
     }.get(reason_in(state), reason_in(state))
     return EventDescription(f"Not sent: {reason}", "note")
 
 
 def queued(state: State, _servers: Names) -> EventDescription:
     count = int(state.get("count", 0))
-    return EventDescription(f"{count:,} {'person' if count == 1 else 'people'} put in the queue")
+    return EventDescription(f"{count:,} {'recipient' if count == 1 else 'recipients'} queued")
 
 
 def capacity_reserved(state: State, _servers: Names) -> EventDescription:
@@ -204,7 +204,7 @@ DESCRIPTIONS: dict[str, Callable[[State, Names], EventDescription]] = {
     "delivery.accepted": accepted,
     "delivery.deferred": deferred,
     "delivery.failed": failed,
-    "delivery.outcome_unknown": plain("No answer came: it may have gone out, or not", "warn"),
+    "delivery.outcome_unknown": plain("No reply came: it may or may not have gone out", "warn"),
     "delivery.suppressed": suppressed,
     "delivery.cancelled": plain("Cancelled"),
     "delivery.requeued": requeued,
@@ -212,11 +212,11 @@ DESCRIPTIONS: dict[str, Callable[[State, Names], EventDescription]] = {
     "campaign.created": filled("Campaign created: {name}"),
     "campaign.edited": edited,
     "campaign.scheduled": lambda state, _: EventDescription(
-        "Campaign to start", "note", at=instant_in(state, "send_at"), joint=" at"
+        "Campaign scheduled to start", "note", at=instant_in(state, "send_at"), joint=" at"
     ),
-    "campaign.unscheduled": plain("Campaign not to start by itself any more"),
+    "campaign.unscheduled": plain("Campaign unscheduled"),
     "campaign.started": plain("Campaign started", "good"),
-    "campaign.queueing_finished": filled("All {recipients} recipients are in the queue"),
+    "campaign.queueing_finished": filled("All {recipients} recipients queued"),
     "campaign.paused": plain("Campaign paused", "warn"),
     "campaign.resumed": plain("Campaign resumed", "good"),
     "campaign.cancelled": plain("Campaign cancelled", "bad"),
@@ -248,23 +248,23 @@ DESCRIPTIONS: dict[str, Callable[[State, Names], EventDescription]] = {
     "person.disabled": plain("Disabled", "warn"),
     "person.blocklisted": plain("Blocklisted", "bad"),
     "person.erased": plain("Erased: address, name, attributes and lists", "bad"),
-    "person.subscribed": on_lists("Put on {lists} as {status}", "good"),
+    "person.subscribed": on_lists("Added to {lists} as {status}", "good"),
     "person.unsubscribed": on_lists("Unsubscribed from {lists}", "warn"),
-    "person.taken_off": on_lists("Taken off {lists}"),
+    "person.taken_off": on_lists("Removed from {lists}"),
     "people.imported": imported,
     "list.created": filled("List created: {name}"),
     "list.changed": changed("List changed"),
     "list.deleted": list_deleted,
     "template.created": filled("Template created: {name}"),
     "template.edited": edited,
-    "template.made_default": plain("Made the default template", "good"),
+    "template.made_default": plain("Set as default template", "good"),
     "template.deleted": plain("Template deleted", "bad"),
     "campaign.estimated": filled("Estimated for {recipients} recipients: {days} days of sending"),
     "campaign.test_started": lambda state, servers: EventDescription(
         f"Test e-mail started through {server_in(state, servers)}", "note"
     ),
     "campaign.tried": lambda state, servers: EventDescription(
-        f"A test e-mail through {server_in(state, servers)}: {state.get('outcome')}",
+        f"Test e-mail through {server_in(state, servers)}: {state.get('outcome')}",
         "good" if state.get("outcome") == "accepted" else "warn",
         quote=reply_in(state),
     ),
@@ -273,13 +273,13 @@ DESCRIPTIONS: dict[str, Callable[[State, Names], EventDescription]] = {
     "user.password_changed": plain("Password of a user changed"),
     "user.disabled": plain("User disabled", "warn"),
     "user.enabled": plain("User enabled"),
-    "user.second_factor_set": plain("Second factor of a user set"),
-    "user.second_factor_removed": plain("Second factor of a user removed", "warn"),
+    "user.second_factor_set": plain("Second factor of a user turned on"),
+    "user.second_factor_removed": plain("Second factor of a user turned off", "warn"),
     "user.second_factors_required": lambda state, _: EventDescription(
-        f"Second factor needed by {', '.join(state['roles']) or 'nobody'}"
+        f"Second factor required for {', '.join(state['roles']) or 'nobody'}"
     ),
-    "user.email_changed": plain("Address of a user at the sign-in provider changed"),
-    "user.linked": filled("A user came from the sign-in provider {issuer} for the first time"),
+    "user.email_changed": plain("E-mail address of a user for the sign-in provider changed"),
+    "user.linked": filled("A user signed in through the provider {issuer} for the first time"),
     "key.created": filled("API key {name} created, for {scopes}"),
     "key.revoked": plain("API key revoked", "warn"),
 }

@@ -193,7 +193,7 @@ def moment(given: dict[str, str], name: str, zone: ZoneInfo, errors: dict[str, s
         at = datetime.fromisoformat(text)
         return (at if at.tzinfo else at.replace(tzinfo=zone)).astimezone(UTC)
     except (ValueError, OverflowError):
-        errors[name] = "A date and time like 2026-03-06 08:00 is expected."
+        errors[name] = "A date and time such as 2026-03-06 08:00 is expected."
         return None
 
 
@@ -203,7 +203,7 @@ def stream(given: dict[str, str], errors: dict[str, str]) -> UUID | None:
     try:
         return UUID(given["stream"])
     except ValueError:
-        errors["stream"] = "This is no UUID."
+        errors["stream"] = "A UUID is expected."
         return None
 
 

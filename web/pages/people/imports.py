@@ -26,13 +26,13 @@ blueprint = Blueprint("import_pages", __name__)
 NEWEST = 10
 BLOCKLIST = PersonStatus.BLOCKLISTED.value
 STATUSES = (
-    (SubscriptionStatus.CONFIRMED.value, "Confirmed", "they have agreed to be mailed, and you can show it"),
+    (SubscriptionStatus.CONFIRMED.value, "Confirmed", "they agreed to be mailed, and you can prove it"),
     (
         SubscriptionStatus.UNCONFIRMED.value,
         "Unconfirmed",
-        "a double opt-in list does not mail them before they confirm",
+        "on double opt-in lists, not mailed until they confirm",
     ),
-    (BLOCKLIST, "Blocklisted", "they are never mailed; no list is needed"),
+    (BLOCKLIST, "Blocklisted", "never mailed; no list needed"),
 )
 DELIMITERS = ((",", "Comma"), (";", "Semicolon"), ("\t", "Tab"))
 
@@ -80,7 +80,7 @@ def live(number: int) -> str:
 @needs("write")
 def stop(number: int) -> Response:
     Imports(services()).stop(number)
-    say("The import is told to stop. Nothing of it is kept, unless it was nearly through.", "warn")
+    say("Stopping the import. Nothing of it is saved, unless it was almost finished.", "warn")
     return redirect(url_for("import_pages.one", number=number), 303)
 
 
@@ -108,7 +108,7 @@ def given() -> dict[str, Any]:
 def wrong_with(values: dict[str, Any]) -> dict[str, str]:
     errors: dict[str, str] = {}
     if values["status"] not in [value for value, _, _ in STATUSES]:
-        errors["status"] = "Say which they are."
+        errors["status"] = "Choose a status."
     if values["delimiter"] not in dict(DELIMITERS):
         errors["delimiter"] = "One of the choices is expected."
     is_blocklist = values["status"] == BLOCKLIST
@@ -142,7 +142,7 @@ def chosen_list(values: dict[str, Any]) -> int:
             raise Refused(message, "new_list") from None
     with reading() as cursor:
         if lists.missing(cursor, [int(values["list"])]):
-            raise Refused("this list is not there any more", "list")
+            raise Refused("this list no longer exists", "list")
     return int(values["list"])
 
 

@@ -31,8 +31,8 @@ blueprint = Blueprint("list_pages", __name__)
 
 PER_PAGE = 25
 OPTINS = (
-    (Optin.SINGLE.value, "Single", "who is added may be mailed at once"),
-    (Optin.DOUBLE.value, "Double", "only who has confirmed is mailed"),
+    (Optin.SINGLE.value, "Single", "added subscribers can be mailed right away"),
+    (Optin.DOUBLE.value, "Double", "only confirmed subscribers are mailed"),
 )
 
 
@@ -90,7 +90,7 @@ def create() -> Response:
         number = Lists(services()).create(fields_of(values), by=actor())
     except Refused as refused:
         return form(values, about_name(refused), status=400)
-    say(f"The list “{values['name'].strip()}” is there. Bring in its people next.")
+    say(f"The list “{values['name'].strip()}” is created. Add subscribers next.")
     return redirect(url_for("list_pages.one", number=number), 303)
 
 
@@ -126,7 +126,7 @@ def change(number: int) -> Response:
     except Refused as refused:
         with reading() as cursor:
             return form(values, about_name(refused), found(cursor, number), status=400)
-    say("The changes are kept.")
+    say("Changes saved.")
     return redirect(url_for("list_pages.one", number=number), 303)
 
 
@@ -145,7 +145,7 @@ def delete(number: int) -> Response:
     with reading() as cursor:
         row = found(cursor, number)
     Lists(services()).delete([number], by=actor())
-    say(f"The list “{row.name}” is deleted. Its people are still there.")
+    say(f"The list “{row.name}” is deleted. Its subscribers are still in the directory.")
     return redirect(url_for("list_pages.listed"), 303)
 
 

@@ -34,9 +34,9 @@ blueprint = Blueprint("subscriber_page", __name__)
 
 PER_PAGE = 25
 SAID = {
-    PersonStatus.BLOCKLISTED: "Blocklisted: no campaign mails this person any more, running ones included.",
-    PersonStatus.ENABLED: "Enabled: this person may be mailed again.",
-    PersonStatus.DISABLED: "Disabled: this person is not mailed until enabled again.",
+    PersonStatus.BLOCKLISTED: "Blocklisted. No campaign mails this subscriber now, not even a running one.",
+    PersonStatus.ENABLED: "Enabled. This subscriber can be mailed again.",
+    PersonStatus.DISABLED: "Disabled. This subscriber is not mailed until enabled again.",
 }
 STEPS = {
     "blocklist": PersonStatus.BLOCKLISTED,
@@ -118,7 +118,7 @@ def change(number: int) -> Response:
     except Refused as refused:
         return form(values, about_address(refused), person, status=400)
     People(services()).set_lists(number, values["lists"], by=actor())
-    say("The changes are kept.")
+    say("Changes saved.")
     return redirect(url_for("subscriber_page.one", number=number), 303)
 
 
@@ -161,7 +161,7 @@ def erase(number: int) -> Response:
         there(cursor, number)
     People(services()).erase([number], by=actor())
     say(
-        f"Subscriber {number} is erased. What was sent to that number stays in the counts and in the log. "
+        f"Subscriber {number} is erased. What was sent to this number stays in the counts and in the log. "
         + LEFT_BEHIND
     )
     return redirect(url_for("subscriber_page.one", number=number), 303)
@@ -188,7 +188,7 @@ def check_lists(wanted: Mapping[int, str]) -> None:
     with reading() as cursor:
         gone = lists.missing(cursor, list(wanted))
     if gone:
-        raise Refused("lists: one of the lists is not there any more", "lists")
+        raise Refused("lists: one of the lists no longer exists", "lists")
 
 
 def about_address(refused: Refused) -> dict[str, str]:

@@ -18,7 +18,7 @@ from web.pages.forms import sentence
 PREFIX = "list-"
 NOT_ON_IT = ""
 SUBSCRIPTIONS = (
-    (NOT_ON_IT, "Not on it"),
+    (NOT_ON_IT, "Not subscribed"),
     (SubscriptionStatus.UNCONFIRMED.value, "Unconfirmed"),
     (SubscriptionStatus.CONFIRMED.value, "Confirmed"),
     (SubscriptionStatus.UNSUBSCRIBED.value, "Unsubscribed"),

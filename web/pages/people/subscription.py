@@ -28,7 +28,7 @@ from web.pages.people.unsubscribe import RECIPIENT, shown
 
 blueprint = Blueprint("subscription", __name__)
 
-NOT_OURS = "This link is not complete, or no longer valid. The link in our last e-mail to you is."
+NOT_OURS = "This link is incomplete or no longer valid. Use the link in our latest e-mail to you."
 
 PER_NETWORK = Rate(burst=10, per_second=1 / 60)
 

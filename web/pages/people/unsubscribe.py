@@ -41,7 +41,7 @@ def delivery_of(token: str) -> tuple[int, int]:
     """(campaign, recipient)."""
     found = unsubscribe_token.read(services().opened_secrets().token_keys(), token)
     if found is None:
-        raise Refusal(404, "This link is not complete, or no longer valid.")
+        raise Refusal(404, "This link is incomplete or no longer valid.")
     return found
 
 
@@ -50,7 +50,7 @@ def lists_of(campaign: int) -> list[int]:
     person."""
     found = services().application.campaign(campaign)
     if found.transactional:
-        raise Refusal(404, "This link is not complete, or no longer valid.")
+        raise Refusal(404, "This link is incomplete or no longer valid.")
     return found.lists
 
 

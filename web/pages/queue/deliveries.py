@@ -58,12 +58,12 @@ OF_CAMPAIGN = (
 # Whether it is sent again is decided when its outcome becomes unknown: a setting that allows it by now came
 # too late.
 UNKNOWN = {
-    NotResent.OFF: "Nothing by itself, since it may have arrived. Trying again may deliver it twice.",
-    NotResent.CANCELLED: "Nothing more, since its campaign is cancelled. It may have arrived.",
-    NotResent.GIVEN_UP: "Nothing by itself any more: its outcome was unknown as often as the settings allow. "
-    "Trying again may deliver it twice.",
-    None: "Nothing by itself: the settings did not have it sent again when its outcome became unknown. "
-    "Trying again may deliver it twice.",
+    NotResent.OFF: "It may have arrived, so nothing happens automatically. A retry may deliver it twice.",
+    NotResent.CANCELLED: "Its campaign is cancelled, so it is not sent again. It may have arrived.",
+    NotResent.GIVEN_UP: "Its outcome was unknown as often as the settings allow, so nothing happens "
+    "automatically. A retry may deliver it twice.",
+    None: "The settings did not allow resending when its outcome became unknown, so nothing happens "
+    "automatically. A retry may deliver it twice.",
 }
 
 SHORT = timedelta(seconds=1)
@@ -146,7 +146,7 @@ def history_of(own: list[LoggedEvent], others: list[LoggedEvent], names: Names) 
             attempt += 1
         said = describe(event.topic, event.state, names)
         if event.topic == "audience.recipients_queued":
-            said = EventDescription("Put in the queue")
+            said = EventDescription("Queued")
         entries.append(
             HistoryEntry(
                 event=event,
@@ -184,16 +184,16 @@ def what_comes_next(status: Status, one: Item, policy: SendingPolicy, *, is_canc
             left = policy.retry_attempts - one.attempts
             if not one.attempts:
                 return ""
-            return f"{left} more attempts before it is given up." if left > 1 else "One attempt is left."
+            return f"{left} more attempts before it fails." if left > 1 else "One attempt is left."
         case Status.SENDING:
-            return "It is with the server at this moment; its answer is awaited."
+            return "It is being sent right now; the server has not replied yet."
         case Status.SENT:
-            return "Nothing more: the server has accepted it and delivers it from here on."
+            return "Done: the server accepted it and takes care of the delivery."
         case Status.FAILED:
-            return "Nothing more, unless somebody has it tried again."
+            return "Done, unless you retry it."
         case Status.UNKNOWN:
             return UNKNOWN[why_not_resent(one.interruptions, policy, is_cancelled=is_cancelled)]
         case Status.SUPPRESSED:
-            return "Nothing more, unless the person may be mailed again and somebody has it tried again."
+            return "Done, unless the subscriber can be mailed again and you retry it."
         case Status.CANCELLED:
-            return "Nothing more: it is not sent."
+            return "Done: it is not sent."

@@ -37,11 +37,11 @@ TONES = {"sending": "note", "sent": "good", "failed": "bad", "unknown": "warn", 
 ACTIONS: dict[str, Action] = {"cancel": "cancel", "retry": "retry", "send-now": "send_now"}
 """By their names in addresses."""
 
-TITLES = {"cancel": "Cancel", "retry": "Try again", "send_now": "Send now"}
+TITLES = {"cancel": "Cancel", "retry": "Retry", "send_now": "Send now"}
 SAID_OF_ONE = {
-    "cancel": "The e-mail is cancelled. It can be put back with Try again.",
-    "retry": "The e-mail is back in the queue.",
-    "send_now": "The e-mail goes as soon as a server has capacity for it.",
+    "cancel": "E-mail cancelled. You can put it back with Retry.",
+    "retry": "E-mail requeued.",
+    "send_now": "The e-mail is sent as soon as a server has capacity.",
 }
 SAID_OF_ALL = {"cancel": "cancelled", "retry": "put back in the queue", "send_now": "to be sent now"}
 OFFERED = {
@@ -222,7 +222,7 @@ def step_in_all(action: str) -> Response:
     done = Queue(services()).step_into_all(chosen, wanted, by=actor())
     e_mails = "1 e-mail is" if done.changed == 1 else f"{done.changed:,} e-mails are"
     if done.left:
-        say(f"{e_mails} {SAID_OF_ALL[chosen]}; {done.left:,} are left. Go on with the next ones.", "warn")
+        say(f"{e_mails} {SAID_OF_ALL[chosen]}; {done.left:,} are left. Continue with the next ones.", "warn")
         return redirect(link_with(request.path), 303)
     say(f"{e_mails} {SAID_OF_ALL[chosen]}.")
     return redirect(link_with("/queue", page=None), 303)
@@ -250,7 +250,7 @@ def filters_said(cursor: Any, query: QueueQuery) -> list[tuple[str, str]]:
 @needs("send")
 def pause() -> Response:
     Queue(services()).pause(by=actor())
-    say("The queue is paused. What is under way is finished; nothing else is begun.")
+    say("Queue paused. E-mails on their way are finished; no others are sent.")
     return redirect(back_to("/queue"), 303)
 
 
@@ -258,5 +258,5 @@ def pause() -> Response:
 @needs("send")
 def resume() -> Response:
     Queue(services()).resume(by=actor())
-    say("The queue goes on.")
+    say("Queue resumed.")
     return redirect(back_to("/queue"), 303)

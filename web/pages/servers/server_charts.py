@@ -20,7 +20,7 @@ class Picture:
     @property
     def spoken(self) -> str:
         return (
-            f"{self.title}: {self.chart.accepted:,} accepted, {self.chart.deferred:,} to be tried again, "
+            f"{self.title}: {self.chart.accepted:,} accepted, {self.chart.deferred:,} deferred, "
             f"{self.chart.failed:,} failed."
         )
 

@@ -38,8 +38,8 @@ AUTH = [
 ]
 TLS = [
     (TlsType.STARTTLS, "STARTTLS (usual on port 587)"),
-    (TlsType.TLS, "TLS from the first byte (port 465)"),
-    (TlsType.NONE, "None: everything is readable on the way"),
+    (TlsType.TLS, "Implicit TLS (port 465)"),
+    (TlsType.NONE, "None (anyone on the way can read everything)"),
 ]
 
 
@@ -59,7 +59,7 @@ def add() -> Response:
         number = Servers(services()).add(given, request.form.get("password") or None, by=actor())
     except Refused as refused:
         return form(None, as_typed(), faults(refused), status=400)
-    say(f"{given['name']} is added{', and used from now on' if given['enabled'] else ''}.")
+    say(f"{given['name']} is added{', and in use from now on' if given['enabled'] else ''}.")
     return redirect(f"/servers?open={number}#server-{number}", 303)
 
 
@@ -80,7 +80,7 @@ def change(number: int) -> Response:
         raise
     except Refused as refused:
         return form(number, as_typed(), faults(refused), status=400)
-    say(f"{given['name']} is changed, as of now.")
+    say(f"{given['name']} is changed. The changes apply from now on.")
     return redirect(f"/servers?open={number}#server-{number}", 303)
 
 

@@ -40,7 +40,7 @@ blueprint = Blueprint("server_pages", __name__)
 HISTORY = 30
 
 LENGTHS = [
-    ("", "Until somebody resumes it"),
+    ("", "Until resumed"),
     ("1", "For an hour"),
     ("24", "For a day"),
     ("168", "For a week"),
@@ -138,12 +138,12 @@ def facts(s: ServerSettings, kept: bool) -> list[tuple[str, list[tuple[str, str]
         ("Sign-in", [
             ("Protocol", s.auth_protocol),
             ("User name", s.username or "–"),
-            ("Password", "kept, encrypted" if kept else "none"),
+            ("Password", "saved, encrypted" if kept else "none"),
         ]),
         ("Limits", [
-            ("Connections at a time", str(s.max_conns)),
-            ("Idle time-out", duration(s.idle_timeout)),
-            ("Wait time-out", duration(s.wait_timeout)),
+            ("Maximum connections", str(s.max_conns)),
+            ("Idle timeout", duration(s.idle_timeout)),
+            ("Wait timeout", duration(s.wait_timeout)),
         ]),
     ]  # fmt: skip
 
@@ -187,14 +187,14 @@ def enable(number: int) -> Response:
 @needs("configure")
 def disable(number: int) -> Response:
     Servers(services()).disable(number, by=actor())
-    return done(number, "is disabled: nothing more is begun through it")
+    return done(number, "is disabled and gets no more e-mails")
 
 
 @blueprint.post("/servers/<int:number>/resume")
 @needs("configure")
 def resume(number: int) -> Response:
     Servers(services()).resume(number, by=actor())
-    return done(number, "is used again")
+    return done(number, "is resumed")
 
 
 def done(number: int, what: str) -> Response:

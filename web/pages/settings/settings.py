@@ -35,8 +35,8 @@ LONGEST_TEXT = 20_000
 HISTORY = 10
 
 STRATEGIES = [
-    (Strategy.MOST_REMAINING, "The server with the most left of its day"),
-    (Strategy.WEIGHTED_ROUND_ROBIN, "All in turn, by what each has left"),
+    (Strategy.MOST_REMAINING, "The server with the most remaining capacity of its day"),
+    (Strategy.WEIGHTED_ROUND_ROBIN, "All servers in turn, weighted by remaining capacity"),
 ]
 
 
@@ -55,14 +55,14 @@ def change() -> Response:
     try:
         if request.form.get("version") != str(policy.version):
             raise Refused(
-                "somebody has changed the settings since this page was loaded: look at what was typed here, "
-                "and save once more to put it in place"
+                "somebody changed the settings after you opened this page. Check your input, "
+                "then save again to apply it"
             )
         changes = checked(given)
         Policy(services()).change(changes, by=actor())
     except Refused as refused:
         return page(policy, given, faults(refused), 400)
-    say("The settings are changed, as of now.")
+    say("Settings saved. They apply from now on.")
     return redirect("/settings", 303)
 
 
@@ -98,7 +98,7 @@ def windows_text(rows: Sequence[tuple[str, str]]) -> str:
         if not opens and not closes:
             continue
         if not opens or not closes:
-            raise Refused("windows: a window needs both, when it opens and when it closes", "windows")
+            raise Refused("windows: enter both an opening and a closing time", "windows")
         parts.append(f"{opens[:5]}-{'24:00' if closes[:5] == '00:00' else closes[:5]}")
     return ",".join(parts)
 

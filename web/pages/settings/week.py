@@ -36,7 +36,7 @@ class DayOfWeek:
     @property
     def said(self) -> str:
         hours = ", ".join(f"{one.opens} to {one.closes}" for one in self.stretches) or "closed"
-        return f"{hours}{' (holiday: nothing opens)' if self.holiday else ''}"
+        return f"{hours}{' (holiday: no window opens)' if self.holiday else ''}"
 
 
 def week(calendar: Calendar, today: date) -> list[DayOfWeek]:

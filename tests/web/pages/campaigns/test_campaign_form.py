@@ -26,7 +26,7 @@ def test_a_campaign_is_written_with_every_field(person: Browser, pool: Pool, peo
         assert content.text_of(cursor, event["html"]) == FORM["html"]
         assert content.text_of(cursor, event["text"]) == FORM["text"]
     page = seen(person.get("/campaigns/1").text)
-    assert "kept as a draft" in page
+    assert "saved as a draft" in page
     assert "Friends" in page
     assert "Campaign created: " in page
 
@@ -123,7 +123,7 @@ def test_a_text_alone_is_a_plain_message(person: Browser, pool: Pool, people: li
 
 def test_a_draft_is_discarded_once_that_is_sure(person: Browser, world: World, people: list[int]) -> None:
     write(person)
-    assert "cannot be started any more" in seen(person.get("/campaigns/1/discard").text)
+    assert "can no longer be started" in seen(person.get("/campaigns/1/discard").text)
     answer = person.post("/campaigns/1/discard", "/campaigns/1/discard")
     assert answer.status_code == 303
     assert world.application.campaign(1).state is State.CANCELLED
@@ -158,7 +158,7 @@ def test_a_preview_that_cannot_be_made_says_why(person: Browser, people: list[in
     fields = {**FORM, "html": "<p>{% if %}</p>"}
     assert "html, line 1" in person.post("/campaigns/preview", "/campaigns/new", **fields).text
     answer = person.post("/campaigns/preview", "/campaigns/new", **FORM, like="nobody@example.org")
-    assert "no subscriber is called" in answer.text
+    assert "there is no subscriber" in answer.text
     answer = person.post("/campaigns/preview", "/campaigns/new", **{**FORM, "headers": "oops"})
     assert "line 1 is not like" in answer.text
 

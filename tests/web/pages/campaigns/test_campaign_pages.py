@@ -35,12 +35,12 @@ def test_the_list_is_filtered_searched_and_paged(person: Browser, world: World) 
     found = seen(person.get("/campaigns?search=letter+22").text)
     assert "Letter 22" in found
     assert "Letter 21" not in found
-    assert "No campaign is like that" in seen(person.get("/campaigns?search=%25").text)
+    assert "No matching campaigns" in seen(person.get("/campaigns?search=%25").text)
 
 
 @pytest.fixture
 def under_way(world: World, people: list[int]) -> list[int]:
-    """Campaign 1: one sent, one failed, one to be tried again, one unknown, one waiting."""
+    """Campaign 1: one sent, one failed, one deferred, one unknown, one waiting."""
     alpha, beta = world.server("alpha"), world.server("beta")
     world.queued(world.campaign(), people)
     world.accepted(1, people[0], alpha)
@@ -55,7 +55,7 @@ def test_the_page_tells_what_became_of_each(person: Browser, under_way: list[int
     page = person.get("/campaigns/1").text
     text = seen(page)
     for said in (
-        "Queued 1 20 %", "Sending 0", "Sent 1 20 %", "To be tried again 1 20 %", "Failed 1 20 %",
+        "Queued 1 20 %", "Sending 0", "Sent 1 20 %", "Deferred 1 20 %", "Failed 1 20 %",
         "Unknown 1 20 %", "60 %",
     ):  # fmt: skip
         assert said in text

@@ -1,4 +1,4 @@
-"""The estimate of a campaign, and its start: at once or at a time."""
+"""The estimate of a campaign, and its start: now or at a set time."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def test_what_would_fail_or_reach_nobody_is_not_started(
     world.server("alpha")
     write(person, html="<p>{{ subscriber.attributes.town }}</p>{% if %}", text="")
     page = person.get("/campaigns/1/start").text
-    assert "do not work for everybody" in seen(page)
+    assert "cannot be made for everybody" in seen(page)
     assert re.search(r"<button[^>]* disabled", page)
     answer = person.post("/campaigns/1/start", "/campaigns/1/start", when="now")
     assert answer.status_code == 400
@@ -108,7 +108,7 @@ def test_what_would_fail_or_reach_nobody_is_not_started(
     write(person, lists=[str(world.directory.list("Nobody"))])
     answer = person.post("/campaigns/2/start", "/campaigns/2/start", when="now")
     assert answer.status_code == 400
-    assert "nobody on its lists can be mailed" in seen(answer.text)
+    assert "none of the subscribers on its lists can be mailed" in seen(answer.text)
     assert all(world.application.campaign(number).state is State.DRAFT for number in (1, 2))
 
 
@@ -124,7 +124,7 @@ def test_a_start_time_is_set_in_the_zone_of_the_policy_and_taken_back(
     assert answer.status_code == 303
     assert told(pool, "campaign.scheduled")[0]["send_at"] == "2026-03-06T07:00:00+00:00"
     assert told(pool, "campaign.estimated")[0]["first"] == datetime(2026, 3, 6, 7, tzinfo=UTC).timestamp()
-    assert "Campaign to start at 2026-03-06 07:00" in seen(person.get("/campaigns/1").text)
+    assert "Campaign scheduled to start at 2026-03-06 07:00" in seen(person.get("/campaigns/1").text)
     person.post("/campaigns/1/unschedule", "/campaigns/1")
     assert world.application.campaign(1).state is State.DRAFT
 
@@ -132,9 +132,9 @@ def test_a_start_time_is_set_in_the_zone_of_the_policy_and_taken_back(
 @pytest.mark.parametrize(
     ("typed", "said"),
     [
-        ("2026-03-01T08:00", "This is not in the future."),
-        ("tomorrow", "This is no date and time."),
-        ("", "When is it to start?"),
+        ("2026-03-01T08:00", "Must be in the future."),
+        ("tomorrow", "A date and time is expected."),
+        ("", "Choose a start time."),
     ],
 )
 def test_a_start_time_that_is_none_is_refused_beside_its_field(

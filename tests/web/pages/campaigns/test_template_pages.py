@@ -19,7 +19,7 @@ def write(client: FlaskClient, name: str, body: str = FRAME, type: str = "campai
 
 
 def test_the_first_one_is_the_default_and_is_seen_around_a_sample(client: FlaskClient, world: World) -> None:
-    assert "No template yet" in client.get("/templates").text
+    assert "No templates yet" in client.get("/templates").text
     assert "{{ content }}" in client.get("/templates/new").text
     page = client.get(write(client, "House style"))
     assert "House style" in page.text
@@ -29,7 +29,7 @@ def test_the_first_one_is_the_default_and_is_seen_around_a_sample(client: FlaskC
     preview = client.get("/templates/1/preview")
     seen = html.unescape(html.unescape(preview.text))
     assert "<h1>Club</h1>" in seen
-    assert "this is where the text of a campaign stands" in seen
+    assert "this is where a campaign’s text goes" in seen
     assert "sandbox" in preview.headers["Content-Security-Policy"]
 
 
@@ -56,7 +56,7 @@ def test_a_frame_that_nothing_can_be_made_with_is_refused_and_kept_in_the_form(
     assert 'id="fault-body"' in refused.text
     assert "House &lt;style&gt;" in refused.text
     assert html.escape(body.strip()) in refused.text
-    assert "No template yet" in client.get("/templates").text
+    assert "No templates yet" in client.get("/templates").text
 
 
 def test_what_is_typed_is_previewed_for_a_subscriber(client: FlaskClient, world: World) -> None:
@@ -65,7 +65,7 @@ def test_what_is_typed_is_previewed_for_a_subscriber(client: FlaskClient, world:
     assert "Ada Lovelace" in send(client, "/templates/preview", like="ada@example.org", **asked).text
     wrong = send(client, "/templates/preview", **{**asked, "body": "{% if %}{{ content }}"}).text
     assert "trouble" in wrong
-    assert "to stand in it once" in send(client, "/templates/preview", **{**asked, "body": "x"}).text
+    assert "must occur once" in send(client, "/templates/preview", **{**asked, "body": "x"}).text
 
 
 def test_another_one_is_made_the_default_and_the_first_deleted(client: FlaskClient, world: World) -> None:
@@ -74,7 +74,7 @@ def test_another_one_is_made_the_default_and_the_first_deleted(client: FlaskClie
     send(client, "/templates/1/delete")
     assert "cannot be deleted" in client.get("/templates/1").text
     send(client, "/templates/2/default")
-    assert "This is the default template now." in client.get("/templates/2").text
+    assert "Set as the default template." in client.get("/templates/2").text
     assert "cannot be undone" in client.get("/templates/1/delete").text
     send(client, "/templates/1/delete")
     shown = client.get("/templates").text
@@ -90,5 +90,5 @@ def test_it_is_edited_but_stays_what_it_is_for(client: FlaskClient, world: World
     assert "Receipts" in page
     assert "&lt;p&gt;Paid.&lt;/p&gt;" in page
     assert "starter content" in page.lower()
-    assert "Make it the default" not in page
+    assert "Set as default" not in page
     assert "Edited: body, name" in page

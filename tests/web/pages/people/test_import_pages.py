@@ -61,7 +61,7 @@ def test_who_had_left_comes_back_only_when_asked(client: FlaskClient, world: Wor
     send(client, f"/subscribers/{person}/unsubscribe")
     rows = b"email,name\np1@example.org,New\n"
     report = client.get(bring_in(client, rows, list="1").location).text
-    assert "Unsubscribed before, and stay so" in report
+    assert "Still unsubscribed" in report
     assert "p1@" not in client.get("/subscribers?list=1&subscription=confirmed").text
     bring_in(client, rows, list="1", resubscribe="1", overwrite="1")
     assert "New" in client.get("/subscribers?list=1&subscription=confirmed").text
@@ -90,7 +90,7 @@ def test_a_file_has_to_be_chosen(client: FlaskClient, world: World) -> None:
     answer = send(client, "/subscribers/import", status="confirmed", delimiter=",", new_list="Friends")
     assert "Choose a file." in answer.text
     assert 'value="Friends"' in answer.text
-    assert "No list yet" in client.get("/lists").text
+    assert "No lists yet" in client.get("/lists").text
 
 
 def test_one_goes_at_a_time_and_one_that_was_cut_off_is_called_so(
@@ -100,13 +100,13 @@ def test_one_goes_at_a_time_and_one_that_was_cut_off_is_called_so(
         number = imports.begin(cursor, by="local", file="old.csv", size=100, lists=[], status="confirmed")
         imports.still_alive(cursor, number, 40)
     page = client.get(f"/subscribers/imports/{number}").text
-    assert "40 % of the file is read" in page
+    assert "40 % of the file read" in page
     assert "data-still" not in page
     assert "still running" in bring_in(client, GOOD).text
-    assert "No list yet" in client.get("/lists").text
+    assert "No lists yet" in client.get("/lists").text
     with pool.transaction() as cursor:
         cursor.execute("UPDATE imports SET alive_at = now() - interval '1 minute'")
-    assert "The service ended while this was under way" in client.get(f"/subscribers/imports/{number}").text
+    assert "The service stopped during this import" in client.get(f"/subscribers/imports/{number}").text
     assert bring_in(client, GOOD).status_code == 303
 
 
@@ -119,7 +119,7 @@ def test_an_import_that_is_asked_to_stop_leaves_nothing(
     with pool.transaction() as cursor:
         assert not imports.still_alive(cursor, number, 50)
         imports.end(cursor, number)
-    assert "Somebody stopped it. Nothing was changed." in client.get(f"/subscribers/imports/{number}").text
+    assert "It was stopped. Nothing was changed." in client.get(f"/subscribers/imports/{number}").text
 
 
 def test_a_file_far_larger_than_other_requests_is_taken(client: FlaskClient, world: World) -> None:
@@ -127,4 +127,4 @@ def test_a_file_far_larger_than_other_requests_is_taken(client: FlaskClient, wor
     assert len(rows) > 64 * 1024
     report = client.get(bring_in(client, b"email,name\n" + rows).location).text
     assert '<dd class="big">3,000</dd>' in report
-    assert "3,000 people" in client.get("/subscribers").text
+    assert "3,000 subscribers" in client.get("/subscribers").text

@@ -12,10 +12,10 @@ from tests.web.world import World
 
 
 def test_the_first_list_is_made_and_its_people_are_counted(client: FlaskClient, world: World) -> None:
-    assert "Make the first one" in client.get("/lists").text
+    assert "Create the first one" in client.get("/lists").text
     made = send(client, "/lists/new", name="Friends", optin="double", description="Old\nones", tags="a, b,a")
     page = client.get(made.location).text
-    assert "Nobody is on this list yet" in page
+    assert "No subscribers yet" in page
     assert "Double: only confirmed" in page
     assert "a, b<" in page
     assert "List created: Friends" in page
@@ -44,14 +44,14 @@ def test_a_list_is_renamed_and_the_change_is_on_record(client: FlaskClient, worl
     world.people(1)
     send(client, "/lists/1/edit", name="Best friends", optin="single", description="", tags="")
     page = client.get("/lists/1").text
-    assert "The changes are kept." in page
+    assert "Changes saved." in page
     assert "name → Best friends" in page
     assert "by local" in page
 
 
 def test_deleting_a_list_asks_first_and_leaves_its_people(client: FlaskClient, world: World) -> None:
     (person,) = world.people(1)
-    assert "The people themselves stay" in client.get("/lists/1/delete").text
+    assert "The subscribers themselves stay" in client.get("/lists/1/delete").text
     assert "1 subscribed" in client.get("/lists/1/delete").text
     send(client, "/lists/1/delete")
     assert client.get("/lists/1", headers={"Accept": "text/html"}).status_code == 404

@@ -46,7 +46,7 @@ def test_a_file_is_imported_and_somebody_in_it_found(page: Page, world: World, t
     assert "London" in str(page.get_by_label("Attributes as JSON").text_content())
     page.get_by_role("button", name="Blocklist").click()
     page.get_by_role("button", name="Enable").wait_for()
-    assert "no campaign mails this person" in str(page.get_by_role("status").first.text_content())
+    assert "No campaign mails this subscriber" in str(page.get_by_role("status").first.text_content())
 
 
 @pytest.mark.usefixtures("busy")
@@ -64,20 +64,20 @@ def test_attributes_are_mended_where_they_are_wrong(page: Page, complaints: list
     complaints.clear()
     attributes.fill('{"city": "Bern"}')
     page.get_by_role("button", name="Save changes").click()
-    page.get_by_text("The changes are kept.").wait_for()
+    page.get_by_text("Changes saved.").wait_for()
     assert "Bern" in str(page.get_by_label("Attributes as JSON").text_content())
 
 
 def test_a_template_is_seen_while_it_is_written(page: Page, world: World) -> None:
     page.goto("/templates")
-    page.get_by_role("link", name="Write the first one").click()
+    page.get_by_role("link", name="Create the first one").click()
     page.get_by_label("Name").fill("House style")
     page.get_by_label("HTML").fill("<h1>Our club</h1>{{ content }}")
     shown = page.frame_locator("iframe.paper:not(.coming)").frame_locator("iframe")
     shown.get_by_role("heading", name="Our club").wait_for()
     shown.get_by_role("heading", name="A heading of the campaign").wait_for()
     page.get_by_role("button", name="Save template").click()
-    page.get_by_text("is kept.").wait_for()
+    page.get_by_text("is saved.").wait_for()
     page.get_by_text("default", exact=True).wait_for()
 
 
