@@ -96,7 +96,7 @@ def _senders(cursor: Any, known: Sequence[Server], policy: SendingPolicy, now: d
     rates = server_health.busiest(cursor)
     settings = {one.server: ServerSettings(**one.settings) for one in known}
     windows = {number: found.limits.window for number, found in settings.items() if found.limits.sliding}
-    uses = rolling_usage.uses(cursor, windows, now) if windows else {}
+    uses = rolling_usage.rough_uses(cursor, windows, now) if windows else {}
     return [_sender(one, settings[one.server], usage, rates, uses, now) for one in known]
 
 
