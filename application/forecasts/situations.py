@@ -84,7 +84,7 @@ def _demand(cursor: Any, one: Progress, audiences: Audiences, now: datetime) -> 
         waiting += max(0, audiences.size(cursor, one.lists, now) - one.total)
     return Demand(
         campaign=one.campaign,
-        count=0 if one.state is State.CANCELLED else waiting,
+        count=0 if one.state.cancels_queued else waiting,
         priority=one.priority,
         server=one.messenger,
         starts=one.send_at if one.state is State.SCHEDULED else None,
