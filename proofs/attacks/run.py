@@ -19,6 +19,7 @@ NAMES = (
     "signing_in",
     "public_links",
     "hostile_input",
+    "uploads",
     "connections",
     "templates",
     "composing",

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 
-from proofs.attacked.client import HttpAnswer, ask
+from proofs.attacked.client import HttpAnswer
 from proofs.attacked.house import House
+from proofs.attacked.watch import Watch
 from proofs.finding import Finding
 
 LONGEST = 6.0
@@ -75,24 +75,3 @@ def _slowest(name: str, answers: dict[str, HttpAnswer]) -> Finding:
         name, seconds, "seconds, the slowest", LONGEST,
         note="; ".join(broken[:3]) or f"{slowest[:60]}: {answers[slowest].status}",
     )  # fmt: skip
-
-
-class Watch:
-    """Asks whether it lives, again and again, while the block goes on."""
-
-    def __init__(self, port: int) -> None:
-        self.longest = 0.0
-        self._port, self._ended = port, threading.Event()
-        self._thread = threading.Thread(target=self._look)
-
-    def __enter__(self) -> Watch:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._ended.set()
-        self._thread.join()
-
-    def _look(self) -> None:
-        while not self._ended.wait(0.1):
-            self.longest = max(self.longest, ask(self._port, "GET", "/healthz").seconds)

@@ -14,7 +14,7 @@ from storage.people.personal_data import DirectoryError, checked_attributes, che
 
 COLUMNS = ("email", "name", "attributes")
 LONGEST_LINE = 256 * 1024  # bytes; 64 KB of attributes with every quotation mark doubled fit
-LONGEST_RECORD = 200  # lines that a quoted field may run over
+LONGEST_RECORD = 200  # lines that a quoted field may run over, of LONGEST_LINE all together
 MOST_AGAIN = 4  # times the size of what was read, that may be read again
 AGAIN_ANYWAY = 4 * 1024 * 1024  # characters, however small the file is
 
@@ -123,7 +123,7 @@ class _Lines:
         self._file = file
         self._progress = progress
         self._number = 0
-        self._read_once = self._read_again = 0
+        self._length = self._read_once = self._read_again = 0
         self._again: deque[tuple[int, str | None]] = deque()
         self._record: list[tuple[int, str | None]] = []
 
@@ -131,16 +131,18 @@ class _Lines:
         return self
 
     def __next__(self) -> str:
-        if len(self._record) == LONGEST_RECORD:
+        if len(self._record) == LONGEST_RECORD or self._length > LONGEST_LINE:
             raise _UnreadableError("a quotation mark is not closed")
         number, line = self._again.popleft() if self._again else self._read()
         self._record.append((number, line))
         if line is None:
             raise _UnreadableError(f"the line is longer than {LONGEST_LINE // 1024} KB")
+        self._length += len(line)
         return line
 
     def begin(self) -> None:
         self._record = []
+        self._length = 0
 
     def begun_at(self) -> int:
         return self._record[0][0] if self._record else self._number

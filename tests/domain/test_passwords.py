@@ -29,10 +29,13 @@ def fault(password: str) -> str:
         "123456789012", "210987654321", "qwertyuiop12", "qwertyuiopas", "abcdefghijkl", "zyxwvutsrqpo",
         "abc123abc123", "letmein12345", "iloveyou2024!", "sunshine1234", "dragon!!!!!!",
         "1qaz2wsx3edc", "relationship",
+        "p a s s w o r d 1", "pass-word-1234", "P.a.s.s.w.0.r.d", "l3t-m3-1n-2026", "january2026!",
+        "Monday-2026-05", "ChangeMeNow!", "Winter2026!Winter", "correcthorsebatterystaple",
+        "correct horse battery staple", "zaq12wsxcde3", "zaq1xsw2cde3", "qwertasdfgzx", "yaq12wsxcde3", "1234 5678 9012", "mysunshine2026",
     ],
 )  # fmt: skip
 def test_what_everybody_tries_first_is_refused(password: str) -> None:
-    assert "first that anybody tries" in fault(password)
+    assert "it is too common" in fault(password)
 
 
 @pytest.mark.parametrize(
@@ -40,13 +43,14 @@ def test_what_everybody_tries_first_is_refused(password: str) -> None:
     ["grace-grace-grace", "hopper-navy-12", "Postledger2024", "harbour.example", "grace.hopper@navy.example"],
 )
 def test_names_addresses_and_the_sites_name_are_refused(password: str) -> None:
-    assert "too much of it is the name" in fault(password)
+    assert "it consists mostly of the name" in fault(password)
 
 
 @pytest.mark.parametrize(
     "password",
     [
-        "four words of a song", "correct horse battery staple", "grace has three brown dogs",
+        "four words of a song", "lamps horse battery cloud", "may the winter lamps glow",
+        "summer rain on tin roofs", "tree were seated far", "grace has three brown dogs",
         "xk7-Trn-29q-Vvw", "Schöne Grüße aus Köln", "пароль из четырёх слов", "904713385162",
         "🐎🔋📎✅🐎🔋 battery", "            x y z w",
     ],

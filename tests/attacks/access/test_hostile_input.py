@@ -16,6 +16,7 @@ from flask.testing import FlaskClient
 
 from application.accounts.accounts import Accounts
 from application.campaigns.templates import Templates
+from tests.attacks.access.examples import example, resolved
 from tests.web.accounts.browsers import PASSWORD, Browser, browser_of
 from tests.web.world import World
 
@@ -146,38 +147,6 @@ def test_no_field_of_a_form_takes_the_service_aback(app: Flask, house: World) ->
                     broken.append(f"{form.action} {name}={text[:20]!r}: {answer.status_code}")
     assert not broken, "\n".join(broken)
     assert tried > 1000
-
-
-def resolved(document: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
-    while "$ref" in schema:
-        schema = document["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
-    return schema
-
-
-def example(document: dict[str, Any], schema: dict[str, Any]) -> Any:
-    """Something plain of that type."""
-    schema = resolved(document, schema)
-    if "enum" in schema:
-        return schema["enum"][0]
-    if "const" in schema:
-        return schema["const"]
-    for choice in ("anyOf", "oneOf", "allOf"):
-        if choice in schema:
-            return example(document, schema[choice][0])
-    match schema.get("type"):
-        case "integer" | "number":
-            return max(1, schema.get("minimum", 1))
-        case "boolean":
-            return True
-        case "array":
-            return [example(document, schema.get("items", {}))]
-        case "object":
-            wanted = schema.get("required", [])
-            return {name: example(document, schema["properties"][name]) for name in wanted}
-        case _:
-            return {"date-time": "2026-03-06T08:00:00Z", "uuid": "00000000-0004-8000-8000-000000000001"}.get(
-                schema.get("format", ""), "a@example.org" if schema.get("minLength", 0) > 1 else "name"
-            )
 
 
 def requests_of(document: dict[str, Any]) -> Iterator[tuple[str, str, Any, dict[str, str]]]:

@@ -1,20 +1,24 @@
-"""Whatever takes text from outside takes time that grows as the text does: found out by doubling it
-twice, for texts that are one awkward thing over and over."""
+"""Whatever takes text from outside takes time and memory that grow as the text does: found out by doubling it
+twice, for texts that are one awkward thing over and over, and for those in which one long thing comes before
+many others, or many long ones follow one another."""
 
 from __future__ import annotations
 
 import io
+import json
 import random
 import re
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import UTC, datetime
-from math import inf
-from time import thread_time
+from functools import partial
 from typing import Any
 
 import pytest
+from werkzeug.datastructures import MultiDict
 
+from domain.accounts.accounts import is_name
+from domain.accounts.device_token import device
+from domain.accounts.passwords import checked_password
 from domain.addresses.email_address import EmailAddress, wrong_with
 from domain.addresses.host_name import host_in_ascii
 from domain.addresses.mailbox import Mailbox, parse_mailboxes
@@ -22,30 +26,48 @@ from domain.addresses.public_url import PublicUrl
 from domain.calendar import parse_windows
 from domain.campaign.content import checked_content
 from domain.campaign.header_names import wrong_with_header_name
-from domain.campaign.template import check_place
+from domain.campaign.template import check_place, wrapped
 from domain.delivery.reply import Stage, classify, sanitise
-from domain.errors import Refused
-from mail.go_template.expressions import GoTemplateError
 from mail.go_template.translation import translated
 from mail.message.compose import CampaignContent, Composer, MessageRecipient
 from mail.message.encoding import body, field, mailbox_field, one_line
 from mail.message.headers import Headers
-from mail.smtp.replies import ReplyError, take_reply, text_of
+from mail.smtp.replies import take_reply, text_of
 from mail.template.markdown import from_markdown
-from mail.template.render import MessageError, PartTemplate
+from mail.template.render import PartTemplate
 from storage.people.personal_data import checked_attributes, checked_name
-from storage.people.recipients_csv import people
+from storage.people.recipients_csv import guarded, people
 from storage.subscriber_query.condition import condition
+from tests.attacks.content.growth import (
+    FAST,
+    GROWTH,
+    JSON_SHAPES,
+    LONGEST_JSON,
+    SMALL,
+    growth_of,
+    long_before_many,
+    many_long,
+    peak,
+    repeated,
+    seconds,
+)
+from tests.attacks.content.parsing import EXCUSED, called_by, what_parses
+from web.arriving import Chunks
+from web.http.identity import credentials, host_name
+from web.http.shapes import Digits, instant_text
+from web.http.texts import check_fields, check_json
+from web.pages.accounts.sign_in import own_path
 from web.pages.campaigns.campaign_form import headers_of
+from web.pages.forms import seconds as form_seconds
+from web.pages.forms import whole
 from web.pages.people.subscriber_form import attributes_of
+from web.pages.settings.settings import dates_of
 
-LONGEST = 16_000
-FAST = 0.02
-"""Seconds of processor time. What takes no longer for the longest text is not measured again."""
-GROWTH = 9.0
-"""Of the time for a text of four times the length: 4 where it is linear, 16 where it is quadratic."""
+NOON = datetime(2026, 3, 6, 12, tzinfo=UTC)
 SAMPLES = 30
 """Of units that are put together at random, the same each time."""
+PAIRS = 12
+"""Of units of which one is long and the other often there."""
 
 TAGS = [
     *"{{ }} {% %} {# #} {{- -}} {{/* */}} { } {{{{ | ( ) . $ := ,".split(),
@@ -94,7 +116,7 @@ def composed(text: str) -> Any:
     skeleton = Composer(content, "https://post.example.com", bytes(32)).for_server("news@example.com")
     person = MessageRecipient(1, "u", "a@example.com", text, {"a": text})
     return [
-        *skeleton.errors_of(person, datetime(2026, 3, 6, tzinfo=UTC)),
+        *skeleton.errors_of(person, NOON),
         mailbox_field("To", text, "a@b.cc"),
     ]
 
@@ -113,6 +135,7 @@ def rows(text: str) -> Any:
 def reply(text: str) -> Any:
     taken = take_reply(text.encode())
     said = text_of(taken[1]) if taken else text
+    classify(550, said, Stage.EHLO)
     return sanitise(text, "jane@example.com"), classify(550, said, Stage.RCPT)
 
 
@@ -120,10 +143,19 @@ def template(text: str) -> Any:
     return PartTemplate("text", text, html=True)
 
 
+def since(text: str) -> Any:
+    return condition("subscribers.created_at > '" + text.replace("'", "") + "'")
+
+
+def password(text: str) -> Any:
+    return checked_password(text[:200], ["ada", text], lambda _: False)
+
+
 PARSERS: list[tuple[Callable[[str], Any], list[str]]] = [
     (from_markdown, [*MARKS, *TAGS[:10]]),
     (translated, TAGS),
     (translated, [*LINKS, *TAGS[:4]]),
+    (lambda text: translated('{{ $a := "' + text + '" }}'), ["\\n", "\\u0041", "\\x", "a", "$", "}}", "{{"]),
     (template, TAGS),
     (lambda text: template("{{ x " + text), TAGS),
     (check_place, [*TAGS, "content", 'template "content"']),
@@ -143,12 +175,33 @@ PARSERS: list[tuple[Callable[[str], Any], list[str]]] = [
     (campaign_of, SIGNS),
     (headers_of, SIGNS),
     (condition, WORDS),
+    (
+        lambda text: condition("subscribers.created_at > '" + text.replace("'", "") + "'"),
+        [*WORDS, "2026-03-06"],
+    ),
     (rows, CELLS),
     (attributes_of, JSON),
     (lambda text: checked_attributes({"a": text, text: 1}), [*JSON, *SIGNS]),
     (checked_name, SIGNS),
     (parse_windows, ["08:00", "-", ",", ":", " ", "1"]),
-    (reply, REPLIES),
+    (reply, [*REPLIES, "jane", "@", "example.com", "jane@example.com", "too many messages", "%40"]),
+    (check_json, JSON),
+    (lambda text: check_fields(MultiDict([(text, text)]), "query"), SIGNS),
+    (lambda text: wrapped(text, text), [*TAGS, "content", '{{ template "content" . }}']),
+    (guarded, CELLS),
+    (is_name, SIGNS),
+    (lambda text: device([bytes(32)], 1, NOON, text), ["a", "0", ".", "-", "=", "é"]),
+    (password, [*SIGNS, "ada", "4d4"]),
+    (Digits().read, ["1", "9" * 9, ".", ".0", "-", "٣"]),
+    (instant_text, ["2026-03-06", "T", "08:00", "Z", "+", "1", "."]),
+    (whole, ["1", ",", " ", "-", "x"]),
+    (form_seconds, ["1", "d", "s", " ", "m"]),
+    (dates_of, ["2026-03-06", ",", ";", " ", "\n", "x"]),
+    (own_path, [*LINKS, "/", "\\", "//"]),
+    (host_name, SIGNS),
+    (credentials, ["Basic ", "Bearer ", "token ", ":", "YTpi", "=", " "]),
+    (lambda text: Chunks(0).is_complete(bytearray(text, "utf-8")), ["0", "1", "f", "\r\n", ";", "x", "a=b"]),
+    (lambda text: template("{{ '" + text.replace("'", "") + "'|format(1) }}"), TAGS),
 ]
 
 
@@ -163,31 +216,48 @@ def test_four_times_the_text_takes_about_four_times_as_long(
         before, after = chance.choice(["", *alphabet]), chance.choice(["", *alphabet])
         for text in (lambda size, u=unit: u * (size // len(u)),
                      lambda size, u=unit, b=before, a=after: b + u * (size // len(u)) + a):  # fmt: skip
-            growth = growth_of(parse, text)
+            growth = growth_of(seconds(parse), text, FAST)
             if growth > GROWTH:
                 slow.append((unit, before, after, round(growth, 1)))
     assert slow == []
 
 
-def growth_of(parse: Callable[[str], Any], text: Callable[[int], str]) -> float:
-    """How many times longer the longest text takes than one of a quarter of it; 1 when it takes no time."""
-    whole, quarter = text(LONGEST), text(LONGEST // 4)
-    if seconds(parse, whole) < FAST:
-        return 1.0
-    # What is seen once on a busy machine may be the machine.
-    growth = inf
-    for _ in range(5):
-        growth = min(growth, seconds(parse, whole) / max(seconds(parse, quarter), 1e-6))
-        if growth <= GROWTH:
-            break
-    return growth
+@pytest.mark.parametrize(("parse", "alphabet"), PARSERS, ids=[f"{n}" for n, _ in enumerate(PARSERS)])
+def test_what_is_long_and_what_is_often_there_do_not_multiply(
+    parse: Callable[[str], Any], alphabet: list[str]
+) -> None:
+    chance = random.Random(8)
+    found = []
+    for _ in range(PAIRS):
+        name, unit, between = ("".join(chance.choices(alphabet, k=chance.randint(1, 3))) for _ in range(3))
+        for shape in (long_before_many, many_long):
+            text = partial(shape, chance.choice([name, "x"]), between, unit)
+            growth = max(
+                growth_of(seconds(parse), text, FAST), growth_of(peak(parse), text, SMALL)
+            )  # fmt: skip
+            if growth > GROWTH:
+                found.append((shape.__name__, text.args, round(growth, 1)))
+    assert found == []
 
 
-def seconds(parse: Callable[[str], Any], text: str) -> float:
-    began = thread_time()
-    with suppress(MessageError, GoTemplateError, ReplyError, Refused, ValueError):
-        parse(text)
-    return thread_time() - began
+@pytest.mark.parametrize("shape", JSON_SHAPES)
+@pytest.mark.parametrize("parse", [check_json, attributes_of])
+def test_no_shape_of_json_multiplies_what_it_takes(parse: Callable[[str], Any], shape: str) -> None:
+    text = JSON_SHAPES[shape]
+    assert growth_of(peak(parse), text, SMALL) <= GROWTH
+    assert growth_of(seconds(parse), text, FAST, LONGEST_JSON) <= GROWTH
+
+
+def test_whatever_parses_is_measured_or_excused() -> None:
+    chance = random.Random(9)
+    reached: set[str] = set()
+    for parse, alphabet in PARSERS:
+        units = [*alphabet, *("".join(chance.choices(alphabet, k=3)) for _ in range(SAMPLES))]
+        texts = [*units, *(unit * 30 for unit in units), *(shape(400) for shape in JSON_SHAPES.values())]
+        reached |= called_by(seconds(parse), texts)
+    parsing = what_parses()
+    assert sorted(parsing - reached - set(EXCUSED)) == [], "add it to PARSERS, or say why not in EXCUSED"
+    assert sorted(set(EXCUSED) - parsing) == [], "these parse nothing any more"
 
 
 @pytest.mark.parametrize(
@@ -196,4 +266,13 @@ def seconds(parse: Callable[[str], Any], text: str) -> float:
 )
 def test_the_measure_tells_what_was_quadratic(once: str, unit: str) -> None:
     pattern = re.compile(once, re.DOTALL)
-    assert growth_of(lambda text: pattern.sub("", text), lambda size: unit * (size // len(unit))) > GROWTH
+    assert growth_of(seconds(lambda text: pattern.sub("", text)), partial(repeated, unit), FAST) > GROWTH
+
+
+def test_the_measure_tells_what_multiplied() -> None:
+    def names(text: str) -> list[str]:
+        return [
+            f"{name}.{number}" for name, many in json.loads(text).items() for number, _ in enumerate(many)
+        ]
+
+    assert growth_of(peak(names), JSON_SHAPES["a long name over many wrong"], SMALL) > GROWTH

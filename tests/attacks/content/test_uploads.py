@@ -14,6 +14,7 @@ from werkzeug.test import TestResponse
 
 from storage.people.personal_data import DirectoryError
 from storage.people.recipients_csv import LONGEST_RECORD, Person, RowRefusal, people
+from tests.attacks.content.growth import peak
 from tests.installation import wait_until
 from tests.web.world import World
 from web.listmonk.people.imports import MOST_IN_ZIP
@@ -100,6 +101,12 @@ def test_a_file_full_of_open_quotation_marks_is_not_read_two_hundred_times() -> 
     with pytest.raises(DirectoryError, match="too many quotation marks are not closed"):
         list(people(file, lambda _: None))
     assert file.lines < 2 * LONGEST_RECORD
+
+
+def test_a_record_over_many_long_lines_is_not_kept_whole() -> None:
+    opening = b'x",' + b"ab," * 80_000 + b'"""\n'
+    text = (HEADER + b'"' + opening * 20).decode()
+    assert peak(lambda given: rows(given.encode()))(text) < 40e6
 
 
 def test_one_open_quotation_mark_now_and_then_costs_its_row_alone() -> None:
