@@ -280,7 +280,8 @@ class SendPermissions:
         )
 
     def _open_until(self, now: datetime) -> dict[int, float]:
-        """Limits apart, which reservations see to."""
+        """Limits apart, which reservations see to. That a processor lives is so while this one asks; whether
+        it knows the time and gets its work done shows in how old the view is."""
         sending = SendingState(queue_paused=self._policy.queue_paused)
         found = {}
         for number, server in self._servers.items():

@@ -20,7 +20,6 @@ from projections.availability import SendingCapacity
 from projections.campaign_progress import Progress
 from projections.following.batch import NUMBERS
 from projections.queue import queue
-from storage import processors
 
 SHOWN_CAMPAIGNS = 12
 REJECTIONS_OVER = timedelta(hours=24)
@@ -60,7 +59,7 @@ class DashboardQuery:
             counts=queue.counts(cursor),
             throughput=throughput,
             usage=days_of_all(cursor, now.astimezone(ZoneInfo(capacity.timezone)).date()),
-            processors=len(processors.alive(cursor, processors.database_time(cursor), processors.PATIENCE)),
+            nobody_sends=availability.nobody_sends(cursor),
             has_people=has_people(cursor),
             rate=recent_rate(throughput, now),
             next_at=queue.next_scheduled_at(cursor),

@@ -17,6 +17,13 @@ COUNTS = f"SELECT {', '.join(f'coalesce(sum({status}), 0)' for status in Status)
 
 MAY_SEND = f"state IN {tuple(map(str, SENDING))}"
 
+IS_TO_SEND = f"""
+    SELECT EXISTS (SELECT FROM queue_campaigns
+                   WHERE queued > 0 AND state <> 'cancelled'
+                      OR NOT transactional AND NOT queueing_finished
+                         AND (state IN ('scheduled', 'paused') OR {MAY_SEND}))
+"""  # noqa: S608 - of a constant
+
 NEXT_SCHEDULED = f"""
     SELECT min(due) FROM (
         SELECT (SELECT due FROM queue q WHERE q.campaign = c.campaign AND q.status = %(queued)s
@@ -125,6 +132,12 @@ def counts(cursor: Any) -> dict[str, int]:
     """Deliveries by status, all statuses present."""
     cursor.execute(COUNTS)
     return {status.value: int(n) for status, n in zip(Status, cursor.fetchone(), strict=True)}
+
+
+def is_to_send(cursor: Any) -> bool:
+    """Whether something waits for a processor, now or later: deliveries, or a campaign that queues some."""
+    cursor.execute(IS_TO_SEND)
+    return bool(cursor.fetchone()[0])
 
 
 def next_scheduled_at(cursor: Any) -> datetime | None:
