@@ -38,11 +38,10 @@ class Outrun(Refused):
     """Others changed the same thing at the same moment, several times over."""
 
 
-class Changed(Refused):
+class VersionConflict(Refused):
     """The thing is at another version than those that the command was meant for."""
 
     def __init__(self, expected: Collection[int], version: int) -> None:
-        meant = " or ".join(map(str, sorted(expected))) or "none of ours"
-        super().__init__(
-            f"this was meant for version {meant}, and it is at version {version} by now", version=version
-        )
+        versions = " or ".join(map(str, sorted(expected)))
+        meant = f"this was meant for version {versions}" if versions else "If-Match names no version of this"
+        super().__init__(f"{meant}; it is at version {version} now", version=version)

@@ -8,6 +8,8 @@ from datetime import datetime
 ENOUGH = 3
 """Failures in a row that are no accident."""
 
+START = "start"
+
 _NAMES = {
     "send": "planning",
     "permissions": "reading what may be sent",
@@ -15,9 +17,10 @@ _NAMES = {
     "suspend": "recording that a server is suspended",
     "recovery": "recovery after other processors",
     "follower": "following the log",
-    "start": "starting",
+    START: "starting",
 }
-_HOLDS_UP_ALL = frozenset({"send", "permissions", "dispatcher", "listener", "follower", "start"})
+HOLDS_UP_ALL = frozenset({"send", "permissions", "dispatcher", "listener", "follower", START})
+"""Without these a processor sends nothing."""
 
 
 @dataclass(frozen=True)
@@ -32,8 +35,8 @@ class FailingJob:
 
     @property
     def holds_up_all(self) -> bool:
-        """Whether nothing is sent without it."""
-        return self.job in _HOLDS_UP_ALL
+        """Whether its processor sends nothing without it."""
+        return self.job in HOLDS_UP_ALL
 
     def __str__(self) -> str:
         since = f"{self.since:%Y-%m-%dT%H:%M:%SZ}"

@@ -101,7 +101,7 @@ class Processor:
         try:
             self._start()
         except Exception as error:
-            self._heartbeat.stops("start", error)
+            self._heartbeat.could_not_start(error)
             raise
 
     def _start(self) -> None:
@@ -116,7 +116,7 @@ class Processor:
         self._schedule.every("send", poll, self._send)
         self._schedule.every("campaigns", 1.0, self._campaigns.run)
         self._schedule.every("recovery", self._heartbeat.seconds, self._recover)
-        log.info("processor %d sends", self.number)
+        self._heartbeat.begins()
 
     def wait(self) -> bool:
         """Until `ask_to_stop`; True when that came, False when the processor cannot go on."""

@@ -16,7 +16,6 @@ from uuid import UUID
 from application.decisions.postledger import Postledger
 from domain.calendar import Calendar
 from domain.campaign.campaign import Campaign
-from domain.campaign.state import State
 from domain.capacity.capacity import Limits
 from domain.delivery.reply import Stage
 from domain.policy import SendingPolicy
@@ -181,7 +180,7 @@ class SendPermissions:
                 del self._suspended[server]
 
     def is_cancelled(self, campaign: int) -> bool:
-        return self._campaigns[campaign].state is State.CANCELLED
+        return self._campaigns[campaign].state.cancels_queued
 
     def servers_for(self, campaign: int) -> set[int]:
         """Those that may send it, now or at another time."""
@@ -281,7 +280,8 @@ class SendPermissions:
         )
 
     def _open_until(self, now: datetime) -> dict[int, float]:
-        """Limits apart, which reservations see to."""
+        """Limits apart, which reservations see to. That a processor lives is so while this one asks; whether
+        it knows the time and gets its work done shows in how old the view is."""
         sending = SendingState(queue_paused=self._policy.queue_paused)
         found = {}
         for number, server in self._servers.items():

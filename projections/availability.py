@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -33,12 +33,6 @@ from storage import processors
 POLICY = (
     "SELECT version, convert_from(state, 'UTF8')::jsonb FROM events WHERE stream_id = %s ORDER BY version"
 )
-
-# What is in a server's window: when the last unit of a reservation was used, or can have been.
-USES = """
-    SELECT least(until, returned_at), n - unused FROM reservations
-    WHERE server = %(server)s AND n > unused AND least(until, returned_at) > %(since)s
-"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,6 +78,15 @@ class Availability:
         return Route(server=self.number, name=self.name, answer=self.answer)
 
 
+@dataclass(frozen=True)
+class NobodySends:
+    """No processor lives. `last_seen` is when one did last, None for never; `is_missed` tells whether
+    something waits for one."""
+
+    last_seen: datetime | None
+    is_missed: bool
+
+
 @dataclass(frozen=True, kw_only=True)
 class SendingCapacity:
     """`opens` is when the sending calendar next allows an attempt: `now` when it does, None for never.
@@ -127,41 +130,47 @@ def capacity(cursor: Any, now: datetime) -> SendingCapacity:
         usage=daily_usage.usage_on(cursor, policy.calendar.local_date(now)),
         rolling=rolling_usage.in_window(cursor, windows, now) if windows else {},
     )
-    failing = processors.failing(cursor, processors.database_time(cursor))
     return SendingCapacity(
         now=now,
         timezone=policy.timezone,
         opens=policy.calendar.opens_at(now),
         servers=[_available(cursor, moment, one, settings) for one, settings in found],
-        sending=sending_state(cursor, policy, failing),
-        failing=failing,
+        sending=sending_state(cursor, policy),
+        failing=processors.failing_or_ending(cursor, processors.database_time(cursor)),
         due=queue.due_campaigns(cursor, now),
     )
 
 
-def sending_state(cursor: Any, policy: SendingPolicy, failing: Sequence[FailingJob] = ()) -> SendingState:
+def sending_state(cursor: Any, policy: SendingPolicy) -> SendingState:
     now = processors.database_time(cursor)
     alive = processors.alive(cursor, now, processors.PATIENCE)
+    works = processors.works(cursor, now)
+    jobs = processors.failing(cursor, now) if works else processors.failing_or_ending(cursor, now)
     return SendingState(
         queue_paused=policy.queue_paused,
         has_processor=bool(alive),
         is_clock_trusted=not alive or alive != processors.doubting(cursor, now, processors.PATIENCE),
-        failing_job=next((str(job) for job in failing if job.holds_up_all), None),
+        failing_job=next((str(job) for job in jobs if job.holds_up_all), None),
+        works=works,
     )
 
 
+def nobody_sends(cursor: Any) -> NobodySends | None:
+    """None while a processor lives, and while an installation is new: none was ever there, and nothing waits
+    for one."""
+    if processors.alive(cursor, processors.database_time(cursor), processors.PATIENCE):
+        return None
+    found = NobodySends(processors.last_seen(cursor), queue.is_to_send(cursor))
+    return found if found.is_missed or found.last_seen is not None else None
+
+
 def policy_of(cursor: Any) -> SendingPolicy:
-    policy = SendingPolicy()
-    cursor.execute(POLICY, (policy_stream(),))
-    for version, state in cursor.fetchall():
-        fact = PolicyChanged(
-            originator_id=policy_stream(),
-            originator_version=version,
-            by=state["by"],
-            changes=state["changes"],
-        )
-        policy = policy.apply(fact)
-    return policy
+    stream = policy_stream()
+    cursor.execute(POLICY, (stream,))
+    return SendingPolicy.of(
+        PolicyChanged(originator_id=stream, originator_version=version, **state)
+        for version, state in cursor.fetchall()
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -211,7 +220,6 @@ def _available(cursor: Any, moment: _Shared, server: Server, settings: ServerSet
 
 
 def _frees_at(cursor: Any, server: int, limits: Limits, now: datetime) -> datetime | None:
-    cursor.execute(USES, {"server": server, "since": now - timedelta(seconds=limits.window)})
-    uses = [(last_use.timestamp(), units) for last_use, units in cursor.fetchall()]
+    uses = rolling_usage.uses(cursor, server, limits.window, now)
     frees = limits.frees_at(uses, now.timestamp())
     return None if frees is None else datetime.fromtimestamp(frees, UTC)

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from psycopg2.extensions import cursor
 from psycopg2.extras import Json
 
-from domain.failing_jobs import ENOUGH, FailingJob
+from domain.failing_jobs import ENOUGH, HOLDS_UP_ALL, START, FailingJob
 
 PATIENCE = timedelta(seconds=30)
 """A processor that has not been seen for so long is taken for dead."""
@@ -26,11 +26,29 @@ FAILING = """
     FROM processors CROSS JOIN jsonb_to_recordset(failing)
          AS failing (job text, failures integer, error text, since timestamptz)
     WHERE NOT fenced AND seen_at >= %(alive)s AND failures >= %(enough)s
-    UNION ALL
+    ORDER BY 2 DESC, 1
+"""
+
+# What kept a processor from starting is over once a later one got further.
+ENDED = """
     SELECT ended_on->>'job', count(*)::integer, ended_on->>'error', min(seen_at)
-    FROM processors WHERE ended_on IS NOT NULL AND seen_at >= %(of_late)s
+    FROM processors AS ended
+    WHERE ended_on IS NOT NULL AND seen_at >= %(of_late)s
+      AND (ended_on->>'job' <> %(start)s OR NOT EXISTS (
+          SELECT FROM processors AS later
+          WHERE later.number > ended.number AND later.begun_at IS NOT NULL
+            AND (later.host = ended.host OR NOT later.fenced AND later.seen_at >= %(alive)s)))
     GROUP BY ended_on HAVING count(*) >= %(enough)s
     ORDER BY 2 DESC, 1
+"""
+
+WORKS = """
+    SELECT EXISTS (
+        SELECT FROM processors
+        WHERE NOT fenced AND seen_at >= %(alive)s AND begun_at IS NOT NULL AND ended_on IS NULL
+          AND NOT EXISTS (
+              SELECT FROM jsonb_to_recordset(failing) AS failing (job text, failures integer)
+              WHERE failures >= %(enough)s AND job = ANY (%(holding_up_all)s)))
 """
 
 
@@ -69,6 +87,12 @@ def seen(cur: cursor, number: int, now: datetime, jobs: Iterable[FailingJob] = (
     return cur.rowcount == 1
 
 
+def begins(cur: cursor, number: int, now: datetime) -> None:
+    """Says that the processor has started and sends from now on."""
+    _keep_locks_briefly(cur)
+    cur.execute("UPDATE processors SET begun_at = %s WHERE number = %s", (now, number))
+
+
 def cannot_go_on(cur: cursor, number: int, now: datetime, part: str, error: str) -> None:
     """Says what the processor ends on; `error` is the class of it."""
     _keep_locks_briefly(cur)
@@ -79,12 +103,33 @@ def cannot_go_on(cur: cursor, number: int, now: datetime, part: str, error: str)
 
 
 def failing(cur: cursor, now: datetime) -> list[FailingJob]:
-    """What fails again and again in the processors that live, and what ended several of them of late."""
-    cur.execute(
-        FAILING,
-        {"alive": now - PATIENCE, "of_late": now - OF_LATE, "enough": ENOUGH},
-    )
-    return [FailingJob(job, n, error, since.astimezone(UTC)) for job, n, error, since in cur.fetchall()]
+    """What fails again and again in the processors that live, the most frequent first."""
+    cur.execute(FAILING, {"alive": now - PATIENCE, "enough": ENOUGH})
+    return _jobs(cur)
+
+
+def ended_several(cur: cursor, now: datetime) -> list[FailingJob]:
+    """What ended several processors of late, and may end the next one, too."""
+    cur.execute(ENDED, {"alive": now - PATIENCE, "of_late": now - OF_LATE, "enough": ENOUGH, "start": START})
+    return _jobs(cur)
+
+
+def failing_or_ending(cur: cursor, now: datetime) -> list[FailingJob]:
+    """Both: what somebody should look at."""
+    return [*failing(cur, now), *ended_several(cur, now)]
+
+
+def works(cur: cursor, now: datetime) -> bool:
+    """Whether one lives that has begun to send, and in which nothing fails that holds up all sending."""
+    cur.execute(WORKS, {"alive": now - PATIENCE, "enough": ENOUGH, "holding_up_all": sorted(HOLDS_UP_ALL)})
+    return bool(cur.fetchone()[0])  # type: ignore[index]
+
+
+def last_seen(cur: cursor) -> datetime | None:
+    """When the last of all processors was seen; None when there has never been one."""
+    cur.execute("SELECT max(seen_at) FROM processors")
+    found: datetime | None = cur.fetchone()[0]  # type: ignore[index]
+    return found
 
 
 def alive(cur: cursor, now: datetime, patience: timedelta) -> list[int]:
@@ -156,3 +201,7 @@ def _keep_locks_briefly(cur: cursor) -> None:
 
 def _numbers(cur: cursor) -> list[int]:
     return [number for (number,) in cur.fetchall()]
+
+
+def _jobs(cur: cursor) -> list[FailingJob]:
+    return [FailingJob(job, n, error, since.astimezone(UTC)) for job, n, error, since in cur.fetchall()]

@@ -41,8 +41,9 @@ def alerts(model: DashboardModel) -> list[Alert]:
 
 
 def of_the_queue(model: DashboardModel) -> Iterator[Alert]:
-    if model.counts.get(Status.QUEUED, 0) and not model.processors:
-        yield Alert(tone="bad", text="No processor runs, so nothing is sent", path="/queue?status=queued")
+    if model.nobody_sends is not None:
+        tone = "bad" if model.nobody_sends.is_missed else "warn"
+        yield Alert(tone=tone, text="No processor runs, so nothing is sent", path="/queue?status=queued")
     for job in model.capacity.failing:
         text = f"A processor reports a failing job: {job}. Its log says more"
         yield Alert(tone="bad", text=text, path="/queue?status=queued")

@@ -10,7 +10,7 @@ from functools import cached_property
 from application.dashboard.throughput import Interval
 from domain.campaign.state import State
 from domain.delivery.waiting import Waiting
-from projections.availability import Availability, SendingCapacity
+from projections.availability import Availability, NobodySends, SendingCapacity
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,14 +53,14 @@ class Rejections:
 @dataclass(frozen=True, kw_only=True)
 class DashboardModel:
     """`throughput` is of the last minutes, `usage` of the last days. `rate` is in e-mails a minute;
-    `processors` are those that live; `has_people` tells whether there is anybody to mail."""
+    `has_people` tells whether there is anybody to mail."""
 
     capacity: SendingCapacity
     counts: Mapping[str, int]
     throughput: Sequence[Interval]
     usage: Sequence[Interval]
     has_people: bool
-    processors: int = 1
+    nobody_sends: NobodySends | None = None
     rate: float = 0.0
     next_at: datetime | None = None
     oldest: OldestQueued | None = None

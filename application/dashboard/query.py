@@ -20,7 +20,6 @@ from projections.availability import SendingCapacity
 from projections.campaign_progress import Progress
 from projections.following.batch import NUMBERS
 from projections.queue import queue
-from storage import processors
 
 SHOWN_CAMPAIGNS = 12
 REJECTIONS_OVER = timedelta(hours=24)
@@ -32,7 +31,7 @@ OLDEST = """
     FROM queue_campaigns c CROSS JOIN LATERAL (
         SELECT due, queued_at FROM queue
         WHERE campaign = c.campaign AND status = %(queued)s ORDER BY due, recipient LIMIT 1) q
-    WHERE c.queued > 0 AND c.state <> 'cancelled'
+    WHERE c.queued > 0
     ORDER BY q.queued_at LIMIT 1
 """
 
@@ -60,7 +59,7 @@ class DashboardQuery:
             counts=queue.counts(cursor),
             throughput=throughput,
             usage=days_of_all(cursor, now.astimezone(ZoneInfo(capacity.timezone)).date()),
-            processors=len(processors.alive(cursor, processors.database_time(cursor), processors.PATIENCE)),
+            nobody_sends=availability.nobody_sends(cursor),
             has_people=has_people(cursor),
             rate=recent_rate(throughput, now),
             next_at=queue.next_scheduled_at(cursor),

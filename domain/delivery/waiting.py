@@ -83,9 +83,12 @@ def why_it_waits(
     if opens is None or opens > now:
         return Waiting(Reason.CALENDAR, opens)
     waiting = held_by_servers(campaign.messenger, routes)
-    if waiting.reason is Reason.NEXT_IN_LINE and _comes_later(campaign, routes, due):
+    if waiting.reason is not Reason.NEXT_IN_LINE:
+        return waiting
+    if _comes_later(campaign, routes, due):
         return HIGHER_PRIORITY
-    return waiting
+    failing = sending.failing()
+    return NEXT_IN_LINE if failing is None else Waiting.of(failing)
 
 
 def held_by_campaign(campaign: CampaignState) -> Closed | None:

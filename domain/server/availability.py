@@ -130,12 +130,14 @@ def in_force(suspension: Suspension | None, at: datetime) -> Suspension | None:
 
 @dataclass(frozen=True, kw_only=True)
 class SendingState:
-    """What holds all servers alike. `failing_job` is one of the processor's that fails again and again."""
+    """What holds all servers alike. `failing_job` is one without which its processor sends nothing, and which
+    fails again and again; `works` tells whether there is another processor that sends all the same."""
 
     queue_paused: bool = False
     has_processor: bool = True
     is_clock_trusted: bool = True
     failing_job: str | None = None
+    works: bool = True
 
     def held(self) -> Closed | None:
         if self.queue_paused:
@@ -144,9 +146,12 @@ class SendingState:
             return Closed(Reason.NO_PROCESSOR)
         if not self.is_clock_trusted:
             return Closed(Reason.CLOCK_NOT_TRUSTED)
-        if self.failing_job is not None:
-            return Closed(Reason.JOB_FAILING, detail=self.failing_job)
-        return None
+        return None if self.works else self.failing()
+
+    def failing(self) -> Closed | None:
+        """What keeps from going out at once what nothing else holds: a share of it is the processor's that
+        fails, as long as that one lives."""
+        return None if self.failing_job is None else Closed(Reason.JOB_FAILING, detail=self.failing_job)
 
 
 RUNNING = SendingState()

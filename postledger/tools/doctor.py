@@ -15,7 +15,7 @@ from postledger.config import Config, without_password
 from postledger.session import open_database
 from postledger.tools.check import Check, Patient
 from postledger.tools.database_checks import append_only, durability, servers_log, service_login
-from postledger.tools.sending_checks import processor_jobs, smtp_servers
+from postledger.tools.sending_checks import sending_processors, smtp_servers
 from postledger.tools.web_checks import provider_of_sign_in, public_address
 from projections.following import schema
 from storage import processors
@@ -208,6 +208,6 @@ def _disk(config: Config) -> Check:
 
 
 _EXAMINATIONS: tuple[Callable[[Patient], Iterator[Check]], ...] = (
-    append_only, service_login, servers_log, durability, _clock, _key, _projections, processor_jobs,
+    append_only, service_login, servers_log, durability, _clock, _key, _projections, sending_processors,
     public_address, smtp_servers,
 )  # fmt: skip

@@ -6,22 +6,37 @@ from collections.abc import Iterator
 
 from domain.addresses.host_name import AddressError
 from domain.addresses.mailbox import Mailbox
+from domain.clock import instant
 from domain.server.settings import destination
 from mail.smtp.probe import probe
 from postledger.tools.check import Check, Patient
 from projections import servers
+from projections.availability import NobodySends, nobody_sends
 from projections.servers import Server
 from storage import processors
 from storage.secrets import Secrets, SecretsError, holds_password, load_keys
 
 
-def processor_jobs(patient: Patient) -> Iterator[Check]:
+def sending_processors(patient: Patient) -> Iterator[Check]:
     with patient.pool.transaction() as cursor:
-        failing = processors.failing(cursor, processors.database_time(cursor))
+        now = processors.database_time(cursor)
+        failing = processors.failing_or_ending(cursor, now)
+        running = len(processors.alive(cursor, now, processors.PATIENCE))
+        nobody = nobody_sends(cursor)
     for job in failing:
         yield Check("processor", "fail", str(job), "See what the processor's log says of it.")
-    if not failing:
-        yield Check("processor", "ok", "no job of a processor keeps failing")
+    if nobody is not None:
+        yield _nobody(nobody)
+    elif not failing:
+        yield Check("processor", "ok", f"{running} running, no job keeps failing" if running else "none yet")
+
+
+def _nobody(nobody: NobodySends) -> Check:
+    seen = f"the last one was seen at {instant(nobody.last_seen)}" if nobody.last_seen else "none ever has"
+    return Check(
+        "processor", "fail" if nobody.is_missed else "warn", f"none is running, so nothing is sent; {seen}",
+        "Start one, `postledger serve` or `postledger processor`; or see why its service does not go on.",
+    )  # fmt: skip
 
 
 def smtp_servers(patient: Patient) -> Iterator[Check]:

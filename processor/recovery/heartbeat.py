@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from datetime import datetime, timedelta
 
+from domain.failing_jobs import START
 from processor.failures import Failures
 from storage import processors
 from storage.postgres.outage import OUTAGE
@@ -45,6 +46,16 @@ class Heartbeat:
         if self._last is None or self._steady_since is None or now - self._last > self.patience / 2:
             return False
         return self._last - self._steady_since >= self.patience
+
+    def begins(self) -> None:
+        """The processor sends from now on."""
+        with self._pool.transaction() as cursor:
+            processors.begins(cursor, self._processor, processors.database_time(cursor))
+        log.info("processor %d sends", self._processor)
+
+    def could_not_start(self, error: Exception) -> None:
+        """Counts until a later processor sends."""
+        self.stops(START, error)
 
     def stops(self, part: str, error: BaseException | None) -> None:
         """The processor cannot go on. On record, since whoever starts it again and again looks at nothing."""

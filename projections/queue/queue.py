@@ -11,10 +11,18 @@ from domain.delivery.delivery import Status
 from domain.delivery.waiting import DueCampaign
 from domain.streams import delivery_stream
 from projections.following.batch import NUMBERS
+from projections.queue.fold import CANCELS_QUEUED
 
 COUNTS = f"SELECT {', '.join(f'coalesce(sum({status}), 0)' for status in Status)} FROM queue_campaigns"  # noqa: S608
 
 MAY_SEND = f"state IN {tuple(map(str, SENDING))}"
+
+IS_TO_SEND = f"""
+    SELECT EXISTS (SELECT FROM queue_campaigns
+                   WHERE queued > 0 AND state <> 'cancelled'
+                      OR NOT transactional AND NOT queueing_finished
+                         AND (state IN ('scheduled', 'paused') OR {MAY_SEND}))
+"""  # noqa: S608 - of a constant
 
 NEXT_SCHEDULED = f"""
     SELECT min(due) FROM (
@@ -126,6 +134,12 @@ def counts(cursor: Any) -> dict[str, int]:
     return {status.value: int(n) for status, n in zip(Status, cursor.fetchone(), strict=True)}
 
 
+def is_to_send(cursor: Any) -> bool:
+    """Whether something waits for a processor, now or later: deliveries, or a campaign that queues some."""
+    cursor.execute(IS_TO_SEND)
+    return bool(cursor.fetchone()[0])
+
+
 def next_scheduled_at(cursor: Any) -> datetime | None:
     """When the first delivery that waits in a running campaign is to be tried, or a scheduled campaign
     to start. It may lie in the past: then capacity or the calendar holds it."""
@@ -174,7 +188,7 @@ def drained_campaigns(cursor: Any) -> list[int]:
 
 def cancelled_campaigns(cursor: Any, among: Collection[int]) -> set[int]:
     cursor.execute(
-        "SELECT campaign FROM queue_campaigns WHERE campaign = ANY (%s) AND state = 'cancelled'",
+        f"SELECT campaign FROM queue_campaigns c WHERE campaign = ANY (%s) AND {CANCELS_QUEUED}",  # noqa: S608
         (list(among),),
     )
     return {campaign for (campaign,) in cursor.fetchall()}

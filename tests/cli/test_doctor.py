@@ -163,6 +163,24 @@ def test_a_processor_whose_planning_fails_is_noticed(cli: Cli, database_url: str
     assert "log" in remedy
 
 
+def test_that_no_processor_lives_is_noticed(cli: Cli, database_url: str) -> None:
+    """And fails the examination once somebody waits for it."""
+    assert diagnosis(cli, 0)["processor"][:2] == ("ok", "none yet")
+    change(
+        database_url,
+        "INSERT INTO processors (host, pid, started_at, seen_at)"
+        " VALUES ('here', 1, now(), clock_timestamp() - interval '33 s')",
+    )
+    state, finding, remedy = diagnosis(cli, 0)["processor"]
+    assert state == "warn"
+    assert finding.startswith("none is running, so nothing is sent; the last one was seen at 20")
+    assert "postledger serve" in remedy
+    cli.add_server("alpha", "--disabled")
+    cli.add_people()
+    cli("campaign", "start", cli.add_campaign())
+    assert diagnosis(cli, 1)["processor"][0] == "fail"
+
+
 def test_a_from_address_that_an_earlier_release_took_is_noticed(cli: Cli, database_url: str) -> None:
     cli.add_server("alpha", "--disabled")
     change(

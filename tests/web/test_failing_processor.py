@@ -60,3 +60,12 @@ def test_one_failure_is_an_accident_and_told_to_nobody(client: FlaskClient, worl
     assert client.get("/readyz").json["data"]["status"] == "ready"
     (item,) = client.get("/api/queue/items").json["data"]["results"]
     assert item["waitingFor"] == "next in line"
+
+
+def test_readiness_is_degraded_while_no_processor_lives(client: FlaskClient, world: World) -> None:
+    with world.pool.transaction() as cursor:
+        cursor.execute("UPDATE processors SET seen_at = clock_timestamp() - interval '33 s'")
+    answer = client.get("/readyz")
+    assert answer.status_code == 200
+    told = answer.json["data"]
+    assert (told["status"], told["processors"], told["failing"]) == ("degraded", 0, [])

@@ -21,7 +21,7 @@ def test_strangers_are_told_with_a_word(app: Flask, accounts: Accounts) -> None:
 def test_those_who_may_read_are_told_more(app: Flask, accounts: Accounts) -> None:
     _, key = accounts.create_key("monitor", ["read"], by="test")
     told = app.test_client().get("/readyz", headers={"Authorization": f"Bearer {key}"}).json["data"]
-    assert told.keys() == {"status", "position", "lag", "failing"}
+    assert told.keys() == {"status", "position", "lag", "processors", "failing"}
 
 
 @pytest.mark.parametrize("path", ["/readyz", "/api/queue/stats", "/metrics"])

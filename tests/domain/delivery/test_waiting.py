@@ -30,6 +30,9 @@ OPEN_TOO = Route(server=6, name="foxtrot", answer=Open())
 URGENT, URGENT_ON_ALPHA = DueCampaign("high"), DueCampaign("high", messenger=1)
 PAUSED, ALONE = SendingState(queue_paused=True), SendingState(has_processor=False)
 
+FAILING = SendingState(failing_job="planner", works=False)
+ANOTHER_FAILS = SendingState(failing_job="planner")
+
 
 def why(state: str = "running", *routes: Route, **others: Any) -> Waiting:
     known = {"again": NOW, "opens": NOW, "routes": routes or (OPEN,), **others}
@@ -54,8 +57,14 @@ def why(state: str = "running", *routes: Route, **others: Any) -> Waiting:
         (why("paused", sending=PAUSED), "the campaign is paused: typo"),
         (why(sending=ALONE, opens=LATER), "no processor is running"),
         (why(sending=SendingState(is_clock_trusted=False)), "the sending clock is not trusted"),
-        (why(sending=SendingState(failing_job="planner")),
-         "a job of the processor keeps failing: planner"),
+        (why(sending=FAILING, opens=LATER), "a job of the processor keeps failing: planner"),
+        (why("paused", sending=FAILING), "the campaign is paused: typo"),
+        (why(sending=ANOTHER_FAILS), "a job of the processor keeps failing: planner"),
+        (why(sending=ANOTHER_FAILS, again=LATER), "retry at 2026-03-04T13:00:00Z"),
+        (why(sending=ANOTHER_FAILS, opens=LATER), "outside the sending window until 2026-03-04T13:00:00Z"),
+        (why("running", FULL, sending=ANOTHER_FAILS),
+         "server bravo: daily limit reached until 2026-03-04T13:00:00Z"),
+        (why(sending=ANOTHER_FAILS, due=[URGENT]), "campaigns of higher priority go first"),
         (why(again=LATER), "retry at 2026-03-04T13:00:00Z"),
         (why(again=NOW), "next in line"),
         (why(opens=LATER), "outside the sending window until 2026-03-04T13:00:00Z"),

@@ -71,7 +71,7 @@ def test_a_server_is_closed_for_the_first_reason_that_holds(
         (SendingState(queue_paused=True, has_processor=False), Reason.QUEUE_PAUSED),
         (SendingState(has_processor=False), Reason.NO_PROCESSOR),
         (SendingState(is_clock_trusted=False), Reason.CLOCK_NOT_TRUSTED),
-        (SendingState(failing_job="planner"), Reason.JOB_FAILING),
+        (SendingState(failing_job="planner", works=False), Reason.JOB_FAILING),
     ],
 )
 def test_what_holds_all_servers_closes_each_of_them(sending: SendingState, reason: Reason) -> None:

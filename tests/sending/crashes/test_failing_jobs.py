@@ -8,10 +8,13 @@ import pytest
 
 from domain.failing_jobs import FailingJob
 from domain.policy import PolicyChanged
+from domain.server.availability import Reason
 from domain.streams import policy_stream
 from postledger.sink.sink import Sink
 from processor.campaigns import DueCampaigns
 from processor.planner.rounds import Rounds
+from processor.schedule import Schedule
+from projections.availability import sending_state
 from projections.following.follower import Follower
 from storage import processors
 from storage.log.append import Log
@@ -23,7 +26,13 @@ HASTE = timedelta(seconds=3)
 
 def failing(world: World) -> list[FailingJob]:
     with world.pool.transaction() as cursor:
-        return processors.failing(cursor, processors.database_time(cursor))
+        return processors.failing_or_ending(cursor, processors.database_time(cursor))
+
+
+def why_all_waits(world: World) -> Reason | None:
+    with world.pool.transaction() as cursor:
+        held = sending_state(cursor, world.application.policy()).held()
+    return None if held is None else held.reason
 
 
 def fail(*_: object) -> None:
@@ -108,6 +117,44 @@ def test_an_address_for_links_of_an_earlier_release_goes_on_the_wire_as_it_shoul
         with world.sending():
             world.wait_for(campaign)
     assert b"List-Unsubscribe: <https://post.example.com/unsubscribe/" in sink.messages[0].message
+
+
+def test_starts_that_failed_are_over_once_a_processor_sends(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And what was queued waits for what it waits for, not for them."""
+    with Sink() as sink:
+        world.add_server("alpha", sink)
+        world.add_people(1)
+        world.change_policy(queue_paused=True)
+        world.create_and_start()
+        with world.sending():
+            wait_until(lambda: world.counts() == {"queued": 1})
+        world.change_policy(queue_paused=False)
+        with monkeypatch.context() as broken:
+            broken.setattr(Schedule, "every", fail)
+            for _ in range(3):
+                with pytest.raises(ValueError, match="jane"), world.sending():
+                    pass
+        assert [job.job for job in failing(world)] == ["start"]
+        assert why_all_waits(world) is Reason.JOB_FAILING
+        with monkeypatch.context() as idle:
+            idle.setattr(Rounds, "plan", lambda *_: [])
+            with world.sending():
+                assert failing(world) == []
+                assert why_all_waits(world) is None
+        assert failing(world) == []
+
+
+def test_one_processor_that_fails_holds_up_no_more_than_its_share(world: World) -> None:
+    with Sink(), world.sending(), world.pool.transaction() as cursor:
+        now = processors.database_time(cursor)
+        other = processors.register(cursor, "elsewhere", 1, now)
+        processors.seen(cursor, other, now, [FailingJob("send", 3, "ValueError", now)])
+        state = sending_state(cursor, world.application.policy())
+    assert state.held() is None
+    assert (told := state.failing()) is not None
+    assert told.reason is Reason.JOB_FAILING
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")

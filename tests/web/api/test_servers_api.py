@@ -139,6 +139,9 @@ def test_a_change_is_made_only_at_the_version_that_it_is_meant_for(client: Flask
     assert client.put(f"{path}/disable", headers={"If-Match": '"2"'}).status_code == 412
     assert client.put(f"{path}/disable", headers={"If-Match": "*"}).status_code == 200
     assert client.put(path, json={}, headers={"If-Match": "what"}).status_code == 400
+    assert late.json["detail"] == "this was meant for version 1; it is at version 2 now"
+    nobodys = client.put(path, json={}, headers={"If-Match": '"what"'})
+    assert nobodys.json["detail"] == "If-Match names no version of this; it is at version 4 now"
 
 
 def test_the_password_stays_when_the_change_comes_too_late(

@@ -27,7 +27,6 @@ def model(
     oldest: Waiting | None = None,
     campaigns: list[CampaignStanding] | None = None,
     queue_paused: bool = False,
-    processors: int = 1,
 ) -> DashboardModel:
     return DashboardModel(
         capacity=SendingCapacity(
@@ -40,7 +39,6 @@ def model(
         counts=counts,
         throughput=[Interval(NOON)],
         usage=last_days({NOON.date(): Outcomes(NOON.date(), 7, 0, 2)}, NOON.date()),
-        processors=processors,
         has_people=True,
         rate=rate,
         oldest=OldestQueued(campaign="Spring letter", since=NOON, waiting=oldest) if oldest else None,

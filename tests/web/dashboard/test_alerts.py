@@ -17,16 +17,14 @@ from web.pages.dashboard.overview import overview
 SUSPENDED = Closed(Reason.SUSPENDED, NOON + timedelta(hours=1), "421 later")
 
 
-def texts(
-    counts: dict[str, int], *servers: Availability, paused: bool = False, running: int = 1
-) -> list[str]:
-    shown = overview(model(counts, *servers, processors=running))
+def texts(counts: dict[str, int], *servers: Availability) -> list[str]:
+    shown = overview(model(counts, *servers))
     return [alert.text for alert in shown.alerts]
 
 
 def test_nothing_is_said_while_all_is_well() -> None:
     assert texts({"queued": 100, "sent": 500}, server(used=500)) == []
-    assert texts({"sent": 500}, server(limit=0, used=500), running=0) == []
+    assert texts({"sent": 500}, server(limit=0, used=500)) == []
 
 
 @pytest.mark.parametrize(
@@ -61,6 +59,34 @@ def test_e_mails_that_wait_while_no_processor_runs_are_told_of(client: FlaskClie
     world.queued(world.campaign(), world.people(4))
     world.shown()
     world.without_processor()
+    assert "No processor runs, so nothing is sent" in seen(client.get("/").text)
+
+
+def test_that_no_processor_runs_is_told_of_before_something_waits(client: FlaskClient, world: World) -> None:
+    world.server("alpha", daily_limit=10)
+    world.shown()
+    world.without_processor()
+    assert "No processor runs, so nothing is sent" in seen(client.get("/").text)
+
+
+def none_has_ever_run(world: World) -> None:
+    with world.pool.transaction() as cursor:
+        cursor.execute("DELETE FROM processors")
+
+
+def test_a_new_installation_is_calm(client: FlaskClient, world: World) -> None:
+    world.server("alpha", daily_limit=10)
+    world.shown()
+    none_has_ever_run(world)
+    assert "No processor runs" not in seen(client.get("/").text)
+
+
+def test_a_campaign_that_is_scheduled_wants_a_processor(client: FlaskClient, world: World) -> None:
+    none_has_ever_run(world)
+    world.server("alpha", daily_limit=10)
+    world.people(1)
+    world.application.schedule(world.campaign(), NOON + timedelta(days=1), by="test")
+    world.shown()
     assert "No processor runs, so nothing is sent" in seen(client.get("/").text)
 
 
