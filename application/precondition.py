@@ -11,7 +11,7 @@ from contextvars import ContextVar
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from domain.errors import Changed
+from domain.errors import VersionConflict
 
 
 class AtVersion(NamedTuple):
@@ -26,7 +26,7 @@ _content: ContextVar[Callable[[Any], None] | None] = ContextVar("content", defau
 @contextmanager
 def at_version(stream: UUID, versions: Collection[int]) -> Iterator[None]:
     """The next command on the campaign, server, template or policy of that stream is carried out only at one
-    of these versions, else it raises Changed."""
+    of these versions, else it raises VersionConflict."""
     token = _version.set(AtVersion(stream, versions))
     try:
         yield
@@ -46,10 +46,10 @@ def with_content(check: Callable[[Any], None]) -> Iterator[None]:
 
 
 def check_version(stream: UUID, version: int) -> None:
-    """Raises Changed."""
+    """Raises VersionConflict."""
     wanted = _version.get()
     if wanted is not None and wanted.stream == stream and version not in wanted.versions:
-        raise Changed(wanted.versions, version)
+        raise VersionConflict(wanted.versions, version)
 
 
 def version_was_right(stream: UUID) -> None:

@@ -113,18 +113,11 @@ class Reservations:
         midnight = calendar.midnight_after(now).timestamp()
         facts: dict[int, Reserved] = {}
         for server, units in wanted.items():
-            capacity = self._accounts[server].capacity
-            free = capacity.available(moment, day, limits[server])
+            free = self._accounts[server].capacity.available(moment, day, limits[server])
             granted = units if free is None else min(units, free)
             if granted > 0:
-                facts[server] = Reserved(
-                    originator_id=capacity_stream(server),
-                    originator_version=capacity.version + 1,
-                    by=self._actor,
-                    n=granted,
-                    day=day,
-                    until=min(moment + _valid_seconds(limits[server]), midnight),
-                )
+                until = min(moment + _valid_seconds(limits[server]), midnight)
+                facts[server] = self._reserved(server, granted, day, until)
 
         def reserved(server: int) -> None:
             fact, account = facts[server], self._accounts[server]
@@ -134,6 +127,16 @@ class Reservations:
             )
 
         self._append(facts, reserved)
+
+    def _reserved(self, server: int, units: int, day: str, until: float) -> Reserved:
+        return Reserved(
+            originator_id=capacity_stream(server),
+            originator_version=self._accounts[server].capacity.version + 1,
+            by=self._actor,
+            n=units,
+            day=day,
+            until=until,
+        )
 
     def used_on(self, server: int, day: str) -> int:
         return self._accounts[server].capacity.used_on(day)

@@ -9,7 +9,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -65,61 +65,82 @@ PARTS: Mapping[str, Sequence[str]] = {
     "token": (unsubscribe_token(Secrets([KEY]).token_key(), RUNNING, 1),),
 }
 
+SERVER = server_stream(7)
+
+QUERIES: Mapping[str, Sequence[Mapping[str, Any]]] = {
+    "/campaigns": [{"search": "letter 9"}, {"status": "finished", "page": 3}],
+    "/campaigns/<int:number>/preview": [{"like": 7}, {"part": "text"}],
+    "/campaigns/<int:number>/start": [{"send_at": "2099-03-06T07:00"}],
+    "/lists": [{"search": "List 1"}],
+    "/queue/all/<action>": [{"campaign_id": RUNNING}, {"smtp_server_uuid": SERVER}, {"status": "failed"}],
+    "/subscribers/new": [{"list": 1}],
+}
+
 
 def queries(rule: str, size: int) -> Sequence[Mapping[str, Any]]:
     """Searches, filters and last pages, beside the page as it is. `size` is the number of deliveries."""
-    server = server_stream(7)
-    return {
-        "/campaigns": [{"search": "letter 9"}, {"status": "finished", "page": 3}],
-        "/campaigns/<int:number>/preview": [{"like": 7}, {"part": "text"}],
-        "/campaigns/<int:number>/start": [{"send_at": "2099-03-06T07:00"}],
-        "/lists": [{"search": "List 1"}],
-        "/queue": [
-            *({"status": status} for status in ("queued", "sending", "sent", "failed", "unknown")),
-            {"page": size // 25},
-            {"status": "sent", "page": size // 40},
-            {"campaign_id": RUNNING, "status": "queued", "page": size // 150},
-            {"campaign_id": RUNNING, "smtp_server_uuid": server, "page": 20},
-            {"smtp_server_uuid": server, "page": size // 900},
-            {"subscriber": "reader77@"},
-            {"subscriber": "example"},
-            {"subscriber": "re"},
-            {"subscriber": "zq"},
-            {"subscriber": "nobody there"},
-        ],
-        "/queue/all/<action>": [{"campaign_id": RUNNING}, {"smtp_server_uuid": server}, {"status": "failed"}],
-        "/log": [
-            {"before": size // 2},
-            {"topic": "delivery.failed"},
-            {"topic": "policy."},
-            {"campaign": RUNNING},
-            {"campaign": 3, "topic": "delivery.deferred"},
-            {"by": "operator1"},
-            {"stream": campaign_stream(RUNNING)},
-            {"since": "2026-01-01", "until": "2099-01-01", "by": "nobody"},
-        ],
-        "/subscribers": [
-            {"before": size // 2},
-            {"before": 30},
-            {"search": "reader"},
-            {"search": f"reader{size // 3}"},
-            {"search": "number 77"},
-            {"search": "nobody there"},
-            {"search": "zq"},
-            {"search": "zq", "before": size // 3},
-            {"list": 1, "before": 300},
-            {"list": 1, "search": f"reader{size // 4}"},
-            {"list": 5},
-            {"list": 1, "subscription": "unsubscribed"},
-            {"list": 2, "subscription": "unconfirmed"},
-            {"status": "blocklisted"},
-            {"status": "disabled", "list": 2, "search": "Ann"},
-            {"query": "subscribers.attribs->>'city' = 'Town 5'"},
-            {"query": "subscribers.attribs->>'city' = 'Nowhere'"},
-            {"query": "subscribers.email LIKE 'reader12%'", "search": "cleo"},
-        ],
-        "/subscribers/new": [{"list": 1}],
-    }.get(rule, [])
+    if rule in SEARCHES:
+        return SEARCHES[rule](size)
+    return QUERIES.get(rule, ())
+
+
+def of_queue(size: int) -> Sequence[Mapping[str, Any]]:
+    return [
+        *({"status": status} for status in ("queued", "sending", "sent", "failed", "unknown")),
+        {"page": size // 25},
+        {"status": "sent", "page": size // 40},
+        {"campaign_id": RUNNING, "status": "queued", "page": size // 150},
+        {"campaign_id": RUNNING, "smtp_server_uuid": SERVER, "page": 20},
+        {"smtp_server_uuid": SERVER, "page": size // 900},
+        {"subscriber": "reader77@"},
+        {"subscriber": "example"},
+        {"subscriber": "re"},
+        {"subscriber": "zq"},
+        {"subscriber": "nobody there"},
+    ]
+
+
+def of_log(size: int) -> Sequence[Mapping[str, Any]]:
+    return [
+        {"before": size // 2},
+        {"topic": "delivery.failed"},
+        {"topic": "policy."},
+        {"campaign": RUNNING},
+        {"campaign": 3, "topic": "delivery.deferred"},
+        {"by": "operator1"},
+        {"stream": campaign_stream(RUNNING)},
+        {"since": "2026-01-01", "until": "2099-01-01", "by": "nobody"},
+    ]
+
+
+def of_subscribers(size: int) -> Sequence[Mapping[str, Any]]:
+    return [
+        {"before": size // 2},
+        {"before": 30},
+        {"search": "reader"},
+        {"search": f"reader{size // 3}"},
+        {"search": "number 77"},
+        {"search": "nobody there"},
+        {"search": "zq"},
+        {"search": "zq", "before": size // 3},
+        {"list": 1, "before": 300},
+        {"list": 1, "search": f"reader{size // 4}"},
+        {"list": 5},
+        {"list": 1, "subscription": "unsubscribed"},
+        {"list": 2, "subscription": "unconfirmed"},
+        {"status": "blocklisted"},
+        {"status": "disabled", "list": 2, "search": "Ann"},
+        {"query": "subscribers.attribs->>'city' = 'Town 5'"},
+        {"query": "subscribers.attribs->>'city' = 'Nowhere'"},
+        {"query": "subscribers.email LIKE 'reader12%'", "search": "cleo"},
+    ]
+
+
+SEARCHES: Mapping[str, Callable[[int], Sequence[Mapping[str, Any]]]] = {
+    "/queue": of_queue,
+    "/log": of_log,
+    "/subscribers": of_subscribers,
+}
 
 
 def run() -> dict[str, Any]:

@@ -38,7 +38,7 @@ class Outrun(Refused):
     """Others changed the same thing at the same moment, several times over."""
 
 
-class Changed(Refused):
+class VersionConflict(Refused):
     """The thing is at another version than those that the command was meant for."""
 
     def __init__(self, expected: Collection[int], version: int) -> None:

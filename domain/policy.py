@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from dataclasses import fields as fields_of
 from datetime import date
-from functools import cached_property
+from functools import cached_property, reduce
 from typing import Any, ClassVar
 
 from domain import fields
@@ -70,6 +70,11 @@ class SendingPolicy:
     default_from: str = ""
     public_address: str = ""
     version: int = 0
+
+    @classmethod
+    def of(cls, facts: Iterable[PolicyChanged]) -> SendingPolicy:
+        """What the facts come to, from the first on."""
+        return reduce(cls.apply, facts, cls())
 
     @cached_property
     def calendar(self) -> Calendar:

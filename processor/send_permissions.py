@@ -16,7 +16,6 @@ from uuid import UUID
 from application.decisions.postledger import Postledger
 from domain.calendar import Calendar
 from domain.campaign.campaign import Campaign
-from domain.campaign.state import State
 from domain.capacity.capacity import Limits
 from domain.delivery.reply import Stage
 from domain.policy import SendingPolicy
@@ -181,7 +180,7 @@ class SendPermissions:
                 del self._suspended[server]
 
     def is_cancelled(self, campaign: int) -> bool:
-        return self._campaigns[campaign].state is State.CANCELLED
+        return self._campaigns[campaign].state.cancels_queued
 
     def servers_for(self, campaign: int) -> set[int]:
         """Those that may send it, now or at another time."""

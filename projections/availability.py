@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -33,12 +33,6 @@ from storage import processors
 POLICY = (
     "SELECT version, convert_from(state, 'UTF8')::jsonb FROM events WHERE stream_id = %s ORDER BY version"
 )
-
-# What is in a server's window: when the last unit of a reservation was used, or can have been.
-USES = """
-    SELECT least(until, returned_at), n - unused FROM reservations
-    WHERE server = %(server)s AND n > unused AND least(until, returned_at) > %(since)s
-"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,17 +165,12 @@ def nobody_sends(cursor: Any) -> NobodySends | None:
 
 
 def policy_of(cursor: Any) -> SendingPolicy:
-    policy = SendingPolicy()
-    cursor.execute(POLICY, (policy_stream(),))
-    for version, state in cursor.fetchall():
-        fact = PolicyChanged(
-            originator_id=policy_stream(),
-            originator_version=version,
-            by=state["by"],
-            changes=state["changes"],
-        )
-        policy = policy.apply(fact)
-    return policy
+    stream = policy_stream()
+    cursor.execute(POLICY, (stream,))
+    return SendingPolicy.of(
+        PolicyChanged(originator_id=stream, originator_version=version, **state)
+        for version, state in cursor.fetchall()
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -231,7 +220,6 @@ def _available(cursor: Any, moment: _Shared, server: Server, settings: ServerSet
 
 
 def _frees_at(cursor: Any, server: int, limits: Limits, now: datetime) -> datetime | None:
-    cursor.execute(USES, {"server": server, "since": now - timedelta(seconds=limits.window)})
-    uses = [(last_use.timestamp(), units) for last_use, units in cursor.fetchall()]
+    uses = rolling_usage.uses(cursor, server, limits.window, now)
     frees = limits.frees_at(uses, now.timestamp())
     return None if frees is None else datetime.fromtimestamp(frees, UTC)

@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 from domain.campaign.estimate import Estimated
 from domain.delivery.delivery import Status
 from domain.streams import campaign_stream, estimate_stream, send_test_stream
+from projections.following.batch import NUMBERS
+from projections.queue.fold import SHOWN
 
 # The start of a test e-mail whose end is known says nothing more.
 HISTORY = """
@@ -23,10 +25,12 @@ LAST = """
     WHERE stream_id = %s ORDER BY version DESC LIMIT 1
 """
 
-SPLIT = """
-    SELECT server, status, n FROM queue_counts WHERE campaign = %s AND n > 0 AND server > 0
-    ORDER BY server, status
-"""
+SPLIT = f"""
+    SELECT q.server, {SHOWN} AS status, sum(q.n)
+    FROM queue_counts q JOIN queue_campaigns c ON c.campaign = q.campaign
+    WHERE q.campaign = %(campaign)s AND q.n > 0 AND q.server > 0
+    GROUP BY 1, 2 ORDER BY 1, 2
+"""  # noqa: S608 - of a constant
 
 
 class CampaignEvent(NamedTuple):
@@ -58,8 +62,9 @@ def last_estimate(cursor: Any, campaign: int) -> Estimated | None:
 
 
 def by_server(cursor: Any, campaign: int) -> dict[int, dict[Status, int]]:
-    """Numbers of deliveries by state, all states present, for each server that was the last one tried."""
-    cursor.execute(SPLIT, (campaign,))
+    """Numbers of deliveries by state, as it is shown, all states present, for each server that was the last
+    one tried."""
+    cursor.execute(SPLIT, {**NUMBERS, "campaign": campaign})
     found: dict[int, dict[Status, int]] = {}
     for server, status, n in cursor.fetchall():
         found.setdefault(server, dict.fromkeys(Status, 0))[Status.of(status)] = int(n)

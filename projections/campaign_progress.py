@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from domain.campaign.content import CONTENT_FIELDS
 from domain.campaign.events import EVENT_CLASSES, STATE_AFTER
 from domain.campaign.state import NOT_STARTED, State
 from domain.delivery.delivery import Status
@@ -46,34 +47,22 @@ TABLE = """
     )
 """
 
-CREATED = """
-    INSERT INTO campaign_progress (campaign, name, state, priority, messenger, lists, subject, text, html,
-                                   headers, template, body, content_type, tags, attributes, planned_for,
+# The columns of the content have the names of its fields.
+CREATED = f"""
+    INSERT INTO campaign_progress (campaign, state, {", ".join(CONTENT_FIELDS)},
                                    transactional, created_at, changed_at, changed_by)
-    VALUES (%(campaign)s, %(name)s, 'draft', %(priority)s, %(messenger)s, %(lists)s, %(subject)s, %(text)s,
-            %(html)s, %(headers)s, %(template)s, %(body)s, %(content_type)s, %(tags)s, %(attributes)s,
-            %(planned_for)s, %(transactional)s, %(at)s, %(at)s, %(by)s)
-"""
+    VALUES (%(campaign)s, 'draft', {", ".join(f"%({name})s" for name in CONTENT_FIELDS)},
+            %(transactional)s, %(at)s, %(at)s, %(by)s)
+"""  # noqa: S608 - the names of the fields
 
-EDITED = """
+EDITED = f"""
     UPDATE campaign_progress
-    SET name = %(name)s, priority = %(priority)s, messenger = %(messenger)s, lists = %(lists)s,
-        subject = %(subject)s, text = %(text)s, html = %(html)s, headers = %(headers)s,
-        template = %(template)s, body = %(body)s, content_type = %(content_type)s, tags = %(tags)s,
-        attributes = %(attributes)s, planned_for = %(planned_for)s, changed_at = %(at)s, changed_by = %(by)s
+    SET {", ".join(f"{name} = %({name})s" for name in CONTENT_FIELDS)},
+        changed_at = %(at)s, changed_by = %(by)s
     WHERE campaign = %(campaign)s
-"""
+"""  # noqa: S608 - the names of the fields
 
-CONTENT = """
-    SELECT name, priority, messenger, lists, subject, text, html, headers, template, body, content_type, tags,
-           attributes, planned_for
-    FROM campaign_progress WHERE campaign = %s
-"""
-
-CONTENT_FIELDS = (
-    *("name", "priority", "messenger", "lists", "subject", "text", "html", "headers", "template", "body"),
-    *("content_type", "tags", "attributes", "planned_for"),
-)
+CONTENT = f"SELECT {', '.join(CONTENT_FIELDS)} FROM campaign_progress WHERE campaign = %s"  # noqa: S608 - the names of the fields
 
 # The reason stays until something else happens to the campaign's state; why one was resumed is history.
 WENT_ON = """

@@ -65,27 +65,30 @@ FORGET = """
 
 TOPICS = frozenset({Reserved.TOPIC, Returned.TOPIC, AttemptStarted.TOPIC})
 
-# What is reserved counts as started at the last moment possible. The first condition, with the longest of the
-# windows, is what the index is used for.
-IN_WINDOW = """
-    SELECT w.server, sum(r.n - r.unused)
+# What of a reservation counts in a window, and until when it does: what is reserved counts as started at the
+# last moment possible, what is unused never.
+UNITS = "r.n - r.unused"
+LAST_USE = "least(r.until, r.returned_at)"
+
+# The first condition, with the longest of the windows, is what the index is used for.
+WITHIN = f"""
     FROM unnest(%(servers)s::integer[], %(seconds)s::float8[]) AS w (server, seconds)
     JOIN reservations r ON r.server = w.server
-     AND r.until > %(since)s AND least(r.until, r.returned_at) > %(now)s - make_interval(secs => w.seconds)
-    GROUP BY w.server
+     AND r.until > %(since)s AND {LAST_USE} > %(now)s - make_interval(secs => w.seconds)
 """
 
+IN_WINDOW = f"SELECT w.server, sum({UNITS}) {WITHIN} GROUP BY w.server"
+
+USES = f"SELECT extract(epoch FROM {LAST_USE})::float8, {UNITS} {WITHIN} WHERE {UNITS} > 0"  # noqa: S608 - of constants
+
 # A twentieth of the window is told as one, by its last moment.
-USES = """
-    SELECT w.server, extract(epoch FROM max(least(r.until, r.returned_at)))::float8,
-           sum(r.n - r.unused)::integer
-    FROM unnest(%(servers)s::integer[], %(seconds)s::float8[]) AS w (server, seconds)
-    JOIN reservations r ON r.server = w.server
-     AND r.until > %(since)s AND least(r.until, r.returned_at) > %(now)s - make_interval(secs => w.seconds)
-    GROUP BY w.server, floor(extract(epoch FROM least(r.until, r.returned_at)) / (w.seconds / 20))
-    HAVING sum(r.n - r.unused) > 0
+ROUGH_USES = f"""
+    SELECT w.server, extract(epoch FROM max({LAST_USE}))::float8, sum({UNITS})::integer
+    {WITHIN}
+    GROUP BY w.server, floor(extract(epoch FROM {LAST_USE}) / (w.seconds / 20))
+    HAVING sum({UNITS}) > 0
     ORDER BY 1, 2
-"""
+"""  # noqa: S608 - of constants
 
 LEFT_OPEN = """
     SELECT server, reservation, n, used FROM reservations
@@ -127,9 +130,18 @@ def in_window(cursor: Any, windows: Mapping[int, float], now: datetime) -> dict[
     return {server: int(units) for server, units in cursor.fetchall()}
 
 
-def uses(cursor: Any, windows: Mapping[int, float], now: datetime) -> dict[int, list[tuple[float, int]]]:
-    """What is in each server's window: (epoch second of the last use, units), oldest first."""
-    cursor.execute(USES, _asked(windows, now))
+def uses(cursor: Any, server: int, window: float, now: datetime) -> list[tuple[float, int]]:
+    """What is in the server's window: (epoch second of the last use, units) of each reservation."""
+    cursor.execute(USES, _asked({server: window}, now))
+    return [(at, units) for at, units in cursor.fetchall()]
+
+
+def rough_uses(
+    cursor: Any, windows: Mapping[int, float], now: datetime
+) -> dict[int, list[tuple[float, int]]]:
+    """What is in each server's window: (epoch second of the last use, units), oldest first, told for a
+    twentieth of the window at once."""
+    cursor.execute(ROUGH_USES, _asked(windows, now))
     found: dict[int, list[tuple[float, int]]] = {}
     for server, at, units in cursor.fetchall():
         found.setdefault(server, []).append((at, units))

@@ -31,7 +31,7 @@ OLDEST = """
     FROM queue_campaigns c CROSS JOIN LATERAL (
         SELECT due, queued_at FROM queue
         WHERE campaign = c.campaign AND status = %(queued)s ORDER BY due, recipient LIMIT 1) q
-    WHERE c.queued > 0 AND c.state <> 'cancelled'
+    WHERE c.queued > 0
     ORDER BY q.queued_at LIMIT 1
 """
 

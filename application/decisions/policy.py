@@ -13,11 +13,8 @@ from domain.streams import policy_stream
 
 class PolicyDecisions(Deciding):
     def policy(self) -> SendingPolicy:
-        policy = SendingPolicy()
-        for fact in self.events.get(policy_stream()):
-            if isinstance(fact, PolicyChanged):
-                policy = policy.apply(fact)
-        return policy
+        facts = self.events.get(policy_stream())
+        return SendingPolicy.of(fact for fact in facts if isinstance(fact, PolicyChanged))
 
     def change_policy(self, changes: Mapping[str, Any], *, by: str) -> int | None:
         def decide() -> int | None:

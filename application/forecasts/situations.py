@@ -84,7 +84,7 @@ def _demand(cursor: Any, one: Progress, audiences: Audiences, now: datetime) -> 
         waiting += max(0, audiences.size(cursor, one.lists, now) - one.total)
     return Demand(
         campaign=one.campaign,
-        count=0 if one.state is State.CANCELLED else waiting,
+        count=0 if one.state.cancels_queued else waiting,
         priority=one.priority,
         server=one.messenger,
         starts=one.send_at if one.state is State.SCHEDULED else None,
@@ -96,7 +96,7 @@ def _senders(cursor: Any, known: Sequence[Server], policy: SendingPolicy, now: d
     rates = server_health.busiest(cursor)
     settings = {one.server: ServerSettings(**one.settings) for one in known}
     windows = {number: found.limits.window for number, found in settings.items() if found.limits.sliding}
-    uses = rolling_usage.uses(cursor, windows, now) if windows else {}
+    uses = rolling_usage.rough_uses(cursor, windows, now) if windows else {}
     return [_sender(one, settings[one.server], usage, rates, uses, now) for one in known]
 
 

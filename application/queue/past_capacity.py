@@ -17,6 +17,7 @@ from domain.capacity.capacity import Capacity, CapacityState, Limits, Reserved, 
 from domain.capacity.past import TooMuchHappened, day_began, reaches_back
 from domain.fact import Happened
 from domain.streams import capacity_stream, number_of
+from projections.rolling_usage import LAST_USE, UNITS
 from storage.log import moments
 
 MOST_OF_ONE = 50_000
@@ -25,12 +26,11 @@ MOST_OF_ONE = 50_000
 NO_DAY = "9999-12-31"
 """After every day."""
 
-# By Capacity's rule: a use counts from the last moment at which it can have been, what is unused never does.
-STATES = """
+STATES = f"""
     WITH counted AS MATERIALIZED (
         SELECT a.server, a.day AS today, a.since,
                CASE WHEN e.topic = 'capacity.reserved' THEN e.version ELSE s.reservation END AS reservation,
-               max(s.n) AS n, max(s.day) AS day, max(s.until) AS until, max(s.at) AS returned,
+               max(s.n) AS n, max(s.day) AS day, max(s.until) AS until, max(s.at) AS returned_at,
                coalesce(max(s.unused), 0) AS unused, coalesce(max(s.refused), 0) AS refused
         FROM unnest(%(servers)s::integer[], %(streams)s::uuid[], %(after)s::integer[], %(upto)s::integer[],
                     %(days)s::text[], %(since)s::float8[]) AS a (server, stream, after, upto, day, since)
@@ -44,12 +44,12 @@ STATES = """
     SELECT server, 'used', NULL::integer, sum(n - unused - refused)::integer, day, NULL::float8
     FROM counted WHERE day >= today GROUP BY server, day
     UNION ALL
-    SELECT server, 'closed', NULL, n - unused, NULL, least(until, returned)
-    FROM counted WHERE returned IS NOT NULL AND unused < n AND least(until, returned) > since
+    SELECT server, 'closed', NULL, {UNITS}, NULL, {LAST_USE}
+    FROM counted r WHERE returned_at IS NOT NULL AND {UNITS} > 0 AND {LAST_USE} > since
     UNION ALL
     SELECT server, 'open', reservation, n, day, until
-    FROM counted WHERE returned IS NULL AND (day >= today OR until > since)
-"""
+    FROM counted WHERE returned_at IS NULL AND (day >= today OR until > since)
+"""  # noqa: S608 - of constants
 
 
 @dataclass

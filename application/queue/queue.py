@@ -14,7 +14,7 @@ from application.installation import Installation
 from application.queue.deliveries import Deliveries, DescribedDelivery, progress_of
 from domain.campaign.state import State
 from domain.delivery.delivery import Status
-from domain.delivery.stepping_in import FACTS, Action, hindrance, is_possible_while, possible_in
+from domain.delivery.stepping_in import FACT_OF, Action, hindrance, is_possible_while, possible_in
 from domain.errors import Outrun, Refused
 from domain.fact import Fact
 from domain.streams import delivery_stream
@@ -141,7 +141,7 @@ class Queue:
             raise Refused("The queue is paused, so nothing would be sent. Resume it first.")
 
     def _fact(self, action: Action, one: Item, by: str, reason: str) -> Fact:
-        return FACTS[action](
+        return FACT_OF[action](
             originator_id=delivery_stream(one.campaign, one.recipient),
             originator_version=one.version + 1,
             by=by,

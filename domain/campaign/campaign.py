@@ -23,6 +23,7 @@ from eventsourcing.domain import Aggregate, event
 from domain import fields
 from domain.campaign.content import (
     CONTENT_FIELDS,
+    ContentEdited,
     checked_changes,
     checked_content,
     checked_transactional_content,
@@ -80,7 +81,7 @@ class Campaign(CampaignCourse, Aggregate):
             for name in CONTENT_FIELDS:
                 setattr(aggregate, name, getattr(self, name))
 
-    class Edited(Event):
+    class Edited(ContentEdited, Event):
         TOPIC: ClassVar[str] = "campaign.edited"
         changes: dict[str, Any]
 
@@ -171,11 +172,6 @@ class Campaign(CampaignCourse, Aggregate):
             )
         if differing:
             self.trigger_event(self.Edited, changes=differing, by=by, timestamp=at)
-
-    @event(Edited)
-    def _edited(self, changes: dict[str, Any]) -> None:
-        for name, value in changes.items():
-            setattr(self, name, value)
 
     def change_priority(self, priority: str, *, reason: str = "", by: str, at: datetime) -> None:
         priority = fields.choice(priority, "priority", Priority)

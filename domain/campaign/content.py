@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from datetime import UTC
 from enum import StrEnum
@@ -45,7 +44,16 @@ _DEFAULTS: dict[str, Any] = {
 }
 CONTENT_FIELDS = tuple(_DEFAULTS)
 LARGEST_ATTRIBUTES = 20_000
-_SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
+
+
+class ContentEdited:
+    """What an event does to the campaign, or template, whose fields it names in `changes`."""
+
+    changes: dict[str, Any]
+
+    def apply(self, aggregate: Any) -> None:
+        for name, value in self.changes.items():
+            setattr(aggregate, name, value)
 
 
 def checked_content(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -78,9 +86,7 @@ def _checked(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _body(value: object, field: str) -> str | None:
-    if value is not None and not (isinstance(value, str) and _SHA256.fullmatch(value)):
-        fields.refuse(field, "is not the SHA-256 of a body that was kept")
-    return value
+    return None if value is None else fields.body(value, field)
 
 
 def _attributes(value: object, field: str) -> dict[str, Any]:

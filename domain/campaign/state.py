@@ -32,6 +32,12 @@ class State(StrEnum):
         but what somebody has put back."""
         return self in SENDING
 
+    @property
+    def cancels_queued(self) -> bool:
+        """Whether what is queued in such a campaign counts as cancelled, without an event of its own, and
+        nothing is put back."""
+        return self is State.CANCELLED
+
 
 NOT_STARTED = (State.DRAFT, State.SCHEDULED)
 STARTED = (State.RUNNING, State.PAUSED)

@@ -16,13 +16,11 @@ from uuid import UUID
 from eventsourcing.domain import Aggregate, event
 
 from domain import fields
-from domain.campaign.content import LONGEST_SUBJECT
+from domain.campaign.content import LONGEST_SUBJECT, ContentEdited
 from domain.errors import Missing, Refused
 from domain.streams import template_stream
 
 PLACE = re.compile(r'\{\{-?\s*(?:template\s+"content"\s+\.|content)\s*-?\}\}')
-
-_SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 
 class TemplateType(StrEnum):
@@ -65,7 +63,7 @@ class Template(Aggregate):
         body: str
         source: str | None
 
-    class Edited(Event):
+    class Edited(ContentEdited, Event):
         TOPIC: ClassVar[str] = "template.edited"
         changes: dict[str, Any]
 
@@ -113,11 +111,6 @@ class Template(Aggregate):
         if differing:
             self.trigger_event(self.Edited, changes=differing, by=by, timestamp=at)
 
-    @event(Edited)
-    def _edited(self, changes: dict[str, Any]) -> None:
-        for name, value in changes.items():
-            setattr(self, name, value)
-
     def make_default(self, *, by: str, at: datetime) -> None:
         self._only_if_there()
         if self.type != TemplateType.CAMPAIGN:
@@ -162,14 +155,8 @@ def checked(given: Mapping[str, Any]) -> dict[str, Any]:
         "subject": checks.run(
             fields.text, values["subject"], "subject", LONGEST_SUBJECT, 1 if is_transactional else 0
         ),
-        "body": checks.run(_hash, values["body"], "body"),
-        "source": None if values["source"] is None else checks.run(_hash, values["source"], "source"),
+        "body": checks.run(fields.body, values["body"], "body"),
+        "source": None if values["source"] is None else checks.run(fields.body, values["source"], "source"),
     }
     checks.done()
     return content
-
-
-def _hash(value: object, field: str) -> str:
-    if not (isinstance(value, str) and _SHA256.fullmatch(value)):
-        fields.refuse(field, "is not the SHA-256 of a body that was kept")
-    return value

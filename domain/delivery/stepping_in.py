@@ -10,7 +10,7 @@ from domain.delivery.delivery import Cancelled, Requeued, Status, may_follow
 
 Action = Literal["cancel", "retry", "send_now"]
 
-FACTS: dict[Action, type[Cancelled] | type[Requeued]] = {
+FACT_OF: dict[Action, type[Cancelled] | type[Requeued]] = {
     "cancel": Cancelled,
     "retry": Requeued,
     "send_now": Requeued,
@@ -20,7 +20,7 @@ DONE: dict[Action, str] = {"cancel": "cancelled", "retry": "retried", "send_now"
 
 def possible_in(action: Action) -> frozenset[Status]:
     """The states in which it can be done. To put back what is queued is to send it now, and no retry."""
-    found = frozenset(status for status in Status if may_follow(status, FACTS[action]))
+    found = frozenset(status for status in Status if may_follow(status, FACT_OF[action]))
     match action:
         case "retry":
             return found - {Status.QUEUED}
@@ -32,7 +32,7 @@ def possible_in(action: Action) -> frozenset[Status]:
 
 def is_possible_while(action: Action, campaign: State) -> bool:
     """Nothing of a cancelled campaign is put back: it would not be sent."""
-    return FACTS[action] is not Requeued or campaign is not State.CANCELLED
+    return FACT_OF[action] is not Requeued or not campaign.cancels_queued
 
 
 def hindrance(action: Action, status: Status, campaign: State, due: datetime, now: datetime) -> str:

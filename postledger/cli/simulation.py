@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict
 from datetime import datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import click
@@ -26,23 +28,48 @@ class Timezone(click.ParamType[str]):
             self.fail(f"{value!r} is no time zone such as Europe/Berlin", param, ctx)
 
 
-@click.command()
-@click.option("--recipients", type=click.IntRange(1, 10_000_000), default=100_000, show_default=True)
-@click.option("--servers", type=click.IntRange(1, 1000), default=30, show_default=True)
-@click.option("--daily-limit", type=click.IntRange(0), default=1000, show_default=True, help="Per server.")
-@click.option("--window", default="", help="HH:MM-HH:MM[,…]; overnight is fine. Default: always.")
-@click.option("--weekdays", type=Weekdays(), default="mon-sun", show_default=True)
-@click.option("--timezone", type=Timezone(), default="UTC", show_default=True)
-@click.option("--start", type=Moment(), help="Local time, such as 2026-03-06T07:00. Default: now.")
-@click.option(
-    "--sliding-rate", type=click.IntRange(1), help="At most this many per server in any period of …"
+_OPTIONS = (
+    click.option("--recipients", type=click.IntRange(1, 10_000_000), default=100_000, show_default=True),
+    click.option("--servers", type=click.IntRange(1, 1000), default=30, show_default=True),
+    click.option(
+        "--daily-limit", type=click.IntRange(0), default=1000, show_default=True, help="Per server."
+    ),
+    click.option("--window", default="", help="HH:MM-HH:MM[,…]; overnight is fine. Default: always."),
+    click.option("--weekdays", type=Weekdays(), default="mon-sun", show_default=True),
+    click.option("--timezone", type=Timezone(), default="UTC", show_default=True),
+    click.option("--start", type=Moment(), help="Local time, such as 2026-03-06T07:00. Default: now."),
+    click.option(
+        "--sliding-rate", type=click.IntRange(1), help="At most this many per server in any period of …"
+    ),
+    click.option(
+        "--sliding-duration", type=Seconds(), default="1h", show_default=True, help="… this length."
+    ),
+    click.option(
+        "--failure-rate",
+        type=click.FloatRange(0, 1),
+        default=0.0,
+        show_default=True,
+        help="Share of attempts that are deferred.",
+    ),
+    click.option(
+        "--speed",
+        type=click.IntRange(1),
+        default=600,
+        show_default=True,
+        help="E-mails per minute that one server accepts.",
+    ),
+    click.option("--seed", type=int, default=1, show_default=True, help="Seed of the random numbers."),
 )
-@click.option("--sliding-duration", type=Seconds(), default="1h", show_default=True, help="… this length.")
-@click.option("--failure-rate", type=click.FloatRange(0, 1), default=0.0, show_default=True,
-              help="Share of attempts that are deferred.")  # fmt: skip
-@click.option("--speed", type=click.IntRange(1), default=600, show_default=True,
-              help="E-mails per minute that one server accepts.")  # fmt: skip
-@click.option("--seed", type=int, default=1, show_default=True, help="Seed of the random numbers.")
+
+
+def simulation_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+@click.command()
+@simulation_options
 @json_option
 @pass_settings
 def simulate(

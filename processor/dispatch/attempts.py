@@ -78,14 +78,11 @@ class Attempts:
         if send.not_mailable is not None:
             self._record([facts.suppressed(send, send.not_mailable, self._actor).entry()], send)
             return None
-        try:
-            skeleton = self._permissions.skeleton(send.campaign, send.server)
-        except Exception as error:  # noqa: BLE001  # It is this server's trouble with this campaign alone.
-            self._not_through_here(send, reason_of(error))
+        skeleton = self._skeleton(send)
+        if skeleton is None:
             return None
-        limits = view.limits[send.server]
-        reservation = self._reservations.take(send.server, limits, now) if skeleton else None
-        if skeleton is None or reservation is None:
+        reservation = self._reservations.take(send.server, view.limits[send.server], now)
+        if reservation is None:
             self.planned.release(send.key)
             return None
         transaction = self._transaction(send, skeleton, connection)
@@ -98,6 +95,17 @@ class Attempts:
             attempt.id_domain = skeleton.from_domain
         self._submit([facts.started(attempt, self._actor)], partial(self._started, attempt, on_committed))
         return attempt
+
+    def _skeleton(self, send: Send) -> Skeleton | None:
+        """None when it cannot go through this server, now or at all: it is let go, or recorded, then."""
+        try:
+            skeleton = self._permissions.skeleton(send.campaign, send.server)
+        except Exception as error:  # noqa: BLE001  # It is this server's trouble with this campaign alone.
+            self._not_through_here(send, reason_of(error))
+            return None
+        if skeleton is None:
+            self.planned.release(send.key)
+        return skeleton
 
     def _transaction(self, send: Send, skeleton: Skeleton, connection: Connection) -> Transaction | None:
         """None when no message can be made or this server cannot take it: so it is recorded then."""

@@ -6,6 +6,7 @@ from typing import Any
 
 from domain.campaign.events import EVENT_CLASSES as CAMPAIGN_EVENTS
 from domain.campaign.events import STATE_AFTER
+from domain.campaign.state import State
 from domain.delivery.about import UNTOUCHED, About
 from domain.delivery.delivery import BY_POLICY, STATUS_AFTER, Status
 from projections.following.batch import NUMBERS, DecodedEvent, EventBatch
@@ -178,8 +179,11 @@ COUNT = """
     DELETE FROM queue_counts WHERE n = 0 AND campaign IN (SELECT campaign FROM moves)
 """
 
-# What is queued in a cancelled campaign is shown as cancelled. q is a delivery, or a count of them.
-SHOWN = "CASE WHEN q.status = %(queued)s AND c.state = 'cancelled' THEN %(cancelled)s ELSE q.status END"
+# Whether what is queued in it counts as cancelled. c is a campaign.
+CANCELS_QUEUED = f"c.state IN ({', '.join(repr(state.value) for state in State if state.cancels_queued)})"
+
+# So it is shown. q is a delivery, or a count of them.
+SHOWN = f"CASE WHEN q.status = %(queued)s AND {CANCELS_QUEUED} THEN %(cancelled)s ELSE q.status END"
 
 COUNTERS = ", ".join(Status)
 SUMS = ", ".join(f"coalesce(sum(n) FILTER (WHERE {SHOWN} = %({status})s), 0)" for status in Status)

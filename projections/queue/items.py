@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from domain.delivery.delivery import Status
 from projections.following.batch import NUMBERS
-from projections.queue.fold import SHOWN
+from projections.queue.fold import CANCELS_QUEUED, SHOWN
 from storage.postgres.like import beginning_with, containing
 
 QUEUED, CANCELLED = Status.QUEUED.number, Status.CANCELLED.number
@@ -39,7 +39,7 @@ CELLS = f"""
     FROM queue_counts q JOIN queue_campaigns c ON c.campaign = q.campaign
     WHERE q.n > 0 AND (%(campaign)s::integer IS NULL OR q.campaign = %(campaign)s)
       AND (%(server)s::integer IS NULL OR q.server = %(server)s)
-      AND (%(in_cancelled)s OR c.state <> 'cancelled')
+      AND (%(in_cancelled)s OR NOT {CANCELS_QUEUED})
       AND (%(statuses)s::smallint[] IS NULL OR {SHOWN} = ANY (%(statuses)s))
 """  # noqa: S608 - of a constant
 
@@ -59,9 +59,9 @@ BEGUN = """
     ORDER BY q.recipient
 """
 
-RETRIES = """
-    FROM queue JOIN queue_campaigns USING (campaign)
-    WHERE queue.status = %(queued)s AND due > %(due_after)s AND state <> 'cancelled'
+RETRIES = f"""
+    FROM queue q JOIN queue_campaigns c USING (campaign)
+    WHERE q.status = %(queued)s AND due > %(due_after)s AND NOT {CANCELS_QUEUED}
       AND (%(campaign)s::integer IS NULL OR campaign = %(campaign)s)
       AND (%(server)s::integer IS NULL OR server = %(server)s)
 """
@@ -84,7 +84,7 @@ MATCHING_OF_PEOPLE = f"""
             SELECT campaign, number FROM transactional_messages
             WHERE recipient IS NULL AND lower(email) = lower(%(address)s))
       AND (%(campaign)s::integer IS NULL OR campaign = %(campaign)s)
-      AND (%(in_cancelled)s OR c.state <> 'cancelled')
+      AND (%(in_cancelled)s OR NOT {CANCELS_QUEUED})
       AND (%(server)s::integer IS NULL OR server = %(server)s)
       AND (%(statuses)s::smallint[] IS NULL OR {SHOWN} = ANY (%(statuses)s))
       AND (%(due_after)s::timestamptz IS NULL OR ({SHOWN} = %(queued)s AND due > %(due_after)s))

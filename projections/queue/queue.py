@@ -11,6 +11,7 @@ from domain.delivery.delivery import Status
 from domain.delivery.waiting import DueCampaign
 from domain.streams import delivery_stream
 from projections.following.batch import NUMBERS
+from projections.queue.fold import CANCELS_QUEUED
 
 COUNTS = f"SELECT {', '.join(f'coalesce(sum({status}), 0)' for status in Status)} FROM queue_campaigns"  # noqa: S608
 
@@ -187,7 +188,7 @@ def drained_campaigns(cursor: Any) -> list[int]:
 
 def cancelled_campaigns(cursor: Any, among: Collection[int]) -> set[int]:
     cursor.execute(
-        "SELECT campaign FROM queue_campaigns WHERE campaign = ANY (%s) AND state = 'cancelled'",
+        f"SELECT campaign FROM queue_campaigns c WHERE campaign = ANY (%s) AND {CANCELS_QUEUED}",  # noqa: S608
         (list(among),),
     )
     return {campaign for (campaign,) in cursor.fetchall()}

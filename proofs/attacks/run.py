@@ -19,7 +19,6 @@ NAMES = (
     "signing_in",
     "public_links",
     "hostile_input",
-    "uploads",
     "connections",
     "templates",
     "composing",

@@ -55,7 +55,7 @@ QUADRATIC: tuple[dict[str, str], ...] = (
 
 def attack(house: House) -> Iterator[Finding]:
     writing = house.program("read", "write")
-    with Watch(house.port) as watch:
+    with Watch(house) as watch:
         answers = {
             text: writing.fill_in("/api/templates/preview", template_type="tx", body=text)
             for text in EXPENSIVE

@@ -197,6 +197,6 @@ def test_of_a_cancelled_campaign_nothing_is_tried_again(cli: Cli, past: Past) ->
 
 def test_what_names_no_email_is_refused(cli: Cli, past: Past) -> None:
     assert "CAMPAIGN/RECIPIENT" in cli.error("queue", "why", "nonsense")
-    assert "nobody" in cli.error("queue", "why", f"{past.campaign}/nobody@example.com")
+    assert "there is no subscriber" in cli.error("queue", "why", f"{past.campaign}/nobody@example.com")
     assert "no such e-mail" in cli.error("queue", "why", "1")
     assert "name e-mails" in cli.error("queue", "retry", exit_code=2)

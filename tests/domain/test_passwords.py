@@ -31,7 +31,8 @@ def fault(password: str) -> str:
         "1qaz2wsx3edc", "relationship",
         "p a s s w o r d 1", "pass-word-1234", "P.a.s.s.w.0.r.d", "l3t-m3-1n-2026", "january2026!",
         "Monday-2026-05", "ChangeMeNow!", "Winter2026!Winter", "correcthorsebatterystaple",
-        "correct horse battery staple", "zaq12wsxcde3", "zaq1xsw2cde3", "qwertasdfgzx", "yaq12wsxcde3", "1234 5678 9012", "mysunshine2026",
+        "correct horse battery staple", "zaq12wsxcde3", "zaq1xsw2cde3", "qwertasdfgzx",
+        "yaq12wsxcde3", "1234 5678 9012", "mysunshine2026",
     ],
 )  # fmt: skip
 def test_what_everybody_tries_first_is_refused(password: str) -> None:

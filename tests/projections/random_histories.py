@@ -8,9 +8,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from domain.delivery.delivery import (
-    BY_POLICY,
-)
+from domain.delivery.delivery import BY_POLICY
 from tests.projections.histories import DAYS, History
 
 
@@ -52,20 +50,41 @@ def histories(draw: st.DrawFn, longest: int = 70) -> History:
     return history
 
 
+def _one_of(draw: st.DrawFn, options: list[Any]) -> Any:
+    return draw(st.sampled_from(options))
+
+
 def _make(history: History, move: str, draw: st.DrawFn) -> None:
-    def one_of(options: list[Any]) -> Any:
-        return draw(st.sampled_from(options))
-
-    def campaign_that_is(*states: str) -> int:
-        return int(one_of([n for n, state in history.campaigns.items() if state in states]))
-
     match move:
         case "wait":
             history.now += timedelta(seconds=draw(st.integers(1, 7200)))
         case "reserve":
-            history.reserve(one_of(history.servers), draw(st.integers(1, 5)), one_of(list(DAYS)))
+            server, units = _one_of(draw, history.servers), draw(st.integers(1, 5))
+            history.reserve(server, units, _one_of(draw, list(DAYS)))
+        case "give back":
+            reservation = _one_of(draw, [r for r in history.reservations if not r.returned])
+            history.give_back(reservation, refused=draw(st.integers(0, reservation.used)))
         case "create":
-            history.create(one_of([None, *history.servers]), one_of(["high", "normal", "low"]))
+            server = _one_of(draw, [None, *history.servers])
+            history.create(server, _one_of(draw, ["high", "normal", "low"]))
+        case "edit":
+            number = _one_of(draw, list(history.campaigns))
+            if draw(st.booleans()):
+                history.turn(number, "priority_changed", priority=_one_of(draw, ["high", "low"]))
+            else:
+                messenger = _one_of(draw, [None, 1])
+                history.turn(number, "edited", changes={"name": "New", "messenger": messenger})
+        case _:
+            _lead(history, move, draw)
+
+
+def _lead(history: History, move: str, draw: st.DrawFn) -> None:
+    """What leads a campaign on."""
+
+    def campaign_that_is(*states: str) -> int:
+        return int(_one_of(draw, [n for n, state in history.campaigns.items() if state in states]))
+
+    match move:
         case "start":
             history.turn(campaign_that_is("draft"), "started", "running")
         case "schedule":
@@ -74,10 +93,8 @@ def _make(history: History, move: str, draw: st.DrawFn) -> None:
             if draw(st.booleans()):
                 history.turn(number, "unscheduled")
         case "queue":
-            history.queue(
-                campaign_that_is("running", "paused"),
-                draw(st.lists(st.integers(1, 3), min_size=1, max_size=3)),
-            )
+            number = campaign_that_is("running", "paused")
+            history.queue(number, draw(st.lists(st.integers(1, 3), min_size=1, max_size=3)))
         case "queue after the cancel":
             history.queue(campaign_that_is("cancelled"), [2])
         case "pause":
@@ -90,49 +107,41 @@ def _make(history: History, move: str, draw: st.DrawFn) -> None:
             number = campaign_that_is("running")
             queued = sum(1 for campaign, _ in history.deliveries if campaign == number)
             history.turn(number, "queueing_finished", recipients=queued)
-        case "edit":
-            number = one_of(list(history.campaigns))
-            if draw(st.booleans()):
-                history.turn(number, "priority_changed", priority=one_of(["high", "low"]))
-            else:
-                history.turn(number, "edited", changes={"name": "New", "messenger": one_of([None, 1])})
         case _:
             _deliver(history, move, draw)
 
 
 def _deliver(history: History, move: str, draw: st.DrawFn) -> None:
-    def one_of(options: list[Any]) -> Any:
-        return draw(st.sampled_from(options))
-
     match move:
         case "attempt":
-            reservation = one_of([r for r in history.reservations if not r.returned and r.used < r.n])
-            history.attempt(one_of(history.in_status("queued")), reservation)
+            reservation = _one_of(draw, [r for r in history.reservations if not r.returned and r.used < r.n])
+            history.attempt(_one_of(draw, history.in_status("queued")), reservation)
         case "end":
-            key = one_of(history.in_status("sending"))
-            about = one_of(["recipient", "message", "server", "network", "processor"])
-            outcome = one_of(["accept", "accept", "defer", "defer", "fail", "lose"])
-            is_old = draw(st.booleans())
-            if outcome == "defer":
-                history.defer(key, about, draw(st.integers(1, 7200)), None if is_old else 450)
-            elif outcome == "fail":
-                history.fail(key, about, None if is_old else 550)
-            elif outcome == "accept":
-                history.accept(key, None if is_old else 250)
-            else:
-                history.lose(key)
+            _end(history, _one_of(draw, history.in_status("sending")), draw)
         case "settle":
-            history.settle(one_of(history.in_status("queued")), one_of(["failed", "suppressed", "cancelled"]))
+            key = _one_of(draw, history.in_status("queued"))
+            history.settle(key, _one_of(draw, ["failed", "suppressed", "cancelled"]))
         case "late evidence":
-            key = one_of(history.in_status("unknown"))
-            one_of([history.accept, history.fail])(key)
+            key = _one_of(draw, history.in_status("unknown"))
+            _one_of(draw, [history.accept, history.fail])(key)
         case "requeue":
-            key = one_of(history.in_status("failed", "cancelled", "suppressed", "unknown"))
-            history.requeue(key, one_of(["by hand", BY_POLICY]))
+            key = _one_of(draw, history.in_status("failed", "cancelled", "suppressed", "unknown"))
+            history.requeue(key, _one_of(draw, ["by hand", BY_POLICY]))
         case "resend":
-            history.resend(one_of(history.in_status("unknown")))
-        case "give back":
-            reservation = one_of([r for r in history.reservations if not r.returned])
-            history.give_back(reservation, refused=draw(st.integers(0, reservation.used)))
+            history.resend(_one_of(draw, history.in_status("unknown")))
         case _:
             raise AssertionError(move)
+
+
+def _end(history: History, key: Any, draw: st.DrawFn) -> None:
+    about = _one_of(draw, ["recipient", "message", "server", "network", "processor"])
+    outcome = _one_of(draw, ["accept", "accept", "defer", "defer", "fail", "lose"])
+    is_old = draw(st.booleans())
+    if outcome == "defer":
+        history.defer(key, about, draw(st.integers(1, 7200)), None if is_old else 450)
+    elif outcome == "fail":
+        history.fail(key, about, None if is_old else 550)
+    elif outcome == "accept":
+        history.accept(key, None if is_old else 250)
+    else:
+        history.lose(key)

@@ -189,7 +189,7 @@ class Pause(Body):
     paused: bool
 
 
-class Paused(Answer):
+class QueueState(Answer):
     paused: bool
 
 
@@ -199,7 +199,7 @@ class Paused(Answer):
     "/api/queue/pause",
     needs="send",
     body=Pause,
-    answer=Paused,
+    answer=QueueState,
     errors=(409,),
     versioned=True,
     if_match=OfStream(policy_stream),

@@ -134,7 +134,7 @@ def status_of(error: domain.Refused) -> int:
         return 404
     if isinstance(error, Unequipped):
         return 503
-    if isinstance(error, domain.Changed):
+    if isinstance(error, domain.VersionConflict):
         return 412
     if isinstance(error, DirectoryError):
         return 409 if isinstance(error, TakenError) else 400

@@ -18,7 +18,7 @@ from flask import jsonify, request
 from pydantic_core import to_jsonable_python
 
 from application import precondition
-from domain.errors import Changed
+from domain.errors import VersionConflict
 from storage.log.versions import versions
 from web.http.errors import Refusal
 from web.http.services import reading
@@ -50,7 +50,7 @@ class OfStream:
 
     @contextmanager
     def held(self, wanted: WantedVersion, parts: Mapping[str, Any]) -> Iterator[None]:
-        """What is not there is for the view to say. Raises Changed."""
+        """What is not there is for the view to say. Raises VersionConflict."""
         stream = self._stream(parts)
         if stream is None or wanted.anything:
             yield
@@ -58,7 +58,7 @@ class OfStream:
         with reading() as cursor:
             version = versions(cursor, [stream]).get(stream, 0)
         if version and version not in wanted.versions():
-            raise Changed(wanted.versions(), version)
+            raise VersionConflict(wanted.versions(), version)
         with precondition.at_version(stream, wanted.versions()):
             yield
 
@@ -102,7 +102,8 @@ Condition = OfStream | OfContent
 
 @contextmanager
 def held(condition: Condition | None, parts: Mapping[str, Any]) -> Iterator[None]:
-    """A change within the block is made only to what If-Match names. Raises Refusal 400 and 412, Changed."""
+    """A change within the block is made only to what If-Match names. Raises Refusal 400 and 412, and
+    VersionConflict."""
     wanted = asked_for()
     if wanted is not None and condition is None and not wanted.anything:
         raise Refusal(412, "If-Match: what this changes has no tag; send it without.")

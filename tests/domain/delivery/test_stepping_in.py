@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from domain.campaign.state import State
 from domain.delivery.delivery import Status, may_follow
-from domain.delivery.stepping_in import FACTS, Action, hindrance, possible_in
+from domain.delivery.stepping_in import FACT_OF, Action, hindrance, possible_in
 
 NOON = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
 ACTIONS: tuple[Action, ...] = get_args(Action)
@@ -20,7 +20,7 @@ ACTIONS: tuple[Action, ...] = get_args(Action)
 @given(st.sampled_from(ACTIONS), st.sampled_from(Status), st.sampled_from(State))
 def test_what_is_not_hindered_can_follow(action: Action, status: Status, campaign_state: State) -> None:
     if not hindrance(action, status, campaign_state, NOON, NOON):
-        assert may_follow(status, FACTS[action])
+        assert may_follow(status, FACT_OF[action])
 
 
 @pytest.mark.parametrize(

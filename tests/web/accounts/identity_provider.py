@@ -104,7 +104,19 @@ class IdentityProvider:
 def identity_provider(clock: Clock, host: str = "127.0.0.1") -> Iterator[IdentityProvider]:
     """`host` is its name on this machine: `localhost` is another site than 127.0.0.1."""
     provider = IdentityProvider(clock)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(provider))
+    provider.address = f"http://{host}:{server.server_port}"
+    thread = Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield provider
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
 
+
+def _handler(provider: IdentityProvider) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             if self.path.startswith("/authorize?"):
@@ -134,13 +146,4 @@ def identity_provider(clock: Clock, host: str = "127.0.0.1") -> Iterator[Identit
         def log_message(self, format: str, *arguments: object) -> None:
             """The tests say what matters."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    provider.address = f"http://{host}:{server.server_port}"
-    thread = Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield provider
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    return Handler

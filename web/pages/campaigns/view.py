@@ -129,8 +129,6 @@ def _messenger(number: int | None, names: Mapping[int, str]) -> str:
 
 def _steps(campaign: Progress, deferred: int, total: int) -> list[FunnelStep]:
     counts = {**campaign.counts, "deferred": deferred}
-    if campaign.state is State.CANCELLED:
-        counts["deferred"] = 0
     counts["queued"] = max(0, counts["queued"] - counts["deferred"])
     return [
         FunnelStep(

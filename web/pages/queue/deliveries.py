@@ -115,7 +115,7 @@ def history(number: int) -> str:
         stream=found.stream,
         waiting=found.waiting,
         what_comes_next=what_comes_next(
-            status, one, policy, is_cancelled=found.campaign.state == "cancelled"
+            status, one, policy, is_cancelled=found.campaign.state.cancels_queued
         ),
         actions=possible(found),
         retry_attempts=policy.retry_attempts,

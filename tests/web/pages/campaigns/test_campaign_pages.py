@@ -68,6 +68,17 @@ def test_the_page_tells_what_became_of_each(person: Browser, under_way: list[int
     assert "<html" not in live.text
 
 
+def test_what_was_deferred_counts_as_cancelled_with_its_campaign(
+    person: Browser, world: World, under_way: list[int]
+) -> None:
+    world.application.cancel(1, by="test")
+    world.shown()
+    page = person.get("/campaigns/1").text
+    assert "Cancelled 2 40 %" in seen(page)
+    assert "Deferred 1" not in seen(page)
+    assert ["alpha", "1", "0", "0", "0"] in [row[:5] for row in rows(page)]
+
+
 @pytest.mark.parametrize(
     ("step", "state", "topic"), [("pause", "paused", "paused"), ("cancel", "cancelled", "cancelled")]
 )
