@@ -80,7 +80,7 @@ class Availability:
 
 @dataclass(frozen=True)
 class NobodySends:
-    """No processor lives. `last_seen` is when one did last, None for never; `is_missed` tells whether
+    """No processor runs. `last_seen` is when one did last, None for never; `is_missed` tells whether
     something waits for one."""
 
     last_seen: datetime | None
@@ -156,9 +156,9 @@ def sending_state(cursor: Any, policy: SendingPolicy) -> SendingState:
 
 
 def nobody_sends(cursor: Any) -> NobodySends | None:
-    """None while a processor lives, and while an installation is new: none was ever there, and nothing waits
+    """None while a processor runs, and while an installation is new: none was ever there, and nothing waits
     for one."""
-    if processors.alive(cursor, processors.database_time(cursor), processors.PATIENCE):
+    if processors.running(cursor, processors.database_time(cursor)):
         return None
     found = NobodySends(processors.last_seen(cursor), queue.is_to_send(cursor))
     return found if found.is_missed or found.last_seen is not None else None

@@ -140,6 +140,15 @@ def alive(cur: cursor, now: datetime, patience: timedelta) -> list[int]:
     return _numbers(cur)
 
 
+def running(cur: cursor, now: datetime) -> int:
+    """How many live, those left out that said that they cannot go on."""
+    cur.execute(
+        "SELECT count(*) FROM processors WHERE NOT fenced AND seen_at >= %s AND ended_on IS NULL",
+        (now - PATIENCE,),
+    )
+    return _numbers(cur)[0]
+
+
 def trust_clock(cur: cursor, number: int, is_trusted: bool) -> None:
     """Says whether the processor knows well enough what time it is: it starts nothing while it does not."""
     _keep_locks_briefly(cur)

@@ -21,7 +21,7 @@ def sending_processors(patient: Patient) -> Iterator[Check]:
     with patient.pool.transaction() as cursor:
         now = processors.database_time(cursor)
         failing = processors.failing_or_ending(cursor, now)
-        running = len(processors.alive(cursor, now, processors.PATIENCE))
+        running = processors.running(cursor, now)
         nobody = nobody_sends(cursor)
     for job in failing:
         yield Check("processor", "fail", str(job), "See what the processor's log says of it.")

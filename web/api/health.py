@@ -82,7 +82,7 @@ def _standing(cursor: Any) -> Standing:
     return Standing(
         position=head,
         lag=head - min(schema.positions(cursor).values(), default=0),
-        processors=len(processors.alive(cursor, now, processors.PATIENCE)),
+        processors=processors.running(cursor, now),
         nobody_sends=nobody_sends(cursor) is not None,
         failing=processors.failing_or_ending(cursor, now),
     )

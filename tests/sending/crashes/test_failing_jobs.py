@@ -14,7 +14,7 @@ from postledger.sink.sink import Sink
 from processor.campaigns import DueCampaigns
 from processor.planner.rounds import Rounds
 from processor.schedule import Schedule
-from projections.availability import sending_state
+from projections.availability import nobody_sends, sending_state
 from projections.following.follower import Follower
 from storage import processors
 from storage.log.append import Log
@@ -33,6 +33,12 @@ def why_all_waits(world: World) -> Reason | None:
     with world.pool.transaction() as cursor:
         held = sending_state(cursor, world.application.policy()).held()
     return None if held is None else held.reason
+
+
+def missed(world: World) -> bool:
+    with world.pool.transaction() as cursor:
+        nobody = nobody_sends(cursor)
+    return nobody is not None and nobody.is_missed
 
 
 def fail(*_: object) -> None:
@@ -138,11 +144,13 @@ def test_starts_that_failed_are_over_once_a_processor_sends(
                     pass
         assert [job.job for job in failing(world)] == ["start"]
         assert why_all_waits(world) is Reason.JOB_FAILING
+        assert missed(world)
         with monkeypatch.context() as idle:
             idle.setattr(Rounds, "plan", lambda *_: [])
             with world.sending():
                 assert failing(world) == []
                 assert why_all_waits(world) is None
+                assert not missed(world)
         assert failing(world) == []
 
 
