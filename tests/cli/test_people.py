@@ -21,6 +21,7 @@ def test_an_import_says_what_it_did_and_which_rows_it_refused(cli: Cli) -> None:
     assert "exactly one @" in table
     assert "example.com" not in table
     assert [(one["name"], one["subscribers"]) for one in cli.json("lists")] == [("Friends", 1)]
+    assert cli.json("lists", "list") == cli.json("lists")
 
 
 def test_a_strict_import_with_a_bad_row_changes_nothing(cli: Cli) -> None:
