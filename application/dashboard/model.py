@@ -78,7 +78,7 @@ class Today:
     """All servers together. `left` counts only servers with a daily limit that are not switched off."""
 
     servers: int
-    open: int
+    available: int
     unlimited: int
     limit: int
     used: int
@@ -102,7 +102,7 @@ def together(servers: Sequence[Availability]) -> Today:
     used = sum(server.daily_used for server in limited)
     return Today(
         servers=len(servers),
-        open=sum(server.available for server in servers),
+        available=sum(server.available for server in servers),
         unlimited=len(usable) - len(limited),
         limit=limit,
         used=used if limited else sum(server.daily_used for server in usable),

@@ -120,6 +120,8 @@ class Waits:
         patience = max(LEAST_PATIENCE, timedelta(seconds=2 * past.policy.poll_interval))
         found = condensed(self._in_line(told.waits, campaign, patience))
         known_until = told.known_until or unread
+        end = known_until or now
+        found = [wait for wait in found if wait.until == end or not wait.goes_without_saying]
         return WaitHistory(waits=found, known_until=known_until and max(known_until, queued[0].since))
 
     def _event(self, event: Recorded) -> object:

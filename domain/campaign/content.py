@@ -152,3 +152,6 @@ _CHECKS: dict[str, Any] = {
     "attributes": _attributes,
     "planned_for": _planned_for,
 }
+
+TEXT_FIELDS = tuple(name for name, check in _CHECKS.items() if check is _body)
+"""Those that name a kept text by its hash."""

@@ -40,6 +40,9 @@ FOLLOWED = timedelta(minutes=10)
 _NO_STATE = CampaignState(state=State.DRAFT)
 
 
+SHORT_IN_LINE = timedelta(seconds=1)
+
+
 class Span(NamedTuple):
     """In which the delivery was queued; `again` is when it could be attempted next."""
 
@@ -64,6 +67,11 @@ class Wait:
     @property
     def lasted(self) -> timedelta:
         return self.until - self.since
+
+    @property
+    def goes_without_saying(self) -> bool:
+        """Everything is next in line for a moment before it goes out."""
+        return self.waiting.reason is Reason.NEXT_IN_LINE and self.lasted < SHORT_IN_LINE
 
     def is_like(self, other: Wait) -> bool:
         return replace(self.waiting, until=None) == replace(other.waiting, until=None)

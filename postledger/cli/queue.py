@@ -8,12 +8,13 @@ from typing import Any
 
 import click
 
-from application.queue.deliveries import Deliveries, DescribedDelivery
+from application.queue.deliveries import Deliveries, DescribedDelivery, wanted
 from application.queue.queue import Queue, SteppedInto
 from domain.delivery.delivery import Status
 from domain.delivery.stepping_in import possible_in
+from domain.streams import server_stream
 from postledger.cli.context import ACTOR, Settings, pass_settings
-from postledger.cli.lookup import campaign_number, recipient, server_number
+from postledger.cli.lookup import campaign_number, server_number
 from postledger.cli.lookup import delivery as named_delivery
 from postledger.cli.output import choice, json_option, print_fields, print_json, print_rows
 from postledger.session import Session
@@ -52,7 +53,10 @@ def stats(settings: Settings, /, as_json: bool) -> None:
 @click.option("--campaign", help="Its number, or its name.")
 @click.option("--status", "statuses", multiple=True, type=status_choice, help="May be repeated.")
 @click.option("--server", help="Last tried through this server (name or number).")
-@click.option("--recipient", "who", help="Of this recipient: number, UUID or e-mail address.")
+@click.option(
+    "--subscriber", "--recipient", "who",
+    help="To this person: number, UUID, e-mail address or a part of addresses.",
+)  # fmt: skip
 @click.option("--page", type=click.IntRange(1), default=1, show_default=True)
 @click.option("--per-page", type=click.IntRange(1, 1000), default=50, show_default=True)
 @json_option
@@ -63,9 +67,9 @@ def items_(
 ) -> None:  # fmt: skip
     """E-mails with filters; a page at a time."""
     with settings.session() as session:
-        wanted = _wanted(session, campaign, statuses, server, who)
+        filters = _wanted(session, campaign, statuses, server, who)
         session.catch_up()
-        found, total = Deliveries(session).page(wanted, (page - 1) * per_page, per_page)
+        found, total = Deliveries(session).page(filters, (page - 1) * per_page, per_page)
     if as_json:
         results = [one.fields() for one in found]
         print_json({"results": results, "total": total, "page": page, "per_page": per_page})
@@ -84,14 +88,10 @@ def items_(
 def _wanted(
     session: Session, campaign: str | None, statuses: tuple[str, ...], server: str | None, who: str | None
 ) -> WantedItems:
+    number = campaign_number(session, campaign) if campaign else None
+    through = server_stream(server_number(session, server)) if server else None
     with session.pool.transaction() as cursor:
-        recipients = [recipient(cursor, who).number] if who else None
-    return WantedItems(
-        campaign=campaign_number(session, campaign) if campaign else None,
-        statuses=[Status(status).number for status in statuses],
-        server=server_number(session, server) if server else None,
-        recipients=recipients,
-    )
+        return wanted(cursor, number, statuses, through, who)
 
 
 @queue.command()
@@ -194,12 +194,13 @@ def show_delivery(settings: Settings, /, email: str, as_json: bool) -> None:
                + (f", {one.waiting}" if one.waiting else ""))  # fmt: skip
     own = ("position", "at", "topic", "by")
     rows: list[tuple[Any, ...]] = [(None, one.item.queued_at, "queued", None, None)]
-    rows += [(None, wait.since, "waited", None, str(wait)) for wait in waited.waits]
     rows += [
         (event["position"], event["at"], event["topic"], event.get("by"),
          {name: value for name, value in event.items() if name not in own})
         for event in events
     ]  # fmt: skip
+    # What happened comes before what was waited for from that moment on: sorting leaves them in this order.
+    rows += [(None, wait.since, "waited", None, str(wait)) for wait in waited.waits]
     print_rows(["position", "when", "what", "by", "details"], sorted(rows, key=itemgetter(1)))
     if waited.not_told is not None:
         write(waited.not_told)

@@ -191,9 +191,20 @@ def erase(settings: Settings, who: str, yes: bool) -> None:
 @click.pass_context
 def lists(context: click.Context, as_json: bool) -> None:
     """Lists of people, with their subscribers."""
-    if context.invoked_subcommand is not None:
-        return
-    with context.ensure_object(Settings).session() as session, session.pool.transaction() as cursor:
+    if context.invoked_subcommand is None:
+        _print_lists(context.ensure_object(Settings), as_json)
+
+
+@lists.command("list")
+@json_option
+@pass_settings
+def list_lists(settings: Settings, /, as_json: bool) -> None:
+    """As `postledger lists` alone."""
+    _print_lists(settings, as_json)
+
+
+def _print_lists(settings: Settings, as_json: bool) -> None:
+    with settings.session() as session, session.pool.transaction() as cursor:
         found = directory.lists(cursor)
     if as_json:
         print_json([{**one._asdict(), "subscribers": count} for one, count in found])

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
+from postledger.sink.sink import Sink
 from tests.cli.command_line import Cli
 
 
@@ -48,6 +51,42 @@ def test_a_preview_shows_what_a_recipient_would_get_from_a_server(cli: Cli) -> N
     assert "From: news@alpha.example" in text
     assert "Dear Bob\n.\n.. bye" in text
     assert "\r\n.\r\n..\x20bye" in cli("campaign", "preview", "Spring", "--raw").stdout_bytes.decode()
+
+
+def test_a_test_e_mail_goes_to_addresses_from_a_file(cli: Cli) -> None:
+    cli.add_people()
+    cli.add_campaign(body="Dear {{ subscriber.name }}")
+    with Sink() as sink:
+        cli.add_server("alpha", "--port", sink.port, "--tls-type", "none")
+        addresses = cli.file("addresses", "ada@example.com\nboss@example.org\n")
+        sent = cli.json("campaign", "test", "Spring", "--addresses", addresses, "--like", "bob@example.com")
+        assert [(one["address"], one["outcome"], one["server"]) for one in sent] == [
+            ("ada@example.com", "accepted", "alpha"), ("boss@example.org", "accepted", "alpha"),
+        ]  # fmt: skip
+        cli("campaign", "test", "Spring", "--addresses", "-", stdin="boss@example.org")
+        letters = [one.message for one in sink.messages]
+    assert [b"Dear Ada" in letters[0], b"Dear Bob" in letters[1], len(letters)] == [True, True, 3]
+
+
+def test_a_test_e_mail_that_is_not_accepted_is_a_failure(cli: Cli) -> None:
+    cli.add_people()
+    cli.add_campaign()
+    assert "is not an e-mail address" in cli.error(
+        "campaign", "test", "Spring", "--addresses", cli.file("wrong", "ada")
+    )
+    told = cli("campaign", "test", "Spring", "--addresses", cli.file("one", "a@example.org"), exit_code=1)
+    assert "no server has capacity left for it" in told.stdout
+    assert "1 of 1 test e-mails were not accepted" in told.stderr
+
+
+def test_a_campaign_is_shown_with_how_its_texts_begin(cli: Cli) -> None:
+    cli.add_people()
+    cli.add_campaign(body="Dear {{ subscriber.name }},\n\n" + "all the news of spring. " * 10)
+    shown = cli("campaign", "show", "Spring").output
+    assert "Dear {{ subscriber.name }}, all the news of spring. all the … (269 characters)" in shown
+    (hash,) = {cli.json("campaign", "show", "Spring")["text"]}
+    assert re.fullmatch("[0-9a-f]{64}", hash)
+    assert hash not in shown
 
 
 def test_names_that_are_not_defined_are_found_before_the_start(cli: Cli) -> None:

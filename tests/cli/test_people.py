@@ -21,6 +21,7 @@ def test_an_import_says_what_it_did_and_which_rows_it_refused(cli: Cli) -> None:
     assert "exactly one @" in table
     assert "example.com" not in table
     assert [(one["name"], one["subscribers"]) for one in cli.json("lists")] == [("Friends", 1)]
+    assert cli.json("lists", "list") == cli.json("lists")
 
 
 def test_a_strict_import_with_a_bad_row_changes_nothing(cli: Cli) -> None:
@@ -48,7 +49,7 @@ def test_people_are_shown_with_their_lists(cli: Cli) -> None:
     assert (shown["name"], shown["attributes"], shown["status"]) == ("Ada", {"city": "London"}, "enabled")
     assert [(one["name"], one["status"]) for one in shown["lists"]] == [("Friends", "unconfirmed")]
     assert "London" in cli("recipients", "show", shown["number"]).output
-    assert "nobody has that" in cli.error("recipients", "show", "nobody@example.com")
+    assert "there is no subscriber" in cli.error("recipients", "show", "nobody@example.com")
 
 
 def test_the_ways_of_saying_no(cli: Cli) -> None:
@@ -74,7 +75,7 @@ def test_erasing_asks_first_and_leaves_only_a_number(cli: Cli) -> None:
     cli("recipients", "erase", "ada@example.com", stdin="y\n")
     shown = cli.json("recipients", "show", number)
     assert (shown["email"], shown["name"], shown["status"]) == (None, "", "erased")
-    assert "nobody" in cli.error("recipients", "erase", "ada@example.com", "--yes")
+    assert "there is no subscriber" in cli.error("recipients", "erase", "ada@example.com", "--yes")
 
 
 def test_an_address_that_only_messages_know_can_be_erased(cli: Cli, pool: Pool) -> None:
@@ -92,7 +93,7 @@ def test_an_address_that_only_messages_know_can_be_erased(cli: Cli, pool: Pool) 
             " JOIN transactional_requests q ON q.number = m.request ORDER BY m.number"
         )
         assert cursor.fetchall() == [(None, {}), ("other@example.com", {"order": "other@example.com"})]
-    assert "nobody" in cli.error("recipients", "erase", "zoe@example.com", "--yes")
+    assert "there is no subscriber" in cli.error("recipients", "erase", "zoe@example.com", "--yes")
 
 
 def test_lists_can_want_a_double_opt_in(cli: Cli) -> None:

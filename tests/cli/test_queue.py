@@ -11,7 +11,7 @@ import pytest
 from application.queue import waits
 from domain.campaign.audience import RecipientsQueued
 from domain.capacity.capacity import Reserved
-from domain.delivery.delivery import Accepted, AttemptStarted, Failed
+from domain.delivery.delivery import Accepted, AttemptStarted, Deferred, Failed
 from domain.fact import Fact
 from domain.streams import audience_stream, capacity_stream, delivery_stream
 from storage import processors
@@ -56,6 +56,12 @@ class Past:
         reply = "550 5.1.1 no such user <recipient>"
         self._to(recipient, Failed, version, server=1, reply=reply, about="recipient")
 
+    def deferred(self, recipient: int, version: int) -> None:
+        again = datetime.now(UTC).timestamp() + 3600
+        self._to(
+            recipient, Deferred, version, server=1, reply="450 4.2.0 later", about="recipient", again=again
+        )
+
     def accepted(self, recipient: int, version: int) -> None:
         self._to(recipient, Accepted, version, server=1, reply="250 ok")
 
@@ -91,9 +97,11 @@ def test_counts_and_items_show_what_the_log_says(cli: Cli, past: Past) -> None:
     ]
     assert (failed["subscriberEmail"], failed["attempts"]) == ("ada@example.com", 1)
     assert failed["errorMessage"] == "550 5.1.1 no such user <recipient>"
-    table = cli("queue", "items", "--recipient", "bob@example.com").output
+    table = cli("queue", "items", "--subscriber", "bob@example.com").output
     assert f"{past.campaign}/{past.bob}" in table
     assert "ada@" not in table
+    assert cli.json("queue", "items", "--subscriber", "example.com")["total"] == 2
+    assert cli.json("queue", "items", "--recipient", past.ada)["total"] == 1
 
 
 def test_why_says_what_an_email_waits_for(cli: Cli, past: Past) -> None:
@@ -132,6 +140,18 @@ def test_a_failed_email_is_tried_again_and_its_story_told(cli: Cli, past: Past) 
     assert "no such user" in text
     assert "delivery.requeued" in text
     assert "waited" in text
+
+
+def test_a_story_tells_what_happened_before_what_was_waited_for_then(cli: Cli, past: Past) -> None:
+    """And leaves out that an e-mail was next in line for a moment, as the page does."""
+    past.attempt(past.bob, 1)
+    past.deferred(past.bob, 2)
+    email = f"{past.campaign}/bob@example.com"
+    waits = cli.json("delivery", "show", email)["waits"]
+    assert [wait["code"] for wait in waits] == ["retry"]
+    text = cli("delivery", "show", email).output
+    assert "next in line" not in text
+    assert text.index("delivery.deferred") < text.index("waited")
 
 
 def test_a_story_says_what_it_cannot_tell(cli: Cli, past: Past, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -177,6 +197,6 @@ def test_of_a_cancelled_campaign_nothing_is_tried_again(cli: Cli, past: Past) ->
 
 def test_what_names_no_email_is_refused(cli: Cli, past: Past) -> None:
     assert "CAMPAIGN/RECIPIENT" in cli.error("queue", "why", "nonsense")
-    assert "nobody" in cli.error("queue", "why", f"{past.campaign}/nobody@example.com")
+    assert "there is no subscriber" in cli.error("queue", "why", f"{past.campaign}/nobody@example.com")
     assert "no such e-mail" in cli.error("queue", "why", "1")
     assert "name e-mails" in cli.error("queue", "retry", exit_code=2)

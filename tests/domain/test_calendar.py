@@ -273,7 +273,7 @@ def test_windows_are_read(text: str, expected: tuple[Window, ...]) -> None:
         ("08:00-24:01", "no such time"),
         ("24:00-06:00", "no such time"),
         ("25:00-26:00", "no such time"),
-        ("08:00-08:00", "opens and closes at once"),
+        ("08:00-08:00", "opens and closes at the same time"),
     ],
 )
 def test_windows_that_make_no_sense_are_refused_with_the_reason(text: str, reason: str) -> None:

@@ -104,7 +104,7 @@ def test_an_empty_house_says_what_to_do_first(page: Page, world: World) -> None:
 def test_the_page_is_made_for_keyboards_and_readers(page: Page, busy: tuple[int, int, list[int]]) -> None:
     page.goto("/")
     page.keyboard.press("Tab")
-    assert page.evaluate("document.activeElement.textContent") == "To the content"
+    assert page.evaluate("document.activeElement.textContent") == "Skip to content"
     page.keyboard.press("Enter")
     assert page.evaluate("document.activeElement.id") == "main"
     assert page.locator("h1").count() == 1

@@ -22,6 +22,7 @@ from postledger.cli.campaigns.course import (
 from postledger.cli.campaigns.estimate import estimate
 from postledger.cli.campaigns.preview import preview
 from postledger.cli.campaigns.reports import list_, report, show
+from postledger.cli.campaigns.test_emails import test_emails
 from postledger.cli.context import ACTOR, Settings, pass_settings
 from postledger.cli.lookup import campaign_number, list_named, messenger
 from postledger.cli.output import choice, json_option
@@ -84,7 +85,9 @@ def campaign() -> None:
     """Campaigns: write, start, steer, look at."""
 
 
-for command in (preview, estimate, start, schedule, unschedule, pause, resume, cancel, list_, show):
+for command in (
+    preview, test_emails, estimate, start, schedule, unschedule, pause, resume, cancel, list_, show,
+):  # fmt: skip
     campaign.add_command(command)
 
 

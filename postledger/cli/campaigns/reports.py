@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import click
 
 from domain.campaign.campaign import Campaign
+from domain.campaign.content import TEXT_FIELDS
 from domain.campaign.state import State
 from domain.streams import campaign_stream
 from postledger.cli.context import Settings, pass_settings
@@ -16,7 +18,11 @@ from postledger.session import Session
 from postledger.terminal import write
 from projections import campaign_progress
 from projections.campaign_progress import Progress
+from storage import content
 from storage.people import directory
+
+BEGINNING = 60
+"""Characters of a text that are shown."""
 
 
 @click.command("list")
@@ -75,7 +81,7 @@ def _summary(one: Progress) -> dict[str, Any]:
 @json_option
 @pass_settings
 def show(settings: Settings, /, name: str, as_json: bool) -> None:
-    """One campaign: its content by hash, its lists, its state and counts."""
+    """One campaign: how its texts begin (with --json: their hashes), its lists, its state and counts."""
     with settings.session() as session:
         report(session, campaign_number(session, name), as_json, everything=True)
 
@@ -101,9 +107,23 @@ def report(session: Session, number: int, as_json: bool, *, everything: bool = F
     elif everything:
         counts = values.pop("counts")
         lists = [one["name"] for one in values.pop("lists")]
-        print_fields({**values, "lists": lists, **counts})
+        print_fields({**values, **_beginnings(session, values), "lists": lists, **counts})
     else:
         write(f"campaign {number}: {progress.name} is {progress.state}")
+
+
+def _beginnings(session: Session, values: Mapping[str, Any]) -> dict[str, str]:
+    """In the place of the hashes."""
+    hashes = {name: values[name] for name in TEXT_FIELDS if values[name] is not None}
+    with session.pool.transaction() as cursor:
+        texts = content.texts_of(cursor, set(hashes.values()))
+    return {name: _beginning(texts[one]) for name, one in hashes.items()}
+
+
+def _beginning(text: str) -> str:
+    words = " ".join(text[: 4 * BEGINNING].split())
+    shown = words if len(words) <= BEGINNING else f"{words[:BEGINNING].rstrip()} …"
+    return f"{shown} ({len(text):,} characters)"
 
 
 def _messenger_name(session: Session, aggregate: Campaign) -> str:

@@ -58,7 +58,7 @@ def test_nothing_else_is_open_until_one_is_set_up(app: Flask, required: Accounts
 
 def test_whoever_has_set_one_up_goes_on(app: Flask, required: Accounts, clock: VirtualClock) -> None:
     browser = browser_of(app, "operator")
-    assert "Your role needs a second factor" in browser.get("/account/second-factor").text
+    assert "Your role requires a second factor" in browser.get("/account/second-factor").text
     assert enrol(browser, clock, current="a guess") == 400
     assert enrol(browser, clock) == 303
     assert browser.get("/queue").status_code == 200

@@ -76,7 +76,7 @@ _WHY_NOT = {
     "what we wrote ourselves": """
         application.queue.past_capacity._facts application.rendering.child.answered
         application.rendering.renderers.Renderers.ask application.rendering.questions.parsed
-        application.reservations._fact domain.campaign.template._hash storage.secrets.Secrets._check
+        application.reservations._fact storage.secrets.Secrets._check
         storage.secrets.Secrets.decrypt web.api.cloud_events.cloud_event web.api.openapi.path_of
         web.http.idempotency.first web.pages.log.events.LoggedEvent.state web.pages.notices.notices""",
     "settings of whoever runs it": """

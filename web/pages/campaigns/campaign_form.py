@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -209,12 +209,6 @@ def choices() -> dict[str, Any]:
 
 def _is_number(text: str) -> bool:
     return text.isascii() and text.isdigit() and 0 < int(text) <= LARGEST_NUMBER
-
-
-def addresses_of(text: str) -> Sequence[str]:
-    """Separated by commas, semicolons, blanks or line ends; each once."""
-    words = text.replace(",", " ").replace(";", " ").split()
-    return list(dict.fromkeys(words))
 
 
 def let_frames_in(response: Response) -> None:

@@ -7,18 +7,17 @@ from werkzeug.wrappers import Response
 
 from application.campaigns.drafts import Draft, TestEmail, UnmakeableError
 from application.campaigns.previews import CampaignMessages
+from application.campaigns.test_addresses import checked_addresses
 from domain.errors import Refused
 from storage.people import directory
-from storage.people.personal_data import DirectoryError, checked_email
 from web.http.access import actor, needs
 from web.http.services import reading, services
-from web.pages.campaigns.campaign_form import addresses_of, draft_of, given
+from web.pages.campaigns.campaign_form import draft_of, given
 from web.pages.notices import say
 from web.shapes.campaigns import LARGEST_BODY
 
 blueprint = Blueprint("campaign_preview", __name__)
 
-MOST_TESTS = 10
 POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src https: http: data:; font-src https: data:; "
     "frame-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'; sandbox"
@@ -52,7 +51,7 @@ def send_test(number: int) -> Response:
     server = request.form.get("server", "")
     back = redirect(url_for("campaign_page.page", number=number, _anchor="test"), 303)
     try:
-        addresses = checked(request.form.get("addresses", ""))
+        addresses = checked_addresses(request.form.get("addresses", ""))
         like = recipient(request.form.get("model", ""))
         sent = messages.send_test(
             messages.draft(number),
@@ -78,21 +77,6 @@ def report(sent: list[TestEmail]) -> None:
         if one.outcome != "accepted":
             through = f" by {one.server}" if one.server else ""
             say(f"{one.address}: {one.outcome}{through}. {one.detail}", "bad")
-
-
-def checked(text: str) -> list[str]:
-    """Raises Refused."""
-    addresses = list(addresses_of(text))
-    if not addresses:
-        raise Refused("an address is required.", "addresses")
-    if len(addresses) > MOST_TESTS:
-        raise Refused(f"at most {MOST_TESTS} addresses, not {len(addresses)}.", "addresses")
-    for address in addresses:
-        try:
-            checked_email(address)
-        except DirectoryError:
-            raise Refused(f"{address[:100]!r} is not an e-mail address.", "addresses") from None
-    return addresses
 
 
 def recipient(who: str) -> int | None:

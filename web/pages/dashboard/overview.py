@@ -110,12 +110,12 @@ def headline(model: DashboardModel) -> Headline:
     waiting = model.counts.get(Status.QUEUED, 0)
     sending = model.counts.get(Status.SENDING, 0)
     today = model.today
-    servers = f"{today.open:,} of {today.servers:,} servers"
+    servers = f"{today.available:,} of {today.servers:,} servers"
     if model.rate and (waiting or sending):
         return Headline(
             text=f"Sending {round(model.rate):,} e-mails per minute",
             detail=f"{waiting:,} queued; {servers} available.",
-            finish=finish(model.capacity.now, waiting, model.rate, today) if today.open else None,
+            finish=finish(model.capacity.now, waiting, model.rate, today) if today.available else None,
         )
     if not waiting and not sending:
         sent = model.counts.get(Status.SENT, 0)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -17,7 +16,6 @@ from domain.delivery.delivery import Status
 from domain.delivery.interrupted import NotResent, why_not_resent
 from domain.delivery.waits import Wait
 from domain.policy import SendingPolicy
-from domain.server.availability import Reason
 from domain.streams import audience_stream, campaign_stream
 from projections import availability
 from projections.queue.items import Item
@@ -65,9 +63,6 @@ UNKNOWN = {
     None: "The settings did not allow resending when its outcome became unknown, so nothing happens "
     "automatically. A retry may deliver it twice.",
 }
-
-SHORT = timedelta(seconds=1)
-"""Waits in line that are shorter go without saying."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -162,9 +157,6 @@ def with_waits(entries: Sequence[HistoryEntry], waited: WaitHistory) -> list[His
     """Each before what ended it."""
     told: list[HistoryEntry | WaitEntry] = list(entries)
     for wait in waited.waits:
-        length = wait.until - wait.since
-        if wait.waiting.reason is Reason.NEXT_IN_LINE and length < SHORT:
-            continue
         place = next(
             (
                 place
@@ -173,7 +165,7 @@ def with_waits(entries: Sequence[HistoryEntry], waited: WaitHistory) -> list[His
             ),
             len(told),
         )
-        told.insert(place, WaitEntry(wait=wait, lasting=lasting(length.total_seconds())))
+        told.insert(place, WaitEntry(wait=wait, lasting=lasting(wait.lasted.total_seconds())))
     return told
 
 
