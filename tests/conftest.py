@@ -112,11 +112,16 @@ def _databases() -> Iterator[Databases]:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--quick", action="store_true", help="only what needs no database, browser or process")
+    parser.addoption(
+        "--quick",
+        action="store_true",
+        help="only what needs no database, browser or process, and does not measure",
+    )
 
 
 SLOW_PARTS = frozenset({"databases", "browser"})
 """Fixtures that start a program."""
+SLOW_MARKS = ("starts_processes", "measures_growth")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -126,7 +131,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     slow = [
         item
         for item in items
-        if SLOW_PARTS & set(getattr(item, "fixturenames", ())) or item.get_closest_marker("starts_processes")
+        if SLOW_PARTS & set(getattr(item, "fixturenames", ()))
+        or any(item.get_closest_marker(mark) for mark in SLOW_MARKS)
     ]
     config.hook.pytest_deselected(items=slow)
     items[:] = [item for item in items if item not in set(slow)]

@@ -28,6 +28,8 @@ from tests.cli.command_line import Cli
 from tests.conftest import Databases
 from tests.installation import Running
 
+pytestmark = pytest.mark.starts_processes
+
 REFUSED = (psycopg2.errors.InsufficientPrivilege, psycopg2.errors.WrongObjectType)
 
 DEEDS = [

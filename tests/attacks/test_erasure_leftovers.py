@@ -26,6 +26,8 @@ from storage.postgres.pool import Pool
 from tests.cli.command_line import Cli
 from tests.installation import wait_until
 
+pytestmark = pytest.mark.starts_processes
+
 ADA = "ada.lovelace@example.org"
 MANY = "email,name\n" + "".join(f"reader{n}@example.org,Reader\n" for n in range(50)) + f"{ADA},Ada\n"
 

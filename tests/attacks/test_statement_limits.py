@@ -33,6 +33,8 @@ from web.http import idempotency
 from web.http.contract import Contract
 from web.http.heavy_requests import MOST, MOST_OF_ONE, MOST_WAITING, MOST_WAITING_OF_ONE, turns
 
+pytestmark = pytest.mark.starts_processes
+
 SLOW_PEOPLE = """
     ALTER TABLE recipients ENABLE ROW LEVEL SECURITY;
     CREATE POLICY slow ON recipients USING (pg_sleep(%(seconds)s) IS NOT NULL)

@@ -63,6 +63,8 @@ from web.pages.forms import whole
 from web.pages.people.subscriber_form import attributes_of
 from web.pages.settings.settings import dates_of
 
+pytestmark = pytest.mark.measures_growth
+
 NOON = datetime(2026, 3, 6, 12, tzinfo=UTC)
 SAMPLES = 30
 """Of units that are put together at random, the same each time."""

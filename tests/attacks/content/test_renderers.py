@@ -21,6 +21,8 @@ from application.turns import Crowded
 from mail.template.render import MessageError
 from tests.installation import wait_until
 
+pytestmark = pytest.mark.starts_processes
+
 IN_TIME = 4 * (renderers.SECONDS + renderers.START_SECONDS)
 """For some questions and what else a request does, on a busy machine."""
 

@@ -13,6 +13,8 @@ from hypothesis import strategies as some
 from mail.template.filters import _DIRECTIVE
 from mail.template.render import PartTemplate, TemplateError, names_for
 
+pytestmark = pytest.mark.measures_growth
+
 SECONDS = 1.5
 """Of processor time. Most take a hundredth of that."""
 MEGABYTES = 150
